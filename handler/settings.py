@@ -1,0 +1,62 @@
+"""The function's settings, from the environment that the stack gives it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+EXPIRY_ATTRIBUTE: Final = "ExpiresAt"
+"""The table's time-to-live attribute: a number, seconds since the epoch."""
+
+SECONDS_A_DAY: Final = 86_400
+
+
+class SettingsError(Exception):
+    """An environment variable is missing or wrong; the message names it and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the function has to know before its first batch.
+
+    Attributes:
+        table_name: the table that the items go to.
+        quarantine_bucket: the bucket for records that can never be stored.
+        item_lifetime: seconds from a record's arrival to its item's expiry; None keeps items for ever.
+    """
+
+    table_name: str
+    quarantine_bucket: str
+    item_lifetime: int | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read `TABLE_NAME`, `QUARANTINE_BUCKET` and, when present, `ITEM_LIFETIME_DAYS`.
+
+        Raises:
+            SettingsError: a required variable is missing or empty, or the lifetime is not a whole number of days.
+        """
+        return cls(
+            table_name=_required(environment, "TABLE_NAME"),
+            quarantine_bucket=_required(environment, "QUARANTINE_BUCKET"),
+            item_lifetime=_lifetime(environment),
+        )
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name)
+    if not value:
+        raise SettingsError(
+            f"{name} is not set: set it in the function's environment, or deploy the stack again"
+        )
+    return value
+
+
+def _lifetime(environment: Mapping[str, str]) -> int | None:
+    days = environment.get("ITEM_LIFETIME_DAYS")
+    if days is None:
+        return None
+    if not (days.isascii() and days.isdigit() and int(days) > 0):
+        raise SettingsError(
+            f"ITEM_LIFETIME_DAYS is {days!r}: give a whole number of days above 0, or remove it to keep items for ever"
+        )
+    return int(days) * SECONDS_A_DAY
