@@ -1,0 +1,169 @@
+"""The producer's configuration: one JSON file, overridden by environment variables of the same names.
+
+The AWS half is what `pulumi stack output --json --show-secrets` writes; the X half are the credentials of an
+X app. `python -m producer configure` fills in the first and keeps the second.
+"""
+
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_PATH = Path(__file__).parent / "config.json"
+
+AWS_KEYS = ("access_key", "secret_access_key", "region", "stream_name")
+X_KEYS = ("consumer_key", "consumer_secret", "access_token_key", "access_token_secret")
+OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint")
+
+_FROM_THE_STACK = "run `python -m producer configure` to take it from the deployed stack"
+_FROM_X = "copy it from your app at https://developer.x.com (Keys and tokens) into the file"
+_PULUMI_PLACEHOLDER = "[secret]"
+
+
+class ConfigError(Exception):
+    """The configuration does not serve; the message names the key, the file and what to do. Exit code 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwsCredentials:
+    """The stream to put on, and the identity that may; `endpoint` is None on AWS itself."""
+
+    access_key: str
+    secret_access_key: str = field(repr=False)
+    region: str
+    stream_name: str
+    endpoint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class XCredentials:
+    """The credentials of an X app; with a `bearer_token` the other four may be empty."""
+
+    consumer_key: str
+    consumer_secret: str = field(repr=False)
+    access_token_key: str = field(repr=False)
+    access_token_secret: str = field(repr=False)
+    bearer_token: str | None = field(default=None, repr=False)
+
+
+class Config:
+    """Values by key; each half is checked when it is asked for, so that a run needs only what it uses."""
+
+    def __init__(self, path: Path, values: Mapping[str, object]) -> None:
+        self.path = path
+        self._values = values
+
+    def aws(self) -> AwsCredentials:
+        """The AWS half.
+
+        Raises:
+            ConfigError: a value is missing, empty or not text.
+        """
+        values = {key: self._required(key, _FROM_THE_STACK) for key in AWS_KEYS}
+        return AwsCredentials(**values, endpoint=self._text("aws_endpoint"))
+
+    def x(self) -> XCredentials:
+        """The X half: all four keys, or a ready `bearer_token`.
+
+        Raises:
+            ConfigError: a value is missing, empty or not text.
+        """
+        bearer = self._text("bearer_token")
+        values = {key: self._text(key) or "" if bearer else self._required(key, _FROM_X) for key in X_KEYS}
+        return XCredentials(**values, bearer_token=bearer)
+
+    @property
+    def x_endpoint(self) -> str | None:
+        """Where X answers, when it is not X itself, such as `http://127.0.0.1:8080`."""
+        return self._text("x_endpoint")
+
+    def _required(self, key: str, remedy: str) -> str:
+        value = self._text(key)
+        if value is None:
+            state = "empty" if key in self._values else "missing"
+            raise ConfigError(
+                f"`{key}` is {state} in {self.path}: {remedy}, or set the environment variable {key}."
+            )
+        return value
+
+    def _text(self, key: str) -> str | None:
+        value = self._values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise ConfigError(f"`{key}` in {self.path} must be text, not {json.dumps(value)}.")
+        if value == _PULUMI_PLACEHOLDER:
+            raise ConfigError(
+                f"`{key}` in {self.path} is Pulumi's placeholder for a secret: run "
+                "`python -m producer configure`, or `pulumi stack output --json --show-secrets`."
+            )
+        return value.strip() or None
+
+
+def load(path: Path, environ: Mapping[str, str], notify: Callable[[str], None]) -> Config:
+    """Read the file, if there is one, and the environment; a file that others can read is closed to them.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not a JSON object.
+    """
+    values = read_file(path)
+    if values:
+        _tighten(path, notify)
+    known = (*AWS_KEYS, *X_KEYS, *OPTIONAL_KEYS)
+    return Config(path, values | {key: environ[key] for key in known if key in environ})
+
+
+def read_file(path: Path) -> dict[str, object]:
+    """The members of the file; none if it does not exist.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not a JSON object.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ConfigError(
+            f"{path} is not JSON ({error}): mend it, or delete it and run `python -m producer configure`."
+        ) from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold a JSON object, such as `pulumi stack output --json` writes.")
+    return values
+
+
+def write_file(path: Path, values: Mapping[str, object]) -> None:
+    """Replace the file in one step, readable by its owner only: a reader sees the old or the new, never half.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600 from the start
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(values, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _tighten(path: Path, notify: Callable[[str], None]) -> None:
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) == 0:
+        return
+    try:
+        path.chmod(0o600)
+    except OSError as error:
+        notify(f"{path} holds secrets and can be read by others: chmod 600 it ({error.strerror}).")
+    else:
+        notify(f"{path} holds secrets and could be read by others: its mode is 0600 now.")
