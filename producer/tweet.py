@@ -3,7 +3,6 @@
 Pure and on the hot path: no `strptime`, and no work for what a tweet does not have.
 """
 
-import calendar
 import json
 import re
 from datetime import UTC, datetime
@@ -15,12 +14,17 @@ from producer.source import Record
 
 Json = dict[str, Any]
 
-# Ids made since 4 November 2010 hold their time: milliseconds since this epoch, above 22 bits (X: "Snowflake").
+# Ids made since 4 November 2010 hold their time: milliseconds since this epoch, above 22 bits ("Snowflake").
 _SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
 _SNOWFLAKES = range(29_700_859_247, 1 << 63)
 
 _V1_DATE = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d) (\d\d:\d\d:\d\d) \+0000 (\d{4})", re.ASCII)
-_MONTHS = {name: f"{number:02}" for number, name in enumerate(calendar.month_abbr)}
+_MONTHS = {
+    name: f"{number:02}"
+    for number, name in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], start=1
+    )
+}
 
 
 class NotATweet(ValueError):  # noqa: N818  -- an answer about the input, not a failure
