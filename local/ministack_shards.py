@@ -1,0 +1,128 @@
+"""Resharding as Kinesis does it: parents are closed, not deleted.
+
+ministack drops the shards that are split, merged or replaced together with their unread records. A closed
+shard stays readable until its records expire, and a reader learns of its end by the absence of a next
+iterator (Amazon Kinesis Data Streams Developer Guide, "Resharding").
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import kinesis
+
+from local.faults import Answer
+
+Stream = dict[str, Any]
+Operation = Callable[[dict[str, Any]], Answer]
+
+
+def install() -> None:
+    """Make this process's ministack keep the parents of a reshard."""
+    kinesis._split_shard = _keeping_parents(kinesis._split_shard)
+    kinesis._merge_shards = _keeping_parents(kinesis._merge_shards)
+    kinesis._update_shard_count = _update_shard_count
+    kinesis._describe_stream_summary = _counting_open_shards(kinesis._describe_stream_summary)
+    kinesis._get_records = _ending_at_closed_shard(kinesis._get_records)
+    kinesis._route_to_shard = _routing_to_open_shards(kinesis._route_to_shard)
+    kinesis._shard_out = _with_end(kinesis._shard_out)
+
+
+def _open(stream: Stream) -> dict[str, Any]:
+    return {name: shard for name, shard in stream["shards"].items() if "ending_sequence_number" not in shard}
+
+
+def _close(stream: Stream, before: dict[str, Any]) -> None:
+    """Bring back, closed, the shards of ``before`` that an operation removed."""
+    for name, shard in before.items():
+        if name not in stream["shards"]:
+            shard.setdefault("ending_sequence_number", kinesis._next_sequence_number())
+    stream["shards"] = {**before, **stream["shards"]}
+
+
+def _keeping_parents(operation: Operation) -> Operation:
+    def reshard(data: dict[str, Any]) -> Answer:
+        _, stream = kinesis._resolve_stream(data)
+        before = dict(stream["shards"]) if stream else {}
+        answer = operation(data)
+        if stream:
+            _close(stream, before)
+        return answer
+
+    return reshard
+
+
+def _update_shard_count(data: dict[str, Any]) -> Answer:
+    name, stream = kinesis._resolve_stream(data)
+    if not stream:
+        answer: Answer = kinesis.error_response_json(
+            "ResourceNotFoundException", f"Stream {name} not found", 400
+        )
+        return answer
+    target, parents, before = int(data["TargetShardCount"]), _open(stream), dict(stream["shards"])
+    stream["shards"] = kinesis._build_shards(target, start_index=kinesis._max_shard_index(stream) + 1)
+    for shard in stream["shards"].values():
+        overlapping = [parent for parent, old in parents.items() if _overlap(shard, old)]
+        shard["parent_shard_id"] = overlapping[0]
+        shard["adjacent_parent_shard_id"] = overlapping[1] if len(overlapping) > 1 else None
+    _close(stream, before)
+    return _answer(
+        StreamName=stream["StreamName"],
+        StreamARN=stream["StreamARN"],
+        CurrentShardCount=len(parents),
+        TargetShardCount=target,
+    )
+
+
+def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return int(one["starting_hash_key"]) <= int(other["ending_hash_key"]) and int(
+        other["starting_hash_key"]
+    ) <= int(one["ending_hash_key"])
+
+
+def _counting_open_shards(describe: Operation) -> Operation:
+    def describe_summary(data: dict[str, Any]) -> Answer:
+        status, headers, body = describe(data)
+        _, stream = kinesis._resolve_stream(data)
+        if stream:
+            summary = json.loads(body)
+            summary["StreamDescriptionSummary"]["OpenShardCount"] = len(_open(stream))
+            body = json.dumps(summary).encode()
+        return status, headers, body
+
+    return describe_summary
+
+
+def _ending_at_closed_shard(get: Operation) -> Operation:
+    def get_records(data: dict[str, Any]) -> Answer:
+        at = kinesis._shard_iterators.get(data.get("ShardIterator"))
+        status, headers, body = get(data)
+        stream = kinesis._streams.get(at["stream"]) if at and status == 200 else None
+        shard = stream and stream["shards"].get(at["shard_id"])
+        if shard and "ending_sequence_number" in shard:
+            answer = json.loads(body)
+            if at["position"] + len(answer["Records"]) >= len(shard["records"]):
+                del answer["NextShardIterator"]
+                body = json.dumps(answer).encode()
+        return status, headers, body
+
+    return get_records
+
+
+def _routing_to_open_shards(route: Callable[[int, Stream], str]) -> Callable[[int, Stream], str]:
+    return lambda hash_key, stream: route(hash_key, {**stream, "shards": _open(stream)})
+
+
+def _with_end(describe: Callable[[str, Any], dict[str, Any]]) -> Callable[[str, Any], dict[str, Any]]:
+    def shard_out(name: str, shard: dict[str, Any]) -> dict[str, Any]:
+        described = describe(name, shard)
+        if "ending_sequence_number" in shard:
+            described["SequenceNumberRange"]["EndingSequenceNumber"] = shard["ending_sequence_number"]
+        return described
+
+    return shard_out
+
+
+def _answer(**values: Any) -> Answer:
+    answer: Answer = kinesis.json_response(values)
+    return answer
