@@ -1,0 +1,96 @@
+"""Keeping a long-lived stream connected: what interrupts it, how long to wait, and again."""
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+T = TypeVar("T")
+Kind = Literal["network", "http", "rate"]
+
+
+class Interrupted(Exception):  # noqa: N818  -- an event of every long-lived stream, not a defect
+    """A connection failed or ended, and another attempt may succeed; the message says what happened.
+
+    Attributes:
+        kind: which of the waits applies.
+        reset: when the service will take requests again, in seconds since the epoch, if it said so.
+    """
+
+    def __init__(self, kind: Kind, what: str, reset: float | None = None) -> None:
+        super().__init__(what)
+        self.kind = kind
+        self.reset = reset
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits in seconds; the defaults are what X asks for (X API: "Handling disconnections").
+
+    Attributes:
+        network: step of the waits after a lost connection, up to `network_limit`.
+        http: first wait after an HTTP error; doubles up to `http_limit`.
+        rate: first wait after a 429 that names no time; doubles up to `rate_limit`, one window of X's limits.
+        silence: a connection without a sign of life for so long is dead.
+    """
+
+    network: float = 0.25
+    network_limit: float = 16
+    http: float = 5
+    http_limit: float = 320
+    rate: float = 60
+    rate_limit: float = 900
+    silence: float = 30
+
+    def wait(self, interruption: Interrupted, attempt: int, now: float) -> float:
+        """How long to wait; `attempt` counts interruptions of one kind in a row, from 1."""
+        doublings = min(attempt, 16) - 1
+        match interruption.kind:
+            case "network":
+                return min(self.network * attempt, self.network_limit)
+            case "http":
+                return min(self.http * 2.0**doublings, self.http_limit)
+            case "rate":
+                if interruption.reset is not None and 0 < interruption.reset - now <= self.rate_limit:
+                    return interruption.reset - now
+                return min(self.rate * 2.0**doublings, self.rate_limit)
+
+
+DEFAULT_BACKOFF = Backoff()
+
+
+def reconnecting(
+    connection: Callable[[], Generator[T]],
+    backoff: Backoff,
+    stop: threading.Event,
+    notify: Callable[[str], None],
+) -> Generator[T]:
+    """Yield what one connection after another yields, until `stop` is set or another error is raised."""
+    attempt, kind = 0, None
+    while not stop.is_set():
+        try:
+            with closing(connection()) as items:
+                for item in items:
+                    attempt = 0
+                    yield item
+        except Interrupted as interruption:
+            if stop.is_set():
+                return
+            attempt = attempt + 1 if interruption.kind == kind else 1
+            kind = interruption.kind
+            seconds = backoff.wait(interruption, attempt, time.time())
+            notify(f"{interruption}; connecting again in {seconds:.3g} s")
+            stop.wait(seconds)
+
+
+def cause(error: BaseException) -> str:
+    """The system's own words at the bottom of nested connection errors, such as `Connection refused`."""
+    words = "cut off in the middle"
+    below: BaseException | None = error
+    while below:
+        if isinstance(below, OSError) and str(below):
+            words = below.strerror or str(below)
+        below = below.__cause__ or below.__context__
+    return words

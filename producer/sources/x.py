@@ -1,0 +1,193 @@
+"""Tweets from X: the filtered stream of API v2."""
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
+from typing import Any
+
+import requests
+import urllib3
+
+from producer.config import XCredentials
+from producer.source import Record, Rejected, SourceError
+from producer.sources import rules as stream_rules
+from producer.sources import xapi
+from producer.sources.reconnect import Backoff, Interrupted, cause, reconnecting
+from producer.sources.rules import TAG, Rule
+from producer.tweet import Json, NotATweet, load, parse
+
+_FIELDS = {
+    "tweet.fields": "author_id,created_at,lang,note_tweet,referenced_tweets",
+    "expansions": "author_id,referenced_tweets.id",
+    "user.fields": "username",
+}
+_CHUNK_BYTES = 65_536
+
+
+class XSource:
+    """The filtered stream, for one app, which may have one connection.
+
+    Each term and each rule becomes a stream rule tagged as ours; rules of others stay. They share the stream,
+    however: a post that matches only rules of others was not asked for, and is rejected with that reason.
+    Without a term or a rule, the rules that are on X already select the posts.
+
+    A lost connection is made again after the waits that X asks for. X does not send again what passed meanwhile.
+
+    Args:
+        credentials: of the app.
+        track: words or phrases to look for.
+        rules: expressions in X's rule language.
+        keep_rules: leave our rules on X at the end.
+        endpoint: scheme and host of the API; None is X itself.
+        notify: takes a line for the person at the terminal; called from the reading and the closing thread.
+        backoff: the waits.
+    """
+
+    def __init__(
+        self,
+        credentials: XCredentials,
+        *,
+        track: Sequence[str],
+        rules: Sequence[str],
+        keep_rules: bool,
+        endpoint: str | None,
+        notify: Callable[[str], None],
+        backoff: Backoff = Backoff(),
+    ) -> None:
+        self._credentials = credentials
+        self._wanted = stream_rules.expressions(track, rules)
+        self._keep_rules = keep_rules
+        self._endpoint = (endpoint or xapi.ENDPOINT).rstrip("/")
+        self._notify = notify
+        self._backoff = backoff
+        self._api: Any = None
+        self._asked_for: set[str] = set()  # ids of the rules, whoever made them, that say what this run wants
+        self._ours: set[str] = set()  # ids of the rules to remove at the end
+        self._rules_lock = threading.Lock()
+        self._response: requests.Response | None = None
+        self._closing = threading.Event()
+        self._lines_read = 0
+        self._told_of_others = False
+
+    def read(self) -> Iterator[Record | Rejected]:
+        """Yield posts, for ever; reconnect as often as it takes.
+
+        Raises:
+            SourceError: X refuses the credentials, the app, a rule or any further post.
+        """
+        for item in reconnecting(self._items, self._backoff, self._closing, self._notify):
+            if item is not None:
+                yield item
+
+    def close(self) -> None:
+        """End `read`, even while it waits for a byte, and remove our rules from X."""
+        self._closing.set()
+        if self._response is not None:
+            # The reading thread may have closed it, or be doing so now.
+            with suppress(ValueError, RuntimeError, OSError):
+                self._response.raw.shutdown()
+        with self._rules_lock:
+            ours, self._ours = self._ours, set()
+            if ours and not self._keep_rules:
+                try:
+                    self._change_rules({"delete": {"ids": sorted(ours)}})
+                except (Interrupted, SourceError) as error:
+                    self._notify(f"{len(ours)} rules of this run stay on X, until a run with others: {error}")
+
+    def _items(self) -> Generator[Record | Rejected | None]:
+        """One connection: a post, what is no post, or None for a keep-alive."""
+        with self._rules_lock:
+            if self._closing.is_set():
+                return
+            if self._api is None:
+                self._api = xapi.sign_in(self._credentials, self._endpoint, self._backoff.silence)
+            self._synchronise_rules()
+        with closing(xapi.request(self._api, xapi.STREAM, _FIELDS)) as response:
+            self._response = response
+            try:
+                for line in self._lines(response.raw):
+                    yield self._item(line) if line else None
+            except urllib3.exceptions.ReadTimeoutError as error:
+                what = f"X has sent nothing, not even a keep-alive, for {self._backoff.silence:.3g} s"
+                raise Interrupted("network", what) from error
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                raise Interrupted("network", f"the stream from X broke ({cause(error)})") from error
+        raise Interrupted("network", "X closed the stream")
+
+    def _lines(self, body: urllib3.HTTPResponse) -> Iterator[bytes]:
+        """What stands before each line end, as soon as it arrives; nothing for a keep-alive."""
+        tail = b""
+        # Not `stream` or `iter_lines`: where a body is not chunked, they wait until their buffer is full, and
+        # on a quiet stream that can take hours.
+        while not self._closing.is_set() and (chunk := body.read1(_CHUNK_BYTES, decode_content=True)):
+            *lines, tail = (tail + chunk).split(b"\r\n")
+            yield from lines
+
+    def _item(self, line: bytes) -> Record | Rejected:
+        self._lines_read += 1
+        try:
+            message = load(line)
+            if not isinstance(message, dict):
+                raise NotATweet("not a JSON object")
+            # Errors beside `data` are about parts of a post; without it, about the stream.
+            if message.get("data") is None and ("errors" in message or "title" in message):
+                raise xapi.refusal(0, message, {})
+            post = parse(message, "x")
+        except NotATweet as error:
+            return Rejected(f"line {self._lines_read} of the stream", str(error))
+        if not self._is_asked_for(message):
+            return Rejected(f"post {post.id}", "only rules of others match it")
+        return post
+
+    def _is_asked_for(self, message: Json) -> bool:
+        matching = message.get("matching_rules")
+        if not self._wanted or not isinstance(matching, list) or not matching:
+            return True
+        return any(isinstance(rule, dict) and str(rule.get("id")) in self._asked_for for rule in matching)
+
+    def _synchronise_rules(self) -> None:
+        """Make X have the wanted rules; without a wanted one, make sure that it has any.
+
+        Raises:
+            Interrupted: X could not be reached, or asks to come back later.
+            SourceError: X refuses a rule, or there is none.
+        """
+        answer = xapi.ask(self._api, xapi.RULES, {})
+        present = [Rule(str(rule["id"]), rule["value"], rule.get("tag")) for rule in answer.get("data") or []]
+        if not self._wanted:
+            if not present:
+                raise SourceError("X has no rule that selects posts: give --track TERM or --rule EXPR.")
+            return
+        self._tell_of_others(present)
+        change = stream_rules.change(present, self._wanted)
+        if change.delete:
+            self._change_rules({"delete": {"ids": list(change.delete)}})
+        wanted = [rule for rule in present if rule.value in self._wanted]
+        self._asked_for = {rule.id for rule in wanted}
+        self._ours = {rule.id for rule in wanted if rule.tag == TAG}
+        if change.add:
+            answer = self._change_rules({"add": [{"value": value, "tag": TAG} for value in change.add]})
+            made = {str(rule["id"]) for rule in answer.get("data") or []}
+            self._asked_for |= made
+            self._ours |= made
+            self._check_refused(answer)
+
+    def _check_refused(self, answer: Json) -> None:
+        for error in answer.get("errors") or []:
+            if error.get("title") == "DuplicateRule":  # somebody added it since we looked
+                self._asked_for.add(str(error.get("id")))
+            else:
+                reasons = "; ".join(error.get("details") or [error.get("detail") or error.get("title")])
+                raise SourceError(f"X refuses the rule `{error.get('value')}`: {reasons}")
+
+    def _change_rules(self, change: Json) -> Json:
+        return xapi.ask(self._api, xapi.RULES, change, "POST")
+
+    def _tell_of_others(self, present: Sequence[Rule]) -> None:
+        others = [rule.value for rule in present if rule.tag != TAG and rule.value not in self._wanted]
+        if others and not self._told_of_others:
+            self._told_of_others = True
+            self._notify(
+                f"{len(others)} rules of others share this stream, such as `{others[0]}`: X sends and bills "
+                "what they match too; it is counted as rejected"
+            )
