@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from producer.source import Record, Rejected, SourceError
-from producer.sources.reconnect import Backoff, Interrupted, cause, reconnecting
+from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
 from producer.tweet import Json, NotATweet, iso_ms, iso_utc, load
 
 ENDPOINT = "wss://jetstream2.us-east.bsky.network/subscribe"
@@ -35,7 +35,7 @@ class BlueskySource:
         track: Sequence[str],
         endpoint: str | None,
         notify: Callable[[str], None],
-        backoff: Backoff = Backoff(),
+        backoff: Backoff = DEFAULT_BACKOFF,
     ) -> None:
         self._track = tuple(term.casefold() for term in track)
         self._endpoint = endpoint or ENDPOINT
@@ -116,14 +116,15 @@ def parse_event(event: Json) -> Record | None:
         NotATweet: a new post without what the lexicon app.bsky.feed.post requires.
     """
     commit = event.get("commit")
-    if not isinstance(commit, dict) or (commit.get("operation"), commit.get("collection")) != (
-        "create",
-        _POSTS,
-    ):
+    if not isinstance(commit, dict):
         return None
-    post = commit.get("record")
-    match event, commit, post:
-        case {"did": str(did), "time_us": int(time_us)}, {"rkey": str(rkey)}, {"text": str(text)}:
+    if commit.get("collection") != _POSTS or commit.get("operation") != "create":
+        return None
+    match event, commit:
+        case (
+            {"did": str(did), "time_us": int(time_us)},
+            {"rkey": str(rkey), "record": {"text": str(text), **post}},
+        ):
             arrived = iso_ms(datetime.fromtimestamp(time_us / 1_000_000, UTC))
             created = iso_utc(post.get("createdAt"))
             return Record(

@@ -25,13 +25,13 @@ class Change:
 
 
 def expressions(track: Iterable[str], rules: Iterable[str]) -> tuple[str, ...]:
-    """The rules of a run: each tracked term stands for itself, words or a phrase; a rule is taken as it is."""
+    """The rules of a run: a tracked term is a word or a phrase to look for; a rule is taken as it is."""
     terms = (_term(term) for term in track)
     return tuple(dict.fromkeys(value for value in (*terms, *(rule.strip() for rule in rules)) if value))
 
 
 def change(present: Sequence[Rule], wanted: Sequence[str]) -> Change:
-    """Add what no rule says yet; delete what an earlier run of ours left behind and this one does not want."""
+    """Add what no rule says yet; delete what an earlier run of ours left behind and this does not want."""
     there = {rule.value for rule in present}
     return Change(
         add=tuple(value for value in wanted if value not in there),

@@ -12,7 +12,7 @@ from producer.config import XCredentials
 from producer.source import Record, Rejected, SourceError
 from producer.sources import rules as stream_rules
 from producer.sources import xapi
-from producer.sources.reconnect import Backoff, Interrupted, cause, reconnecting
+from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
 from producer.sources.rules import TAG, Rule
 from producer.tweet import Json, NotATweet, load, parse
 
@@ -31,7 +31,7 @@ class XSource:
     however: a post that matches only rules of others was not asked for, and is rejected with that reason.
     Without a term or a rule, the rules that are on X already select the posts.
 
-    A lost connection is made again after the waits that X asks for. X does not send again what passed meanwhile.
+    A lost connection is made again after the waits that X asks for; X does not repeat what passed meanwhile.
 
     Args:
         credentials: of the app.
@@ -52,7 +52,7 @@ class XSource:
         keep_rules: bool,
         endpoint: str | None,
         notify: Callable[[str], None],
-        backoff: Backoff = Backoff(),
+        backoff: Backoff = DEFAULT_BACKOFF,
     ) -> None:
         self._credentials = credentials
         self._wanted = stream_rules.expressions(track, rules)

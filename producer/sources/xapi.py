@@ -140,7 +140,8 @@ def _problem(body: Json) -> Json:
 def _said(problem: Json) -> str:
     errors = problem.get("errors")
     first: Any = errors[0] if isinstance(errors, list) and errors else None
-    sayings = [problem.get("title"), problem.get("detail"), problem.get("message")]
+    sayings = [problem.get("value"), problem.get("title"), problem.get("detail"), problem.get("message")]
+    sayings += problem.get("details") or []
     sayings.append(first.get("message") if isinstance(first, dict) else None)
     return ": ".join(dict.fromkeys(str(saying) for saying in sayings if saying)) or "no reason given"
 
