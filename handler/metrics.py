@@ -1,9 +1,12 @@
 """The function's metrics, in CloudWatch's Embedded Metric Format.
 
-A line of JSON on standard output becomes metrics without a call to CloudWatch ("Specification: Embedded metric
-format", Amazon CloudWatch User Guide).
+A line of JSON on standard output becomes metrics without a call to CloudWatch ("Specification: Embedded
+metric format", Amazon CloudWatch User Guide).
 """
 
+import json
+import time
+from collections.abc import Mapping
 from typing import Final
 
 NAMESPACE: Final = "StreamProcessing"
@@ -15,3 +18,33 @@ DUPLICATES: Final = "Duplicates"
 QUARANTINED: Final = "Quarantined"
 FAILED: Final = "Failed"
 LAG: Final = "Lag"
+
+UNITS: Final = {
+    RECEIVED: "Count",
+    STORED: "Count",
+    DUPLICATES: "Count",
+    QUARANTINED: "Count",
+    FAILED: "Count",
+    LAG: "Milliseconds",
+}
+"""Every metric that the function emits, with its unit."""
+
+
+def line(function: str, values: Mapping[str, int]) -> str:
+    """The line that makes metrics of `values`, by name."""
+    return json.dumps(
+        {
+            "_aws": {
+                "Timestamp": time.time_ns() // 1_000_000,
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": NAMESPACE,
+                        "Dimensions": [[DIMENSION]],
+                        "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in values],
+                    }
+                ],
+            },
+            DIMENSION: function,
+            **values,
+        }
+    )

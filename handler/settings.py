@@ -33,7 +33,7 @@ class Settings:
         """Read `TABLE_NAME`, `QUARANTINE_BUCKET` and, when present, `ITEM_LIFETIME_DAYS`.
 
         Raises:
-            SettingsError: a required variable is missing or empty, or the lifetime is not a whole number of days.
+            SettingsError: a required variable is missing or empty, or the lifetime is not a number of days.
         """
         return cls(
             table_name=_required(environment, "TABLE_NAME"),
@@ -57,6 +57,6 @@ def _lifetime(environment: Mapping[str, str]) -> int | None:
         return None
     if not (days.isascii() and days.isdigit() and int(days) > 0):
         raise SettingsError(
-            f"ITEM_LIFETIME_DAYS is {days!r}: give a whole number of days above 0, or remove it to keep items for ever"
+            f"ITEM_LIFETIME_DAYS is {days!r}: give a whole number above 0, or remove it to keep items"
         )
     return int(days) * SECONDS_A_DAY

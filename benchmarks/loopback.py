@@ -1,0 +1,140 @@
+"""A fast HTTP/1.1 server on loopback whose answers the caller writes: it stands in for a service's endpoint.
+
+It parses no more of HTTP than AWS's clients send: a request line, headers, and a body of a known length. In
+a test it runs on a thread (`serving`), and its answers may check what they are asked, or wait; in a benchmark
+it runs in a process of its own (`constant_answer`), so that its CPU time is not counted as the client's.
+"""
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, cast
+
+
+class Request(NamedTuple):
+    """A request as it arrived; header names are in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Response(NamedTuple):
+    """An answer; `status` 0 closes the connection without one."""
+
+    status: int = 200
+    body: bytes = b""
+
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class _Connection(asyncio.Protocol):
+    """One connection; a client sends its next request after the answer, so nothing is pipelined."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._received = bytearray()
+        self._continued = False
+        self._transport: asyncio.Transport
+        self._reply: asyncio.Task[None]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if request := self._take():
+            self._reply = asyncio.get_running_loop().create_task(self._answer_to(request))
+
+    async def _answer_to(self, request: Request) -> None:
+        response = await self._answer(request)
+        if response.status:
+            head = f"HTTP/1.1 {response.status} _\r\nContent-Length: {len(response.body)}\r\n\r\n"
+            self._transport.write(head.encode() + response.body)
+        else:
+            self._transport.close()
+
+    def _take(self) -> Request | None:
+        """The next complete request, None while its end has not arrived."""
+        end = self._received.find(b"\r\n\r\n")
+        if end < 0:
+            return None
+        first, *lines = self._received[:end].decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        if headers.get("expect") and not self._continued:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._continued = True
+        start, length = end + 4, int(headers.get("content-length", 0))
+        if len(self._received) < start + length:
+            return None
+        body = bytes(self._received[start : start + length])
+        del self._received[: start + length]
+        self._continued = False
+        method, path, _ = first.split(" ")
+        return Request(method, path, headers, body)
+
+
+@contextmanager
+def serving(answer: Answer) -> Iterator[str]:
+    """Serve on a thread until the block ends; gives the URL. Answers run on that thread's event loop."""
+    url: list[str] = []
+    stop: list[Callable[[], object]] = []
+    ready = threading.Event()
+
+    async def run() -> None:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        server = await loop.create_server(lambda: _Connection(answer), "127.0.0.1", 0)
+        url.append(_url_of(server))
+        stop.append(lambda: loop.call_soon_threadsafe(stopped.set))
+        ready.set()
+        await stopped.wait()
+        server.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), name="loopback")
+    thread.start()
+    ready.wait(timeout=10)
+    try:
+        yield url[0]
+    finally:
+        stop[0]()
+        thread.join(timeout=10)
+
+
+@contextmanager
+def constant_answer(body: bytes, delay: float) -> Iterator[str]:
+    """Serve from another process, every request answered with `body` after `delay` seconds; gives the URL."""
+    command = [sys.executable, "-m", "benchmarks.loopback", "--body", body.decode(), "--delay", str(delay)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+async def _serve_constant(response: Response, delay: float) -> None:
+    async def answer(_: Request) -> Response:
+        await asyncio.sleep(delay)
+        return response
+
+    server = await asyncio.get_running_loop().create_server(lambda: _Connection(answer), "127.0.0.1", 0)
+    print(_url_of(server), flush=True)
+    await server.serve_forever()
+
+
+def _url_of(server: asyncio.Server) -> str:
+    return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Answer every request with one body, until terminated.")
+    parser.add_argument("--body", default="{}", help="the answer's body")
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
+    arguments = parser.parse_args()
+    asyncio.run(_serve_constant(Response(body=arguments.body.encode()), arguments.delay))

@@ -1,0 +1,36 @@
+"""A Kinesis record as an event source mapping hands it to a function."""
+
+from datetime import UTC, datetime
+from typing import TypedDict
+
+
+class KinesisData(TypedDict):
+    """The part of a record that the stream knows; `data` is the payload in base64."""
+
+    data: str
+    partitionKey: str
+    sequenceNumber: str
+    approximateArrivalTimestamp: float
+
+
+class KinesisRecord(TypedDict):
+    """One element of an event's `Records` ("Using Lambda to process records from Kinesis", AWS Lambda)."""
+
+    eventID: str
+    eventSourceARN: str
+    kinesis: KinesisData
+
+
+def arrival_of(record: KinesisRecord) -> datetime:
+    """When the stream took the record, in UTC."""
+    return datetime.fromtimestamp(record["kinesis"]["approximateArrivalTimestamp"], UTC)
+
+
+def shard_of(record: KinesisRecord) -> str:
+    """The shard's id: an `eventID` is `<shard id>:<sequence number>`."""
+    return record["eventID"].partition(":")[0]
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and a `Z`, the form of every time that the project stores."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
