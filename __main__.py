@@ -1,0 +1,95 @@
+"""The stack: tweets on a Kinesis stream, stored by a Lambda function in a DynamoDB table."""
+
+import pulumi
+import pulumi_aws as aws
+
+from infra import settings as configuration
+from infra.monitoring import Monitoring, MonitoringArgs
+from infra.processor import EventProcessor, EventProcessorArgs
+from infra.producer import ProducerUser
+from infra.quarantine import Quarantine
+from infra.stream import EventStream
+from infra.table import EventTable
+
+settings = configuration.load()
+stack = pulumi.get_stack()
+tags = {"Project": pulumi.get_project(), "Stack": stack, **settings.tags}
+account_id = aws.get_caller_identity_output().account_id
+region = aws.get_region_output().region
+
+stream = EventStream(
+    "stream",
+    stream_name=f"{stack}-EventStream",
+    settings=settings.stream,
+    kms_key_arn=settings.kms_key_arn,
+    protect=settings.protect,
+    tags=tags,
+)
+table = EventTable(
+    "table",
+    table_name=f"{stack}-EventData",
+    settings=settings.table,
+    kms_key_arn=settings.kms_key_arn,
+    protect=settings.protect,
+    tags=tags,
+)
+quarantine = Quarantine(
+    "quarantine",
+    bucket_prefix=f"{stack.lower()}-quarantine-",
+    settings=settings.quarantine,
+    kms_key_arn=settings.kms_key_arn,
+    protect=settings.protect,
+    tags=tags,
+)
+processor = EventProcessor(
+    "processor",
+    EventProcessorArgs(
+        function_name=f"{stack}-DDBEventProcessor",
+        account_id=account_id,
+        stream_arn=stream.arn,
+        table_name=table.table_name,
+        table_arn=table.arn,
+        quarantine_name=quarantine.bucket_name,
+        quarantine_arn=quarantine.arn,
+        item_lifetime_days=settings.table.item_lifetime_days,
+        kms_key_arn=settings.kms_key_arn,
+        function=settings.function,
+        mapping=settings.mapping,
+        tags=tags,
+    ),
+)
+producer = ProducerUser(
+    "producer",
+    user_name=f"{stack}-EventProducer",
+    settings=settings.access_key,
+    stream_arn=stream.arn,
+    kms_key_arn=settings.kms_key_arn,
+    tags=tags,
+)
+monitoring = Monitoring(
+    "monitoring",
+    MonitoringArgs(
+        prefix=stack,
+        account_id=account_id,
+        region=region,
+        partition=aws.get_partition_output().partition,
+        stream_name=stream.stream_name,
+        function_name=processor.function_name,
+        function_timeout=settings.function.timeout,
+        mapping_uuid=processor.mapping_uuid,
+        table_name=table.table_name,
+        alarms=settings.alarms,
+        alarm_email=settings.alarm_email,
+        tags=tags,
+    ),
+)
+
+pulumi.export("access_key", producer.access_key)
+pulumi.export("secret_access_key", producer.secret_access_key)
+pulumi.export("region", region)
+pulumi.export("stream_name", stream.stream_name)
+pulumi.export("table_name", table.table_name)
+pulumi.export("function_name", processor.function_name)
+pulumi.export("quarantine_bucket", quarantine.bucket_name)
+pulumi.export("dashboard_url", monitoring.dashboard_url)
+pulumi.export("alarm_topic_arn", monitoring.alarm_topic_arn)

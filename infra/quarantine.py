@@ -1,0 +1,117 @@
+"""The bucket for records that could not be stored, with their payload and the reason."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.iam import Statement, policy_document
+from infra.settings import QuarantineSettings
+
+
+class Quarantine(pulumi.ComponentResource):
+    """A private bucket, reached over TLS only, that forgets its records after a while.
+
+    Decided against: versions (an object's key names its record, so a repeat overwrites the same bytes, and
+    a redriven record should be gone), access logs (CloudTrail data events say more, where they are wanted),
+    replication (the evidence serves the stack in its own region), object lock (redrive deletes).
+
+    Attributes:
+        bucket_name: name of the bucket, made unique by the provider because it is global to AWS.
+        arn: ARN of the bucket.
+    """
+
+    bucket_name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        bucket_prefix: str,
+        settings: QuarantineSettings,
+        kms_key_arn: str | None,
+        protect: bool,
+        tags: Mapping[str, str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("stream-processing:infra:Quarantine", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        bucket = aws.s3.Bucket(
+            f"{name}-bucket",
+            bucket_prefix=bucket_prefix,
+            force_destroy=settings.force_destroy,
+            tags=tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+        )
+        public_access = aws.s3.BucketPublicAccessBlock(
+            f"{name}-public-access-block",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=child,
+        )
+        aws.s3.BucketOwnershipControls(
+            f"{name}-ownership-controls",
+            bucket=bucket.bucket,
+            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            opts=child,
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            f"{name}-encryption",
+            bucket=bucket.bucket,
+            rules=[
+                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                    apply_server_side_encryption_by_default=(
+                        aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+                            sse_algorithm="aws:kms" if kms_key_arn else "AES256",
+                            kms_master_key_id=kms_key_arn,
+                        )
+                    ),
+                    # One data key for many objects instead of a KMS call for each.
+                    bucket_key_enabled=True if kms_key_arn else None,
+                )
+            ],
+            opts=child,
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            f"{name}-lifecycle",
+            bucket=bucket.bucket,
+            rules=[
+                aws.s3.BucketLifecycleConfigurationRuleArgs(
+                    id="expire",
+                    status="Enabled",
+                    filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+                    expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(
+                        days=settings.lifetime_days
+                    ),
+                    abort_incomplete_multipart_upload=(
+                        aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+                            days_after_initiation=1
+                        )
+                    ),
+                )
+            ],
+            opts=child,
+        )
+        aws.s3.BucketPolicy(
+            f"{name}-policy",
+            bucket=bucket.bucket,
+            policy=policy_document(
+                Statement(
+                    sid="DenyWithoutTls",
+                    effect="Deny",
+                    principal="*",
+                    actions=["s3:*"],
+                    resources=[bucket.arn, pulumi.Output.concat(bucket.arn, "/*")],
+                    condition={"Bool": {"aws:SecureTransport": "false"}},
+                )
+            ),
+            # S3 answers 409 when both are written to one bucket at the same moment.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
+        )
+        self.bucket_name = bucket.bucket
+        self.arn = bucket.arn
+        self.register_outputs({"bucket_name": self.bucket_name, "arn": self.arn})

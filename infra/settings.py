@@ -1,0 +1,285 @@
+"""The configuration of the stack: read once, validated, frozen.
+
+Every key, its type, default and description stand in `Pulumi.yaml`, from where the engine fills in what a
+stack file leaves out. This module says which values are allowed, in the terms of the services' own limits.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import yaml
+from pulumi.runtime.config import CONFIG, get_config_env
+
+PROJECT_FILE = Path(__file__).parent.parent / "Pulumi.yaml"
+
+LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+# The retention periods of the CloudWatch Logs API, PutRetentionPolicy.
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class ConfigError(pulumi.RunError):
+    """A key of the configuration has a value that the program or AWS refuses; says how to mend it."""
+
+    def __init__(
+        self, key: str, value: object, allowed: str, remedy: str, problem: str = "is not a valid value"
+    ) -> None:
+        super().__init__(
+            f"{key}: {json.dumps(value)} {problem}.\n"
+            f"  Allowed: {allowed}.\n"
+            f"  Mend it: {remedy} --stack {pulumi.get_stack()}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamSettings:
+    """`shards` is None for an on-demand stream."""
+
+    shards: int | None
+    retention_hours: int
+    shard_metrics: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSettings:
+    """`item_lifetime_days` is None where tweets are kept for ever."""
+
+    point_in_time_recovery: bool
+    deletion_protection: bool
+    item_lifetime_days: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuarantineSettings:
+    """`force_destroy` lets `pulumi destroy` delete a bucket that still holds records."""
+
+    lifetime_days: int
+    force_destroy: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSettings:
+    """Memory in MB, timeout in seconds."""
+
+    memory: int
+    timeout: int
+    architecture: str
+    log_level: str
+    log_retention_days: int
+    tracing: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappingSettings:
+    """Batching window and maximum record age in seconds."""
+
+    batch_size: int
+    batching_window: int
+    starting_position: str
+    parallelization_factor: int
+    maximum_retries: int
+    maximum_record_age: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessKeySettings:
+    """`serial` numbers the producer's access key; raising it rotates the key."""
+
+    serial: int
+    keep_previous: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The whole configuration; `kms_key_arn` and `alarm_email` are None where none is set."""
+
+    stream: StreamSettings
+    table: TableSettings
+    quarantine: QuarantineSettings
+    function: FunctionSettings
+    mapping: MappingSettings
+    access_key: AccessKeySettings
+    protect: bool
+    kms_key_arn: str | None
+    alarms: bool
+    alarm_email: str | None
+    tags: Mapping[str, str]
+
+
+def load() -> Settings:
+    """Read the stack's configuration.
+
+    Raises:
+        ConfigError: a value has the wrong type, is outside the service's range or contradicts another, or
+            a key of this project is unknown.
+    """
+    read = _Reader(pulumi.Config())
+    read.refuse_unknown_keys()
+    settings = Settings(
+        stream=StreamSettings(
+            shards=_shards(read),
+            retention_hours=read.integer("streamRetentionHours", 24, 8760),
+            shard_metrics=read.boolean("streamShardMetrics"),
+        ),
+        table=TableSettings(
+            point_in_time_recovery=read.boolean("tablePointInTimeRecovery"),
+            deletion_protection=read.boolean("tableDeletionProtection"),
+            item_lifetime_days=read.integer("itemLifetimeDays", 0, 36500) or None,
+        ),
+        quarantine=QuarantineSettings(
+            lifetime_days=read.integer("quarantineLifetimeDays", 1, 36500),
+            force_destroy=read.boolean("quarantineForceDestroy"),
+        ),
+        function=FunctionSettings(
+            memory=read.integer("functionMemory", 128, 10240),
+            # Under ten seconds there is no room for the handler's retries and its margin.
+            timeout=read.integer("functionTimeout", 10, 900),
+            architecture=read.choice("functionArchitecture", "arm64", "x86_64"),
+            log_level=read.choice("functionLogLevel", *LOG_LEVELS),
+            log_retention_days=read.member("logRetentionDays", LOG_RETENTION_DAYS),
+            tracing=read.boolean("functionTracing"),
+        ),
+        mapping=MappingSettings(
+            batch_size=read.integer("mappingBatchSize", 1, 10_000),
+            batching_window=read.integer("mappingBatchingWindow", 0, 300),
+            starting_position=read.choice("mappingStartingPosition", "TRIM_HORIZON", "LATEST"),
+            parallelization_factor=read.integer("mappingParallelizationFactor", 1, 10),
+            maximum_retries=read.integer("mappingMaximumRetries", 0, 10_000),
+            maximum_record_age=read.integer("mappingMaximumRecordAge", 60, 604_800),
+        ),
+        access_key=AccessKeySettings(
+            serial=read.integer("accessKeySerial", 1, 1_000_000),
+            keep_previous=read.boolean("accessKeyKeepPrevious"),
+        ),
+        protect=read.boolean("protect"),
+        kms_key_arn=read.optional_text("kmsKeyArn", KMS_KEY_ARN, "the ARN of a KMS key, or nothing"),
+        alarms=read.boolean("alarms"),
+        alarm_email=read.optional_text("alarmEmail", EMAIL, "an e-mail address, or nothing"),
+        tags=read.tags("tags"),
+    )
+    _refuse_contradictions(settings)
+    return settings
+
+
+def _shards(read: "_Reader") -> int | None:
+    mode = read.choice("streamMode", "provisioned", "on-demand")
+    shards = read.integer("streamShards", 0, 10_000)
+    if mode == "provisioned":
+        return shards or 1
+    if shards:
+        raise ConfigError(
+            "streamShards",
+            shards,
+            "no shards while streamMode is on-demand: AWS scales such a stream itself",
+            "pulumi config rm streamShards",
+        )
+    return None
+
+
+def _refuse_contradictions(settings: Settings) -> None:
+    retention = settings.stream.retention_hours * 3600
+    if settings.mapping.maximum_record_age >= retention:
+        raise ConfigError(
+            "mappingMaximumRecordAge",
+            settings.mapping.maximum_record_age,
+            f"less than the stream's retention of {retention} seconds (streamRetentionHours): "
+            "a record that expires before it reaches quarantine is lost",
+            f"pulumi config set mappingMaximumRecordAge {retention // 2}",
+        )
+    if settings.alarm_email and not settings.alarms:
+        raise ConfigError(
+            "alarmEmail",
+            settings.alarm_email,
+            "no address while alarms is false, because nothing would be sent",
+            "pulumi config set alarms true",
+        )
+    if settings.access_key.keep_previous and settings.access_key.serial == 1:
+        raise ConfigError(
+            "accessKeyKeepPrevious",
+            True,
+            "false while accessKeySerial is 1, because no key came before the first",
+            "pulumi config set accessKeyKeepPrevious false",
+        )
+
+
+class _Reader:
+    """Reads single keys; each method raises ConfigError for a value that it does not allow."""
+
+    def __init__(self, config: pulumi.Config) -> None:
+        self._config = config
+        self._schema = yaml.safe_load(PROJECT_FILE.read_text())["config"]
+
+    def refuse_unknown_keys(self) -> None:
+        for full_key, value in {**get_config_env(), **CONFIG.get()}.items():
+            namespace, _, key = full_key.partition(":")
+            if namespace == self._config.name and key not in self._schema:
+                raise ConfigError(
+                    key,
+                    value,
+                    f"the keys of Pulumi.yaml: {', '.join(self._schema)}",
+                    f"pulumi config rm {key}",
+                    problem="is the value of a key that this project does not have",
+                )
+
+    def text(self, key: str) -> str:
+        return self._config.require(key)
+
+    def integer(self, key: str, lowest: int, highest: int) -> int:
+        allowed = f"a whole number from {lowest} to {highest}"
+        value = self._whole_number(key, allowed)
+        if not lowest <= value <= highest:
+            raise self._error(key, allowed)
+        return value
+
+    def member(self, key: str, members: tuple[int, ...]) -> int:
+        allowed = f"one of {', '.join(map(str, members))}"
+        value = self._whole_number(key, allowed)
+        if value not in members:
+            raise self._error(key, allowed)
+        return value
+
+    def boolean(self, key: str) -> bool:
+        return self.choice(key, "true", "false") == "true"
+
+    def choice(self, key: str, *allowed: str) -> str:
+        if self.text(key) not in allowed:
+            raise self._error(key, f"one of {', '.join(allowed)}")
+        return self.text(key)
+
+    def optional_text(self, key: str, pattern: re.Pattern[str], allowed: str) -> str | None:
+        value = self.text(key)
+        if value and not pattern.fullmatch(value):
+            raise self._error(key, allowed)
+        return value or None
+
+    def tags(self, key: str) -> Mapping[str, str]:
+        """At most 48, because the program adds two to the 50 that AWS takes."""
+        allowed = 'a map of at most 48 texts, none starting with aws:, such as {"Team": "data"}'
+        try:
+            value = json.loads(self.text(key))
+        except ValueError:
+            raise self._error(key, allowed) from None
+        if (
+            not isinstance(value, dict)
+            or len(value) > 48
+            or not all(isinstance(text, str) for text in value.values())
+            or any(name.lower().startswith("aws:") for name in value)
+        ):
+            raise self._error(key, allowed)
+        return value
+
+    def _whole_number(self, key: str, allowed: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", self.text(key)):
+            raise self._error(key, allowed)
+        return int(self.text(key))
+
+    def _error(self, key: str, allowed: str) -> ConfigError:
+        return ConfigError(key, self.text(key), allowed, f"pulumi config set {key} VALUE")

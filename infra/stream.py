@@ -1,0 +1,61 @@
+"""The Kinesis stream that carries tweets from the producer to the function."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.settings import StreamSettings
+
+# What the AWS console calls "enhanced metrics", all of them.
+SHARD_METRICS = (
+    "IncomingBytes",
+    "IncomingRecords",
+    "IteratorAgeMilliseconds",
+    "OutgoingBytes",
+    "OutgoingRecords",
+    "ReadProvisionedThroughputExceeded",
+    "WriteProvisionedThroughputExceeded",
+)
+
+
+class EventStream(pulumi.ComponentResource):
+    """An encrypted Kinesis stream.
+
+    Attributes:
+        stream_name: name of the stream, as the producer's `stream_name` takes it.
+        arn: ARN of the stream.
+    """
+
+    stream_name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        stream_name: str,
+        settings: StreamSettings,
+        kms_key_arn: str | None,
+        protect: bool,
+        tags: Mapping[str, str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("stream-processing:infra:EventStream", name, None, opts)
+        stream = aws.kinesis.Stream(
+            f"{name}-stream",
+            name=stream_name,
+            stream_mode_details=aws.kinesis.StreamStreamModeDetailsArgs(
+                stream_mode="ON_DEMAND" if settings.shards is None else "PROVISIONED"
+            ),
+            shard_count=settings.shards,
+            retention_period=settings.retention_hours,
+            shard_level_metrics=list(SHARD_METRICS) if settings.shard_metrics else [],
+            encryption_type="KMS",
+            kms_key_id=kms_key_arn or "alias/aws/kinesis",
+            tags=tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+        )
+        self.stream_name = stream.name
+        self.arn = stream.arn
+        self.register_outputs({"stream_name": self.stream_name, "arn": self.arn})

@@ -1,0 +1,205 @@
+"""Runs the real `__main__.py` under Pulumi's mocks and keeps what it asked for."""
+
+import asyncio
+import json
+import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from google.protobuf import json_format
+from pulumi.runtime import mocks, rpc, set_all_config
+from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.stack import run_in_stack
+
+PROJECT = Path(__file__).parent.parent.parent
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that the engine would encrypt in the state and hide in what it prints."""
+
+    value: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One registered resource: inputs are camelCase, as they go to the engine."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    inputs: Mapping[str, Any]
+    protect: bool
+    aliases: int
+    depends_on: frozenset[str]
+    depends_on_by_input: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What a run of the program registered and exported."""
+
+    resources: list[Resource] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    arns: dict[str, str] = field(default_factory=dict)
+    outputs_of: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def of(self, type_: str) -> list[Resource]:
+        """All resources of a type, named by the last part of its token, such as `Stream`."""
+        return [resource for resource in self.resources if resource.type.endswith(f":{type_}")]
+
+    def one(self, type_: str) -> Resource:
+        """The only resource of a type."""
+        (resource,) = self.of(type_)
+        return resource
+
+    def named(self, name: str) -> Resource:
+        """The only resource of a logical name."""
+        (resource,) = [resource for resource in self.resources if resource.name == name]
+        return resource
+
+    def arn(self, name: str) -> str:
+        """The ARN that AWS would give to the resource `name`."""
+        return self.arns[name]
+
+    def component_outputs(self, name: str) -> dict[str, Any]:
+        """What the component `name` registered as its outputs."""
+        return self.outputs_of[name]
+
+    def policy(self, name: str) -> dict[str, tuple[str, set[str], set[str]]]:
+        """The statements of an identity's policy: Sid -> (effect, actions, resources), and nothing else."""
+        document = json.loads(self.named(name).inputs["policy"])
+        assert document["Version"] == "2012-10-17"
+        assert all(set(each) == {"Sid", "Effect", "Action", "Resource"} for each in document["Statement"])
+        statements = {
+            each["Sid"]: (each["Effect"], set(each["Action"]), set(each["Resource"]))
+            for each in document["Statement"]
+        }
+        assert len(statements) == len(document["Statement"]), "two statements have the same Sid"
+        return statements
+
+
+class _Answers(mocks.Mocks):
+    """What AWS would add to the inputs: identifiers, ARNs, the secret of an access key."""
+
+    def __init__(self, partition: str) -> None:
+        self.partition = partition
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        answers = {
+            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
+            "aws:index/getRegion:getRegion": {"region": REGION},
+            "aws:index/getPartition:getPartition": {"partition": self.partition},
+        }
+        if args.token not in answers:
+            raise ValueError(f"the program invokes {args.token}, which no answer is known for")
+        return answers[args.token], []
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        state = dict(args.inputs)
+        if not args.custom:
+            return None, state
+        service, kind = args.typ.split(":")[1].split("/")[0], args.typ.split(":")[2]
+        physical = state.get("name") or state.get("bucket") or args.name
+        if kind == "Bucket":
+            physical = state["bucket"] = f"{state['bucketPrefix']}0123456789"
+        if kind not in {"UserPolicy", "RolePolicy", "AccessKey", "BucketPolicy", "TopicPolicy"}:
+            state.setdefault("arn", f"arn:aws:{service}:{REGION}:{ACCOUNT}:{physical}")
+        if kind == "EventSourceMapping":
+            state["uuid"] = "f8d2b9a1-0000-4000-8000-000000000000"
+        if kind == "AccessKey":
+            state["secret"] = {**SECRET_SIGNATURE, "value": f"secret of {args.name}"}
+        return f"{args.name}-id", state
+
+
+class _Monitor(mocks.MockMonitor):
+    """Keeps the options too, and refuses what the engine refuses: one URN twice."""
+
+    def __init__(self, deployed: Deployed, partition: str) -> None:
+        super().__init__(_Answers(partition))
+        self.deployed = deployed
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the name of the RPC)
+        if request.type != "pulumi:pulumi:Stack":
+            urn = self.make_urn(request.parent, request.type, request.name)
+            if any(resource.urn == urn for resource in self.deployed.resources):
+                raise ValueError(f"{urn} is registered twice")
+            self.deployed.resources.append(
+                Resource(
+                    urn=urn,
+                    type=request.type,
+                    name=request.name,
+                    parent=request.parent,
+                    inputs=rpc.deserialize_properties(request.object, keep_unknowns=True),
+                    protect=request.protect,
+                    aliases=len(request.aliases) + len(request.aliasURNs),
+                    depends_on=frozenset(request.dependencies),
+                    depends_on_by_input={
+                        name: frozenset(entry.urns) for name, entry in request.propertyDependencies.items()
+                    },
+                )
+            )
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        if "arn" in response.object:
+            self.deployed.arns[request.name] = response.object["arn"]
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 (the name of the RPC)
+        values = json_format.MessageToDict(request.outputs)
+        outputs = {name: _unwrap(value) for name, value in values.items()}
+        if "::pulumi:pulumi:Stack::" in request.urn:
+            self.deployed.outputs.update(outputs)
+        else:
+            self.deployed.outputs_of[request.urn.rsplit("::", 1)[1]] = outputs
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
+
+def _unwrap(value: Any) -> Any:
+    if isinstance(value, dict) and SECRET_SIGNATURE.items() <= value.items():
+        return Secret(value["value"])
+    return value
+
+
+def stack_config(stack: str) -> dict[str, Any]:
+    """The configuration of a committed stack file, over the defaults of `Pulumi.yaml`, as the engine does."""
+    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
+    defaults = {f"{project['name']}:{key}": entry["default"] for key, entry in project["config"].items()}
+    return {**defaults, **yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]}
+
+
+def deploy(stack: str = "dev", *, file: str | None = None, partition: str = "aws", **config: Any) -> Deployed:
+    """Run the program as the stack `stack` of its committed file, with some keys of the project changed.
+
+    `file` names the stack whose file is taken where it is not that of `stack`.
+    """
+    values = stack_config(file or stack) | {
+        f"stream-processing:{key}": value for key, value in config.items()
+    }
+    deployed = Deployed()
+
+    async def run() -> None:
+        monitor = _Monitor(deployed, partition)
+        mocks.set_mocks(
+            monitor.mocks, project="stream-processing", stack=stack, preview=False, monitor=monitor
+        )
+        set_all_config({key: _as_text(value) for key, value in values.items()}, [])
+        set_root_resource(None)  # type: ignore[arg-type]  # what a fresh process has
+        await run_in_stack(_run_program)
+
+    asyncio.run(run())
+    return deployed
+
+
+def _run_program() -> None:
+    runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,161 @@
+import json
+from typing import Any
+
+import pytest
+
+from handler import metrics
+from tests.infra.recorder import Deployed, deploy
+
+FUNCTION = {"FunctionName": "dev-DDBEventProcessor"}
+MAPPING = {"EventSourceMappingUUID": "f8d2b9a1-0000-4000-8000-000000000000"}
+TABLE = {"TableName": "dev-EventData"}
+
+# name -> namespace, metric, dimensions, statistic, threshold, minutes of five
+ALARMS = {
+    "IteratorAge": ("AWS/Lambda", "IteratorAge", FUNCTION, "Maximum", 60_000, 3),
+    "FunctionErrors": ("AWS/Lambda", "Errors", FUNCTION, "Sum", 1, 3),
+    "FunctionThrottles": ("AWS/Lambda", "Throttles", FUNCTION, "Sum", 1, 3),
+    "FunctionDuration": ("AWS/Lambda", "Duration", FUNCTION, "Maximum", 48_000, 3),
+    "StreamThrottles": (
+        "AWS/Kinesis",
+        "WriteProvisionedThroughputExceeded",
+        {"StreamName": "dev-EventStream"},
+        "Sum",
+        1,
+        3,
+    ),
+    "TableThrottles": ("AWS/DynamoDB", "WriteThrottleEvents", TABLE, "Sum", 1, 3),
+    "TableSystemErrors": (
+        "AWS/DynamoDB",
+        "SystemErrors",
+        {**TABLE, "Operation": "BatchWriteItem"},
+        "Sum",
+        1,
+        3,
+    ),
+    "Quarantined": (
+        metrics.NAMESPACE,
+        metrics.QUARANTINED,
+        {metrics.DIMENSION: "dev-DDBEventProcessor"},
+        "Sum",
+        1,
+        1,
+    ),
+    "QuarantinedByLambda": ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount", MAPPING, "Sum", 1, 1),
+    "Dropped": ("AWS/Lambda", "DroppedEventCount", MAPPING, "Sum", 1, 1),
+}
+
+
+def test_every_alarm_is_expected(dev: Deployed) -> None:
+    assert {alarm.inputs["name"] for alarm in dev.of("MetricAlarm")} == {f"dev-{name}" for name in ALARMS}
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_watches_the_right_metric_and_does_not_flap(dev: Deployed, name: str) -> None:
+    namespace, metric, dimensions, statistic, threshold, datapoints = ALARMS[name]
+    alarm = dict(dev.named(f"monitoring-{name}").inputs)
+    assert alarm.pop("alarmDescription")
+    assert alarm.pop("tags")["Stack"] == "dev"
+    assert alarm == {
+        "name": f"dev-{name}",
+        "namespace": namespace,
+        "metricName": metric,
+        "dimensions": dimensions,
+        "statistic": statistic,
+        "comparisonOperator": "GreaterThanOrEqualToThreshold",
+        "threshold": threshold,
+        "period": 60,
+        "evaluationPeriods": 5,
+        "datapointsToAlarm": datapoints,
+        "treatMissingData": "notBreaching",
+        "alarmActions": [dev.outputs["alarm_topic_arn"]],
+        "okActions": [dev.outputs["alarm_topic_arn"]],
+    }
+
+
+def test_the_duration_alarm_follows_the_timeout() -> None:
+    assert deploy(functionTimeout=100).named("monitoring-FunctionDuration").inputs["threshold"] == 80_000
+
+
+def test_only_alarms_of_this_account_may_publish(dev: Deployed) -> None:
+    assert json.loads(dev.one("TopicPolicy").inputs["policy"])["Statement"] == [
+        {
+            "Sid": "AlarmsOfThisAccount",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": ["sns:Publish"],
+            "Resource": [dev.arn("monitoring-topic")],
+            "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+        }
+    ]
+
+
+def test_dev_mails_nobody_and_prod_mails_the_address_of_its_file(dev: Deployed, prod: Deployed) -> None:
+    assert dev.of("TopicSubscription") == []
+    subscription = prod.one("TopicSubscription").inputs
+    assert subscription == {
+        "topic": prod.arn("monitoring-topic"),
+        "protocol": "email",
+        "endpoint": "on-call@example.com",
+    }
+
+
+def test_without_alarms_there_is_no_topic_but_still_a_dashboard() -> None:
+    stack = deploy(alarms=False)
+    assert stack.of("MetricAlarm") == stack.of("Topic") == stack.of("TopicPolicy") == []
+    assert stack.outputs.get("alarm_topic_arn") is None
+    assert stack.one("Dashboard")
+
+
+def widgets(deployed: Deployed) -> list[dict[str, Any]]:
+    body: dict[str, list[dict[str, Any]]] = json.loads(deployed.one("Dashboard").inputs["dashboardBody"])
+    return body["widgets"]
+
+
+def test_the_dashboard_shows_the_path_of_a_tweet_from_left_to_right(dev: Deployed) -> None:
+    titles = [each["properties"]["title"] for each in widgets(dev)]
+    assert titles == ["Put on the stream", "Lag, ms", "Processed", "Stored", "Quarantined"]
+    edges = [(each["x"], each["x"] + each["width"]) for each in widgets(dev)]
+    assert [right for _, right in edges] == [left for left, _ in edges[1:]] + [24], "no gap, no overlap"
+    assert {each["properties"]["region"] for each in widgets(dev)} == {"us-east-1"}
+
+
+def test_what_an_alarm_watches_is_on_the_dashboard(dev: Deployed) -> None:
+    shown = {
+        (line[0], line[1], tuple(line[2:-1]))
+        for each in widgets(dev)
+        for line in each["properties"]["metrics"]
+    }
+    for namespace, metric, dimensions, *_ in ALARMS.values():
+        if metric != "Duration":
+            assert (namespace, metric, tuple(part for pair in dimensions.items() for part in pair)) in shown
+
+
+def test_every_metric_of_the_function_is_watched(dev: Deployed) -> None:
+    shown = {
+        line[1]
+        for each in widgets(dev)
+        for line in each["properties"]["metrics"]
+        if line[0] == metrics.NAMESPACE
+    }
+    assert shown == {
+        metrics.RECEIVED,
+        metrics.STORED,
+        metrics.DUPLICATES,
+        metrics.QUARANTINED,
+        metrics.FAILED,
+        metrics.LAG,
+    }
+
+
+@pytest.mark.parametrize(
+    ("partition", "console"),
+    [
+        ("aws", "us-east-1.console.aws.amazon.com"),
+        ("aws-cn", "us-east-1.console.amazonaws.cn"),
+        ("aws-us-gov", "us-east-1.console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_dashboard_is_linked_in_the_console_of_the_partition(partition: str, console: str) -> None:
+    url = deploy(partition=partition).outputs["dashboard_url"]
+    assert url == f"https://{console}/cloudwatch/home?region=us-east-1#dashboards/dashboard/dev-EventPath"

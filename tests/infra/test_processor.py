@@ -1,0 +1,193 @@
+import json
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from infra import processor
+from tests.infra.recorder import Deployed, deploy
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_role_may_do_exactly_what_lambda_and_the_function_do(
+    stack: str, request: pytest.FixtureRequest
+) -> None:
+    deployed: Deployed = request.getfixturevalue(stack)
+    bucket = deployed.arn("quarantine-bucket")
+    assert deployed.policy("processor-policy") == {
+        "ReadStream": (
+            "Allow",
+            {
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            },
+            {f"arn:aws:kinesis:us-east-1:123456789012:{stack}-EventStream"},
+        ),
+        "WriteTable": (
+            "Allow",
+            {"dynamodb:BatchWriteItem"},
+            {f"arn:aws:dynamodb:us-east-1:123456789012:{stack}-EventData"},
+        ),
+        "WriteLog": (
+            "Allow",
+            {"logs:CreateLogStream", "logs:PutLogEvents"},
+            {f"{deployed.arn('processor-log-group')}:*"},
+        ),
+        "WriteQuarantine": ("Allow", {"s3:PutObject"}, {f"{bucket}/*"}),
+        "FindQuarantine": ("Allow", {"s3:ListBucket"}, {bucket}),
+    }
+
+
+def test_no_identity_has_a_wildcard_action_or_a_bare_wildcard_resource(dev: Deployed) -> None:
+    for name in ("processor-policy", "producer-policy"):
+        for _, actions, resources in dev.policy(name).values():
+            assert not any("*" in action for action in actions)
+            assert "*" not in resources
+
+
+def test_a_customer_key_and_tracing_add_their_actions_only() -> None:
+    plain = deploy().policy("processor-policy")
+    extended = deploy(kmsKeyArn=KEY, functionTracing=True).policy("processor-policy")
+    added = {sid: statement for sid, statement in extended.items() if sid not in plain}
+    assert added == {
+        "UseKey": ("Allow", {"kms:Decrypt", "kms:GenerateDataKey"}, {KEY}),
+        "SendTraces": ("Allow", {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, {"*"}),
+    }
+    assert {sid: extended[sid] for sid in plain} == plain
+
+
+def test_only_lambda_of_this_account_takes_the_role(dev: Deployed) -> None:
+    role = dev.one("Role").inputs
+    assert json.loads(role["assumeRolePolicy"])["Statement"] == [
+        {
+            "Sid": "LambdaOfThisAccount",
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": ["sts:AssumeRole"],
+            "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+        }
+    ]
+    assert set(role) == {"name", "assumeRolePolicy", "tags"}, "no managed policy, no inline policy"
+
+
+def test_the_role_has_one_policy(dev: Deployed) -> None:
+    assert dev.one("RolePolicy").inputs["role"] == "dev-DDBEventProcessor"
+
+
+def test_the_function(dev: Deployed) -> None:
+    function = dict(dev.one("Function").inputs)
+    assert isinstance(function.pop("code"), pulumi.AssetArchive)
+    assert function == {
+        "name": "dev-DDBEventProcessor",
+        "description": "Stores the tweets of the stream in the table",
+        "runtime": "python3.13",
+        "handler": "handler.app.lambda_handler",
+        "architectures": ["arm64"],
+        "role": dev.arn("processor-role"),
+        "memorySize": 256,
+        "timeout": 60,
+        "environment": {
+            "variables": {
+                "TABLE_NAME": "dev-EventData",
+                "QUARANTINE_BUCKET": dev.outputs["quarantine_bucket"],
+            }
+        },
+        "loggingConfig": {
+            "logFormat": "JSON",
+            "logGroup": "/aws/lambda/dev-DDBEventProcessor",
+            "applicationLogLevel": "INFO",
+            "systemLogLevel": "INFO",
+        },
+        "tracingConfig": {"mode": "PassThrough"},
+        "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
+    }
+
+
+def test_the_log_group_is_there_before_the_function_and_forgets(dev: Deployed, prod: Deployed) -> None:
+    group = dev.one("LogGroup")
+    assert (group.inputs["name"], group.inputs["retentionInDays"]) == (
+        "/aws/lambda/dev-DDBEventProcessor",
+        7,
+    )
+    assert group.urn in dev.one("Function").depends_on
+    assert prod.one("LogGroup").inputs["retentionInDays"] == 90
+
+
+def test_the_mapping_never_blocks_a_shard_and_never_drops_a_record(dev: Deployed) -> None:
+    assert dev.one("EventSourceMapping").inputs == {
+        "eventSourceArn": dev.arn("stream-stream"),
+        "functionName": dev.arn("processor-function"),
+        "startingPosition": "TRIM_HORIZON",
+        "batchSize": 500,
+        "maximumBatchingWindowInSeconds": 1,
+        "parallelizationFactor": 1,
+        "functionResponseTypes": ["ReportBatchItemFailures"],
+        "bisectBatchOnFunctionError": True,
+        "maximumRetryAttempts": 10,
+        "maximumRecordAgeInSeconds": 43200,
+        "destinationConfig": {"onFailure": {"destinationArn": dev.arn("quarantine-bucket")}},
+        "metricsConfig": {"metrics": ["EventCount"]},
+        "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
+    }
+
+
+def test_the_mapping_waits_for_the_policy_that_lets_it_read(dev: Deployed) -> None:
+    assert dev.one("RolePolicy").urn in dev.one("EventSourceMapping").depends_on
+
+
+def test_the_settings_of_function_and_mapping_reach_them() -> None:
+    stack = deploy(
+        functionMemory=1024,
+        functionTimeout=120,
+        functionArchitecture="x86_64",
+        functionLogLevel="DEBUG",
+        functionTracing=True,
+        mappingBatchSize=1000,
+        mappingBatchingWindow=5,
+        mappingStartingPosition="LATEST",
+        mappingParallelizationFactor=4,
+        mappingMaximumRetries=3,
+        mappingMaximumRecordAge=600,
+    )
+    function = stack.one("Function").inputs
+    assert (function["memorySize"], function["timeout"]) == (1024, 120)
+    assert function["architectures"] == ["x86_64"]
+    assert function["loggingConfig"]["applicationLogLevel"] == "DEBUG"
+    assert function["tracingConfig"] == {"mode": "Active"}
+    mapping = stack.one("EventSourceMapping").inputs
+    assert mapping["batchSize"] == 1000
+    assert mapping["maximumBatchingWindowInSeconds"] == 5
+    assert mapping["startingPosition"] == "LATEST"
+    assert mapping["parallelizationFactor"] == 4
+    assert mapping["maximumRetryAttempts"] == 3
+    assert mapping["maximumRecordAgeInSeconds"] == 600
+
+
+def code_of(deployed: Deployed) -> dict[str, bytes]:
+    archive = deployed.one("Function").inputs["code"]
+    return {name: Path(asset.path).read_bytes() for name, asset in archive.assets.items()}
+
+
+def test_the_archive_holds_the_modules_of_the_handler_and_nothing_else(dev: Deployed) -> None:
+    folder = processor.HANDLER_FOLDER
+    tracked = {f"handler/{module.name}": module.read_bytes() for module in folder.glob("*.py")}
+    assert code_of(dev) == tracked
+    assert "handler/app.py" in tracked
+
+
+def test_caches_and_notes_beside_the_handler_do_not_change_the_archive(
+    dev: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "handler"
+    (folder / "__pycache__").mkdir(parents=True)
+    for module in processor.HANDLER_FOLDER.glob("*.py"):
+        (folder / module.name).write_bytes(module.read_bytes())
+    (folder / "__pycache__" / "app.cpython-313.pyc").write_bytes(b"cache")
+    (folder / "README.md").write_text("notes")
+    monkeypatch.setattr(processor, "HANDLER_FOLDER", folder)
+    assert code_of(deploy()) == code_of(dev)

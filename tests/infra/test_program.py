@@ -1,0 +1,80 @@
+"""What holds for the stack as a whole."""
+
+import re
+
+import pytest
+
+from tests.infra.recorder import PROJECT, Deployed, Secret, deploy
+
+COMPONENTS = {
+    "stream": "EventStream",
+    "table": "EventTable",
+    "quarantine": "Quarantine",
+    "processor": "EventProcessor",
+    "producer": "ProducerUser",
+    "monitoring": "Monitoring",
+}
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+def test_the_outputs_have_the_names_that_the_producer_and_the_operator_read(stack: str) -> None:
+    outputs = deploy(stack).outputs
+    assert outputs.pop("quarantine_bucket").startswith(f"{stack}-quarantine-")
+    assert outputs == {
+        "access_key": "producer-key-1-id",
+        "secret_access_key": Secret("secret of producer-key-1"),
+        "region": "us-east-1",
+        "stream_name": f"{stack}-EventStream",
+        "table_name": f"{stack}-EventData",
+        "function_name": f"{stack}-DDBEventProcessor",
+        "dashboard_url": "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1"
+        f"#dashboards/dashboard/{stack}-EventPath",
+        "alarm_topic_arn": f"arn:aws:sns:us-east-1:123456789012:{stack}-EventAlarms",
+    }
+
+
+def test_each_component_has_its_type_and_hangs_from_the_stack(dev: Deployed) -> None:
+    components = [each for each in dev.resources if not each.type.startswith("aws:")]
+    assert {each.name: each.type for each in components} == {
+        name: f"stream-processing:infra:{type_}" for name, type_ in COMPONENTS.items()
+    }
+    assert {each.parent for each in components} == {
+        "urn:pulumi:dev::stream-processing::pulumi:pulumi:Stack::stream-processing-dev"
+    }
+
+
+def test_each_resource_hangs_from_its_component_and_is_named_after_it(dev: Deployed) -> None:
+    for resource in dev.resources:
+        if resource.type.startswith("aws:"):
+            component = resource.parent.rsplit("::", 1)[1]
+            assert component in COMPONENTS
+            assert resource.name.startswith(f"{component}-")
+
+
+def test_no_component_carries_an_alias(dev: Deployed) -> None:
+    """A first version has nothing to be an alias of; the AWS package adds its own to some resources."""
+    assert {each.aliases for each in dev.resources if not each.type.startswith("aws:")} == {0}
+
+
+def test_whatever_takes_tags_has_those_of_project_stack_and_configuration() -> None:
+    stack = deploy("dev", tags={"Team": "data"})
+    tagged = [each for each in stack.resources if "tags" in each.inputs]
+    assert {each.type.split(":")[-1] for each in tagged} == {
+        "Stream",
+        "Table",
+        "Bucket",
+        "LogGroup",
+        "Role",
+        "Function",
+        "EventSourceMapping",
+        "User",
+        "Topic",
+        "MetricAlarm",
+    }
+    for each in tagged:
+        assert each.inputs["tags"] == {"Project": "stream-processing", "Stack": "dev", "Team": "data"}
+
+
+def test_neither_region_nor_partition_stands_in_the_program() -> None:
+    for module in [PROJECT / "__main__.py", *(PROJECT / "infra").glob("*.py")]:
+        assert not re.search(r"arn:aws:|(us|eu|ap)-[a-z]+-\d", module.read_text()), module.name

@@ -1,0 +1,131 @@
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.settings import ConfigError
+from tests.infra.recorder import PROJECT, deploy, stack_config
+
+SCHEMA: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+
+# key, a value that is refused, what the message says is allowed
+REFUSED: list[tuple[str, Any, str]] = [
+    ("streamMode", "serverless", "one of provisioned, on-demand"),
+    ("streamShards", -1, "a whole number from 0 to 10000"),
+    ("streamShards", "two", "a whole number from 0 to 10000"),
+    ("streamShards", 1.5, "a whole number from 0 to 10000"),
+    ("streamRetentionHours", 23, "a whole number from 24 to 8760"),
+    ("streamRetentionHours", 8761, "a whole number from 24 to 8760"),
+    ("streamShardMetrics", "yes", "one of true, false"),
+    ("tablePointInTimeRecovery", 1, "one of true, false"),
+    ("tableDeletionProtection", "", "one of true, false"),
+    ("itemLifetimeDays", -1, "a whole number from 0 to 36500"),
+    ("quarantineLifetimeDays", 0, "a whole number from 1 to 36500"),
+    ("quarantineForceDestroy", "True", "one of true, false"),
+    ("protect", "on", "one of true, false"),
+    ("functionMemory", 127, "a whole number from 128 to 10240"),
+    ("functionMemory", 10241, "a whole number from 128 to 10240"),
+    ("functionTimeout", 901, "a whole number from 10 to 900"),
+    ("functionArchitecture", "amd64", "one of arm64, x86_64"),
+    ("functionLogLevel", "info", "one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL"),
+    ("functionTracing", "Active", "one of true, false"),
+    ("logRetentionDays", 8, "one of 1, 3, 5, 7, 14, 30"),
+    ("mappingBatchSize", 0, "a whole number from 1 to 10000"),
+    ("mappingBatchSize", 10_001, "a whole number from 1 to 10000"),
+    ("mappingBatchingWindow", 301, "a whole number from 0 to 300"),
+    ("mappingStartingPosition", "AT_TIMESTAMP", "one of TRIM_HORIZON, LATEST"),
+    ("mappingParallelizationFactor", 11, "a whole number from 1 to 10"),
+    ("mappingMaximumRetries", -1, "a whole number from 0 to 10000"),
+    ("mappingMaximumRecordAge", 59, "a whole number from 60 to 604800"),
+    ("kmsKeyArn", "alias/mine", "the ARN of a KMS key"),
+    ("kmsKeyArn", "arn:aws:kms:us-east-1:123456789012:alias/mine", "the ARN of a KMS key"),
+    ("accessKeySerial", 0, "a whole number from 1 to 1000000"),
+    ("accessKeyKeepPrevious", "maybe", "one of true, false"),
+    ("alarms", "off", "one of true, false"),
+    ("alarmEmail", "on-call", "an e-mail address"),
+    ("tags", "Team=data", "a map of at most 48 texts"),
+    ("tags", {"Team": 7}, "a map of at most 48 texts"),
+    ("tags", {"aws:team": "data"}, "none starting with aws:"),
+    ("tags", {f"Tag{number}": "" for number in range(49)}, "a map of at most 48 texts"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "allowed"), REFUSED)
+def test_a_bad_value_is_refused_with_what_is_allowed_and_how_to_set_it(
+    key: str, value: Any, allowed: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        deploy("dev", **{key: value})
+    message = str(error.value)
+    assert message.startswith(f"{key}: ")
+    assert allowed in message
+    assert f"pulumi config set {key} VALUE --stack dev" in message
+
+
+def test_every_key_of_the_schema_has_a_value_that_is_refused() -> None:
+    assert {key for key, _, _ in REFUSED} == set(SCHEMA)
+
+
+def test_the_message_shows_the_value_that_was_given() -> None:
+    with pytest.raises(ConfigError, match='functionMemory: "lots" is not a valid value'):
+        deploy(functionMemory="lots")
+
+
+def test_shards_of_an_on_demand_stream_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)streamShards.*on-demand.*pulumi config rm streamShards"):
+        deploy(streamMode="on-demand", streamShards=2)
+
+
+def test_records_may_not_expire_before_they_reach_quarantine() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)mappingMaximumRecordAge: 86400 .*less than .* 86400 seconds"):
+        deploy(mappingMaximumRecordAge=86_400, streamRetentionHours=24)
+    assert deploy(mappingMaximumRecordAge=86_399, streamRetentionHours=24)
+
+
+def test_an_address_without_alarms_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)alarmEmail.*pulumi config set alarms true"):
+        deploy(alarms=False, alarmEmail="on-call@example.com")
+
+
+def test_the_first_key_has_no_previous_one() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)accessKeyKeepPrevious.*accessKeySerial is 1"):
+        deploy(accessKeyKeepPrevious=True)
+
+
+def test_an_unknown_key_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(
+        ConfigError, match=r"(?s)streamShard: .*does not have.*streamShards.*config rm streamShard "
+    ):
+        deploy(streamShard=2)
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    assert deploy(
+        streamRetentionHours=8760,
+        functionMemory=10_240,
+        functionTimeout=900,
+        mappingBatchSize=10_000,
+        mappingMaximumRetries=0,
+        mappingMaximumRecordAge=604_800,
+        itemLifetimeDays=36_500,
+    )
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+def test_a_committed_stack_file_sets_known_keys_only_and_no_default_again(stack: str) -> None:
+    given = yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    own = {key.removeprefix("stream-processing:"): value for key, value in given.items() if "stream-" in key}
+    assert own.keys() <= SCHEMA.keys()
+    assert not [key for key, value in own.items() if SCHEMA[key]["default"] == value]
+
+
+def test_every_key_of_the_schema_has_type_default_and_description() -> None:
+    for key, entry in SCHEMA.items():
+        assert entry.keys() == {"type", "default", "description"}, key
+        python_type = {"string": str, "integer": int, "boolean": bool, "object": dict}[entry["type"]]
+        assert type(entry["default"]) is python_type, key
+
+
+def test_a_stack_file_overrides_the_defaults() -> None:
+    assert stack_config("prod")["stream-processing:streamMode"] == "on-demand"
+    assert stack_config("dev")["stream-processing:streamMode"] == "provisioned"

@@ -1,0 +1,39 @@
+from infra.stream import SHARD_METRICS
+from tests.infra.recorder import Deployed, deploy
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
+
+
+def test_dev_has_one_provisioned_shard_for_a_day(dev: Deployed) -> None:
+    assert dev.one("Stream").inputs == {
+        "name": "dev-EventStream",
+        "streamModeDetails": {"streamMode": "PROVISIONED"},
+        "shardCount": 1,
+        "retentionPeriod": 24,
+        "shardLevelMetrics": [],
+        "encryptionType": "KMS",
+        "kmsKeyId": "alias/aws/kinesis",
+        "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
+    }
+
+
+def test_prod_scales_itself_and_remembers_a_week(prod: Deployed) -> None:
+    stream = prod.one("Stream").inputs
+    assert stream["streamModeDetails"] == {"streamMode": "ON_DEMAND"}
+    assert "shardCount" not in stream
+    assert stream["retentionPeriod"] == 168
+
+
+def test_shards_and_shard_metrics_come_from_the_configuration() -> None:
+    stream = deploy(streamShards=4, streamShardMetrics=True).one("Stream").inputs
+    assert stream["shardCount"] == 4
+    assert stream["shardLevelMetrics"] == list(SHARD_METRICS)
+
+
+def test_a_customer_key_encrypts_the_stream() -> None:
+    assert deploy(kmsKeyArn=KEY).one("Stream").inputs["kmsKeyId"] == KEY
+
+
+def test_only_prod_is_protected_from_pulumi_destroy(dev: Deployed, prod: Deployed) -> None:
+    assert not dev.one("Stream").protect
+    assert prod.one("Stream").protect

@@ -1,0 +1,37 @@
+from handler.settings import EXPIRY_ATTRIBUTE
+from tests.infra.recorder import Deployed, deploy
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
+
+
+def test_the_table_is_keyed_by_user_and_tweet_and_pays_per_request(dev: Deployed) -> None:
+    assert dev.one("Table").inputs == {
+        "name": "dev-EventData",
+        "billingMode": "PAY_PER_REQUEST",
+        "hashKey": "Username",
+        "rangeKey": "Id",
+        "attributes": [{"name": "Username", "type": "S"}, {"name": "Id", "type": "S"}],
+        "pointInTimeRecovery": {"enabled": False},
+        "serverSideEncryption": {"enabled": True},
+        "deletionProtectionEnabled": False,
+        "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
+    }
+
+
+def test_prod_can_be_restored_and_not_deleted(dev: Deployed, prod: Deployed) -> None:
+    table = prod.one("Table")
+    assert table.inputs["pointInTimeRecovery"] == {"enabled": True}
+    assert table.inputs["deletionProtectionEnabled"] is True
+    assert table.protect
+    assert not dev.one("Table").protect
+
+
+def test_a_lifetime_makes_dynamodb_expire_what_the_function_dates() -> None:
+    stack = deploy(itemLifetimeDays=30)
+    assert stack.one("Table").inputs["ttl"] == {"enabled": True, "attributeName": EXPIRY_ATTRIBUTE}
+    assert stack.one("Function").inputs["environment"]["variables"]["ITEM_LIFETIME_DAYS"] == "30"
+
+
+def test_a_customer_key_encrypts_the_table() -> None:
+    table = deploy(kmsKeyArn=KEY).one("Table").inputs
+    assert table["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
