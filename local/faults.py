@@ -56,9 +56,8 @@ class Fault:
     def __post_init__(self) -> None:
         for name in _RATES:
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(
-                    f"{self.operation} {name}={getattr(self, name)}: a rate is between 0 (never) and 1 (always)"
-                )
+                rate = f"{self.operation} {name}={getattr(self, name)}"
+                raise ValueError(f"{rate}: a rate is between 0 (never) and 1 (always)")
         if self.entries and self.operation not in _ENTRY_FAULTS:
             raise ValueError(
                 f"{self.operation} entries={self.entries}: only {' and '.join(_ENTRY_FAULTS)} have entries"

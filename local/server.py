@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any, Self
 from local.faults import Fault, Faults
 
 if TYPE_CHECKING:
-    import boto3
+    from local.mapping.poller import Poller, Progress
+    from local.metrics import Metrics
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -55,7 +56,7 @@ class LocalAws:
     """
 
     faults: Faults
-    _session: "boto3.Session"
+    _session: Any  # boto3.Session, whose typed client() takes literal service names only
 
     def __init__(self, listener: socket.socket, *, mapping: bool) -> None:
         self.port: int = listener.getsockname()[1]
@@ -64,7 +65,9 @@ class LocalAws:
         self.log = self._directory.with_suffix(".log")
         self._stopping = False
         self._clients = threading.Lock()
-        self._mapping = mapping
+        self._runs_mappings = mapping
+        self._metrics: Metrics | None = None
+        self._poller: Poller | None = None
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -113,12 +116,21 @@ class LocalAws:
         self._session = boto3.Session(region_name=REGION)
         self.request("GET", "/_ministack/health")
         self.faults = Faults(self.endpoint, faults)
+        if self._runs_mappings:
+            from local.mapping.poller import Poller
+            from local.metrics import Metrics
+
+            self._metrics = Metrics(self)
+            self._poller = Poller(self, self._metrics)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        try:
+            self.check()
+        finally:
+            self.stop()
 
     def client(
         self,
@@ -168,6 +180,10 @@ class LocalAws:
         self.faults.clear()
         self.request("POST", "/_ministack/reset")
 
+    def mappings(self) -> "list[Progress]":
+        """How far each event source mapping is."""
+        return self._poller.progress() if self._poller else []
+
     def check(self) -> None:
         """Do nothing as long as the server runs.
 
@@ -181,6 +197,9 @@ class LocalAws:
         """End the server and all it started. Idempotent."""
         failed = self._process.poll() is not None and not self._stopping
         self._stopping = True
+        for part in (self._poller, self._metrics):
+            if part:
+                part.stop()
         assert self._process.stdin
         self._process.stdin.close()
         try:

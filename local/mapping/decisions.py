@@ -1,0 +1,254 @@
+"""What a mapping does with records, batches and responses: decisions only, no I/O.
+
+The rules are those of the AWS Lambda Developer Guide: "How Lambda processes records from stream and
+queue-based event sources", "Configuring partial batch response with Kinesis Data Streams and Lambda" and
+"Retain discarded batch records for a Kinesis Data Streams event source".
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
+"""Of a synchronous invocation (Lambda quotas)."""
+_ENVELOPE_BYTES = len('{"Records": []}')
+
+Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
+"""Why Lambda gave records up, in the words of the record that a destination receives."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A mapping's configuration, as the Lambda API returns it. Times are seconds; -1 is no limit."""
+
+    uuid: str
+    stream_arn: str
+    function_arn: str
+    enabled: bool
+    starting_position: str
+    starting_timestamp: float | None
+    batch_size: int
+    batching_window: int
+    lanes: int
+    bisect: bool
+    maximum_retries: int
+    maximum_age: int
+    reports_failures: bool
+    destination_arn: str | None
+
+    @classmethod
+    def of(cls, mapping: dict[str, Any]) -> Self:
+        """Read the configuration out of an answer of the Lambda API."""
+        timestamp = mapping.get("StartingPositionTimestamp")
+        return cls(
+            uuid=mapping["UUID"],
+            stream_arn=mapping["EventSourceArn"],
+            function_arn=mapping["FunctionArn"],
+            enabled=mapping["State"] == "Enabled",
+            starting_position=mapping["StartingPosition"],
+            starting_timestamp=timestamp and timestamp.timestamp(),
+            batch_size=mapping["BatchSize"],
+            batching_window=mapping["MaximumBatchingWindowInSeconds"],
+            lanes=mapping["ParallelizationFactor"],
+            bisect=mapping["BisectBatchOnFunctionError"],
+            maximum_retries=mapping["MaximumRetryAttempts"],
+            maximum_age=mapping["MaximumRecordAgeInSeconds"],
+            reports_failures="ReportBatchItemFailures" in mapping["FunctionResponseTypes"],
+            destination_arn=mapping["DestinationConfig"].get("OnFailure", {}).get("Destination"),
+        )
+
+
+def starting_point(settings: Settings, first_seen: float) -> float | None:
+    """The time, in epoch seconds, from which a mapping reads every shard; None: from the oldest record.
+
+    LATEST is the time when the mapping was first seen. Shards that appear later are thus read from their
+    first record, and nothing between a reshard and its discovery is skipped.
+    """
+    if settings.starting_position == "TRIM_HORIZON":
+        return None
+    return settings.starting_timestamp if settings.starting_position == "AT_TIMESTAMP" else first_seen
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a shard: ``event`` is its JSON in the function's event, ``arrival`` epoch seconds."""
+
+    sequence_number: str
+    partition_key: str
+    arrival: float
+    event: str
+
+
+def record_of(answer: dict[str, Any], shard_id: str, stream_arn: str, role_arn: str) -> Record:
+    """A record of ``GetRecords`` as the function will see it."""
+    arrival = answer["ApproximateArrivalTimestamp"].timestamp()
+    event = {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": answer["PartitionKey"],
+            "sequenceNumber": answer["SequenceNumber"],
+            "data": base64.b64encode(answer["Data"]).decode(),
+            "approximateArrivalTimestamp": arrival,
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"{shard_id}:{answer['SequenceNumber']}",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": role_arn,
+        "awsRegion": stream_arn.split(":")[3],
+        "eventSourceARN": stream_arn,
+    }
+    return Record(answer["SequenceNumber"], answer["PartitionKey"], arrival, json.dumps(event))
+
+
+def event_of(records: Sequence[Record]) -> str:
+    """The function's event, as JSON."""
+    return f'{{"Records": [{", ".join(record.event for record in records)}]}}'
+
+
+def lane_of(partition_key: str, lanes: int) -> int:
+    """Which of the concurrent batches of a shard a key belongs to: always the same, so its order is kept."""
+    return int.from_bytes(hashlib.md5(partition_key.encode(), usedforsecurity=False).digest()[:4]) % lanes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records that are sent together, how often they were, and how many retries that has used."""
+
+    records: tuple[Record, ...]
+    invocations: int = 0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a batch that was sent: the batches that it leaves, in order, and what is given up."""
+
+    again: tuple[Batch, ...] = ()
+    given_up: Batch | None = None
+
+
+def batch_to_send(
+    waiting: Sequence[Record], waited: float, settings: Settings, *, last: bool = False
+) -> int | None:
+    """How many of the waiting records make the next batch; None: wait for more.
+
+    A batch goes when it has ``batch_size`` records, when the next record would not fit the payload, when its
+    first record has waited for the batching window, or when the shard has no more (``last``).
+    """
+    size = _ENVELOPE_BYTES
+    for count, record in enumerate(waiting[: settings.batch_size]):
+        size += len(record.event) + 2
+        if size > MAX_PAYLOAD_BYTES:
+            return max(count, 1)
+    count = min(len(waiting), settings.batch_size)
+    due = count == settings.batch_size or waited >= settings.batching_window or last
+    return count if count and due else None
+
+
+def too_old(batch: Batch, settings: Settings, now: float) -> tuple[Batch | None, Batch | None]:
+    """Split a batch into what is still sent and what exceeds the maximum record age; None for no records."""
+    if settings.maximum_age < 0:
+        return batch, None
+    oldest = now - settings.maximum_age
+    expired = sum(record.arrival < oldest for record in batch.records)  # arrival order: the first ones
+    kept, old = batch.records[expired:], batch.records[:expired]
+    return (
+        Batch(kept, batch.invocations, batch.retries) if kept else None,
+        Batch(old, batch.invocations, batch.retries) if old else None,
+    )
+
+
+def first_failure(batch: Batch, response: bytes, settings: Settings) -> int | None:
+    """The index of the first record that a response reports as failed; None: the batch succeeded.
+
+    An empty or null response or list is a success; an identifier that is empty, null, missing or not of this
+    batch fails the whole batch, and so does a response that is not of this form at all.
+    """
+    if not settings.reports_failures:
+        return None
+    try:
+        answer = json.loads(response or b"null")
+    except ValueError:
+        return 0
+    if not answer:
+        return None
+    if not isinstance(answer, dict):
+        return 0
+    failures = answer.get("batchItemFailures")
+    if not failures:
+        return None
+    positions = {record.sequence_number: index for index, record in enumerate(batch.records)}
+    try:
+        return min(positions[failure["itemIdentifier"]] for failure in failures)
+    except (KeyError, TypeError):
+        return 0
+
+
+def after_failure(batch: Batch, failed: int, settings: Settings) -> Verdict:
+    """What becomes of a batch whose record at index ``failed`` is the first that failed.
+
+    What lies before it is done. The rest is sent again: in two halves with bisect, if nothing succeeded; the
+    retry quota is used up by neither of the two ways to split.
+    """
+    rest, invocations = batch.records[failed:], batch.invocations + 1
+    if settings.bisect and failed:
+        return Verdict(again=(Batch(rest, invocations, batch.retries),))
+    if settings.bisect and len(rest) > 1:
+        middle = (len(rest) + 1) // 2
+        halves = rest[:middle], rest[middle:]
+        return Verdict(again=tuple(Batch(half, invocations, batch.retries) for half in halves))
+    if 0 <= settings.maximum_retries <= batch.retries:
+        return Verdict(given_up=Batch(rest, invocations, batch.retries))
+    return Verdict(again=(Batch(rest, invocations, batch.retries + 1),))
+
+
+def failure_record(
+    batch: Batch, condition: Condition, shard_id: str, settings: Settings, request_id: str, now: float
+) -> dict[str, Any]:
+    """What a destination receives about a batch that was given up; S3 gets a ``payload`` besides."""
+    first, last = batch.records[0], batch.records[-1]
+    return {
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": settings.function_arn,
+            "condition": condition,
+            "approximateInvokeCount": batch.invocations,
+        },
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "version": "1.0",
+        "timestamp": _iso(now),
+        "KinesisBatchInfo": {
+            "shardId": shard_id,
+            "startSequenceNumber": first.sequence_number,
+            "endSequenceNumber": last.sequence_number,
+            "approximateArrivalOfFirstRecord": _iso(first.arrival),
+            "approximateArrivalOfLastRecord": _iso(last.arrival),
+            "batchSize": len(batch.records),
+            "streamArn": settings.stream_arn,
+        },
+    }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def readable(
+    shards: Sequence[dict[str, Any]], readers: Collection[str], finished: Collection[str]
+) -> list[str]:
+    """The shards to start reading: those without a reader whose parents are read to their end.
+
+    That keeps the order of a partition key across a reshard.
+    """
+    unfinished = {shard["ShardId"] for shard in shards}.difference(finished)
+    return [
+        shard["ShardId"]
+        for shard in shards
+        if shard["ShardId"] not in readers
+        and unfinished.isdisjoint({shard.get("ParentShardId"), shard.get("AdjacentParentShardId")})
+    ]

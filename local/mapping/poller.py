@@ -1,0 +1,155 @@
+"""Follows the mappings of the account and the shards of their streams, with one reader for each shard."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.mapping.decisions import Settings, readable, starting_point
+from local.mapping.shard import ShardReader, Source
+
+if TYPE_CHECKING:
+    from local.metrics import Metrics
+    from local.server import LocalAws
+
+_MAPPINGS_INTERVAL = 0.2
+_SHARDS_INTERVAL = 1.0
+_ONE_ATTEMPT: dict[str, Any] = {"retries": {"total_max_attempts": 1}}  # the loop tries again
+
+log = logging.getLogger("local.mapping")
+
+
+@dataclass
+class _Mapping:
+    settings: Settings
+    first_seen: float
+    result: str = "No records processed"
+    reported: str = "No records processed"
+    readers: dict[str, ShardReader] = field(default_factory=dict)
+    kinesis: Any = None  # with the role's credentials
+    stream_created: Any = None
+    next_look: float = 0.0
+    delivered_before: int = 0  # by readers that are gone
+
+    def set_result(self, result: str) -> None:
+        self.result = result
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a mapping is.
+
+    Attributes:
+        uuid: the mapping.
+        stream_arn: where it reads.
+        delivered: records dealt with since the start.
+        lag: age in seconds of the oldest record that was read and is not dealt with.
+        result: Lambda's "last processing result".
+    """
+
+    uuid: str
+    stream_arn: str
+    delivered: int
+    lag: float
+    result: str
+
+
+class Poller:
+    """Runs the account's Kinesis mappings in threads of this process until it is stopped."""
+
+    def __init__(self, aws: "LocalAws", metrics: "Metrics") -> None:
+        self._aws = aws
+        self._metrics = metrics
+        self._lambda = aws.client("lambda", **_ONE_ATTEMPT)
+        self._mappings: dict[str, _Mapping] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="event source mappings", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End every reader. What they hold in memory is gone."""
+        self._stopping.set()
+        self._thread.join()
+        for mapping in self._mappings.values():
+            self._drop_readers(mapping)
+
+    def progress(self) -> list[Progress]:
+        """How far each mapping is."""
+        return [
+            Progress(
+                uuid,
+                mapping.settings.stream_arn,
+                mapping.delivered_before + sum(reader.delivered for reader in mapping.readers.values()),
+                max((reader.lag for reader in mapping.readers.values()), default=0.0),
+                mapping.result,
+            )
+            for uuid, mapping in self._mappings.copy().items()
+        ]
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_MAPPINGS_INTERVAL):
+            try:
+                self._follow_mappings()
+            except (ClientError, BotoCoreError) as error:
+                log.warning("the mappings cannot be listed: %s", error)
+
+    def _follow_mappings(self) -> None:
+        listed = self._lambda.get_paginator("list_event_source_mappings").paginate().build_full_result()
+        found = {
+            mapping["UUID"]: Settings.of(mapping)
+            for mapping in listed["EventSourceMappings"]
+            if ":kinesis:" in mapping["EventSourceArn"]
+        }
+        for uuid in self._mappings.keys() - found.keys():
+            self._drop_readers(self._mappings.pop(uuid))
+        for uuid, settings in found.items():
+            mapping = self._mappings.setdefault(uuid, _Mapping(settings, time.time()))
+            mapping.settings = settings
+            for reader in mapping.readers.values():
+                reader.settings = settings
+            try:
+                self._follow_shards(mapping)
+            except (ClientError, BotoCoreError, LookupError) as error:
+                mapping.kinesis = None  # the role may have changed
+                mapping.result = f"PROBLEM: {error}"
+            self._report(mapping)
+
+    def _follow_shards(self, mapping: _Mapping) -> None:
+        settings = mapping.settings
+        if not settings.enabled or time.monotonic() < mapping.next_look:
+            return
+        mapping.next_look = time.monotonic() + _SHARDS_INTERVAL
+        function = self._lambda.get_function_configuration(FunctionName=settings.function_arn)
+        if mapping.kinesis is None:
+            mapping.kinesis = self._aws.role_client("kinesis", function["FunctionName"], **_ONE_ATTEMPT)
+        kinesis = mapping.kinesis
+        try:
+            summary = kinesis.describe_stream_summary(StreamARN=settings.stream_arn)
+            shards = kinesis.list_shards(StreamARN=settings.stream_arn)["Shards"]
+        except kinesis.exceptions.ResourceNotFoundException:
+            self._drop_readers(mapping)
+            raise
+        created = summary["StreamDescriptionSummary"]["StreamCreationTimestamp"]
+        if mapping.stream_created != created:
+            self._drop_readers(mapping)  # of another stream of that name
+        mapping.stream_created = created
+        source = Source(self._aws, self._metrics, function["Role"], mapping.set_result)
+        start = starting_point(settings, mapping.first_seen)
+        finished = {shard for shard, reader in mapping.readers.items() if reader.finished}
+        for shard in readable(shards, mapping.readers, finished):
+            mapping.readers[shard] = ShardReader(source, settings, shard, start)
+
+    def _drop_readers(self, mapping: _Mapping) -> None:
+        for reader in mapping.readers.values():
+            reader.stop()
+            mapping.delivered_before += reader.delivered
+        mapping.readers.clear()
+
+    def _report(self, mapping: _Mapping) -> None:
+        if mapping.result != mapping.reported:
+            state = {"LastProcessingResult": mapping.result}
+            self._aws.request("PUT", f"/_local/mappings/{mapping.settings.uuid}", state)
+            mapping.reported = mapping.result
