@@ -6,11 +6,13 @@ X app. `python -m producer configure` fills in the first and keeps the second.
 
 import json
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 DEFAULT_PATH = Path(__file__).parent / "config.json"
 
@@ -36,6 +38,12 @@ class AwsCredentials:
     region: str
     stream_name: str
     endpoint: str | None
+
+    @property
+    def stream_id(self) -> str:
+        """A name of the stream for a directory: what waits for one stream must never go to another."""
+        host = urlsplit(self.endpoint or "").netloc
+        return re.sub(r"[^\w.-]", "_", "_".join(filter(None, (self.stream_name, self.region, host))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,182 @@
+"""The command line: `python -m producer`, and `python -m producer configure`."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from producer import config
+from producer.configure import configure
+from producer.display import display
+from producer.publisher import Publisher
+from producer.run import publish, rehearse
+from producer.source import Source
+from producer.sources.bluesky import BlueskySource
+from producer.sources.file import FileSource
+from producer.sources.x import XSource
+from producer.spool import Spool, SpoolError
+
+_CONFIG = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=config.DEFAULT_PATH,
+    show_default="config.json beside the program",
+    help="The configuration file.",
+)
+
+_EXAMPLES = """\b
+Examples:
+  python -m producer --track cat --track '"kitten season"' --limit 100
+  python -m producer --rule 'from:nasa has:images' --keep-rules
+  python -m producer --source file tweets.jsonl --rate 50
+  zcat tweets.jsonl.gz | python -m producer --source file - --dry-run
+  python -m producer --source bluesky --track coffee --duration 60
+  python -m producer configure --stack dev
+
+Exit codes: 0 all is sent, 1 something is not (the spool keeps it), 2 wrong usage or configuration.
+"""
+
+
+def main() -> None:
+    """Run the command line; ends the process."""
+    if sys.argv[1:2] == ["configure"]:
+        configure_command(sys.argv[2:], prog_name="python -m producer configure")
+    run_command(prog_name="python -m producer")
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("path", required=False)
+@click.option(
+    "--source",
+    "source_name",
+    type=click.Choice(["x", "file", "bluesky"]),
+    default="x",
+    show_default=True,
+    help="Where tweets come from: X's filtered stream, JSON lines in PATH (- is standard input), or Bluesky.",
+)
+@click.option("--track", multiple=True, metavar="TERM", help="x, bluesky: posts with this term; repeatable.")
+@click.option("--rule", multiple=True, metavar="EXPR", help="x: a rule of the filtered stream; repeatable.")
+@click.option("--keep-rules", is_flag=True, help="x: leave our rules on X at the end.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="file: tweets a second.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N tweets.")
+@click.option(
+    "--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this long."
+)
+@click.option(
+    "--linger",
+    type=click.IntRange(0, 60_000),
+    default=200,
+    show_default=True,
+    metavar="MS",
+    help="How long a tweet may wait for others to share its call, in milliseconds.",
+)
+@click.option(
+    "--spool",
+    "spool_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    show_default="spool/ beside the configuration",
+    help="Where tweets wait until the stream has them.",
+)
+@click.option(
+    "--spool-limit",
+    type=click.IntRange(1024 * 1024),
+    default=4 * 1024**3,
+    show_default=True,
+    metavar="BYTES",
+    help="When so much waits, reading stops.",
+)
+@_CONFIG
+@click.option("--dry-run", is_flag=True, help="Print the records instead of sending them.")
+def run_command(
+    path: str | None,
+    source_name: str,
+    track: tuple[str, ...],
+    rule: tuple[str, ...],
+    keep_rules: bool,
+    rate: float | None,
+    limit: int | None,
+    duration: float | None,
+    linger: int,
+    spool_path: Path | None,
+    spool_limit: int,
+    config_path: Path,
+    dry_run: bool,
+) -> None:
+    """Read tweets and put them on the stream, until the source ends or Ctrl-C."""
+    _check_usage(source_name, path, track, rule, keep_rules, rate)
+    try:
+        settings = config.load(config_path, os.environ, _say)
+        aws = None if dry_run else settings.aws()
+
+        def source(note: Callable[[str], None]) -> Source:
+            if source_name == "file":
+                return FileSource(path or "-", rate)
+            if source_name == "bluesky":
+                return BlueskySource(track=track, endpoint=None, notify=note)
+            return XSource(
+                settings.x(),
+                track=track,
+                rules=rule,
+                keep_rules=keep_rules,
+                endpoint=settings.x_endpoint,
+                notify=note,
+            )
+
+        if aws is None:
+            view = display(f"{source_name} → standard output")
+            sys.exit(rehearse(source(view.note), view, limit=limit, duration=duration))
+        view = display(f"{source_name} → {aws.stream_name}")
+        reading = source(view.note)
+        spool = Spool((spool_path or config_path.parent / "spool") / aws.stream_id, spool_limit, view.note)
+        publisher = Publisher(spool, aws, linger / 1000)
+        sys.exit(publish(reading, spool, publisher, view, limit=limit, duration=duration))
+    except (config.ConfigError, SpoolError) as error:
+        _fail(error)
+
+
+@click.command()
+@click.option("--stack", metavar="NAME", show_default="the selected one", help="The stack to take it from.")
+@_CONFIG
+def configure_command(stack: str | None, config_path: Path) -> None:
+    """Write the stream and the key that may put on it into the configuration; the X half is kept."""
+    try:
+        configure(config_path, stack, _say)
+    except config.ConfigError as error:
+        _fail(error)
+
+
+def _check_usage(
+    source: str,
+    path: str | None,
+    track: tuple[str, ...],
+    rule: tuple[str, ...],
+    keep_rules: bool,
+    rate: float | None,
+) -> None:
+    if source == "file" and path is None:
+        raise click.UsageError("--source file needs a PATH; - is standard input.")
+    if source != "file" and path is not None:
+        raise click.UsageError(
+            f"{path!r} is unexpected: a PATH needs --source file, each term its own --track."
+        )
+    if source == "file" and path != "-" and not Path(path or "").exists():
+        raise click.UsageError(f"There is no file {path!r}.")
+    if source != "file" and rate is not None:
+        raise click.UsageError("--rate needs --source file.")
+    if source != "x" and (rule or keep_rules):
+        raise click.UsageError("--rule and --keep-rules need --source x.")
+    if source == "file" and track:
+        raise click.UsageError("--track needs --source x or bluesky.")
+
+
+def _say(message: str) -> None:
+    click.echo(message, err=True)
+
+
+def _fail(error: Exception) -> None:
+    _say(f"Error: {error}")
+    sys.exit(2)

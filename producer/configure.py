@@ -1,0 +1,51 @@
+"""`python -m producer configure`: the outputs of the deployed stack into the producer's configuration."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from producer.config import AWS_KEYS, X_KEYS, ConfigError, read_file, write_file
+
+_PROJECT = Path(__file__).parent.parent
+
+
+def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> None:
+    """Write the AWS half of the file from `pulumi stack output`, and keep the rest. Secrets are not shown.
+
+    Args:
+        path: the configuration file; it is made if need be, and replaced in one step.
+        stack: the name of the stack; None is the selected one.
+        notify: takes what a person should know.
+
+    Raises:
+        ConfigError: there are no such outputs, or the file cannot be read or written.
+    """
+    outputs = _stack_outputs(stack)
+    missing = [key for key in AWS_KEYS if not outputs.get(key)]
+    if missing:
+        raise ConfigError(f"The stack has no output {', '.join(missing)}: deploy it with `pulumi up`.")
+    values = read_file(path) | {key: outputs[key] for key in AWS_KEYS}
+    write_file(path, values)
+    notify(f"{path}: stream {values['stream_name']} in {values['region']}.")
+    if values.get("aws_endpoint"):
+        notify(f"Its aws_endpoint is still {values['aws_endpoint']}: remove that to use AWS.")
+    absent = [key for key in X_KEYS if not values.get(key)]
+    if absent and not values.get("bearer_token"):
+        notify(f"For --source x, add {', '.join(absent)}; --source bluesky needs none.")
+
+
+def _stack_outputs(stack: str | None) -> dict[str, object]:
+    command = ["pulumi", "stack", "output", "--json", "--show-secrets"]
+    if stack:
+        command += ["--stack", stack]
+    try:
+        done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, check=True)
+        outputs: dict[str, object] = json.loads(done.stdout)
+    except FileNotFoundError as error:
+        raise ConfigError("`pulumi` is not on PATH: install it, or add where it lies to PATH.") from error
+    except subprocess.CalledProcessError as error:
+        raise ConfigError(f"`{' '.join(command)}` failed: {error.stderr.strip()}") from error
+    except ValueError as error:
+        raise ConfigError(f"`{' '.join(command)}` did not write JSON: run it to see why.") from error
+    return outputs

@@ -1,0 +1,207 @@
+"""Puts what the spool holds onto the stream, as long as it takes, and acknowledges what the stream has.
+
+Calls go out one at a time: that keeps the order of a username's tweets, and 500 records an answer are several
+shards' worth. Answers are judged entry by entry (Kinesis API reference, PutRecords: HTTP 200 with failed
+entries is normal).
+"""
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+import boto3
+import orjson
+from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as EndpointError
+from botocore.parsers import ResponseParserError
+
+from producer.config import AwsCredentials, ConfigError
+from producer.lanes import Lanes, backoff
+from producer.spool import Entry, Spool
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+MAX_CALL_RECORDS = 500
+MAX_CALL_BYTES = 10 * 1024 * 1024
+MAX_HELD_RECORDS = 5_000
+"""PublishError records, and those behind them, in memory: beyond this nothing new is taken from the spool."""
+MAX_HELD_BYTES = 16 * 1024 * 1024
+CALL_SECONDS = (0.1, 20.0)
+"""The first and the longest back-off of a call that failed as a whole."""
+
+_THROTTLED = {
+    "KMSThrottlingException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+}
+_NETWORK_ERRORS = (HTTPClientError, EndpointError, ResponseParserError)
+_ADVICE = {
+    "AccessDeniedException": "Deploy the stack that allows it, or run `python -m producer configure`.",
+    "ResourceNotFoundException": "Deploy the stack, or run `python -m producer configure` for the right one.",
+    "InvalidSignatureException": "Check the secret and this machine's clock; `python -m producer configure`.",
+    "UnrecognizedClientException": "The key is deleted or rotated: run `python -m producer configure`.",
+}
+
+
+class PublishError(Exception):
+    """The stream refuses us and trying again is useless; the message says which identity, stream and why."""
+
+
+def connect(aws: AwsCredentials) -> "KinesisClient":
+    """A client without retries of its own, so that every failure is counted and waited for here.
+
+    Raises:
+        ConfigError: the region or the endpoint is not one.
+    """
+    # Its parameter validation is a quarter of the CPU time of a call; `objection` has checked what can vary.
+    settings = ClientConfig(
+        retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, parameter_validation=False
+    )
+    session = boto3.session.Session(aws.access_key, aws.secret_access_key, region_name=aws.region)
+    try:
+        return session.client("kinesis", endpoint_url=aws.endpoint, config=settings)
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigError(f"`region` or `aws_endpoint` does not serve: {error}") from error
+
+
+class Publisher:
+    """Takes from the spool in one thread, which runs `run`; the other methods are called from any.
+
+    Attributes:
+        retried: records sent again, each time counted.
+        trouble: why it is waiting, or None.
+        answer_seconds: how long the last calls took.
+        newest: `created_at` of the tweet acknowledged last.
+    """
+
+    def __init__(self, spool: Spool, aws: AwsCredentials, linger: float) -> None:
+        self._spool = spool
+        self._aws = aws
+        self._client = connect(aws)
+        self._linger = linger
+        self._lanes = Lanes()
+        self._wake = threading.Event()
+        self._finishing = False
+        self._deadline: float | None = None
+        self.retried = 0
+        self.trouble: str | None = None
+        self.answer_seconds: deque[float] = deque(maxlen=200)
+        self.newest: str | None = None
+
+    def run(self) -> None:
+        """Publish until `finish`, and then what is left.
+
+        Raises:
+            PublishError: trying again is useless.
+        """
+        while not self._expired() and not (
+            self._finishing and not self._lanes.held and not self._spool.unread
+        ):
+            if call := self._next_call():
+                self._deliver(call)
+
+    def finish(self, patience: float | None) -> None:
+        """Nothing more will be appended: make `run` end when all is sent, or after `patience` seconds."""
+        if patience is not None:
+            self._deadline = time.monotonic() + patience
+        self._finishing = True
+        self._wake.set()
+
+    def _expired(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def _pause(self, seconds: float) -> None:
+        if self._deadline is not None:
+            seconds = min(seconds, self._deadline - time.monotonic())
+        if self._wake.wait(max(0.0, seconds)):
+            self._wake.clear()
+
+    def _next_call(self) -> list[Entry]:
+        """What to send now; empty if there was nothing for a while."""
+        now = time.monotonic()
+        call = self._lanes.due(now, MAX_CALL_RECORDS, MAX_CALL_BYTES)
+        full = self._lanes.held >= MAX_HELD_RECORDS or self._lanes.held_bytes >= MAX_HELD_BYTES
+        until_due = min(self._lanes.next_due() - now, 1.0)
+        if not call and (full or (self._finishing and not self._spool.unread)):
+            self._pause(until_due)
+            return call
+        if not call and self._spool.wait(1, until_due):
+            self._spool.wait(MAX_CALL_RECORDS, min(until_due, self._linger))
+        if not full:
+            size = MAX_CALL_BYTES - sum(entry.size for entry in call)
+            new = self._spool.take(MAX_CALL_RECORDS - len(call), size)
+            call += [entry for entry in new if not self._lanes.hold(entry)]
+        return call
+
+    def _deliver(self, call: list[Entry]) -> None:
+        failures = 0
+        while not self._expired():
+            started = time.monotonic()
+            try:
+                refused, reason = self._put(call)
+            except (ClientError, *_NETWORK_ERRORS) as error:
+                if not _is_transient(error):
+                    raise PublishError(self._explain(error)) from error
+                failures += 1
+                self.retried += len(call)
+                self.trouble = _describe(error)
+                self._pause(backoff(failures, *CALL_SECONDS))
+                continue
+            now = time.monotonic()
+            self.answer_seconds.append(now - started)
+            self.trouble = reason
+            self.retried += len(refused)
+            self._lanes.settle(call, refused, now)
+            kept = {entry.position for entry in refused}
+            acknowledged = [entry for entry in call if entry.position not in kept]
+            self._spool.acknowledge(acknowledged)
+            if acknowledged:
+                self.newest = orjson.loads(acknowledged[-1].data)["created_at"]
+            return
+
+    def _put(self, call: list[Entry]) -> tuple[list[Entry], str | None]:
+        """One call: the entries that the stream refused, and why."""
+        answer = self._client.put_records(
+            StreamName=self._aws.stream_name,
+            Records=[{"Data": entry.data, "PartitionKey": entry.partition_key} for entry in call],
+        )
+        results = answer["Records"]
+        if len(results) != len(call):
+            raise ResponseParserError(f"{len(results)} results for {len(call)} records")
+        refused = [entry for entry, result in zip(call, results, strict=True) if result.get("ErrorCode")]
+        if not refused:
+            return refused, None
+        code = next(result["ErrorCode"] for result in results if result.get("ErrorCode"))
+        return refused, f"{len(refused)} of {len(call)} records refused: {code}"
+
+    def _explain(self, error: Exception) -> str:
+        assert isinstance(error, ClientError)
+        code = error.response["Error"]["Code"]
+        where = f"stream {self._aws.stream_name} in {self._aws.region}"
+        if self._aws.endpoint:
+            where += f" at {self._aws.endpoint}"
+        return (
+            f"Access key {self._aws.access_key} may not put on {where}: {_describe(error)}. "
+            + _ADVICE.get(code, "Run `python -m producer configure` if the stack has changed.")
+        )
+
+
+def _is_transient(error: Exception) -> bool:
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return status >= 500 or status == 429 or error.response["Error"]["Code"] in _THROTTLED
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        return f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}".rstrip(
+            ". :"
+        )
+    return str(error).rstrip(".")

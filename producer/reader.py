@@ -1,0 +1,55 @@
+"""Reads a source to its end in a thread, and counts: every tweet is kept, or rejected with a reason."""
+
+import threading
+from collections.abc import Callable
+
+from producer.record import objection, to_json
+from producer.source import Rejected, Source, SourceError
+
+
+class Reader:
+    """Hands each record to `keep`, which says whether it could.
+
+    Attributes:
+        rejected: what was read and is not kept; `notify` was told the reason of each.
+        failure: why the source ended early, or None.
+    """
+
+    def __init__(
+        self, source: Source, keep: Callable[[bytes], bool], limit: int | None, notify: Callable[[str], None]
+    ) -> None:
+        self._source = source
+        self._keep = keep
+        self._limit = limit
+        self._notify = notify
+        self._stopped = threading.Event()
+        self.rejected = 0
+        self.failure: str | None = None
+
+    def run(self) -> None:
+        """Read until the source ends, the limit is reached or `stop`."""
+        tweets = 0
+        try:
+            for item in self._source.read():
+                if isinstance(item, Rejected):
+                    self._reject(item)
+                else:
+                    data = to_json(item)
+                    if reason := objection(item, data):
+                        self._reject(Rejected(f"tweet {item.id}", reason))
+                    elif not self._keep(data):
+                        self._reject(Rejected(f"tweet {item.id}", "there is no room for it on the disk"))
+                    tweets += 1
+                if tweets == self._limit or self._stopped.is_set():
+                    break
+        except SourceError as error:
+            self.failure = str(error)
+
+    def stop(self) -> None:
+        """End `run` soon, and let the source give up what it holds; may take as long as a network request."""
+        self._stopped.set()
+        self._source.close()
+
+    def _reject(self, item: Rejected) -> None:
+        self.rejected += 1
+        self._notify(f"Rejected {item.where}: {item.reason}")

@@ -1,0 +1,237 @@
+"""One run: a thread reads, a thread publishes, and this one watches, shows and ends it."""
+
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from types import FrameType, TracebackType
+from typing import Self
+
+from producer.display import Display, Progress
+from producer.publisher import Publisher, PublishError
+from producer.reader import Reader
+from producer.source import Source
+from producer.spool import Spool
+
+FLUSH_SECONDS = 10.0
+"""How long an interrupted run tries to send what waits; the spool keeps the rest."""
+_CLOSE_SECONDS = 15.0
+_TICK_SECONDS = 0.05
+_SYNC_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The exact end of a run: `received + replayed = sent + spooled + rejected`."""
+
+    received: int
+    replayed: int
+    sent: int
+    spooled: int
+    rejected: int
+    retried: int
+    seconds: float
+
+    def __str__(self) -> str:
+        replayed = f" + replayed {self.replayed:,}" if self.replayed else ""
+        return (
+            f"received {self.received:,}{replayed} = sent {self.sent:,} + spooled {self.spooled:,} "
+            f"+ rejected {self.rejected:,}; retried {self.retried:,}; {self.seconds:.1f} s"
+        )
+
+
+def publish(
+    source: Source,
+    spool: Spool,
+    publisher: Publisher,
+    display: Display,
+    *,
+    limit: int | None,
+    duration: float | None,
+) -> int:
+    """Send what the source yields until it ends, `limit` tweets or `duration` seconds; the exit code.
+
+    SIGINT and SIGTERM end it too: it tries to send what waits for `FLUSH_SECONDS`. The second one ends it at
+    once. Whatever is not sent stays in the spool, and makes the exit code 1.
+    """
+    reader = Reader(source, spool.append, limit, display.note)
+    publishing = _Worker(publisher.run)
+    started = synced = time.monotonic()
+
+    def watch() -> None:
+        nonlocal synced
+        now = time.monotonic()
+        if now - synced >= _SYNC_SECONDS:
+            spool.sync()
+            synced = now
+        display.progress(_progress(reader, spool, publisher, now - started))
+
+    def stop() -> None:
+        spool.stop()
+        reader.stop()
+
+    with _Interrupts() as interrupts:
+        publishing.start()
+        reading = _Reading(reader, stop, interrupts, watch)
+        patient = reading.run(duration, publishing.is_alive)
+        _finish(publisher, publishing, interrupts, watch, patient=patient)
+    spool.close()
+    summary = Summary(
+        received=spool.appended + reader.rejected,
+        replayed=spool.replayed,
+        sent=spool.acknowledged,
+        spooled=spool.waiting,
+        rejected=reader.rejected,
+        retried=publisher.retried,
+        seconds=round(time.monotonic() - started, 3),
+    )
+    refused = isinstance(publishing.error, PublishError)
+    messages = [reader.failure, str(publishing.error) if refused else None]
+    if summary.spooled:
+        messages.append(f"{summary.spooled:,} tweets wait in {spool.directory}; the next start sends them.")
+    said = [message for message in messages if message]
+    display.end(str(summary), asdict(summary), said)
+    reading.raise_unexpected()
+    if publishing.error and not refused:
+        raise publishing.error
+    return 1 if said else 0
+
+
+def rehearse(source: Source, display: Display, *, limit: int | None, duration: float | None) -> int:
+    """Print the records to standard output, a line each, instead of sending them; the exit code."""
+    printed = 0
+
+    def write(data: bytes) -> bool:
+        nonlocal printed
+        line = data + b"\n"
+        while line:
+            line = line[os.write(1, line) :]
+        printed += 1
+        return True
+
+    reader = Reader(source, write, limit, display.note)
+    with _Interrupts() as interrupts:
+        reading = _Reading(reader, reader.stop, interrupts, watch=lambda: None)
+        reading.run(duration, lambda: True)
+    numbers = {"received": printed + reader.rejected, "printed": printed, "rejected": reader.rejected}
+    summary = "received {received:,} = printed {printed:,} + rejected {rejected:,}".format(**numbers)
+    display.end(summary, numbers, [reader.failure] if reader.failure else [])
+    reading.raise_unexpected(expected=BrokenPipeError)  # `| head` has enough
+    return 1 if reader.failure else 0
+
+
+class _Worker(threading.Thread):
+    """A thread that keeps its error for whoever joins it, and does not keep the process from ending."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._work = work
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001  -- raised again in the main thread
+            self.error = error
+
+
+class _Interrupts:
+    """Counts SIGINT and SIGTERM instead of dying of them.
+
+    A number, not an event: a handler that takes a lock which the interrupted code holds would wait for ever.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        self._previous = {
+            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  -- what signal hands over
+        self.count += 1
+
+
+class _Reading:
+    """The reading half of a run; `watch` is called some times a second."""
+
+    def __init__(
+        self, reader: Reader, stop: Callable[[], None], interrupts: _Interrupts, watch: Callable[[], None]
+    ) -> None:
+        self._reader = reader
+        self._reading = _Worker(reader.run)
+        self._closing = _Worker(stop)
+        self._interrupts = interrupts
+        self._watch = watch
+
+    def run(self, duration: float | None, going: Callable[[], bool]) -> bool:
+        """Read to the end, a signal, `duration` seconds, or while `going`; whether the source just ended."""
+        until = math.inf if duration is None else time.monotonic() + duration
+        self._reading.start()
+        while (
+            self._reading.is_alive() and going() and not self._interrupts.count and time.monotonic() < until
+        ):
+            self._reading.join(_TICK_SECONDS)
+            self._watch()
+        by_itself = not (self._reading.is_alive() or self._reader.failure or self._reading.error)
+        self._closing.start()
+        until = time.monotonic() + _CLOSE_SECONDS
+        for worker in (self._closing, self._reading):
+            while worker.is_alive() and self._interrupts.count < 2 and time.monotonic() < until:
+                worker.join(_TICK_SECONDS)
+                self._watch()
+        return by_itself
+
+    def raise_unexpected(self, expected: type[Exception] | None = None) -> None:
+        """Raise what ended the threads, unless it is what was expected."""
+        for error in (self._reading.error, self._closing.error):
+            if error and not (expected and isinstance(error, expected)):
+                raise error
+
+
+def _finish(
+    publisher: Publisher,
+    publishing: _Worker,
+    interrupts: _Interrupts,
+    watch: Callable[[], None],
+    *,
+    patient: bool,
+) -> None:
+    """Send what waits: as long as it takes if `patient` and no signal comes, else for `FLUSH_SECONDS`."""
+    until = math.inf
+    publisher.finish(None)
+    while publishing.is_alive() and interrupts.count < 2 and time.monotonic() < until:
+        if until == math.inf and (interrupts.count or not patient):
+            publisher.finish(FLUSH_SECONDS)
+            until = (
+                time.monotonic() + FLUSH_SECONDS + 1
+            )  # a call that hangs: what it carries stays in the spool
+        publishing.join(_TICK_SECONDS)
+        watch()
+    publisher.finish(0)
+
+
+def _progress(reader: Reader, spool: Spool, publisher: Publisher, elapsed: float) -> Progress:
+    return Progress(
+        received=spool.appended + reader.rejected,
+        replayed=spool.replayed,
+        sent=spool.acknowledged,
+        waiting=spool.waiting,
+        rejected=reader.rejected,
+        retried=publisher.retried,
+        elapsed=elapsed,
+        newest=publisher.newest,
+        answers=tuple(publisher.answer_seconds),
+        trouble=publisher.trouble or spool.blocked,
+    )

@@ -1,0 +1,361 @@
+"""The spool: what was received and not yet acknowledged, on disk; and the queue between reader and publisher.
+
+It is an append-only log in segments, each named by the position of its first byte. A record is one line,
+`<CRC-32 in hex> <JSON>`. `cursor.json` holds the lowest position not yet acknowledged, and what above it is
+acknowledged. A segment is deleted when all of it is acknowledged. SQLite in WAL mode, with a commit for each
+record, does the same for three times the CPU time (benchmarks/README.md), and damage costs it the whole file
+instead of a line.
+
+What survives: a record is in the kernel's page cache before it counts as received, so `kill -9` loses none.
+`sync`, called once a second, bounds what a power failure can take to a second's worth of waiting records.
+"""
+
+import fcntl
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+import orjson
+
+from producer.record import MAX_RECORD_BYTES, partition_key
+
+SEGMENT_BYTES = 8 * 1024 * 1024
+_CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
+_CRC_WIDTH = len(b"00000000 ")
+_RETRY_SECONDS = 0.5  # between attempts to write to a full disk
+
+
+class SpoolError(Exception):
+    """The spool cannot be opened; the message says why and what to do."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A record of the spool: its position there, and what goes onto the stream."""
+
+    position: int
+    partition_key: str
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes as Kinesis counts them."""
+        return len(self.data) + len(self.partition_key.encode())
+
+
+class Spool:
+    """One thread appends, one takes and acknowledges, any may look at the numbers.
+
+    Attributes:
+        replayed: records found at the start, left by an earlier run.
+        appended: records added since.
+        acknowledged: records that the stream has, of both.
+        blocked: why the appending thread is waiting, or None.
+
+    Raises:
+        SpoolError: the directory cannot be used, or another producer uses it.
+    """
+
+    def __init__(self, directory: Path, limit: int, notify: Callable[[str], None]) -> None:
+        self.directory = directory
+        self._limit = limit
+        self._segment_bytes = min(
+            SEGMENT_BYTES, limit // 8
+        )  # what is acknowledged must be freed well below it
+        self._notify = notify
+        self._changed = threading.Condition()
+        self._closed = self._stopping = False
+        self._synced = True
+        self._segments: deque[int] = deque()  # the first position of each; the last one grows
+        self._files: dict[int, int] = {}  # segments open for writing, or not yet synchronised
+        self._end = 0  # the position after the last record
+        self._unread = 0  # records not yet taken
+        self._wanted = 1  # how many of them the taking thread waits for
+        self._cursor = 0  # the lowest position not acknowledged
+        self._acknowledged_above: set[int] = set()
+        self._in_flight: deque[int] = deque()  # positions taken, from the lowest not acknowledged on
+        self._taken = 0  # the position after the last record taken
+        self._next: Entry | None = None  # read, and too big for the last take
+        self.appended = self.acknowledged = self.replayed = 0
+        self.blocked: str | None = None
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(directory, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._open()
+        except BlockingIOError as error:
+            os.close(self._lock)
+            message = (
+                f"Another producer uses the spool {directory}: end it, or give this one its own --spool."
+            )
+            raise SpoolError(message) from error
+        except OSError as error:
+            raise SpoolError(f"The spool {directory} cannot be used: {error}.") from error
+
+    @property
+    def waiting(self) -> int:
+        """Records not yet acknowledged."""
+        return self.replayed + self.appended - self.acknowledged
+
+    @property
+    def unread(self) -> int:
+        """Records not yet taken."""
+        return self._unread
+
+    @property
+    def size(self) -> int:
+        """Bytes of the segments."""
+        return self._end - self._segments[0]
+
+    # The appending thread
+
+    def append(self, data: bytes) -> bool:
+        """Add a record; when the limit is reached, or the disk refuses, wait and say so.
+
+        Returns:
+            False if the record could not be kept: closed, or the disk refuses it and `stop` was called.
+        """
+        line = b"%08x %b\n" % (crc32(data), data)
+        with self._changed:
+            if self._closed:
+                return False
+            while self.size + len(line) > self._limit and self.waiting and not self._stopping:
+                self._block(f"the spool has reached its limit of {self._limit:,} bytes")
+            while True:
+                try:
+                    self._write(line)
+                    break
+                except OSError as error:
+                    if self._stopping:
+                        return False
+                    self._block(f"the spool cannot be written: {error.strerror}")
+            if self.blocked:
+                self.blocked = None
+                self._notify("Reading goes on.")
+            self.appended += 1
+            self._unread += 1
+            if self._unread >= self._wanted:
+                self._changed.notify_all()
+            return True
+
+    def stop(self) -> None:
+        """Let the appending thread wait no longer: the record in its hand goes in above the limit."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def _block(self, reason: str) -> None:
+        if self.blocked != reason:
+            self.blocked = reason
+            self._notify(
+                f"Reading stops: {reason}. Nothing is lost; it goes on as the stream takes what waits."
+            )
+        self._changed.wait(_RETRY_SECONDS)
+
+    def _write(self, line: bytes) -> None:
+        if self._end - self._segments[-1] >= self._segment_bytes:
+            self._start_segment(self._end)
+        file = self._files[self._segments[-1]]
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+        except OSError:
+            os.ftruncate(file, self._end - self._segments[-1])  # half a line must not precede the next
+            raise
+        self._end += len(line)
+        self._synced = False
+
+    # The taking thread
+
+    def wait(self, count: int, timeout: float) -> bool:
+        """Wait up to `timeout` seconds until so many records are unread, or `stop`; whether it was so."""
+        with self._changed:
+            self._wanted = count
+            return self._changed.wait_for(lambda: self._unread >= count or self._stopping, timeout)
+
+    def take(self, count: int, size: int) -> list[Entry]:
+        """The next records in order: at most `count`, and data and keys at most `size` bytes."""
+        entries: list[Entry] = []
+        while len(entries) < count and (entry := self._next or next(self._reading)):
+            self._next = None
+            size -= entry.size
+            if size < 0 and entries:
+                self._next = entry
+                break
+            self._in_flight.append(entry.position)
+            self._taken = entry.position + _CRC_WIDTH + len(entry.data) + 1
+            if entry.position not in self._acknowledged_above:
+                entries.append(entry)
+        with self._changed:
+            self._unread -= len(entries)
+        return entries
+
+    def acknowledge(self, entries: Iterable[Entry]) -> None:
+        """The stream has these: forget them. Without effect once closed, when their number is settled."""
+        with self._changed:
+            if self._closed:
+                return
+            above, in_flight = self._acknowledged_above, self._in_flight
+            count = len(above)
+            above.update(entry.position for entry in entries)
+            self.acknowledged += len(above) - count
+            while in_flight and in_flight[0] in above:
+                above.discard(in_flight.popleft())
+            self._cursor = in_flight[0] if in_flight else self._taken
+            self._save_cursor()
+            while len(self._segments) > 1 and self._segments[1] <= self._cursor:
+                self._drop_first_segment()
+            self._changed.notify_all()
+
+    def _read(self) -> Iterator[Entry | None]:
+        """The records from the cursor on; None when there is none for now."""
+        position, opened, file = self._cursor, -1, -1
+        try:
+            while True:
+                segments = list(self._segments)
+                base = max((base for base in segments if base <= position), default=segments[0])
+                if base != opened:
+                    if file >= 0:
+                        os.close(file)
+                    opened, file = base, os.open(self._path(base), os.O_RDONLY)
+                size = min(_CHUNK_BYTES, self._end - position)  # never half of a line being written
+                chunk = os.pread(file, size, position - base)
+                if not chunk:
+                    later = [base for base in segments if base > position]
+                    if later:
+                        position = later[0]
+                    else:
+                        yield None
+                for line in chunk[: chunk.rfind(b"\n") + 1].split(b"\n")[:-1]:
+                    data = line[_CRC_WIDTH:]
+                    yield Entry(position, partition_key(data), data)
+                    position += len(line) + 1
+        finally:
+            if file >= 0:
+                os.close(file)
+
+    # Any thread
+
+    def sync(self) -> None:
+        """Have what waits written to the disk itself."""
+        with self._changed:
+            if self._closed or self._synced or not self.waiting:
+                return
+            files = [os.dup(file) for file in self._files.values()]
+            for base in list(self._files)[:-1]:
+                os.close(self._files.pop(base))
+            self._synced = True
+        for file in files:
+            os.fsync(file)
+            os.close(file)
+
+    def close(self) -> None:
+        """Settle the numbers and let go of the directory; what is not acknowledged stays."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            self._save_cursor()
+            while not self.waiting and self._segments:
+                self._drop_first_segment()
+            for file in self._files.values():
+                os.fsync(file)
+                os.close(file)
+            if not self._segments:
+                self._cursor_path.unlink(missing_ok=True)
+            os.close(self._lock)
+
+    # Files
+
+    @property
+    def _cursor_path(self) -> Path:
+        return self.directory / "cursor.json"
+
+    def _path(self, base: int) -> Path:
+        return self.directory / f"{base:020d}.log"
+
+    def _open(self) -> None:
+        self._cursor, self._acknowledged_above = self._load_cursor()
+        for path in sorted(self.directory.glob("*.log")):
+            base, size = int(path.stem), path.stat().st_size
+            if base + size <= self._cursor or not size:
+                path.unlink()
+                continue
+            self.replayed += self._check(path, base)
+            self._segments.append(base)
+            self._end = base + size
+        self._end = max(self._end, self._cursor)
+        self._start_segment(self._end)
+        self._unread = self.replayed
+        self._taken = self._cursor = max(self._cursor, self._segments[0])
+        self._reading = self._read()
+
+    def _check(self, path: Path, base: int) -> int:
+        """How many records of a segment are still to be sent; a damaged one is set aside and rewritten."""
+        waiting, damaged, position = [], 0, base
+        for line in path.read_bytes().splitlines(keepends=True):
+            if not _is_sound(line):
+                damaged += 1
+            elif position >= self._cursor and position not in self._acknowledged_above:
+                waiting.append(line)
+            position += len(line)
+        if damaged:
+            aside = path.with_suffix(".corrupt")
+            rescued = path.with_suffix(".rescued")
+            rescued.write_bytes(b"".join(waiting))
+            path.rename(aside)
+            rescued.rename(path)
+            self._cursor = min(
+                self._cursor, base
+            )  # what was acknowledged of this segment is not in it any more
+            self._acknowledged_above = {p for p in self._acknowledged_above if not base <= p < position}
+            self._notify(
+                f"The spool is damaged: {damaged:,} unreadable lines in {aside}, which is kept; "
+                f"the other {len(waiting):,} that wait there will be sent."
+            )
+        return len(waiting)
+
+    def _start_segment(self, base: int) -> None:
+        self._files[base] = os.open(self._path(base), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._segments.append(base)
+
+    def _drop_first_segment(self) -> None:
+        base = self._segments.popleft()
+        self._path(base).unlink(missing_ok=True)
+        if (file := self._files.pop(base, None)) is not None:
+            os.close(file)
+
+    def _load_cursor(self) -> tuple[int, set[int]]:
+        try:
+            cursor = orjson.loads(self._cursor_path.read_bytes())
+            return int(cursor["position"]), {int(position) for position in cursor["acknowledged"]}
+        except FileNotFoundError:
+            return 0, set()
+        except (ValueError, KeyError, TypeError):
+            aside = self._cursor_path.with_suffix(".corrupt")
+            self._cursor_path.rename(aside)
+            self._notify(
+                f"The spool's cursor is damaged and kept as {aside}: all that lies there is sent again."
+            )
+            return 0, set()
+
+    def _save_cursor(self) -> None:
+        temporary = self._cursor_path.with_suffix(".new")
+        cursor = {"position": self._cursor, "acknowledged": list(self._acknowledged_above)}
+        try:
+            temporary.write_bytes(orjson.dumps(cursor))
+            temporary.replace(self._cursor_path)
+        except OSError:  # a full disk: an old cursor only makes a restart send more again
+            temporary.unlink(missing_ok=True)
+
+
+def _is_sound(line: bytes) -> bool:
+    try:
+        return line.endswith(b"\n") and int(line[: _CRC_WIDTH - 1], 16) == crc32(line[_CRC_WIDTH:-1])
+    except ValueError:
+        return False
