@@ -1,0 +1,41 @@
+"""The resource types of the aws provider that the program uses, made in AWS with boto3.
+
+`deploy.py` drives them without an engine, `plugin.py` under the real one.
+"""
+
+from collections.abc import Mapping
+
+from local.resources import cloudwatch, dynamodb, iam, kinesis, lambda_, logs, s3, sns
+from local.resources.aws import Aws, ConfigurationError
+from local.resources.invokes import INVOKES
+from local.resources.resource import Properties, Resource
+
+__all__ = ["INVOKES", "RESOURCES", "Aws", "ConfigurationError", "Properties", "Resource"]
+
+RESOURCES: Mapping[str, type[Resource]] = {
+    kind.token: kind
+    for kind in (
+        kinesis.Stream,
+        dynamodb.Table,
+        s3.Bucket,
+        s3.BucketPublicAccessBlock,
+        s3.BucketOwnershipControls,
+        s3.BucketServerSideEncryptionConfiguration,
+        s3.BucketLifecycleConfiguration,
+        s3.BucketPolicy,
+        logs.LogGroup,
+        iam.Role,
+        iam.RolePolicy,
+        iam.User,
+        iam.UserPolicy,
+        iam.AccessKey,
+        lambda_.Function,
+        lambda_.EventSourceMapping,
+        sns.Topic,
+        sns.TopicPolicy,
+        sns.TopicSubscription,
+        cloudwatch.MetricAlarm,
+        cloudwatch.Dashboard,
+    )
+}
+"""Every implemented type, by its Pulumi token."""

@@ -1,0 +1,135 @@
+"""Where AWS is and who calls it: the configuration of the aws provider, and its boto3 clients."""
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sts import STSClient
+
+SERVICES = ("cloudwatch", "dynamodb", "iam", "kinesis", "lambda", "logs", "s3", "sns", "sts")
+# Sub-second back-off: a local server that fails needs no patience, and a person waits.
+RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 3}, s3={"addressing_style": "path"})
+# What AWS's own provider would check and what has no meaning here.
+IGNORED = {
+    "s3UsePathStyle",
+    "skipCredentialsValidation",
+    "skipMetadataApiCheck",
+    "skipRegionValidation",
+    "skipRequestingAccountId",
+    "version",
+}
+
+
+class ConfigurationError(ValueError):
+    """The `aws:` configuration of the stack cannot be used here; the message says what to set."""
+
+
+@dataclass(frozen=True)
+class Aws:
+    """An AWS on this machine: one endpoint per service, a region and a key.
+
+    Every service that is used needs an endpoint, so that nothing here can reach a real account.
+    """
+
+    region: str
+    access_key: str
+    secret_key: str
+    endpoints: Mapping[str, str]
+    _session: boto3.Session = field(default_factory=boto3.Session, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @classmethod
+    def at(cls, endpoint: str, region: str, access_key: str, secret_key: str) -> "Aws":
+        """All services at one endpoint, as local AWS serves them."""
+        return cls(region, access_key, secret_key, dict.fromkeys(SERVICES, endpoint))
+
+    @classmethod
+    def configured(cls, config: Mapping[str, Any]) -> "Aws":
+        """From the stack's `aws:` configuration (without the prefix), as AWS's own provider reads it.
+
+        Raises `ConfigurationError` for a missing value or one that is not known here.
+        """
+        values = {key: value for key, value in config.items() if key not in IGNORED}
+        found: dict[str, str] = {}
+        for key in ("region", "accessKey", "secretKey"):
+            if not values.get(key):
+                raise ConfigurationError(
+                    f"aws:{key} is not set: local AWS takes it from the stack's configuration"
+                )
+            found[key] = values.pop(key)
+        endpoints = values.pop("endpoints", [])
+        if values:
+            raise ConfigurationError(f"aws:{min(values)} is not implemented by local AWS's provider")
+        if isinstance(endpoints, str):
+            endpoints = json.loads(endpoints)
+        by_service = {service: url for group in endpoints for service, url in group.items()}
+        return cls(found["region"], found["accessKey"], found["secretKey"], by_service)
+
+    def _client(self, service: str) -> Any:
+        if service not in self.endpoints:
+            raise ConfigurationError(f"aws:endpoints has no endpoint for {service}: local AWS needs one")
+        with self._lock:  # making a client is not thread-safe
+            return self._session.client(
+                service,  # type: ignore[call-overload]  # the properties below give each its type
+                region_name=self.region,
+                endpoint_url=self.endpoints[service],
+                aws_access_key_id=self.access_key,
+                aws_secret_access_key=self.secret_key,
+                config=RETRIES,
+            )
+
+    @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        return self._client("cloudwatch")  # type: ignore[no-any-return]
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        return self._client("dynamodb")  # type: ignore[no-any-return]
+
+    @cached_property
+    def iam(self) -> "IAMClient":
+        return self._client("iam")  # type: ignore[no-any-return]
+
+    @cached_property
+    def kinesis(self) -> "KinesisClient":
+        return self._client("kinesis")  # type: ignore[no-any-return]
+
+    @cached_property
+    def lambda_(self) -> "LambdaClient":
+        return self._client("lambda")  # type: ignore[no-any-return]
+
+    @cached_property
+    def logs(self) -> "CloudWatchLogsClient":
+        return self._client("logs")  # type: ignore[no-any-return]
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return self._client("s3")  # type: ignore[no-any-return]
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        return self._client("sns")  # type: ignore[no-any-return]
+
+    @cached_property
+    def sts(self) -> "STSClient":
+        return self._client("sts")  # type: ignore[no-any-return]
+
+    @cached_property
+    def account(self) -> str:
+        """The number of the account that the key belongs to."""
+        return self.sts.get_caller_identity()["Account"]

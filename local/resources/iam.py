@@ -1,0 +1,231 @@
+"""IAM: roles, users, their inline policies, access keys."""
+
+import json
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+from local.resources.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
+from local.resources.schema import Flag, Inputs, Integer, Json, Strings, Text
+
+NAME = r"[\w+=,.@-]{1,128}"
+PATH = Text(pattern=r"/([!-~]*/)?", default="/", replaces=True)
+
+
+class Role(Resource):
+    """A role; its id is the name."""
+
+    token = "aws:iam/role:Role"
+    named_by = "name"
+    inputs: ClassVar[Inputs] = {
+        "name": Text(pattern=r"[\w+=,.@-]{1,64}", replaces=True),
+        "assumeRolePolicy": Json(required=True),
+        "description": Text(),
+        "forceDetachPolicies": Flag(default=False),
+        "maxSessionDuration": Integer(low=3600, high=43200, default=3600),  # seconds
+        "path": PATH,
+        "tags": Strings(),
+    }
+
+    def create(self, inputs: Properties) -> Properties:
+        self.aws.iam.create_role(
+            RoleName=inputs["name"],
+            Path=inputs["path"],
+            AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
+            Description=inputs.get("description", ""),
+            MaxSessionDuration=inputs["maxSessionDuration"],
+            Tags=tag_list(inputs.get("tags")),
+        )
+        return {"id": inputs["name"]}
+
+    def read(self, id_: str, _known: Properties) -> Properties:
+        role: Any = self.aws.iam.get_role(RoleName=id_)["Role"]
+        tags = self._tags(id_)
+        return {
+            "arn": role["Arn"],
+            "assumeRolePolicy": json.dumps(role["AssumeRolePolicyDocument"]),
+            "createDate": role["CreateDate"].isoformat(),
+            "description": role.get("Description"),
+            "maxSessionDuration": role.get("MaxSessionDuration", 3600),
+            "name": id_,
+            "path": role["Path"],
+            "tags": tags,
+            "tagsAll": tags,
+            "uniqueId": role["RoleId"],
+        }
+
+    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+        iam = self.aws.iam
+        if "assumeRolePolicy" in changed:
+            iam.update_assume_role_policy(RoleName=id_, PolicyDocument=inputs["assumeRolePolicy"])
+        if "description" in changed or "maxSessionDuration" in changed:
+            iam.update_role(
+                RoleName=id_,
+                Description=inputs.get("description", ""),
+                MaxSessionDuration=inputs["maxSessionDuration"],
+            )
+        if "tags" in changed:
+            retag(
+                self._tags(id_),
+                inputs.get("tags"),
+                lambda keys: iam.untag_role(RoleName=id_, TagKeys=keys),
+                lambda tags: iam.tag_role(RoleName=id_, Tags=tag_list(tags)),
+            )
+
+    def delete(self, id_: str, state: Properties) -> None:
+        iam = self.aws.iam
+        if state.get("forceDetachPolicies"):
+            for attached in iam.list_attached_role_policies(RoleName=id_)["AttachedPolicies"]:
+                iam.detach_role_policy(RoleName=id_, PolicyArn=attached["PolicyArn"])
+            for name in iam.list_role_policies(RoleName=id_)["PolicyNames"]:
+                iam.delete_role_policy(RoleName=id_, PolicyName=name)
+        iam.delete_role(RoleName=id_)
+
+    def _tags(self, name: str) -> dict[str, str]:
+        return tag_map(self.aws.iam.list_role_tags(RoleName=name)["Tags"])
+
+
+class RolePolicy(Resource):
+    """A policy inside a role; its id is `role:name`."""
+
+    token = "aws:iam/rolePolicy:RolePolicy"
+    named_by = "name"
+    inputs: ClassVar[Inputs] = {
+        "name": Text(pattern=NAME, replaces=True),
+        "role": Text(required=True, replaces=True),
+        "policy": Json(required=True),
+    }
+
+    def create(self, inputs: Properties) -> Properties:
+        id_ = f"{inputs['role']}:{inputs['name']}"
+        self.update(id_, inputs, ("policy",))
+        return {"id": id_}
+
+    def read(self, id_: str, _known: Properties) -> Properties:
+        role, _, name = id_.partition(":")
+        document = self.aws.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        return {"role": role, "name": name, "policy": json.dumps(document)}
+
+    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+        role, _, name = id_.partition(":")
+        self.aws.iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=inputs["policy"])
+
+    def delete(self, id_: str, _state: Properties) -> None:
+        role, _, name = id_.partition(":")
+        self.aws.iam.delete_role_policy(RoleName=role, PolicyName=name)
+
+
+class User(Resource):
+    """A user; its id is the name."""
+
+    token = "aws:iam/user:User"
+    named_by = "name"
+    inputs: ClassVar[Inputs] = {
+        "name": Text(pattern=r"[\w+=,.@-]{1,64}", replaces=True),
+        "forceDestroy": Flag(default=False),
+        "path": PATH,
+        "tags": Strings(),
+    }
+
+    def create(self, inputs: Properties) -> Properties:
+        self.aws.iam.create_user(
+            UserName=inputs["name"],
+            Path=inputs["path"],
+            Tags=tag_list(inputs.get("tags")),
+        )
+        return {"id": inputs["name"]}
+
+    def read(self, id_: str, _known: Properties) -> Properties:
+        user = self.aws.iam.get_user(UserName=id_)["User"]
+        tags = self._tags(id_)
+        return {
+            "arn": user["Arn"],
+            "name": id_,
+            "path": user["Path"],
+            "tags": tags,
+            "tagsAll": tags,
+            "uniqueId": user["UserId"],
+        }
+
+    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+        if "tags" in changed:
+            retag(
+                self._tags(id_),
+                inputs.get("tags"),
+                lambda keys: self.aws.iam.untag_user(UserName=id_, TagKeys=keys),
+                lambda tags: self.aws.iam.tag_user(UserName=id_, Tags=tag_list(tags)),
+            )
+
+    def delete(self, id_: str, state: Properties) -> None:
+        iam = self.aws.iam
+        if state.get("forceDestroy"):
+            for key in iam.list_access_keys(UserName=id_)["AccessKeyMetadata"]:
+                iam.delete_access_key(UserName=id_, AccessKeyId=key["AccessKeyId"])
+            for name in iam.list_user_policies(UserName=id_)["PolicyNames"]:
+                iam.delete_user_policy(UserName=id_, PolicyName=name)
+        iam.delete_user(UserName=id_)
+
+    def _tags(self, name: str) -> dict[str, str]:
+        return tag_map(self.aws.iam.list_user_tags(UserName=name)["Tags"])
+
+
+class UserPolicy(Resource):
+    """A policy inside a user; its id is `user:name`."""
+
+    token = "aws:iam/userPolicy:UserPolicy"
+    named_by = "name"
+    inputs: ClassVar[Inputs] = {
+        "name": Text(pattern=NAME, replaces=True),
+        "user": Text(required=True, replaces=True),
+        "policy": Json(required=True),
+    }
+
+    def create(self, inputs: Properties) -> Properties:
+        id_ = f"{inputs['user']}:{inputs['name']}"
+        self.update(id_, inputs, ("policy",))
+        return {"id": id_}
+
+    def read(self, id_: str, _known: Properties) -> Properties:
+        user, _, name = id_.partition(":")
+        document = self.aws.iam.get_user_policy(UserName=user, PolicyName=name)["PolicyDocument"]
+        return {"user": user, "name": name, "policy": json.dumps(document)}
+
+    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+        user, _, name = id_.partition(":")
+        self.aws.iam.put_user_policy(UserName=user, PolicyName=name, PolicyDocument=inputs["policy"])
+
+    def delete(self, id_: str, _state: Properties) -> None:
+        user, _, name = id_.partition(":")
+        self.aws.iam.delete_user_policy(UserName=user, PolicyName=name)
+
+
+class AccessKey(Resource):
+    """A user's key; its id is the access key id. AWS tells the secret once, when the key is made."""
+
+    token = "aws:iam/accessKey:AccessKey"
+    inputs: ClassVar[Inputs] = {
+        "user": Text(required=True, replaces=True),
+        "status": Text(one_of=("Active", "Inactive"), default="Active"),
+    }
+    configured_after = ("status",)
+    secret = ("secret",)
+
+    def create(self, inputs: Properties) -> Properties:
+        key = self.aws.iam.create_access_key(UserName=inputs["user"])["AccessKey"]
+        return {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+
+    def read(self, id_: str, known: Properties) -> Properties:
+        keys = self.aws.iam.list_access_keys(UserName=known["user"])["AccessKeyMetadata"]
+        key = next((one for one in keys if one["AccessKeyId"] == id_), None)
+        if key is None:
+            raise GoneError(f"{known['user']} has no access key {id_}")
+        return {
+            "user": known["user"],
+            "status": key["Status"],
+            "createDate": key["CreateDate"].isoformat(),
+        }
+
+    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+        self.aws.iam.update_access_key(UserName=inputs["user"], AccessKeyId=id_, Status=inputs["status"])
+
+    def delete(self, id_: str, state: Properties) -> None:
+        self.aws.iam.delete_access_key(UserName=state["user"], AccessKeyId=id_)
