@@ -52,13 +52,16 @@ class _Connection(asyncio.Protocol):
         if request := self._take():
             self._reply = asyncio.get_running_loop().create_task(self._answer_to(request))
 
+    def close(self) -> None:
+        self._transport.close()
+
     async def _answer_to(self, request: Request) -> None:
         response = await self._answer(request)
         if response.status:
             head = f"HTTP/1.1 {response.status} _\r\nContent-Length: {len(response.body)}\r\n\r\n"
             self._transport.write(head.encode() + response.body)
         else:
-            self._transport.close()
+            self.close()
 
     def _take(self) -> Request | None:
         """The next complete request, None while its end has not arrived."""
@@ -89,12 +92,20 @@ def serving(answer: Answer) -> Iterator[str]:
 
     async def run() -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-        server = await loop.create_server(lambda: _Connection(answer), "127.0.0.1", 0)
+        connections: list[_Connection] = []
+
+        def connect() -> _Connection:
+            connections.append(_Connection(answer))
+            return connections[-1]
+
+        server = await loop.create_server(connect, "127.0.0.1", 0)
         url.append(_url_of(server))
         stop.append(lambda: loop.call_soon_threadsafe(stopped.set))
         ready.set()
         await stopped.wait()
         server.close()
+        for connection in connections:
+            connection.close()
 
     thread = threading.Thread(target=asyncio.run, args=(run(),), name="loopback")
     thread.start()

@@ -5,6 +5,7 @@ Every record of a batch ends in exactly one way: stored, replaced by a later ver
 file has the rules.
 """
 
+import gc
 import logging
 import os
 import time
@@ -26,6 +27,9 @@ _settings: Final = Settings.from_environment(os.environ)
 _table: Final = Table(_settings.table_name)
 _quarantine: Final = Quarantine(_settings.quarantine_bucket)
 _logger: Final = logging.getLogger(__name__)
+
+# What the imports made stays for the sandbox's life: keep the collector from walking it in every batch.
+gc.freeze()
 
 
 class KinesisEvent(TypedDict):

@@ -72,8 +72,13 @@ def put_of(record: KinesisRecord, tweet: Tweet, item_lifetime: int | None) -> Pu
         ).encode()
     except UnicodeEncodeError:
         raise PoisonError(Reason.NOT_UTF8, "a surrogate without its pair cannot be stored as UTF-8") from None
-    # JSON is never shorter than the strings in it, so nearly every item is known to fit without counting.
-    if len(request) > LONGEST_ID:
+    # A character has four bytes at most, and JSON is never shorter than the strings in it: nearly every item
+    # is known to fit without counting.
+    if (
+        4 * len(username) > LONGEST_USERNAME
+        or 4 * len(identifier) > LONGEST_ID
+        or len(request) > LARGEST_ITEM
+    ):
         _check_sizes(tweet)
     return Put(record, (username, identifier), request)
 

@@ -6,6 +6,7 @@ stream, and an X v1.1 status.
 
 import binascii
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -59,6 +60,8 @@ _CONTROL_MEMBERS: Final = frozenset(
 )
 """Members of X's messages between the tweets ("Streaming message types"; "Handling disconnections")."""
 
+_FINAL_FORM: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
+
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -88,13 +91,13 @@ def tweet_of(record: KinesisRecord) -> Tweet:
         _key(username, "the username"),
         # An integer of any size is exact in Python; as a float its last digits are gone.
         _key(str(identifier) if type(identifier) is int else identifier, "the id"),
-        iso(arrival_of(record) if created is None else created),
+        created or iso(arrival_of(record)),
         text,
     )
 
 
-_Parts = tuple[object, object, datetime | None, str]
-"""Username and id as they came, the time of creation if there is one, and the text."""
+_Parts = tuple[object, object, str | None, str]
+"""Username and id as they came, the time of creation in its final form if there is one, and the text."""
 
 
 def _refuse_constant(name: str) -> None:
@@ -182,15 +185,17 @@ def _unescape(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") if "&" in text else text
 
 
-def _time(value: object, to_iso: Callable[[str], str] = str) -> datetime | None:
-    """A time of creation, None where there is none; one without an offset is UTC."""
+def _time(value: object, to_iso: Callable[[str], str] = str) -> str | None:
+    """A time of creation in its final form, None where there is none; one without an offset is UTC."""
     if value is None:
         return None
     try:
         if not isinstance(value, str):
             raise TypeError
         moment = datetime.fromisoformat(to_iso(value))
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        if _FINAL_FORM(value):  # nearly every time, and formatting costs ten times this question
+            return value
+        return iso(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
     except (TypeError, ValueError, OverflowError):
         raise PoisonError(Reason.NOT_A_TWEET, "created_at is not a time") from None
 
