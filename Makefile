@@ -7,7 +7,8 @@ UV_VERSION := 0.13.9
 # Bytecode is compiled at install; a start of boto3 without it takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install test check format requirements clean
+PULUMI := $(BIN)/python -m local.engine
+.PHONY: help install demo test check format engine test-engine up-local down-local benchmark requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ install: .venv/.installed ## Create .venv with everything pinned in requirements
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements-dev.txt
 	@touch $@
 
+demo: install ## See it work: local AWS and X, the real stack, producer and function
+	@$(BIN)/python -m local demo $(if $(SOURCE),--source $(SOURCE)) $(if $(FILE),--file '$(FILE)')
+
 test: install ## Run every test that this machine can run (under three minutes)
 	$(BIN)/pytest
 
@@ -34,6 +38,26 @@ check: install ## Formatting, lint and types
 format: install ## Format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+engine: ## Make sure that there is a Pulumi CLI: on PATH, or built from source, once
+	@tools/engine.sh
+
+test-engine: install engine ## Run the stack's tests under the real Pulumi engine
+	$(BIN)/pytest tests/engine
+
+up-local: install engine ## Start local AWS in the background and run `pulumi up` against it
+	@$(BIN)/python -m local start
+	$(PULUMI) stack select --create local
+	$(PULUMI) up --refresh --yes --stack local
+
+down-local: install engine ## Run `pulumi destroy` against local AWS and stop it
+	$(PULUMI) destroy --yes --stack local
+	@$(BIN)/python -m local stop
+
+benchmark: install ## Measure the handler, the producer and the whole path (minutes)
+	$(BIN)/python -m benchmarks.handler
+	$(BIN)/python -m benchmarks.producer
+	$(BIN)/python -m benchmarks.path
 
 requirements: install ## Regenerate the pinned requirement files from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)

@@ -1,0 +1,96 @@
+"""The Pulumi CLI with a home and a backend inside the project, against AWS on this machine.
+
+    python -m local.engine up --stack local --yes
+
+Nothing of the user's own `~/.pulumi` is read or written: home, plugins, backend and passphrase are of this
+project, and the AWS plugin is the one of `local/plugin.py`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from local import plugin
+
+PROJECT = Path(__file__).resolve().parent.parent
+BUILT = PROJECT / ".pulumi" / "bin"
+"""Where `make engine` puts the CLI that it builds."""
+
+PASSPHRASE = "local"
+"""Protects nothing: the secrets of a local stack open an account in the memory of this machine."""
+
+
+class NoEngineError(Exception):
+    """There is no Pulumi CLI; the message says how to get one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """The CLI for one project folder, with its own home and backend under `state`."""
+
+    cli: Path
+    state: Path
+    project: Path
+
+    @classmethod
+    def prepare(cls, state: Path = PROJECT / ".pulumi", project: Path = PROJECT) -> Self:
+        """Find the CLI, make home and backend, and install the AWS plugin into that home.
+
+        Raises:
+            NoEngineError: neither on PATH nor built by `make engine`.
+        """
+        found = shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT))
+        if not found:
+            raise NoEngineError("there is no Pulumi CLI on PATH or in .pulumi/bin: run `make engine`")
+        engine = cls(cli=Path(found), state=state, project=project)
+        for folder in (engine.home, engine.backend):
+            folder.mkdir(parents=True, exist_ok=True)
+        plugin.install(engine.home)
+        return engine
+
+    @property
+    def home(self) -> Path:
+        """The `PULUMI_HOME`: credentials of the backend, and plugins."""
+        return self.state / "home"
+
+    @property
+    def backend(self) -> Path:
+        """The folder of the file backend: the state of the stacks."""
+        return self.state / "backend"
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which `pulumi` finds all that and nothing else."""
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))},
+            # The virtual environment comes first: a language host built from source looks there for Python.
+            "PATH": f"{Path(sys.executable).parent}:{self.cli.parent}:{os.environ['PATH']}",
+            "PULUMI_HOME": str(self.home),
+            "PULUMI_BACKEND_URL": f"file://{self.backend}",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of `pulumi ARGUMENTS` in the project folder."""
+        return [str(self.cli), *arguments, "--cwd", str(self.project)]
+
+
+def main(arguments: list[str]) -> int:
+    """Run `pulumi ARGUMENTS` and return its exit code."""
+    try:
+        engine = Engine.prepare()
+    except NoEngineError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return subprocess.run(
+        engine.command(*arguments), env=engine.environment(), check=False
+    ).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
