@@ -42,7 +42,6 @@ class Topic(Resource):
             "displayName": attributes.get("DisplayName"),
             "kmsMasterKeyId": attributes.get("KmsMasterKeyId"),
             "owner": id_.split(":")[4],
-            "policy": attributes.get("Policy"),
             "region": self.aws.region,
             "tags": tags,
             "tagsAll": tags,
