@@ -95,8 +95,9 @@ class Table(Resource):
                 for one in table["AttributeDefinitions"]
             ],
             "billingMode": table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
-            "readCapacity": capacity.get("ReadCapacityUnits"),
-            "writeCapacity": capacity.get("WriteCapacityUnits"),
+            # Zero is how DynamoDB says "on demand".
+            "readCapacity": capacity.get("ReadCapacityUnits") or None,
+            "writeCapacity": capacity.get("WriteCapacityUnits") or None,
             "deletionProtectionEnabled": table.get("DeletionProtectionEnabled", False),
             "pointInTimeRecovery": {
                 "enabled": recovery.get("PointInTimeRecoveryStatus") == "ENABLED",

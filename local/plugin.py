@@ -1,0 +1,200 @@
+"""The resources of local AWS as the `aws` plugin of the real Pulumi engine.
+
+The engine runs the launcher that `install` puts into PULUMI_HOME wherever it would run AWS's own plugin:
+the program and its configuration stay as they are. Secrets need little here: the engine marks an output
+whose input was secret, and the plugin marks what AWS itself makes up.
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.provider.experimental import provider
+from pulumi.provider.experimental.property_value import PropertyValue
+from pulumi.provider.experimental.server import main as serve
+
+from local.resources import INVOKES, RESOURCES, Aws, ConfigurationError, Properties, Resource
+
+VERSION = version("pulumi-aws")
+Values = dict[str, PropertyValue]
+
+_LAUNCHER = """\
+#!{python}
+import sys
+
+sys.path.insert(0, {project!r})
+from local.plugin import main
+
+main()
+"""
+
+
+class AwsProvider(provider.Provider):
+    """The engine's requests, each handed to the implementation of its resource type.
+
+    boto3 blocks, so the work is done on threads: independent resources are made at the same time.
+    """
+
+    def __init__(self) -> None:
+        self.aws: Aws | None = None
+
+    async def check_config(self, request: provider.CheckRequest) -> provider.CheckResponse:
+        try:
+            Aws.configured(_plain_map(request.new_inputs))
+        except ConfigurationError as error:
+            return provider.CheckResponse(failures=[provider.CheckFailure("", str(error))])
+        return provider.CheckResponse(inputs=request.new_inputs)
+
+    async def configure(self, request: provider.ConfigureRequest) -> provider.ConfigureResponse:
+        self.aws = Aws.configured(_plain_map(request.args))
+        return provider.ConfigureResponse(supports_preview=True)
+
+    async def invoke(self, request: provider.InvokeRequest) -> provider.InvokeResponse:
+        if request.tok not in INVOKES:
+            raise ValueError(f"{request.tok} is not implemented by local AWS")
+        result = await asyncio.to_thread(INVOKES[request.tok], self._configured())
+        return provider.InvokeResponse(_values(result))
+
+    async def check(self, request: provider.CheckRequest) -> provider.CheckResponse:
+        if request.type not in RESOURCES:
+            failure = provider.CheckFailure("", f"{request.type} is not a type that local AWS implements")
+            return provider.CheckResponse(failures=[failure])
+        inputs, wrong = self._kind(request.type).check(
+            request.name,
+            _plain_map(request.new_inputs),
+            _plain_map(request.old_inputs),
+            request.random_seed,
+        )
+        return provider.CheckResponse(
+            inputs=_values(inputs),
+            failures=[provider.CheckFailure(error.path, error.reason) for error in wrong],
+        )
+
+    async def diff(self, request: provider.DiffRequest) -> provider.DiffResponse:
+        kind = self._kind(request.type)
+        state, inputs = _plain_map(request.old_state), _plain_map(request.new_inputs)
+        changes = await asyncio.to_thread(kind.changes, state, inputs)
+        changes = {key: replaces for key, replaces in changes.items() if key not in request.ignore_changes}
+        replaces = [key for key, replaces in changes.items() if replaces]
+        # Two resources of one name cannot be there at the same time.
+        clashes = kind.named_by is not None and state.get(kind.named_by) == inputs.get(kind.named_by)
+        return provider.DiffResponse(
+            changes=bool(changes),
+            diffs=list(changes),
+            replaces=replaces,
+            delete_before_replace=bool(replaces) and clashes,
+            detailed_diff={
+                key: provider.PropertyDiff(_diff_kind(key, state, inputs, changes[key]), input_diff=False)
+                for key in changes
+            },
+        )
+
+    async def create(self, request: provider.CreateRequest) -> provider.CreateResponse:
+        kind, inputs = self._kind(request.type), _plain_map(request.properties)
+        if request.preview:
+            return provider.CreateResponse(properties=_values(inputs))
+        state = await asyncio.to_thread(kind.make, inputs)
+        return provider.CreateResponse(state["id"], _state(kind, state))
+
+    async def read(self, request: provider.ReadRequest) -> provider.ReadResponse:
+        kind = self._kind(request.type)
+        known, inputs = _plain_map(request.properties), _plain_map(request.inputs)
+        state = await asyncio.to_thread(kind.refresh, request.resource_id, known | inputs)
+        if state is None:
+            return provider.ReadResponse()
+        actual = {
+            key: state[key]
+            for key in kind.inputs
+            if key in state and (key in inputs or not kind.unchanged(key, state, None))
+        }
+        return provider.ReadResponse(request.resource_id, _state(kind, state), _values(actual))
+
+    async def update(self, request: provider.UpdateRequest) -> provider.UpdateResponse:
+        kind = self._kind(request.type)
+        state, inputs = _plain_map(request.olds), _plain_map(request.news)
+        if request.preview:
+            kept = {
+                key: value
+                for key, value in state.items()
+                if key not in kind.inputs and key not in kind.volatile
+            }
+            return provider.UpdateResponse(_state(kind, kept | inputs))
+        state = await asyncio.to_thread(kind.change, request.resource_id, state, inputs)
+        return provider.UpdateResponse(_state(kind, state))
+
+    async def delete(self, request: provider.DeleteRequest) -> None:
+        kind = self._kind(request.type)
+        await asyncio.to_thread(kind.remove, request.resource_id, _plain_map(request.properties))
+
+    def _configured(self) -> Aws:
+        assert self.aws is not None, "the engine configures a provider before it uses it"
+        return self.aws
+
+    def _kind(self, token: str) -> Resource:
+        return RESOURCES[token](self._configured())
+
+
+def install(pulumi_home: Path) -> Path:
+    """Put the plugin where an engine with this PULUMI_HOME finds it; returns its folder."""
+    folder = pulumi_home / "plugins" / f"resource-aws-v{VERSION}"
+    folder.mkdir(parents=True, exist_ok=True)
+    launcher = folder / "pulumi-resource-aws"
+    project = str(Path(__file__).resolve().parents[1])
+    launcher.write_text(_LAUNCHER.format(python=sys.executable, project=project))
+    launcher.chmod(0o755)
+    return folder
+
+
+def main() -> None:
+    """Serve the engine that started this process, until it ends it."""
+    serve(sys.argv[1:], VERSION, AwsProvider())
+
+
+def _diff_kind(
+    key: str, state: Mapping[str, Any], inputs: Mapping[str, Any], replaces: bool
+) -> provider.PropertyDiffKind:
+    kinds = provider.PropertyDiffKind
+    if key not in state:
+        return kinds.ADD_REPLACE if replaces else kinds.ADD
+    if key not in inputs:
+        return kinds.DELETE_REPLACE if replaces else kinds.DELETE
+    return kinds.UPDATE_REPLACE if replaces else kinds.UPDATE
+
+
+def _state(kind: Resource, state: Properties) -> Values:
+    return {
+        key: value.with_secret(True) if key in kind.secret else value for key, value in _values(state).items()
+    }
+
+
+def _plain_map(values: Mapping[str, PropertyValue]) -> Properties:
+    return {key: _plain(value) for key, value in values.items() if value.value is not None}
+
+
+def _plain(value: PropertyValue) -> Any:
+    inner = value.value
+    if isinstance(inner, str | pulumi.Asset | pulumi.Archive):
+        return inner
+    if isinstance(inner, Mapping):
+        return _plain_map(inner)
+    if isinstance(inner, tuple):
+        return [_plain(item) for item in inner]
+    return inner
+
+
+def _values(plain: Mapping[str, Any]) -> Values:
+    return {key: _value(value) for key, value in plain.items()}
+
+
+def _value(plain: Any) -> PropertyValue:
+    if isinstance(plain, Mapping):
+        return PropertyValue(_values(plain))
+    if isinstance(plain, list):
+        return PropertyValue([_value(item) for item in plain])
+    if isinstance(plain, int) and not isinstance(plain, bool):
+        return PropertyValue(float(plain))
+    return PropertyValue(plain)
