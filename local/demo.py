@@ -1,0 +1,353 @@
+"""`make demo`: the whole path on this machine, each step with the command that does it on AWS.
+
+The program, the producer, the function and the operator's commands are the real ones; AWS and X are doubles
+on loopback. Whatever does not hold makes the exit code 1.
+"""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from local.demo_tree import ResourceTree
+from local.inventory import inventory
+from local.server import ROOT_KEY, LocalAws
+from local.x import CONSUMER_KEY, CONSUMER_SECRET, XServer
+
+if TYPE_CHECKING:
+    from local.deploy import Deployment
+
+PROJECT = Path(__file__).resolve().parent.parent
+STACK = "dev"
+TWEETS = 3000
+POISONOUS = 2
+RATE = 1000
+"""Posts a second: four times what one connection to X carries, so that nobody has to wait."""
+_PATIENCE_SECONDS = 60
+_TICK_SECONDS = 0.1
+
+
+class DemoError(Exception):
+    """Something that the demo shows does not hold."""
+
+
+@click.command()
+@click.option("--source", type=click.Choice(["x", "file"]), default="x", show_default=True)
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON lines of tweets.",
+)
+def demo(source: str, path: Path | None) -> None:
+    """Show the whole path of a tweet on this machine, from deploying to destroying.
+
+    Example: python -m local demo --source file --file tweets.jsonl
+    """
+    if (source == "file") != (path is not None):
+        raise click.UsageError("--source file needs --file PATH, and --file needs --source file")
+    console = Console(highlight=False)
+    started = time.monotonic()
+    try:
+        with _prepared(console) as demonstration:
+            demonstration.run(path)
+    except DemoError as error:
+        console.print(f"[bold red]This does not hold:[/] {error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("Interrupted; everything that was started has ended.")
+        sys.exit(130)
+    console.print(f"\n[bold green]All of it held[/], in {time.monotonic() - started:.0f} seconds.")
+
+
+@contextmanager
+def _prepared(console: Console) -> Iterator["Demonstration"]:
+    """Local AWS, local X and a folder for files, which go away together."""
+    # What the program imports takes as long as the server takes to start.
+    importing = threading.Thread(target=importlib.import_module, args=("infra.monitoring",))
+    importing.start()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stream-processing-demo-")))
+        _announce(
+            console,
+            "Start AWS and X on this machine, in memory, on loopback",
+            "nothing to do: they are there",
+        )
+        aws = stack.enter_context(LocalAws.start())
+        x = stack.enter_context(XServer(count=TWEETS, rate=RATE, poisonous=POISONOUS))
+        importing.join()
+        console.print(f"  AWS answers at {aws.endpoint}, X at {x.url}")
+        yield Demonstration(console, aws, x, folder)
+
+
+def _announce(console: Console, what: str, on_aws: str) -> None:
+    console.print(f"\n[bold cyan]{what}[/]")
+    console.print(f"  [dim]on AWS:[/] {on_aws}", soft_wrap=True)
+
+
+class Demonstration:
+    """The steps after the start; each raises DemoError where what it shows does not hold."""
+
+    def __init__(self, console: Console, aws: LocalAws, x: XServer, folder: Path) -> None:
+        self.console = console
+        self.aws = aws
+        self.x = x
+        self.folder = folder
+        self.config = folder / "config.json"
+        self.outputs_file = folder / "outputs.json"
+
+    def run(self, path: Path | None) -> None:
+        deployment = self.deploy()
+        try:
+            self.configure(deployment)
+            summary = self.stream(path)
+            self.explore()
+            self.account_for(deployment, summary)
+            self.show_least_privilege(deployment)
+            self.show_quarantine(deployment)
+        finally:
+            self.destroy(deployment)
+        left = inventory(self.aws)
+        if left:
+            raise DemoError(f"after destroy there is still {', '.join(left)}")
+        self.console.print("  nothing is left in the account")
+
+    def deploy(self) -> "Deployment":
+        """Run the program; the resources appear as they are made."""
+        from local.deploy import deploy
+
+        self._step("Deploy the dev stack from __main__.py", f"pulumi up --stack {STACK}")
+        tree = ResourceTree(STACK)
+        with Live(tree, console=self.console, refresh_per_second=10):
+            return deploy(
+                STACK, PROJECT, PROJECT / f"Pulumi.{STACK}.yaml", self.aws.endpoint, on_event=tree.show
+            )
+
+    def configure(self, deployment: "Deployment") -> None:
+        """Write what `pulumi stack output` would write, and the X half of the configuration."""
+        self._step(
+            "Configure the producer from the stack outputs",
+            "pulumi stack output --json --show-secrets > producer/config.json",
+        )
+        hidden = dict.fromkeys(deployment.secret_outputs, "[secret]")
+        self.outputs_file.write_text(json.dumps(deployment.outputs | hidden))
+        self.config.touch(mode=0o600)
+        self.config.write_text(
+            json.dumps(
+                deployment.outputs
+                | {"consumer_key": CONSUMER_KEY, "consumer_secret": CONSUMER_SECRET}
+                | {"access_token_key": "unused", "access_token_secret": "unused"}
+                | {"aws_endpoint": self.aws.endpoint, "x_endpoint": self.x.url}
+            )
+        )
+        for name, value in (deployment.outputs | hidden).items():
+            self.console.print(f"  {name:18} {value}", soft_wrap=True, markup=False)
+
+    def stream(self, path: Path | None) -> dict[str, Any]:
+        """Run the producer until its tweets have passed; returns its summary."""
+        if path:
+            arguments = ["--source", "file", str(path.resolve())]
+            expected = sum(1 for line in path.open("rb") if line.strip())
+        else:
+            arguments = ["--track", "the", "--limit", str(TWEETS)]
+            expected = TWEETS
+        self._step(
+            f"Stream {expected:,} tweets: producer, stream, function, table",
+            f"python -m producer {' '.join(arguments)}",
+        )
+        log = self.folder / "producer.log"
+        with log.open("wb") as stderr:
+            producer = subprocess.Popen(
+                [sys.executable, "-m", "producer", "--config", str(self.config), *arguments],
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+        try:
+            summary = self._watch(producer, log, expected)
+        finally:
+            if producer.poll() is None:
+                producer.terminate()
+                producer.wait()
+        self.console.print(f"  producer: {summary['text']}")
+        return summary
+
+    def _watch(self, producer: "subprocess.Popen[bytes]", log: Path, expected: int) -> dict[str, Any]:
+        """Show how far producer and function are until both are done; returns the producer's summary."""
+        columns = (
+            TextColumn("  {task.description:14}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}", style="dim"),
+        )
+        until = time.monotonic() + _PATIENCE_SECONDS
+        summary: dict[str, Any] | None = None
+        delivered = 0
+        with Progress(*columns, console=self.console) as progress:
+            put = progress.add_task("on the stream", total=expected, note="")
+            handled = progress.add_task("by the function", total=expected, note="")
+            while summary is None or delivered < summary["sent"]:
+                if time.monotonic() > until:
+                    raise DemoError(
+                        f"the function handled {delivered:,} records in {_PATIENCE_SECONDS} seconds"
+                    )
+                time.sleep(_TICK_SECONDS)
+                self.aws.check()
+                mappings = self.aws.mappings()
+                delivered = sum(mapping.delivered for mapping in mappings)
+                lag = max((mapping.lag for mapping in mappings), default=0.0)
+                if summary is None and producer.poll() is not None:
+                    summary = _summary(producer.returncode, log)
+                    progress.update(put, total=summary["sent"])
+                    progress.update(handled, total=summary["sent"])
+                progress.update(put, completed=summary["sent"] if summary else self.x.delivered)
+                progress.update(handled, completed=delivered, note=f"lag {lag:.1f} s")
+        return summary
+
+    def explore(self) -> None:
+        """The operator's view of the table."""
+        self._step("Explore the table", f"python -m ops explore --stack {STACK} --limit 5")
+        self._operate("explore", "--limit", "5")
+        self.console.print()
+        self._operate("explore", "--user", self._someone(), "--limit", "3")
+
+    def account_for(self, deployment: "Deployment", summary: dict[str, Any]) -> None:
+        """Every tweet that was sent is a row, a repeat of one, or in quarantine: asked of the stream."""
+        self._step("Account for every tweet", f"python -m ops status --stack {STACK}")
+        records = list(self._records(deployment.outputs["stream_name"]))
+        distinct = {(record["username"], record["id"]) for record in records}
+        rows = self._rows(deployment.outputs["table_name"])
+        objects = self._quarantined(deployment.outputs["quarantine_bucket"])
+        repeats = len(records) - len(distinct)
+        self.console.print(
+            f"  sent {summary['sent']:,} = {len(rows):,} rows + {repeats:,} repeats of a row"
+            f" + {len(objects):,} in quarantine"
+        )
+        if len(records) != summary["sent"]:
+            raise DemoError(f"{summary['sent']:,} were acknowledged, {len(records):,} are on the stream")
+        if summary["received"] != summary["sent"] + summary["spooled"] + summary["rejected"]:
+            raise DemoError(f"the producer's summary does not add up: {summary['text']}")
+        if not rows <= distinct or len(rows) + len(objects) != len(distinct):
+            raise DemoError("rows and quarantine are not what was sent")
+
+    def show_least_privilege(self, deployment: "Deployment") -> None:
+        """Try what the producer's key may not do."""
+        self._step(
+            "Try the producer's key on what is not its business", "the same calls get the same answers"
+        )
+        keys = {
+            "access_key": deployment.outputs["access_key"],
+            "secret_key": deployment.outputs["secret_access_key"],
+        }
+        kinesis = self.aws.client("kinesis", **keys)
+        dynamodb = self.aws.client("dynamodb", **keys)
+        stream, table = deployment.outputs["stream_name"], deployment.outputs["table_name"]
+        record = {"Data": b"{}", "PartitionKey": "demo"}
+        attempts: dict[str, Callable[[], object]] = {
+            "put on another stream": lambda: kinesis.put_record(StreamName="prod-EventStream", **record),
+            "read its own stream": lambda: kinesis.describe_stream(StreamName=stream),
+            "read the table": lambda: dynamodb.scan(TableName=table),
+        }
+        for what, attempt in attempts.items():
+            try:
+                attempt()
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
+                    raise DemoError(f"{what} failed, but not for want of permission: {error}") from error
+                self.console.print(
+                    f"  {what:22} [green]denied[/]  [dim]{error.response['Error']['Message']}[/]"
+                )
+            else:
+                raise DemoError(f"the producer's key could {what}")
+
+    def show_quarantine(self, deployment: "Deployment") -> None:
+        """What could not be stored waits with its payload and the reason."""
+        self._step("Look at what could not be stored", f"python -m ops quarantine list --stack {STACK}")
+        self._operate("quarantine", "list")
+        objects = self._quarantined(deployment.outputs["quarantine_bucket"])
+        if objects:
+            self.console.print()
+            self._operate("quarantine", "show", objects[0])
+
+    def destroy(self, deployment: "Deployment") -> None:
+        """Remove the stack, last made first."""
+        self._step("Destroy the stack", f"pulumi destroy --stack {STACK}")
+        count = len(deployment.resources)
+        deployment.destroy()
+        self.console.print(f"  {count} resources removed")
+
+    def _step(self, what: str, on_aws: str) -> None:
+        _announce(self.console, what, on_aws)
+
+    def _operate(self, *arguments: str) -> None:
+        """Run an operator's command as it is run on AWS, with the operator's credentials."""
+        command = [sys.executable, "-m", "ops", *arguments]
+        result = subprocess.run(
+            [*command, "--outputs", str(self.outputs_file), "--endpoint", self.aws.endpoint],
+            cwd=PROJECT,
+            env={
+                **os.environ,
+                "AWS_ACCESS_KEY_ID": ROOT_KEY,
+                "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
+                "COLUMNS": str(self.console.width - 2),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for line in (result.stdout + result.stderr).splitlines():
+            self.console.print(f"  {line}", markup=False, soft_wrap=True)
+        if result.returncode:
+            raise DemoError(f"python -m ops {' '.join(arguments)} ended with {result.returncode}")
+
+    def _someone(self) -> str:
+        """The user of some row."""
+        table = json.loads(self.outputs_file.read_text())["table_name"]
+        items = self.aws.client("dynamodb").scan(TableName=table, Limit=1)["Items"]
+        if not items:
+            raise DemoError("the table is empty")
+        name: str = items[0]["Username"]["S"]
+        return name
+
+    def _rows(self, table: str) -> set[tuple[str, str]]:
+        pages = self.aws.client("dynamodb").get_paginator("scan").paginate(TableName=table)
+        return {(item["Username"]["S"], item["Id"]["S"]) for page in pages for item in page["Items"]}
+
+    def _quarantined(self, bucket: str) -> list[str]:
+        pages = self.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return [each["Key"] for page in pages for each in page.get("Contents", [])]
+
+    def _records(self, stream: str) -> Iterator[dict[str, Any]]:
+        """Every record of the stream, decoded."""
+        kinesis = self.aws.client("kinesis")
+        for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+            iterator = kinesis.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            while iterator:
+                answer = kinesis.get_records(ShardIterator=iterator)
+                yield from (json.loads(record["Data"]) for record in answer["Records"])
+                iterator = answer["NextShardIterator"] if answer["Records"] else None
+
+
+def _summary(exit_code: int, log: Path) -> dict[str, Any]:
+    """The last line of the producer's log, which is its exact summary."""
+    lines = log.read_text().splitlines()
+    if exit_code or not lines:
+        raise DemoError(f"the producer ended with {exit_code}: {chr(10).join(lines[-5:])}")
+    summary: dict[str, Any] = json.loads(lines[-1])
+    return summary

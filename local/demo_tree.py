@@ -1,0 +1,73 @@
+"""The resources of a stack as they are made: a row a component, a mark a resource."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from local.deploy import Event
+
+_MARKS = {
+    "creating": ("…", "yellow"),
+    "created": ("✔", "green"),
+    "failed": ("✘", "red"),
+    "deleting": ("…", "yellow"),
+    "deleted": ("✔", "dim"),
+}
+
+
+@dataclass
+class _Component:
+    kind: str
+    phases: dict[str, str] = field(default_factory=dict)
+    """Resource URN -> its phase."""
+
+
+class ResourceTree:
+    """A renderable for `rich.live`; `show` takes the events of a deployment, from any thread."""
+
+    def __init__(self, stack: str) -> None:
+        self._stack = stack
+        self._components: dict[str, _Component] = {}
+        self._lock = threading.Lock()
+
+    def show(self, event: "Event") -> None:
+        """Take an event in."""
+        with self._lock:
+            if not event.token.startswith("aws:"):
+                self._components[event.urn] = _Component(_kind(event.token))
+            else:
+                component = self._components.setdefault(event.parent, _Component(_kind(event.parent)))
+                component.phases[event.urn] = event.phase
+
+    def __rich__(self) -> Table:
+        rows = Table.grid(padding=(0, 1))
+        rows.add_row(Text("  " + self._stack, style="bold"), "")
+        with self._lock:
+            for component in self._components.values():
+                rows.add_row(Text(f"  └ {component.kind}"), _resources(component.phases))
+        return rows
+
+
+def _resources(phases: dict[str, str]) -> Text:
+    text = Text()
+    by_kind: dict[str, list[str]] = {}
+    for urn, phase in phases.items():
+        by_kind.setdefault(_kind(urn), []).append(phase)
+    for kind, group in by_kind.items():
+        worst = next(
+            phase for phase in ("failed", "creating", "deleting", "created", "deleted") if phase in group
+        )
+        mark, style = _MARKS[worst]
+        count = f" x {len(group)}" if len(group) > 1 else ""
+        text.append(f"{mark} ", style).append(f"{kind}{count}  ")
+    return text
+
+
+def _kind(token_or_urn: str) -> str:
+    """`Stream` of `aws:kinesis/stream:Stream`, or of the URN of such a resource."""
+    token = token_or_urn.split("::")[2] if "::" in token_or_urn else token_or_urn
+    return token.rsplit(":", 1)[1]
