@@ -13,9 +13,6 @@ from producer.display import display
 from producer.publisher import Publisher
 from producer.run import publish, rehearse
 from producer.source import Source
-from producer.sources.bluesky import BlueskySource
-from producer.sources.file import FileSource
-from producer.sources.x import XSource
 from producer.spool import Spool, SpoolError
 
 _CONFIG = click.option(
@@ -113,10 +110,17 @@ def run_command(
         aws = None if dry_run else settings.aws()
 
         def source(note: Callable[[str], None]) -> Source:
+            # Imported here: each brings libraries that the others can do without, half of the time to start.
             if source_name == "file":
+                from producer.sources.file import FileSource
+
                 return FileSource(path or "-", rate)
             if source_name == "bluesky":
+                from producer.sources.bluesky import BlueskySource
+
                 return BlueskySource(track=track, endpoint=None, notify=note)
+            from producer.sources.x import XSource
+
             return XSource(
                 settings.x(),
                 track=track,

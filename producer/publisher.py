@@ -8,21 +8,16 @@ entries is normal).
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 
-import boto3
 import orjson
-from botocore.config import Config as ClientConfig
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
 from botocore.parsers import ResponseParserError
 
-from producer.config import AwsCredentials, ConfigError
+from producer.config import AwsCredentials
+from producer.kinesis import connect
 from producer.lanes import Lanes, backoff
 from producer.spool import Entry, Spool
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
 
 MAX_CALL_RECORDS = 500
 MAX_CALL_BYTES = 10 * 1024 * 1024
@@ -51,23 +46,6 @@ _ADVICE = {
 
 class PublishError(Exception):
     """The stream refuses us and trying again is useless; the message says which identity, stream and why."""
-
-
-def connect(aws: AwsCredentials) -> "KinesisClient":
-    """A client without retries of its own, so that every failure is counted and waited for here.
-
-    Raises:
-        ConfigError: the region or the endpoint is not one.
-    """
-    # Its parameter validation is a quarter of the CPU time of a call; `objection` has checked what can vary.
-    settings = ClientConfig(
-        retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, parameter_validation=False
-    )
-    session = boto3.session.Session(aws.access_key, aws.secret_access_key, region_name=aws.region)
-    try:
-        return session.client("kinesis", endpoint_url=aws.endpoint, config=settings)
-    except (BotoCoreError, ValueError) as error:
-        raise ConfigError(f"`region` or `aws_endpoint` does not serve: {error}") from error
 
 
 class Publisher:

@@ -1,0 +1,169 @@
+"""A Kinesis stream on loopback: refuses what Kinesis refuses, fails as it is told, and counts what it stored.
+
+In a test it runs on a thread (`serving(stream.answer)`), for a benchmark in a process (`in_process`).
+The rules are those of the API reference, PutRecords.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import random
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import orjson
+
+from benchmarks.loopback import Request, Response, serving
+
+THROTTLED = "ProvisionedThroughputExceededException"
+_FIRST_SEQUENCE_NUMBER = 49590338271490256608559692538361571095921575989136588898
+_TARGET = "Kinesis_20131202.PutRecords"
+
+
+class Fault(NamedTuple):
+    """What goes wrong with one call: a wait first, entries refused, or an error instead of storing.
+
+    `status` 0 closes the connection; with `stored`, all this happens after the records are stored.
+    """
+
+    delay: float = 0.0
+    refused: frozenset[int] = frozenset()
+    status: int | None = None
+    code: str = "InternalFailure"
+    stored: bool = False
+
+
+Faults = Callable[[int, list[str]], Fault | None]
+
+
+def no_faults(_call: int, _keys: list[str]) -> None:
+    """Every call succeeds."""
+
+
+class KinesisStub:
+    """One stream.
+
+    Args:
+        faults: asked before each call, with its number from 0 and the partition keys of its records.
+
+    Attributes:
+        stored: how often each payload was stored.
+        order: the payloads in order, each with its partition key.
+        calls: the number of records of each call.
+    """
+
+    def __init__(self, name: str = "tweets", faults: Faults = no_faults) -> None:
+        self._name = name
+        self.faults = faults
+        self.stored: Counter[bytes] = Counter()
+        self.order: list[tuple[str, bytes]] = []
+        self.calls: list[int] = []
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        if request.method == "GET":
+            if request.path == "/back":
+                self.faults = no_faults
+            return Response(body=orjson.dumps({"stored": len(self.order), "distinct": len(self.stored)}))
+        try:
+            records = self._records(request)
+        except _RefusedError as error:
+            return _error(400, *error.args)
+        fault = self.faults(len(self.calls), [key for key, _ in records]) or Fault()
+        self.calls.append(len(records))
+        await asyncio.sleep(fault.delay)
+        if fault.status is None or fault.stored:
+            kept = [record for index, record in enumerate(records) if index not in fault.refused]
+            self.order += kept
+            self.stored.update(data for _, data in kept)
+        if fault.status is not None:
+            return Response(status=0) if not fault.status else _error(fault.status, fault.code, "as planned")
+        results = [
+            {"ErrorCode": THROTTLED, "ErrorMessage": "Rate exceeded for shard"}
+            if index in fault.refused
+            else {"SequenceNumber": f"{_FIRST_SEQUENCE_NUMBER + index}", "ShardId": "shardId-000000000000"}
+            for index in range(len(records))
+        ]
+        return Response(body=orjson.dumps({"FailedRecordCount": len(fault.refused), "Records": results}))
+
+    def _records(self, request: Request) -> list[tuple[str, bytes]]:
+        if not request.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 Credential="):
+            raise _RefusedError("MissingAuthenticationTokenException", "Missing Authentication Token")
+        if request.headers.get("x-amz-target") != _TARGET:
+            raise _RefusedError("AccessDeniedException", "not authorized to perform anything but PutRecords")
+        body: dict[str, Any] = orjson.loads(request.body)
+        if body.keys() != {"StreamName", "Records"} or not 1 <= len(body["Records"]) <= 500:
+            raise _RefusedError("ValidationException", "a call has a stream name and 1 to 500 records")
+        if body["StreamName"] != self._name:
+            raise _RefusedError("ResourceNotFoundException", f"Stream {body['StreamName']} not found.")
+        records, total = [], 0
+        for entry in body["Records"]:
+            key, data = entry["PartitionKey"], _decode(entry["Data"])
+            size = len(data) + len(key.encode())
+            total += size
+            if not 1 <= len(key) <= 256 or size > 1_048_576:
+                raise _RefusedError("ValidationException", "a key has 1 to 256 characters, a record 1 MiB")
+            records.append((key, data))
+        if total > 10_485_760:
+            raise _RefusedError("InvalidArgumentException", "a call has 10 MiB")
+        return records
+
+
+class _RefusedError(Exception):
+    """Code and message of an answer with status 400."""
+
+
+def _decode(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise _RefusedError("SerializationException", str(error)) from error
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    return Response(status=status, body=orjson.dumps({"__type": code, "message": message}))
+
+
+def away(_call: int, _keys: list[str]) -> Fault:
+    """An outage, which ends with a GET of `/back`."""
+    return Fault(status=503, code="ServiceUnavailable")
+
+
+def faulty(call: int, keys: list[str]) -> Fault:
+    """One call in fifty fails, and of the others one entry in ten."""
+    if call % 50 == 25:
+        return Fault(status=500)
+    return Fault(refused=frozenset(random.sample(range(len(keys)), len(keys) // 10)))
+
+
+_MODES: dict[str, Faults] = {"sound": no_faults, "faulty": faulty, "away": away}
+
+
+@contextmanager
+def in_process(mode: str) -> Iterator[str]:
+    """Serve the stream `tweets` from a process of its own, `sound`, `faulty` or `away`; gives the URL."""
+    command = [sys.executable, "-m", "benchmarks.kinesis_stub", mode]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.communicate()  # the end of its input ends it
+
+
+def ask(url: str) -> dict[str, int]:
+    """How many records a stub stored, and how many distinct ones."""
+    with urllib.request.urlopen(url) as answer:  # noqa: S310  -- loopback
+        numbers: dict[str, int] = json.load(answer)
+    return numbers
+
+
+if __name__ == "__main__":
+    stream = KinesisStub(faults=_MODES[sys.argv[1]])
+    with serving(stream.answer) as address:
+        print(address, flush=True)
+        sys.stdin.read()

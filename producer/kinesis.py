@@ -1,0 +1,50 @@
+"""The boto3 client of the stream: without retries of its own, and quick to write PutRecords' body."""
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import orjson
+from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError
+
+from producer.config import AwsCredentials, ConfigError
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+
+def connect(aws: AwsCredentials) -> "KinesisClient":
+    """A client whose every failure is the caller's to count and to wait for.
+
+    Its parameters are not validated, and `Records` are written as JSON here: botocore's own two passes over
+    500 records take as much CPU time as all the rest of a call (benchmarks/README.md).
+
+    Raises:
+        ConfigError: the region or the endpoint is not one.
+    """
+    settings = ClientConfig(
+        retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, parameter_validation=False
+    )
+    session = boto3.session.Session(aws.access_key, aws.secret_access_key, region_name=aws.region)
+    try:
+        client = session.client("kinesis", endpoint_url=aws.endpoint, config=settings)
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigError(f"`region` or `aws_endpoint` does not serve: {error}") from error
+    client.meta.events.register("before-parameter-build.kinesis.PutRecords", _set_records_aside)
+    client.meta.events.register("before-call.kinesis.PutRecords", _write_body)
+    return client
+
+
+def _set_records_aside(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    context["put_records"] = dict(params)
+    params["Records"] = []
+
+
+def _write_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    request = context["put_records"]
+    records = [
+        {"Data": b64encode(record["Data"]).decode(), "PartitionKey": record["PartitionKey"]}
+        for record in request["Records"]
+    ]
+    params["body"] = orjson.dumps({"StreamName": request["StreamName"], "Records": records})
