@@ -7,6 +7,7 @@ from typing import Final
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 CONCURRENCY: Final = 8
 """Calls at the same time: a batch of 1,000 records is 40 calls, hence five rounds."""
@@ -75,4 +76,4 @@ def is_transient(error: BotoCoreError | ClientError) -> bool:
         return (
             code_of(error) in _TRANSIENT_CODES or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
         )
-    return isinstance(error, HTTPClientError)
+    return isinstance(error, (NoConnectionError, HTTPClientError))

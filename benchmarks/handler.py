@@ -1,0 +1,208 @@
+"""What a batch costs the function: CPU and wall time next to boto3's own ways, peak memory, time of import.
+
+`python -m benchmarks.handler` prints the table of README.md. Every call is answered after 5 ms by a stub in
+another process. The contenders take turns in one run, since the speed of a shared machine moves by a factor
+of two within seconds: the ratios of one run mean something, milliseconds of two runs do not.
+"""
+
+import argparse
+import base64
+import contextlib
+import io
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
+
+    from handler.record import KinesisRecord
+
+SECONDS_A_CALL = 0.005
+BATCH_SIZES = (100, 500, 1000)
+BYTES_A_TWEET = 2048
+
+IMPORT_OF_BOTO3_ALONE = """
+import time
+begun = time.perf_counter()
+import boto3
+boto3.client("dynamodb")
+print(f"import of boto3 and one client: {(time.perf_counter() - begun) * 1000:.0f} ms")
+"""
+
+
+class Context:
+    """What the function asks of Lambda's context."""
+
+    function_name = "dev-DDBEventProcessor"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+class Cost(NamedTuple):
+    """Milliseconds for each 1,000 records."""
+
+    cpu: float
+    wall: float
+
+
+Contender = Callable[[list["KinesisRecord"]], object]
+
+
+def records(count: int) -> list["KinesisRecord"]:
+    """A batch of made-up tweets with different keys, every payload of about 2 KB."""
+    return [
+        {
+            "eventID": f"shardId-000000000000:{number}",
+            "eventSourceARN": "arn:aws:kinesis:us-east-1:123456789012:stream/dev-EventStream",
+            "kinesis": {
+                "data": base64.b64encode(_payload(number)).decode(),
+                "partitionKey": f"user{number}",
+                "sequenceNumber": str(number),
+                "approximateArrivalTimestamp": time.time(),
+            },
+        }
+        for number in range(count)
+    ]
+
+
+def _payload(number: int) -> bytes:
+    tweet = {
+        "username": f"user{number}",
+        "id": str(1_800_000_000_000_000_000 + number),
+        "created_at": "2026-11-23T14:41:28.000Z",
+        "text": "",
+        "lang": "en",
+        "source": "x",
+    }
+    room = BYTES_A_TWEET - len(json.dumps(tweet, separators=(",", ":")))
+    sentence = 'A café near the river says "open", rain or shine \N{UMBRELLA}\n'
+    tweet["text"] = (sentence * (room // len(sentence.encode()) + 1)).encode()[:room].decode(errors="ignore")
+    return json.dumps(tweet, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def contenders() -> dict[str, Contender]:
+    """Three ways from the same records, read by the same parser, into the same table."""
+    import boto3
+
+    from handler import app
+    from handler.tweet import tweet_of
+
+    table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
+    client = boto3.client("dynamodb")
+
+    def batch_writer(batch: list["KinesisRecord"]) -> None:
+        with table.batch_writer(overwrite_by_pkeys=["Username", "Id"]) as writer:
+            for username, identifier, timestamp, message in map(tweet_of, batch):
+                writer.put_item(
+                    Item={"Username": username, "Id": identifier, "Timestamp": timestamp, "Message": message}
+                )
+
+    def sequential(batch: list["KinesisRecord"]) -> None:
+        tweets = {(tweet.username, tweet.id): tweet for tweet in map(tweet_of, batch)}
+        requests: list[WriteRequestTypeDef] = [
+            {
+                "PutRequest": {
+                    "Item": {
+                        "Username": {"S": tweet.username},
+                        "Id": {"S": tweet.id},
+                        "Timestamp": {"S": tweet.timestamp},
+                        "Message": {"S": tweet.message},
+                    }
+                }
+            }
+            for tweet in tweets.values()
+        ]
+        for start in range(0, len(requests), 25):
+            client.batch_write_item(RequestItems={os.environ["TABLE_NAME"]: requests[start : start + 25]})
+
+    def function(batch: list["KinesisRecord"]) -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert app.lambda_handler({"Records": batch}, Context()) == {"batchItemFailures": []}
+
+    return {"batch_writer": batch_writer, "sequential client": sequential, "the function": function}
+
+
+def cost(contender: Contender, batch: list["KinesisRecord"]) -> Cost:
+    """Run once."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    contender(batch)
+    scale = 1_000_000 / len(batch)
+    return Cost((time.process_time() - cpu) * scale, (time.perf_counter() - wall) * scale)
+
+
+def print_speed(rounds: int) -> None:
+    """Print, for each batch size and contender, medians, and the medians of the ratios to batch_writer."""
+    ways = contenders()
+    print("| batch | writer | CPU ms | wall ms | CPU, of batch_writer's | wall, of batch_writer's |")
+    print("|---:|---|---:|---:|---:|---:|")
+    for size in BATCH_SIZES:
+        batch = records(size)
+        costs: dict[str, list[Cost]] = {name: [] for name in ways}
+        for number in range(rounds + 1):
+            for name, way in ways.items():
+                measured = cost(way, batch)
+                if number:  # the first round opens the connections
+                    costs[name].append(measured)
+        for name, own in costs.items():
+            ratios = [
+                (a.cpu / b.cpu, a.wall / b.wall) for a, b in zip(own, costs["batch_writer"], strict=True)
+            ]
+            middle = [
+                statistics.median(column) for column in (*zip(*own, strict=True), *zip(*ratios, strict=True))
+            ]
+            print(
+                f"| {size} | {name} | {middle[0]:.0f} | {middle[1]:.0f} | {middle[2]:.2f} | {middle[3]:.2f} |"
+            )
+
+
+def print_footprint() -> None:
+    """Print what a fresh process needs to import the function, and its peak memory after a full batch."""
+    begun = time.perf_counter()
+    from handler import app
+
+    imported = (time.perf_counter() - begun) * 1000
+    with contextlib.redirect_stdout(io.StringIO()):
+        app.lambda_handler({"Records": records(BATCH_SIZES[-1])}, Context())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"import of handler.app, both included: {imported:.0f} ms; peak memory: {peak:.0f} MB")
+
+
+def main() -> None:
+    """Serve, measure, print."""
+    parser = argparse.ArgumentParser(description="Measure the function beside boto3's batch_writer.")
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="measured runs of each contender and batch size"
+    )
+    parser.add_argument("--footprint", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.footprint:
+        print_footprint()
+        return
+    # Imports stand inside the functions, so that the footprint's process has the function's and no others.
+    from benchmarks.loopback import constant_answer
+
+    with constant_answer(b'{"UnprocessedItems":{}}', SECONDS_A_CALL) as url:
+        os.environ |= {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "TABLE_NAME": "dev-EventData",
+            "QUARANTINE_BUCKET": "dev-quarantine",
+        }
+        for _ in range(3):
+            subprocess.run([sys.executable, "-c", IMPORT_OF_BOTO3_ALONE], check=True)
+            subprocess.run([sys.executable, "-m", "benchmarks.handler", "--footprint"], check=True)
+        print_speed(arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""DynamoDB and S3 as far as the function calls them: strict as the real ones, failing on demand."""
+
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from benchmarks.loopback import Request, Response
+
+TABLE = "dev-EventData"
+BUCKET = "dev-quarantine"
+
+Key = tuple[str, str]
+Item = dict[str, str]
+
+
+class Fault(NamedTuple):
+    """An error instead of an answer; status 0 drops the connection."""
+
+    code: str
+    status: int = 400
+    message: str = "made up by the test"
+
+
+DENIED = Fault("AccessDeniedException", message="not authorized to perform: dynamodb:BatchWriteItem")
+THROTTLED = Fault("ProvisionedThroughputExceededException")
+BROKEN = Fault("InternalServerError", 500)
+DROPPED = Fault("", 0)
+
+
+class RefusedError(Exception):
+    """A ValidationException."""
+
+
+@dataclass
+class Aws:
+    """State of both services; what a test sets up, and what it looks at afterwards."""
+
+    items: dict[Key, Item] = field(default_factory=dict)
+    objects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    calls: list[list[Key]] = field(default_factory=list)
+    """The keys of each BatchWriteItem call."""
+    table_faults: deque[Fault] = field(default_factory=deque)
+    """One for each of the next calls."""
+    bucket_faults: deque[Fault] = field(default_factory=deque)
+    unprocessed: dict[Key, int] = field(default_factory=dict)
+    """How often each key is yet to be left unprocessed."""
+    refused_message: str | None = None
+    """An item with this message is refused, as by an index that the function cannot know of."""
+    denied_objects: set[str] = field(default_factory=set)
+    """Ends of keys that the bucket does not take."""
+    before_answer: Callable[[], Awaitable[object]] | None = None
+
+    async def answer(self, request: Request) -> Response:
+        if self.before_answer:
+            await self.before_answer()
+        assert "authorization" in request.headers
+        return self._put_object(request) if request.method == "PUT" else self._batch_write_item(request)
+
+    def _put_object(self, request: Request) -> Response:
+        prefix = f"/{BUCKET}/"
+        assert request.path.startswith(prefix)
+        key = request.path.removeprefix(prefix)
+        fault = self.bucket_faults.popleft() if self.bucket_faults else None
+        if any(key.endswith(end) for end in self.denied_objects):
+            fault = Fault("AccessDenied", 403)
+        if fault:
+            xml = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
+            return Response(fault.status, xml.encode())
+        self.objects[key] = json.loads(request.body)
+        return Response()
+
+    def _batch_write_item(self, request: Request) -> Response:
+        assert request.headers["x-amz-target"] == "DynamoDB_20120810.BatchWriteItem"
+        if self.table_faults:
+            return _error(self.table_faults.popleft())
+        try:
+            ((table, puts),) = json.loads(request.body.decode())["RequestItems"].items()
+        except UnicodeDecodeError:
+            return _error(Fault("SerializationException"))
+        if table != TABLE:
+            return _error(Fault("ResourceNotFoundException", message="Requested resource not found"))
+        items = [put["PutRequest"]["Item"] for put in puts]
+        self.calls.append([_key(item) for item in items])
+        try:
+            self._check(items, len(request.body))
+        except RefusedError as refusal:
+            return _error(Fault("ValidationException", message=str(refusal)))
+        left = []
+        for put, item in zip(puts, items, strict=True):
+            if self.unprocessed.get(_key(item), 0) > 0:
+                self.unprocessed[_key(item)] -= 1
+                left.append(put)
+            else:
+                self.items[_key(item)] = {
+                    name: value for name, typed in item.items() for value in typed.values()
+                }
+        return Response(body=json.dumps({"UnprocessedItems": {TABLE: left} if left else {}}).encode())
+
+    def _check(self, items: list[dict[str, dict[str, str]]], size: int) -> None:
+        if not 1 <= len(items) <= 25:
+            raise RefusedError("1 validation error detected: Member must have length between 1 and 25")
+        if size > 16 * 1024 * 1024:
+            raise RefusedError("The request is over 16 MB")
+        if len({_key(item) for item in items}) < len(items):
+            raise RefusedError("Provided list of item keys contains duplicates")
+        for item in items:
+            for name, typed in item.items():
+                ((type_, value),) = typed.items()
+                assert type_ == ("N" if name == "ExpiresAt" else "S")
+                assert isinstance(value, str)
+            for name, limit in (("Username", 2048), ("Id", 1024)):
+                if not item[name]["S"]:
+                    raise RefusedError(f"The AttributeValue for a key attribute cannot be empty. Key: {name}")
+                if len(item[name]["S"].encode()) > limit:
+                    raise RefusedError(f"Size of {name} has exceeded the maximum size limit of {limit} bytes")
+            sizes = (
+                len(name) + len(value.encode()) for name, typed in item.items() for value in typed.values()
+            )
+            if sum(sizes) > 400 * 1024:
+                raise RefusedError("Item size has exceeded the maximum allowed size")
+            if item["Message"]["S"] == self.refused_message:
+                raise RefusedError("A value specified for an index key is not valid")
+
+
+def _key(item: dict[str, dict[str, str]]) -> Key:
+    return item["Username"]["S"], item["Id"]["S"]
+
+
+def _error(fault: Fault) -> Response:
+    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{fault.code}", "message": fault.message}
+    return Response(fault.status, json.dumps(body).encode())

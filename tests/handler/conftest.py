@@ -1,0 +1,78 @@
+"""The function itself, imported as Lambda imports it, with AWS's two endpoints on loopback."""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import boto3
+import pytest
+
+from benchmarks.loopback import Request, Response, serving
+from handler.record import KinesisRecord
+from tests.handler.aws import BUCKET, TABLE, Aws
+
+
+@dataclass
+class Context:
+    """What the function asks of Lambda's context."""
+
+    milliseconds: int = 60_000
+    function_name: str = "dev-DDBEventProcessor"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
+
+
+class Services:
+    """The endpoint's present state; each test brings a fresh one."""
+
+    aws: Aws
+
+    async def answer(self, request: Request) -> Response:
+        return await self.aws.answer(request)
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    """AWS on loopback, and an environment as Lambda's, for the tests of one module."""
+    state = Services()
+    with serving(state.answer) as url, pytest.MonkeyPatch.context() as patch:
+        environment = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "TABLE_NAME": TABLE,
+            "QUARANTINE_BUCKET": BUCKET,
+        }
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.delenv("ITEM_LIFETIME_DAYS", raising=False)
+        patch.setattr(boto3, "DEFAULT_SESSION", None)
+        patch.delitem(sys.modules, "handler.app", raising=False)
+        yield state
+
+
+@pytest.fixture
+def aws(services: Services) -> Aws:
+    """Empty services without faults."""
+    services.aws = Aws()
+    return services.aws
+
+
+Invoke = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="module")
+def invoke(services: Services) -> Invoke:
+    """Invoke the function with records; gives the sequence numbers that it reports."""
+    app = importlib.import_module("handler.app")
+
+    def call(records: Sequence[KinesisRecord], milliseconds: int = 60_000) -> list[str]:
+        response = app.lambda_handler({"Records": list(records)}, Context(milliseconds))
+        json.dumps(response)  # Lambda sends the response as JSON
+        return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+
+    return call

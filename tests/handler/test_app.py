@@ -1,0 +1,320 @@
+"""What becomes of a batch: stored, a duplicate, quarantined or reported; never lost, never stuck."""
+
+import asyncio
+import base64
+import json
+import logging
+import math
+import subprocess
+import sys
+import time
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from handler import metrics
+from handler.table import TableError
+from tests.handler.aws import BROKEN, DENIED, DROPPED, THROTTLED, Aws, Fault
+from tests.handler.conftest import Invoke, Services
+from tests.handler.events import SHARD, STREAM, record, tweet, tweets
+
+POISON = record(b"not JSON", 99)
+
+
+def test_a_tweet_becomes_a_row(aws: Aws, invoke: Invoke) -> None:
+    assert invoke([record(tweet())]) == []
+    assert aws.items == {
+        ("ada", "1001"): {
+            "Username": "ada",
+            "Id": "1001",
+            "Timestamp": "2026-11-23T14:41:28.000Z",
+            "Message": "good morning",
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\x00\x01\x1f\x7f",
+        'say "hi" \\ / \n\t',
+        "na\u00efve \u2028 \N{PILE OF POO}",
+        "\N{UMBRELLA}" * 5000,
+    ],
+    ids=["empty", "control characters", "escapes", "beyond ASCII", "long"],
+)
+def test_a_message_is_stored_character_for_character(aws: Aws, invoke: Invoke, text: str) -> None:
+    assert invoke([record(tweet(text=text))]) == []
+    assert aws.items["ada", "1001"]["Message"] == text
+
+
+def test_an_empty_batch_is_a_success(aws: Aws, invoke: Invoke) -> None:
+    assert invoke([]) == []
+    assert aws.calls == []
+
+
+def test_a_thousand_records_are_forty_full_calls(aws: Aws, invoke: Invoke) -> None:
+    assert invoke(tweets(1000)) == []
+    assert [len(call) for call in aws.calls] == [25] * 40
+    assert len(aws.items) == 1000
+
+
+def test_calls_go_out_concurrently(aws: Aws, invoke: Invoke) -> None:
+    all_there = asyncio.Barrier(8)
+    aws.before_answer = lambda: asyncio.wait_for(all_there.wait(), timeout=5)
+    assert invoke(tweets(200)) == []
+    assert len(aws.items) == 200
+
+
+def test_the_same_batch_twice_leaves_the_same_table(aws: Aws, invoke: Invoke) -> None:
+    batch = [*tweets(30), record(tweet(id="3", text="edited"), 31), POISON]
+    invoke(batch)
+    items, objects = (
+        dict(aws.items),
+        {key: value | {"quarantinedAt": ""} for key, value in aws.objects.items()},
+    )
+    invoke(batch)
+    assert aws.items == items
+    assert {key: value | {"quarantinedAt": ""} for key, value in aws.objects.items()} == objects
+
+
+class TestVersionsOfOneKey:
+    def test_the_last_in_sequence_order_is_written_and_no_other(self, aws: Aws, invoke: Invoke) -> None:
+        assert invoke([record(tweet(text=text), number) for number, text in enumerate("abc")]) == []
+        assert aws.items["ada", "1001"]["Message"] == "c"
+        assert aws.calls == [[("ada", "1001")]]
+
+    def test_the_one_before_is_stored_when_the_last_is_refused(self, aws: Aws, invoke: Invoke) -> None:
+        aws.refused_message = "bad"
+        assert (
+            invoke([record(tweet(text=text), number) for number, text in enumerate(["a", "b", "bad", "bad"])])
+            == []
+        )
+        assert aws.items["ada", "1001"]["Message"] == "b"
+        assert sorted(aws.objects) == [
+            f"records/refused/2026-11-23/{SHARD}/{number}.json" for number in (2, 3)
+        ]
+
+    def test_all_come_again_when_the_last_failed(self, aws: Aws, invoke: Invoke) -> None:
+        aws.unprocessed = {("ada", "1001"): 1_000_000}
+        assert invoke([record(tweet(text=text), number) for number, text in enumerate("ab")], 200) == [
+            "0",
+            "1",
+        ]
+
+
+class TestTransientFailures:
+    @pytest.mark.parametrize("fault", [THROTTLED, BROKEN, DROPPED, Fault("ThrottlingException")])
+    def test_a_call_that_failed_is_made_again(self, aws: Aws, invoke: Invoke, fault: Fault) -> None:
+        aws.table_faults = deque([fault] * 3)
+        assert invoke(tweets(3)) == []
+        assert len(aws.items) == 3
+
+    def test_only_unprocessed_items_are_sent_again(self, aws: Aws, invoke: Invoke) -> None:
+        aws.unprocessed = {("ada", "2"): 2}
+        assert invoke(tweets(3)) == []
+        assert aws.calls == [[("ada", "1"), ("ada", "2"), ("ada", "3")], [("ada", "2")], [("ada", "2")]]
+
+    def test_what_does_not_succeed_in_time_is_reported_alone(self, aws: Aws, invoke: Invoke) -> None:
+        aws.unprocessed = {("ada", "2"): 1_000_000, ("ada", "40"): 1_000_000}
+        assert invoke(tweets(50), 400) == ["2", "40"]
+        assert len(aws.items) == 48
+
+    def test_a_service_that_stays_down_fails_the_batch_without_an_exception(
+        self, aws: Aws, invoke: Invoke
+    ) -> None:
+        aws.table_faults = deque([THROTTLED] * 10_000)
+        assert invoke(tweets(2), 200) == ["1", "2"]
+
+    def test_without_time_nothing_is_begun_and_everything_is_reported(self, aws: Aws, invoke: Invoke) -> None:
+        assert invoke([*tweets(2), POISON], 0) == ["1", "2", "99"]
+        assert aws.calls == []
+        assert aws.objects == {}
+
+
+class TestFailuresOfTheWholeBatch:
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            DENIED,
+            Fault("ResourceNotFoundException", message="Requested resource not found"),
+            Fault("UnrecognizedClientException"),
+            Fault("ValidationException", message="The provided key element does not match the schema"),
+            Fault("ValidationException", message="1 validation error detected: Value 't' at 'requestItems'"),
+        ],
+        ids=lambda fault: f"{fault.code}: {fault.message}",
+    )
+    def test_they_raise_and_say_so(self, aws: Aws, invoke: Invoke, fault: Fault) -> None:
+        aws.table_faults = deque([fault])
+        with pytest.raises(
+            TableError, match=f"dev-EventData: .*{fault.code}.*Check the table's name and keys"
+        ):
+            invoke(tweets(1))
+        assert aws.objects == {}
+
+
+class TestPoison:
+    def test_it_waits_in_the_bucket_with_all_that_is_known_of_it(self, aws: Aws, invoke: Invoke) -> None:
+        assert invoke([POISON]) == []
+        body = aws.objects[f"records/not-json/2026-11-23/{SHARD}/99.json"]
+        assert abs(datetime.fromisoformat(body.pop("quarantinedAt")) - datetime.now(UTC)) < timedelta(
+            minutes=5
+        )
+        assert body == {
+            "reason": "not-json",
+            "error": "Expecting value: line 1 column 1 (char 0)",
+            "payload": base64.b64encode(b"not JSON").decode(),
+            "partitionKey": "ada",
+            "sequenceNumber": "99",
+            "shardId": SHARD,
+            "arrivalTime": "2026-11-23T14:41:30.250Z",
+            "streamArn": STREAM,
+            "function": "dev-DDBEventProcessor",
+        }
+
+    def test_its_neighbours_are_stored(self, aws: Aws, invoke: Invoke) -> None:
+        assert invoke([*tweets(40), POISON]) == []
+        assert len(aws.items) == 40
+
+    @pytest.mark.parametrize("position", [0, 12, 24])
+    def test_an_item_that_dynamodb_refuses_is_found(self, aws: Aws, invoke: Invoke, position: int) -> None:
+        aws.refused_message = "bad"
+        batch = tweets(25)
+        batch[position] = record(tweet(id="x", text="bad"), position + 1)
+        assert invoke(batch) == []
+        assert len(aws.items) == 24
+        (body,) = aws.objects.values()
+        assert (body["reason"], body["sequenceNumber"]) == ("refused", str(position + 1))
+        assert "A value specified for an index key is not valid" in body["error"]
+
+    def test_an_item_of_400_kb_is_stored_and_one_of_a_byte_more_is_not(
+        self, aws: Aws, invoke: Invoke
+    ) -> None:
+        text = "x" * (
+            400 * 1024 - len("UsernameIdTimestampMessage" + "ada" + "1001" + "2026-11-23T14:41:28.000Z")
+        )
+        assert invoke([record(tweet(text=text), 1), record(tweet(id="1002", text=text + "x"), 2)]) == []
+        assert set(aws.items) == {("ada", "1001")}
+        assert list(aws.objects) == [f"records/too-large/2026-11-23/{SHARD}/2.json"]
+
+    def test_it_is_reported_when_the_bucket_refuses_it(self, aws: Aws, invoke: Invoke) -> None:
+        aws.denied_objects = {"/99.json"}
+        assert invoke([*tweets(2), POISON, record(b"{}", 100)]) == ["99"]
+        assert len(aws.items) == 2
+        assert list(aws.objects) == [f"records/not-a-tweet/2026-11-23/{SHARD}/100.json"]
+
+    @pytest.mark.parametrize("fault", [Fault("SlowDown", 503), Fault("InternalError", 500), DROPPED])
+    def test_the_bucket_is_asked_again_after_a_transient_failure(
+        self, aws: Aws, invoke: Invoke, fault: Fault
+    ) -> None:
+        aws.bucket_faults = deque([fault])
+        assert invoke([POISON]) == []
+        assert len(aws.objects) == 1
+
+    def test_it_is_reported_when_the_bucket_stays_down(self, aws: Aws, invoke: Invoke) -> None:
+        aws.bucket_faults = deque([Fault("SlowDown", 503)] * 10_000)
+        assert invoke([*tweets(1), POISON], 300) == ["99"]
+
+
+class TestWhatItTells:
+    def values(self, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+        (line,) = capsys.readouterr().out.splitlines()
+        value: dict[str, Any] = json.loads(line)
+        return value
+
+    def test_one_line_of_metrics_counts_every_record_once(
+        self, aws: Aws, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        aws.unprocessed = {("ada", "4"): 1_000_000}
+        invoke([*tweets(5), record(tweet(id="1"), 6), record(tweet(id="2"), 7), POISON], 300)
+        line = self.values(capsys)
+        counts = {name: line[name] for name, unit in metrics.UNITS.items() if unit == "Count"}
+        assert counts == {"Received": 8, "Stored": 4, "Duplicates": 2, "Quarantined": 1, "Failed": 1}
+        assert line["FunctionName"] == "dev-DDBEventProcessor"
+
+    @pytest.mark.usefixtures("aws")
+    def test_every_metric_is_declared_to_cloudwatch(
+        self, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        invoke(tweets(1))
+        line = self.values(capsys)
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "StreamProcessing"
+        assert directive["Dimensions"] == [["FunctionName"]]
+        assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == metrics.UNITS
+        assert metrics.UNITS.keys() <= line.keys()
+        assert math.isclose(line["_aws"]["Timestamp"], time.time() * 1000, abs_tol=300_000)
+
+    @pytest.mark.usefixtures("aws")
+    def test_the_lag_is_that_of_the_newest_record(
+        self, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        now = datetime.now(UTC)
+        invoke([record(tweet(), n, now - timedelta(hours=hours)) for n, hours in enumerate([9, 2, 3])])
+        assert math.isclose(self.values(capsys)["Lag"], 2 * 3_600_000, abs_tol=300_000)
+
+    @pytest.mark.usefixtures("aws")
+    def test_a_clock_behind_kinesis_makes_no_negative_lag(
+        self, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        invoke([record(tweet(), arrival=datetime.now(UTC) + timedelta(hours=1))])
+        assert self.values(capsys)["Lag"] == 0
+
+    def test_one_log_line_says_what_happened_and_why(
+        self, aws: Aws, invoke: Invoke, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        aws.denied_objects = {"/98.json"}
+        with caplog.at_level(logging.INFO, "handler.app"):
+            invoke(tweets(1))
+            invoke([*tweets(1), POISON, record(b"\xff", 98)])
+        good, bad = (line.__dict__ for line in caplog.records if line.name == "handler.app")
+        assert (good["levelname"], bad["levelname"]) == ("INFO", "WARNING")
+        assert (bad["shard"], bad["Stored"], bad["Quarantined"], bad["Failed"]) == (SHARD, 1, 1, 1)
+        assert bad["reasons"] == {"not-json": 1, "not-utf8": 1}
+        assert bad["obstacles"] == {"quarantine: AccessDenied": 1}
+
+    def test_no_payload_is_ever_logged(
+        self,
+        aws: Aws,
+        invoke: Invoke,
+        capsys: pytest.CaptureFixture[str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        aws.refused_message = "secret"
+        batch = [record(tweet(text="secret")), record(b"secret"), record(tweet(id=1.5, text="secret"))]
+        with caplog.at_level(logging.INFO, "handler.app"):
+            invoke(batch)
+        told = capsys.readouterr().out + "".join(str(line.__dict__) for line in caplog.records)
+        assert "secret" not in told
+        assert base64.b64encode(b"secret").decode() not in told
+        assert len(aws.objects) == 3
+
+
+def test_a_missing_setting_fails_the_import_by_its_name() -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", "import handler.app"],
+        env={"QUARANTINE_BUCKET": "b", "AWS_DEFAULT_REGION": "us-east-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 1
+    assert "SettingsError: TABLE_NAME is not set" in process.stderr
+
+
+def test_the_client_of_s3_is_made_for_the_first_poison_record(aws: Aws, services: Services) -> None:
+    program = """
+import sys
+from handler import app
+from tests.handler.conftest import Context
+from tests.handler.events import record, tweet
+for payload in (tweet(), b"poison"):
+    app.lambda_handler({"Records": [record(payload)]}, Context())
+    print("boto3.s3.inject" in sys.modules, file=sys.stderr)
+"""
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert process.stderr.split()[0] == "False"
+    assert process.stderr.split()[-1] == "True"

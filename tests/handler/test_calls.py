@@ -1,0 +1,117 @@
+"""When a call is made again, and when it is not."""
+
+import random
+import time
+from itertools import islice
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+
+from handler import calls
+
+
+class Clock:
+    """A clock that goes on only when someone sleeps or works."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    own = Clock()
+    monkeypatch.setattr(time, "monotonic", lambda: own.now)
+    monkeypatch.setattr(time, "sleep", own.sleep)
+    return own
+
+
+def longest_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda _, longest: longest)
+
+
+def error(code: str, status: int) -> ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "BatchWriteItem")
+
+
+def test_the_first_attempt_is_made_at_once(clock: Clock) -> None:
+    assert next(calls.attempts(1.0), "none") is None
+    assert clock.now == 0
+
+
+def test_delays_double_up_to_a_cap(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    longest_delay(monkeypatch)
+    list(islice(calls.attempts(1_000), 9))
+    assert clock.slept == pytest.approx([0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2, 2])
+
+
+def test_delays_have_full_jitter(clock: Clock) -> None:
+    list(islice(calls.attempts(100_000), 1_000))
+    late = clock.slept[10:]
+    assert 0 <= min(late) < 0.2
+    assert 1.8 < max(late) <= 2
+
+
+def test_no_attempt_is_begun_that_would_be_after_the_end(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest_delay(monkeypatch)
+    assert len(list(calls.attempts(0.36))) == 4  # at 0, 0.05, 0.15, 0.35 s
+    assert clock.now == pytest.approx(0.35)
+
+
+def test_no_attempt_is_made_when_the_end_has_passed(clock: Clock) -> None:
+    assert list(calls.attempts(0.0)) == []
+
+
+@pytest.mark.parametrize(("remaining", "seconds"), [(60_000, 55), (10_000, 5), (3_000, 1.5), (0, 0)])
+def test_the_end_is_five_seconds_before_lambdas_or_halfway(
+    clock: Clock, remaining: int, seconds: float
+) -> None:
+    assert calls.deadline(remaining) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        error("ProvisionedThroughputExceededException", 400),
+        error("ThrottlingException", 400),
+        error("RequestLimitExceeded", 400),
+        error("InternalServerError", 500),
+        error("SlowDown", 503),
+        error("Unknown", 502),
+        EndpointConnectionError(endpoint_url="http://127.0.0.1"),
+        ConnectTimeoutError(endpoint_url="http://127.0.0.1"),
+        ReadTimeoutError(endpoint_url="http://127.0.0.1"),
+    ],
+    ids=str,
+)
+def test_what_may_pass_is_tried_again(failure: ClientError) -> None:
+    assert calls.is_transient(failure)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        error("AccessDeniedException", 400),
+        error("ResourceNotFoundException", 400),
+        error("ValidationException", 400),
+        error("NoSuchBucket", 404),
+        NoCredentialsError(),
+    ],
+    ids=str,
+)
+def test_what_stays_is_not(failure: ClientError) -> None:
+    assert not calls.is_transient(failure)

@@ -1,0 +1,121 @@
+"""Whatever a batch holds and whatever AWS does, each record ends in one way, and the last version wins."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handler.record import KinesisRecord
+from tests.handler.aws import THROTTLED, Aws
+from tests.handler.conftest import Invoke, Services
+from tests.handler.events import record, tweet
+
+REFUSED = "refused"
+
+KEYS = st.tuples(st.sampled_from(["ada", "bob", "eve"]), st.sampled_from("12345"))
+TWEETS = st.builds(
+    lambda key, text: tweet(username=key[0], id=key[1], text=text),
+    KEYS,
+    st.text(max_size=4) | st.just(REFUSED),
+)
+PAYLOADS = st.lists(
+    TWEETS
+    | st.binary(max_size=8)
+    | st.sampled_from([b'{"delete":{}}', b"\xf3\x89\x9a\xc2", tweet(id=""), tweet(id=None)])
+    | st.just(tweet(username="x" * 2049))
+    | st.just(tweet(text="x" * 500_000)),
+    max_size=40,
+)
+
+
+class Weather(NamedTuple):
+    """What AWS does while the batch is processed for the first time."""
+
+    throttled_calls: int
+    unprocessed: dict[tuple[str, str], int]
+    denied_objects: set[str]
+
+
+WEATHER = st.builds(
+    Weather,
+    st.integers(0, 3),
+    st.dictionaries(KEYS, st.sampled_from([1, 2, 1_000_000]), max_size=3),
+    st.sets(st.integers(0, 39).map(lambda number: f"/{number}.json"), max_size=3),
+)
+
+
+def lambda_retries(records: Sequence[KinesisRecord], reported: list[str]) -> list[KinesisRecord]:
+    """What comes again: Lambda resumes from the lowest sequence number that was reported."""
+    numbers = [record["kinesis"]["sequenceNumber"] for record in records]
+    return list(records[min(map(numbers.index, reported)) :]) if reported else []
+
+
+def in_bucket(aws: Aws) -> list[str]:
+    return [body["sequenceNumber"] for body in aws.objects.values()]
+
+
+@settings(
+    max_examples=40,
+    deadline=timedelta(seconds=20),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(payloads=PAYLOADS, weather=WEATHER)
+def test_every_record_ends_in_one_way(
+    services: Services,
+    invoke: Invoke,
+    capsys: pytest.CaptureFixture[str],
+    payloads: list[object],
+    weather: Weather,
+) -> None:
+    aws = services.aws = Aws(
+        unprocessed=dict(weather.unprocessed), denied_objects=weather.denied_objects, refused_message=REFUSED
+    )
+    aws.table_faults.extend([THROTTLED] * weather.throttled_calls)
+    batch = [record(payload, number) for number, payload in enumerate(payloads)]
+    well_formed = {
+        str(number): (payload["username"], payload["id"], payload["text"])
+        for number, payload in enumerate(payloads)
+        if isinstance(payload, dict)
+        and payload["id"]
+        and len(payload["username"]) < 2049
+        and len(payload["text"]) < 500_000
+    }
+    last = {(username, id_): text for username, id_, text in well_formed.values() if text != REFUSED}
+    # An earlier version that DynamoDB would refuse is not even sent when a good one follows it.
+    final = {
+        (username, id_): number for number, (username, id_, text) in well_formed.items() if text != REFUSED
+    }
+    storable = {
+        number: (username, id_)
+        for number, (username, id_, _) in well_formed.items()
+        if int(number) <= int(final.get((username, id_), -1))
+    }
+
+    capsys.readouterr()
+    reported = invoke(batch, 150)
+    counts = json.loads(capsys.readouterr().out)
+
+    # Exactly one way each: reported, or in the bucket, or covered by a row of its key.
+    handled = [str(number) for number in range(len(batch)) if str(number) not in reported]
+    quarantined = [number for number in handled if number in in_bucket(aws)]
+    covered = [number for number in handled if number in storable]
+    assert sorted(quarantined + covered) == sorted(handled)
+    rows = {storable[number] for number in covered}
+    assert rows <= aws.items.keys()
+    assert len(in_bucket(aws)) == len(set(in_bucket(aws)))
+    assert counts["Received"] == len(batch)
+    assert counts["Failed"] == len(reported) == len(set(reported))
+    assert counts["Quarantined"] == len(quarantined)
+    assert counts["Stored"] == len(rows)
+    assert counts["Duplicates"] == len(covered) - len(rows)
+
+    # When the weather has cleared, the rest is handled, and the table is what one good pass had left.
+    aws.unprocessed, aws.denied_objects = {}, set()
+    aws.table_faults.clear()
+    assert invoke(lambda_retries(batch, reported)) == []
+    assert {key: item["Message"] for key, item in aws.items.items()} == last
+    assert sorted(in_bucket(aws)) == sorted({str(number) for number in range(len(batch))} - storable.keys())
