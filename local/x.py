@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -113,8 +114,8 @@ class XServer:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        with self._lock:
-            if self._reader is not None and self._reader.fileno() >= 0:
+        if self._reader is not None:
+            with suppress(OSError):  # it may have been closed long ago
                 self._reader.shutdown(socket.SHUT_RDWR)  # a client that does not read must not hold us up
         self._http.shutdown()
         self._http.server_close()  # waits for the threads of the connections
@@ -124,6 +125,10 @@ class XServer:
     def is_read(self) -> bool:
         """Whether a client is connected to the stream."""
         return self._reader is not None and not x_http.has_left(self._reader)
+
+    def plan(self, *steps: Refusal | Connection) -> None:
+        """Add to the script."""
+        self._script.extend(steps)
 
     def add_rule(self, value: str, tag: str | None = None) -> Rule:
         """Add a rule, as another program of the same app would.

@@ -172,7 +172,7 @@ def _username_v1(status: Json) -> str:
 def _tweet_id(tweet: Json) -> str:
     # v1.1's number has been rounded by many a JSON reader on its way; its text has not.
     match tweet.get("id_str") or tweet.get("id"):
-        case str(tweet_id):
+        case str(tweet_id) if tweet_id:
             return tweet_id
         case int(number) if number > 0:
             return str(number)

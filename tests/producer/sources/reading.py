@@ -1,0 +1,64 @@
+"""A source that is read by a thread of its own, as the producer reads it."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Self
+
+from producer.source import Record, Rejected, Source, SourceError
+
+
+class Reading:
+    """Reads a source from `with` to its end, and closes it there.
+
+    Attributes:
+        items: what it has yielded so far.
+        error: the SourceError that ended it.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.items: list[Record | Rejected] = []
+        self.error: SourceError | None = None
+        self._source = source
+        self._thread = threading.Thread(target=self._read)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._source.close()
+        self._thread.join(5)
+        assert not self._thread.is_alive(), "close() did not end read()"
+
+    def _read(self) -> None:
+        try:
+            self.items.extend(self._source.read())
+        except SourceError as error:
+            self.error = error
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of the records, in order."""
+        return [item.text for item in self.items if isinstance(item, Record)]
+
+    @property
+    def rejected(self) -> list[Rejected]:
+        """What was no tweet, in order."""
+        return [item for item in self.items if isinstance(item, Rejected)]
+
+    def until(self, condition: Callable[[], object], seconds: float = 10) -> None:
+        """Wait for a condition; fail with what was read if it does not come true."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"in vain: {len(self.items)} items, error {self.error}"
+            time.sleep(0.002)
+
+    def until_items(self, number: int) -> None:
+        """Wait for so many items."""
+        self.until(lambda: len(self.items) >= number)
+
+    def refusal(self) -> str:
+        """Wait for the source to give up, and return why."""
+        self.until(lambda: self.error)
+        return str(self.error)

@@ -1,0 +1,308 @@
+"""The Bluesky source, through the real websocket client, against a Jetstream on loopback."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+from websockets.sync.server import ServerConnection, serve
+
+from producer.source import Record
+from producer.sources.bluesky import BlueskySource, parse_event
+from producer.sources.reconnect import Backoff
+from producer.tweet import Json, NotATweet
+from tests.producer.sources.reading import Reading
+
+DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
+TIME_US = 1_790_000_000_123_456  # 2026-09-21T14:13:20.123Z
+ARRIVED = "2026-09-21T14:13:20.123Z"
+QUICK = Backoff(network=0.01, network_limit=0.02, http=0.01, http_limit=0.02, silence=5)
+
+
+def event(text: str = "hello", time_us: int = TIME_US, record: Json | None = None, **commit: Any) -> Json:
+    """The event of a new post."""
+    post = {
+        "$type": "app.bsky.feed.post",
+        "text": text,
+        "createdAt": "2026-09-21T14:13:19.500Z",
+        "langs": ["fr", "en"],
+    }
+    new = {
+        "rev": "3l",
+        "operation": "create",
+        "collection": "app.bsky.feed.post",
+        "rkey": "3lkey",
+        "cid": "b",
+    }
+    new |= {"record": post | (record or {})} | commit
+    return {"did": DID, "time_us": time_us, "kind": "commit", "commit": new}
+
+
+# Events
+
+
+def test_a_post_becomes_a_record_under_the_did() -> None:
+    assert parse_event(event("bonsoir")) == Record(
+        DID, "3lkey", "2026-09-21T14:13:19.500Z", "bonsoir", "fr", "bluesky"
+    )
+
+
+@pytest.mark.parametrize(
+    ("created", "taken"),
+    [
+        ("2009-03-04T05:06:07+00:00", "2009-03-04T05:06:07.000Z"),
+        ("2026-09-21T16:13:20.000+02:00", "2026-09-21T14:13:20.000Z"),
+        ("2026-09-21T14:13:20.124Z", ARRIVED),
+        ("3026-09-21T14:13:20.000Z", ARRIVED),
+        ("0001-01-01T00:00:00.000Z", ARRIVED),
+        ("this morning", ARRIVED),
+        ("", ARRIVED),
+        (None, ARRIVED),
+        (1_790_000_000, ARRIVED),
+    ],
+)
+def test_the_time_is_the_authors_unless_it_is_absurd(created: object, taken: str) -> None:
+    post = parse_event(event(record={"createdAt": created}))
+    assert post is not None
+    assert post.created_at == taken
+
+
+@pytest.mark.parametrize("langs", [None, [], "en", [None]])
+def test_a_post_may_have_no_language(langs: object) -> None:
+    post = parse_event(event(record={"langs": langs}))
+    assert post is not None
+    assert post.lang is None
+
+
+def test_a_post_may_have_no_words() -> None:
+    post = parse_event(event(""))
+    assert post is not None
+    assert post.text == ""
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"did": DID, "time_us": TIME_US, "kind": "identity", "identity": {"did": DID, "seq": 1}},
+        {"did": DID, "time_us": TIME_US, "kind": "account", "account": {"active": True, "did": DID}},
+        event(collection="app.bsky.feed.like"),
+        event(operation="delete", record=None),
+        event(operation="update"),
+        {},
+        {"commit": None},
+    ],
+)
+def test_other_events_are_passed_over(other: Json) -> None:
+    assert parse_event(other) is None
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        event(record={"text": None}),
+        event(rkey=None),
+        event() | {"did": None},
+        event() | {"time_us": None},
+        {"did": DID, "time_us": 1, "commit": {"operation": "create", "collection": "app.bsky.feed.post"}},
+    ],
+)
+def test_a_post_without_what_a_post_must_have_is_refused(post: Json) -> None:
+    with pytest.raises(NotATweet):
+        parse_event(post)
+
+
+# Connections
+
+Serve = Callable[[ServerConnection], None]
+
+
+@dataclass
+class Jetstream:
+    """A Jetstream on loopback: each connection meets the next step, and the last step is for the rest."""
+
+    steps: Sequence[Serve | HTTPStatus]
+    queries: list[dict[str, list[str]]] = field(default_factory=list)
+    url: str = ""
+
+    def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        self.queries.append(parse_qs(urlsplit(request.path).query))
+        step = self.step
+        return connection.respond(step, "") if isinstance(step, HTTPStatus) else None
+
+    def serve(self, connection: ServerConnection) -> None:
+        step = self.step
+        assert not isinstance(step, HTTPStatus)
+        step(connection)
+
+    @property
+    def step(self) -> Serve | HTTPStatus:
+        return self.steps[min(len(self.queries), len(self.steps)) - 1]
+
+
+@contextmanager
+def jetstream(*steps: Serve | HTTPStatus, port: int = 0) -> Iterator[Jetstream]:
+    jet = Jetstream(steps)
+    with serve(
+        jet.serve, "127.0.0.1", port, process_request=jet.answer, ping_interval=None, close_timeout=0.1
+    ) as server:
+        jet.url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}/subscribe"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield jet
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def sends(
+    *messages: Json | str | bytes, then: Callable[[ServerConnection], object] = lambda _: None
+) -> Serve:
+    """Send the messages, do what follows, and close."""
+
+    def step(connection: ServerConnection) -> None:
+        for message in messages:
+            connection.send(json.dumps(message) if isinstance(message, dict) else message)
+        then(connection)
+
+    return step
+
+
+def stay(connection: ServerConnection) -> None:
+    """Keep the connection until the client leaves."""
+    for _ in connection:
+        pass
+
+
+class Watched(BlueskySource):
+    """A Bluesky source whose words to the person at the terminal are kept."""
+
+    def __init__(self, endpoint: str, track: Sequence[str] = (), backoff: Backoff = QUICK) -> None:
+        self.notes: list[str] = []
+        super().__init__(track=track, endpoint=endpoint, notify=self.notes.append, backoff=backoff)
+
+
+def test_posts_arrive_at_once_and_alone_are_asked_for() -> None:
+    with jetstream(sends(event("one"), event("two"), then=stay)) as jet, Reading(Watched(jet.url)) as reading:
+        reading.until_items(2)
+        assert (reading.texts, jet.queries) == (
+            ["one", "two"],
+            [{"wantedCollections": ["app.bsky.feed.post"]}],
+        )
+
+
+def test_terms_are_looked_for_whatever_the_case() -> None:
+    posts = [event(text) for text in ("Paper LANTERNS", "straße", "lamp", "a STRASSE", "good night")]
+    with (
+        jetstream(sends(*posts, then=stay)) as jet,
+        Reading(Watched(jet.url, ["Lantern", "STRASSE", "d n"])) as it,
+    ):
+        it.until_items(4)
+        assert it.texts == ["Paper LANTERNS", "straße", "a STRASSE", "good night"]
+
+
+def test_after_a_lost_connection_it_goes_on_from_a_few_seconds_before() -> None:
+    last = {"did": DID, "time_us": TIME_US + 9_000_000, "kind": "identity"}
+    with jetstream(sends(event("one"), last), sends(event("two"), then=stay)) as jet:
+        source = Watched(jet.url)
+        with Reading(source) as reading:
+            reading.until_items(2)
+    assert jet.queries[1]["cursor"] == [str(TIME_US + 4_000_000)]
+    assert len(source.notes) == 1
+    assert "Jetstream closed the connection" in source.notes[0]
+
+
+def test_a_connection_that_breaks_is_made_again() -> None:
+    def cut(connection: ServerConnection) -> None:
+        connection.socket.shutdown(socket.SHUT_RDWR)
+
+    with jetstream(sends(event("one"), then=cut), sends(event("two"), then=stay)) as jet:
+        with Reading(Watched(jet.url)) as reading:
+            reading.until_items(2)
+        assert reading.texts == ["one", "two"]
+
+
+def test_a_connection_without_an_answer_to_pings_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        source = Watched(
+            f"ws://127.0.0.1:{server.getsockname()[1]}", backoff=Backoff(network=0.01, silence=0.1)
+        )
+        with Reading(source) as reading, deaf(server), deaf(server):
+            reading.until_items(2)
+    assert "keepalive ping timeout" in source.notes[0]
+
+
+@contextmanager
+def deaf(server: socket.socket) -> Iterator[None]:
+    """Take one connection, send one post, and never read again."""
+    connection, _ = server.accept()
+    with connection:
+        protocol = ServerProtocol()
+        protocol.receive_data(connection.recv(65_536))
+        (request,) = protocol.events_received()
+        assert isinstance(request, Request)
+        protocol.send_response(protocol.accept(request))
+        protocol.send_text(json.dumps(event()).encode())
+        connection.sendall(b"".join(protocol.data_to_send()))
+        yield
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a JSON object"),
+        (json.dumps(event(rkey=None)), "without an author, a time, a key or a text"),
+    ],
+)
+def test_what_is_no_event_is_rejected_and_the_next_is_read(message: str, reason: str) -> None:
+    with jetstream(sends(message, event("after"), then=stay)) as jet, Reading(Watched(jet.url)) as reading:
+        reading.until_items(2)
+    assert reading.texts == ["after"]
+    assert reason in reading.rejected[0].reason
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS])
+def test_an_http_error_is_waited_out(status: HTTPStatus) -> None:
+    with jetstream(status, status, sends(event("at last"), then=stay)) as jet:
+        source = Watched(jet.url)
+        with Reading(source) as reading:
+            reading.until_items(1)
+    assert [f"answered {status.value}" in note for note in source.notes] == [True, True]
+
+
+def test_an_address_without_a_jetstream_ends_the_run() -> None:
+    with jetstream(HTTPStatus.NOT_FOUND) as jet, Reading(Watched(jet.url)) as reading:
+        assert "is not a Jetstream: it answered 404" in reading.refusal()
+
+
+def test_an_address_of_no_websocket_ends_the_run() -> None:
+    with Reading(Watched("https://127.0.0.1/")) as reading:
+        assert "is not the address of a websocket" in reading.refusal()
+
+
+def test_jetstream_may_be_out_of_reach_for_a_while() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    source = Watched(f"ws://127.0.0.1:{port}/subscribe")
+    with Reading(source) as reading:
+        reading.until(lambda: len(source.notes) > 2)
+        with jetstream(sends(event("at last"), then=stay), port=port):
+            reading.until_items(1)
+    assert "cannot be reached (Connection refused)" in source.notes[0]
+
+
+def test_closing_before_reading_connects_to_nothing() -> None:
+    with jetstream(stay) as jet:
+        source = Watched(jet.url)
+        source.close()
+        assert list(source.read()) == []
+        assert jet.queries == []

@@ -1,0 +1,37 @@
+"""The waits between connections."""
+
+import pytest
+
+from producer.sources.reconnect import Backoff, Interrupted, cause
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"),
+    [
+        ("network", {1: 0.25, 2: 0.5, 3: 0.75, 64: 16, 65: 16, 10_000: 16}),
+        ("http", {1: 5, 2: 10, 3: 20, 7: 320, 8: 320, 10_000: 320}),
+        ("rate", {1: 60, 2: 120, 3: 240, 5: 900, 10_000: 900}),
+    ],
+)
+def test_the_waits_are_those_that_x_asks_for(kind: str, waits: dict[int, float]) -> None:
+    interruption = Interrupted(kind, "")  # type: ignore[arg-type]  # a parameter is a plain str
+    assert {attempt: Backoff().wait(interruption, attempt, now=0) for attempt in waits} == waits
+
+
+@pytest.mark.parametrize(
+    ("reset", "wait"),
+    [(1_030, 30), (1_900, 900), (1_000, 60), (900, 60), (1_901, 60), (None, 60)],
+    ids=["soon", "a window away", "now", "past", "beyond a window", "not said"],
+)
+def test_a_rate_limit_ends_when_x_says_so_if_that_makes_sense(reset: float | None, wait: float) -> None:
+    assert Backoff().wait(Interrupted("rate", "", reset), attempt=1, now=1_000) == wait
+
+
+def test_the_cause_is_what_the_system_said_first() -> None:
+    error = OSError("HTTPConnectionPool: Max retries exceeded")
+    error.__context__ = ConnectionRefusedError(111, "Connection refused")
+    assert cause(error) == "Connection refused"
+
+
+def test_an_error_without_words_of_the_system_is_a_cut() -> None:
+    assert cause(ValueError("IncompleteRead")) == "cut off in the middle"

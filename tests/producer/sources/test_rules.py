@@ -1,0 +1,47 @@
+"""Which rules a run wants, and what has to change on X."""
+
+import pytest
+
+from producer.sources.rules import TAG, Change, Rule, change, expressions
+
+
+@pytest.mark.parametrize(
+    ("term", "rule"),
+    [
+        ("lantern", "lantern"),
+        ("  lantern ", "lantern"),
+        ("#LanternNight", "#LanternNight"),
+        ("@mira_vell", "@mira_vell"),
+        ("$NVDA", "$NVDA"),
+        ("提灯", "提灯"),
+        ("paper   lantern", '"paper lantern"'),
+        ("C++", '"C++"'),
+        ("lang:en", '"lang:en"'),
+        ("-rain", '"-rain"'),
+        ("OR", '"OR"'),
+        ('the "good" boat', '"the good boat"'),
+    ],
+)
+def test_a_tracked_term_is_looked_for_as_it_is(term: str, rule: str) -> None:
+    assert expressions([term], []) == (rule,)
+
+
+def test_rules_are_taken_as_they_are_and_once() -> None:
+    assert expressions(["tea", "tea", " "], ["lang:en (tea OR bun)", "tea", ""]) == (
+        "tea",
+        "lang:en (tea OR bun)",
+    )
+
+
+OURS = Rule("1", "tea", TAG)
+STALE = Rule("2", "coffee", TAG)
+OTHERS = Rule("3", "cocoa", "another program")
+UNTAGGED = Rule("4", "juice", None)
+
+
+def test_missing_rules_are_added_and_our_old_ones_deleted() -> None:
+    assert change([OURS, STALE, OTHERS, UNTAGGED], ["tea", "milk"]) == Change(add=("milk",), delete=("2",))
+
+
+def test_nothing_changes_where_all_rules_are_there_whoever_made_them() -> None:
+    assert change([OURS, OTHERS, UNTAGGED], ["tea", "cocoa"]) == Change(add=(), delete=())
