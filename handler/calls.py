@@ -59,7 +59,8 @@ def attempts(until: float) -> Iterator[None]:
     """
     delay, longest = 0.0, _BASE_DELAY
     while time.monotonic() + delay < until:
-        time.sleep(delay)
+        if delay:  # a sleep of nothing gives the processor away
+            time.sleep(delay)
         yield
         delay = random.uniform(0, longest)
         longest = min(longest * 2, _LONGEST_DELAY)
