@@ -96,17 +96,16 @@ class _Handler(BaseHTTPRequestHandler):
     answer: Callable[[Request], Answer | Stream]
 
     def handle_one_request(self) -> None:
-        self.raw_requestline = self.rfile.readline(65537)
-        if not self.raw_requestline or not self.parse_request():
-            self.close_connection = True
-            return
-        url = urlsplit(self.path)
-        query = {name: values[-1].split(",") for name, values in parse_qs(url.query).items()}
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        request = Request(self.command, url.path, query, self.headers, body, self.connection)
         self.close_connection = True
-        # A client may leave at any time.
-        with suppress(OSError):
+        with suppress(OSError):  # a client may leave, or fall silent, at any time
+            self.raw_requestline = self.rfile.readline(65_537)
+            if not self.raw_requestline or not self.parse_request():
+                return
+            self.close_connection = True
+            url = urlsplit(self.path)
+            query = {name: values[-1].split(",") for name, values in parse_qs(url.query).items()}
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            request = Request(self.command, url.path, query, self.headers, body, self.connection)
             match type(self).answer(request):
                 case Answer() as answer:
                     self._send_answer(answer)

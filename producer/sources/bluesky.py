@@ -37,7 +37,7 @@ class BlueskySource:
         notify: Callable[[str], None],
         backoff: Backoff = DEFAULT_BACKOFF,
     ) -> None:
-        self._track = tuple(term.casefold() for term in track)
+        self._track = tuple(term.casefold() for term in track if term.strip())
         self._endpoint = endpoint or ENDPOINT
         self._notify = notify
         self._backoff = backoff

@@ -92,7 +92,7 @@ class XSource:
                 try:
                     self._change_rules({"delete": {"ids": sorted(ours)}})
                 except (Interrupted, SourceError) as error:
-                    self._notify(f"{len(ours)} rules of this run stay on X, until a run with others: {error}")
+                    self._notify(f"our rules stay on X, where the next run takes care of them: {error}")
 
     def _items(self) -> Generator[Record | Rejected | None]:
         """One connection: a post, what is no post, or None for a keep-alive."""
@@ -168,12 +168,15 @@ class XSource:
         if change.add:
             answer = self._change_rules({"add": [{"value": value, "tag": TAG} for value in change.add]})
             made = {str(rule["id"]) for rule in answer.get("data") or []}
+            refused = answer.get("errors") or []
             self._asked_for |= made
             self._ours |= made
-            self._check_refused(answer)
+            self._check(refused)
+            if len(made) + len(refused) < len(change.add):
+                raise Interrupted("http", "X does not say what became of the rules")
 
-    def _check_refused(self, answer: Json) -> None:
-        for error in answer.get("errors") or []:
+    def _check(self, refused: Sequence[Json]) -> None:
+        for error in refused:
             if error.get("title") == "DuplicateRule":  # somebody added it since we looked
                 self._asked_for.add(str(error.get("id")))
             else:
@@ -188,6 +191,6 @@ class XSource:
         if others and not self._told_of_others:
             self._told_of_others = True
             self._notify(
-                f"{len(others)} rules of others share this stream, such as `{others[0]}`: X sends and bills "
-                "what they match too; it is counted as rejected"
+                f"rules of others are on X too ({len(others)}, such as `{others[0]}`): X sends and bills "
+                "what they match; it is counted as rejected"
             )

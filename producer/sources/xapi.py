@@ -36,8 +36,10 @@ def sign_in(credentials: XCredentials, endpoint: str, silence: float) -> Twitter
 
     Raises:
         Interrupted: X could not be reached, or asks to come back later.
-        SourceError: X refuses the credentials.
+        SourceError: X refuses the credentials, or the endpoint is not an address.
     """
+    if not endpoint.startswith(("https://", "http://")):
+        raise SourceError(f"x_endpoint is `{endpoint}`: give scheme and host, such as {ENDPOINT}.")
     api = TwitterAPI(
         oauth2_access_token=credentials.bearer_token or _bearer_token(credentials, endpoint),
         auth_type="oAuth2User",  # in the library's words: send this bearer token as it is
@@ -61,17 +63,28 @@ def _bearer_token(credentials: XCredentials, endpoint: str) -> str:
             auth=(quote(credentials.consumer_key, safe=""), quote(credentials.consumer_secret, safe="")),
             timeout=(_SECONDS_TO_CONNECT, _SECONDS_TO_ANSWER),
         )
-        body = _json(answer)
     except requests.RequestException as error:
         raise Interrupted("network", f"{endpoint} cannot be reached ({cause(error)})") from error
-    if answer.status_code == 200 and isinstance(body.get("access_token"), str):
-        return str(body["access_token"])
-    raise refusal(answer.status_code if answer.status_code != 200 else 502, body, answer.headers)
+    match _json(answer):
+        case {"access_token": str(token)}:
+            return token
+        case body if answer.status_code >= 400:
+            raise refusal(answer.status_code, body or {"title": answer.reason}, answer.headers)
+    raise Interrupted("http", f"X answered {answer.status_code} without a token")
 
 
 def ask(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -> Json:
-    """Send one request, for a JSON answer; the errors are those of `request`."""
-    return _json(request(api, resource, params, method))
+    """Send one request, for an answer of a JSON object.
+
+    Raises:
+        Interrupted: X could not be reached, asks to come back later, or answers with something else.
+        SourceError: X refuses.
+    """
+    response = request(api, resource, params, method)
+    body = _json(response)
+    if body is None:
+        raise Interrupted("http", f"X answered {response.status_code} with something that is not JSON")
+    return body
 
 
 def request(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -> requests.Response:
@@ -86,7 +99,7 @@ def request(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -
         if response.status_code < 400:
             return response
         with closing(response):
-            body = _json(response)
+            body = _json(response) or {"title": response.reason}
     except (TwitterConnectionError, requests.RequestException) as error:
         raise Interrupted("network", f"the connection to X failed ({cause(error)})") from error
     raise refusal(response.status_code, body, response.headers)
@@ -146,12 +159,12 @@ def _said(problem: Json) -> str:
     return ": ".join(dict.fromkeys(str(saying) for saying in sayings if saying)) or "no reason given"
 
 
-def _json(response: requests.Response) -> Json:
+def _json(response: requests.Response) -> Json | None:
     try:
         body = response.json()
     except requests.JSONDecodeError:
-        return {"title": response.reason}
-    return body if isinstance(body, dict) else {"title": response.reason}
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def _number(value: object) -> int | None:

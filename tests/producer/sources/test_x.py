@@ -176,7 +176,7 @@ def test_posts_that_only_rules_of_others_match_are_rejected() -> None:
     assert reading.texts
     assert all("soup" in text for text in reading.texts)
     assert {item.reason for item in reading.rejected} == {"only rules of others match it"}
-    assert sum("rules of others share this stream, such as `e`" in note for note in source.notes) == 1
+    assert ["rules of others are on X too (1, such as `e`)" in note for note in source.notes] == [True]
 
 
 def test_without_terms_the_rules_on_x_select() -> None:
@@ -201,13 +201,23 @@ def test_a_rule_that_x_does_not_understand_is_named() -> None:
         assert x.rules == []
 
 
+def test_a_rule_that_somebody_adds_at_the_same_time_serves() -> None:
+    none_yet = Refusal(200, {"meta": {"result_count": 0}}, path=RULES)
+    with XServer(count=1, script=[none_yet]) as x:
+        others = x.add_rule(TERM, "another program")
+        with Reading(Watched(x)) as reading:
+            reading.until_items(1)
+            assert reading.texts
+        assert x.rules == [others]
+
+
 def test_rules_that_cannot_be_removed_are_reported() -> None:
     with XServer(count=1) as x:
         source = Watched(x)
         with Reading(source) as reading:
             reading.until_items(1)
             x.plan(Refusal(503, path=RULES))
-    assert "1 rules of this run stay on X" in source.notes[-1]
+    assert "our rules stay on X, where the next run takes care of them: X answered 503" in source.notes[-1]
 
 
 # Interruptions
@@ -407,6 +417,40 @@ def test_a_final_refusal_may_come_in_the_stream(message: Json, said: str) -> Non
     with XServer(script=[Connection(1, raw=line(message))]) as x, Reading(Watched(x)) as reading:
         assert said in reading.refusal()
         assert (len(reading.items), x.requests.count(GET_STREAM)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (
+            Refusal(200, "<html>Log in to the hotel's network</html>", path=RULES),
+            "200 with something that is not JSON",
+        ),
+        (Refusal(200, "<html>Log in to the hotel's network</html>", path=TOKEN), "200 without a token"),
+        (Refusal(200, {"access_token": None}, path=TOKEN), "200 without a token"),
+    ],
+)
+def test_an_answer_that_is_not_of_x_is_waited_out(refusal: Refusal, said: str) -> None:
+    with XServer(count=1, script=[refusal]) as x:
+        source = Watched(x)
+        with Reading(source) as reading:
+            reading.until_items(1)
+    assert [said in note for note in source.notes] == [True]
+
+
+def test_rules_that_x_passes_over_are_added_again() -> None:
+    present = Refusal(200, {"meta": {"result_count": 0}}, path=RULES)
+    with XServer(count=1, script=[present, Refusal(201, {"meta": {}}, path=RULES)]) as x:
+        source = Watched(x)
+        with Reading(source) as reading:
+            reading.until_items(1)
+    assert ["does not say what became of the rules" in note for note in source.notes] == [True]
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:8080", "api.x.com", "ftp://api.x.com"])
+def test_an_endpoint_that_is_no_address_ends_the_run(endpoint: str) -> None:
+    with Reading(Watched(endpoint)) as reading:
+        assert f"x_endpoint is `{endpoint}`: give scheme and host" in reading.refusal()
 
 
 @pytest.mark.parametrize("pair", [("wrong", CONSUMER_SECRET), (CONSUMER_KEY, "wrong"), ("a:b", "c/d")])
