@@ -7,12 +7,12 @@ whose input was secret, and the plugin marks what AWS itself makes up.
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import pulumi
+from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.provider.experimental import provider
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.server import main as serve
@@ -21,6 +21,7 @@ from local.resources import INVOKES, RESOURCES, Aws, ConfigurationError, Propert
 
 VERSION = version("pulumi-aws")
 Values = dict[str, PropertyValue]
+Result = TypeVar("Result")
 
 _LAUNCHER = """\
 #!{python}
@@ -31,6 +32,13 @@ from local.plugin import main
 
 main()
 """
+
+
+class RefusedError(Exception):
+    """What AWS refused, in its own words."""
+
+    # The SDK's server appends the traceback to the message, which the engine shows to the user.
+    __traceback__ = None
 
 
 class AwsProvider(provider.Provider):
@@ -56,12 +64,12 @@ class AwsProvider(provider.Provider):
     async def invoke(self, request: provider.InvokeRequest) -> provider.InvokeResponse:
         if request.tok not in INVOKES:
             raise ValueError(f"{request.tok} is not implemented by local AWS")
-        result = await asyncio.to_thread(INVOKES[request.tok], self._configured())
+        result = await _work(INVOKES[request.tok], self._configured())
         return provider.InvokeResponse(_values(result))
 
     async def check(self, request: provider.CheckRequest) -> provider.CheckResponse:
-        if request.type not in RESOURCES:
-            failure = provider.CheckFailure("", f"{request.type} is not a type that local AWS implements")
+        if _token(request.type) not in RESOURCES:
+            failure = provider.CheckFailure("", "its type is not one that local AWS implements")
             return provider.CheckResponse(failures=[failure])
         inputs, wrong = self._kind(request.type).check(
             request.name,
@@ -77,7 +85,7 @@ class AwsProvider(provider.Provider):
     async def diff(self, request: provider.DiffRequest) -> provider.DiffResponse:
         kind = self._kind(request.type)
         state, inputs = _plain_map(request.old_state), _plain_map(request.new_inputs)
-        changes = await asyncio.to_thread(kind.changes, state, inputs)
+        changes = await _work(kind.changes, state, inputs)
         changes = {key: replaces for key, replaces in changes.items() if key not in request.ignore_changes}
         replaces = [key for key, replaces in changes.items() if replaces]
         # Two resources of one name cannot be there at the same time.
@@ -96,46 +104,49 @@ class AwsProvider(provider.Provider):
     async def create(self, request: provider.CreateRequest) -> provider.CreateResponse:
         kind, inputs = self._kind(request.type), _plain_map(request.properties)
         if request.preview:
-            return provider.CreateResponse(properties=_values(inputs))
-        state = await asyncio.to_thread(kind.make, inputs)
+            return provider.CreateResponse(properties=_values(kind.foresee(inputs)))
+        state = await _work(kind.make, inputs)
         return provider.CreateResponse(state["id"], _state(kind, state))
 
     async def read(self, request: provider.ReadRequest) -> provider.ReadResponse:
         kind = self._kind(request.type)
         known, inputs = _plain_map(request.properties), _plain_map(request.inputs)
-        state = await asyncio.to_thread(kind.refresh, request.resource_id, known | inputs)
+        state = await _work(kind.refresh, request.resource_id, known | inputs)
         if state is None:
             return provider.ReadResponse()
-        actual = {
+        inputs |= {
             key: state[key]
             for key in kind.inputs
             if key in state and (key in inputs or not kind.unchanged(key, state, None))
         }
-        return provider.ReadResponse(request.resource_id, _state(kind, state), _values(actual))
+        return provider.ReadResponse(request.resource_id, _state(kind, state), _values(inputs))
 
     async def update(self, request: provider.UpdateRequest) -> provider.UpdateResponse:
         kind = self._kind(request.type)
         state, inputs = _plain_map(request.olds), _plain_map(request.news)
         if request.preview:
-            kept = {
-                key: value
-                for key, value in state.items()
-                if key not in kind.inputs and key not in kind.volatile
-            }
-            return provider.UpdateResponse(_state(kind, kept | inputs))
-        state = await asyncio.to_thread(kind.change, request.resource_id, state, inputs)
+            return provider.UpdateResponse(_state(kind, kind.foresee(inputs, state)))
+        state = await _work(kind.change, request.resource_id, state, inputs)
         return provider.UpdateResponse(_state(kind, state))
 
     async def delete(self, request: provider.DeleteRequest) -> None:
         kind = self._kind(request.type)
-        await asyncio.to_thread(kind.remove, request.resource_id, _plain_map(request.properties))
+        await _work(kind.remove, request.resource_id, _plain_map(request.properties))
 
     def _configured(self) -> Aws:
         assert self.aws is not None, "the engine configures a provider before it uses it"
         return self.aws
 
-    def _kind(self, token: str) -> Resource:
-        return RESOURCES[token](self._configured())
+    def _kind(self, qualified: str) -> Resource:
+        return RESOURCES[_token(qualified)](self._configured())
+
+
+async def _work(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Call AWS on a thread; raises `RefusedError` for what it refuses."""
+    try:
+        return await asyncio.to_thread(function, *arguments)
+    except (BotoCoreError, ClientError, ConfigurationError, TimeoutError) as error:
+        raise RefusedError(str(error)) from None
 
 
 def install(pulumi_home: Path) -> Path:
@@ -152,6 +163,11 @@ def install(pulumi_home: Path) -> Path:
 def main() -> None:
     """Serve the engine that started this process, until it ends it."""
     serve(sys.argv[1:], VERSION, AwsProvider())
+
+
+def _token(qualified: str) -> str:
+    """The type itself, of a type that is qualified by those of its parents."""
+    return qualified.rpartition("$")[2]
 
 
 def _diff_kind(
@@ -177,13 +193,12 @@ def _plain_map(values: Mapping[str, PropertyValue]) -> Properties:
 
 def _plain(value: PropertyValue) -> Any:
     inner = value.value
-    if isinstance(inner, str | pulumi.Asset | pulumi.Archive):
-        return inner
     if isinstance(inner, Mapping):
         return _plain_map(inner)
     if isinstance(inner, tuple):
         return [_plain(item) for item in inner]
-    return inner
+    # The engine knows no integers, AWS takes nothing else where it wants one.
+    return int(inner) if isinstance(inner, float) and inner.is_integer() else inner
 
 
 def _values(plain: Mapping[str, Any]) -> Values:

@@ -3,7 +3,7 @@
 import base64
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -13,55 +13,65 @@ import pulumi
 
 from local.resources.schema import InvalidError, Property
 
+# What goes into the zip: by name there, the path of a file here or the text itself.
+Manifest = Mapping[str, Mapping[str, str]]
+
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can say
 
 
 @dataclass(frozen=True, kw_only=True)
 class Archive(Property):
-    """A `pulumi.AssetArchive`, or a `pulumi.FileArchive` of a folder."""
+    """A `pulumi.AssetArchive`, or a `pulumi.FileArchive` of a folder.
 
-    def check(self, path: str, value: Any) -> pulumi.Archive:
+    Its canonical form is a manifest and no archive any more: the engine shows a plugin the content of an
+    archive in some calls only, and by then the files may have changed.
+    """
+
+    def check(self, path: str, value: Any) -> Manifest:
         if not isinstance(value, pulumi.Archive):
             raise InvalidError(path, f"{value!r} is not an archive")
-        try:
-            zipped(value)
-        except (OSError, TypeError) as error:
-            raise InvalidError(path, str(error)) from None
-        return value
+        manifest = {}
+        for name, asset in _assets(path, value, ""):
+            match asset:
+                case pulumi.FileAsset(path=file) if Path(file).is_file():
+                    manifest[name] = {"path": str(file)}
+                case pulumi.FileAsset(path=file):
+                    raise InvalidError(f"{path}.{name}", f"there is no file {file}")
+                case pulumi.StringAsset(text=text):
+                    manifest[name] = {"text": text}
+                case _:
+                    raise InvalidError(f"{path}.{name}", f"{type(asset).__name__} is not implemented")
+        return manifest
 
 
-def zipped(archive: pulumi.Archive) -> bytes:
-    """The archive as a zip file. Raises `OSError` for an unreadable file, `TypeError` for a remote one."""
+def zipped(manifest: Manifest) -> bytes:
+    """The zip file that a manifest describes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in sorted(_members(archive, "")):
+        for name, content in sorted(manifest.items()):
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            file.writestr(entry, content)
+            file.writestr(entry, content["text"] if "text" in content else Path(content["path"]).read_bytes())
     return buffer.getvalue()
 
 
-def digest(archive: pulumi.Archive) -> str:
-    """The checksum by which Lambda knows the archive: base64 of its SHA-256."""
-    return base64.b64encode(sha256(zipped(archive)).digest()).decode()
+def checksum(manifest: Manifest) -> str:
+    """What Lambda says of the zip file: base64 of its SHA-256."""
+    return base64.b64encode(sha256(zipped(manifest)).digest()).decode()
 
 
-def _members(asset: pulumi.Archive | pulumi.Asset, name: str) -> Iterator[tuple[str, bytes]]:
-    match asset:
+def _assets(path: str, archive: pulumi.Archive, prefix: str) -> Iterator[tuple[str, pulumi.Asset]]:
+    match archive:
         case pulumi.AssetArchive(assets=assets):
-            for key, item in assets.items():
-                yield from _members(item, f"{name}/{key}" if name else key)
-        case pulumi.FileArchive(path=path) if Path(path).is_dir():
-            for file in Path(path).rglob("*"):
+            for name, item in assets.items():
+                if isinstance(item, pulumi.Archive):
+                    yield from _assets(path, item, f"{prefix}{name}/")
+                else:
+                    yield prefix + name, item
+        case pulumi.FileArchive(path=folder) if Path(folder).is_dir():
+            for file in Path(folder).rglob("*"):
                 if file.is_file():
-                    yield from _members(
-                        pulumi.FileAsset(file),
-                        "/".join(filter(None, [name, file.relative_to(path).as_posix()])),
-                    )
-        case pulumi.FileAsset(path=path):
-            yield name, Path(path).read_bytes()
-        case pulumi.StringAsset(text=text):
-            yield name, text.encode()
+                    yield prefix + file.relative_to(folder).as_posix(), pulumi.FileAsset(str(file))
         case _:
-            raise TypeError(f"{type(asset).__name__} is not implemented by local AWS; give files or a folder")
+            raise InvalidError(path, "is neither an AssetArchive nor a FileArchive of a folder")

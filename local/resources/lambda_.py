@@ -5,9 +5,20 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from local.resources.archive import Archive, digest, zipped
+from local.resources.archive import Archive, checksum, zipped
 from local.resources.resource import Properties, Resource, retag, wait_until
-from local.resources.schema import UNKNOWN, Arn, Block, Flag, Inputs, Integer, Items, Strings, Text
+from local.resources.schema import (
+    UNKNOWN,
+    Arn,
+    Block,
+    Flag,
+    Inputs,
+    Integer,
+    InvalidError,
+    Items,
+    Strings,
+    Text,
+)
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 # Lambda developer guide, "Processing Kinesis Data Streams with Lambda": permissions of the execution role.
@@ -22,7 +33,8 @@ class Function(Resource):
     inputs: ClassVar[Inputs] = {
         "name": Text(pattern=r"[\w-]{1,64}", replaces=True),
         "role": Text(pattern=r"arn:aws[\w-]*:iam::\d{12}:role/.+", required=True),
-        "code": Archive(required=True),
+        "code": Archive(required=True, write_only=True),
+        "sourceCodeHash": Text(computed=True),
         "handler": Text(required=True),
         "runtime": Text(required=True),
         "architectures": Items(item=Text(one_of=("x86_64", "arm64")), low=1, high=1, default=["x86_64"]),
@@ -46,7 +58,7 @@ class Function(Resource):
         "tags": Strings(),
     }
     configured_after = ("reservedConcurrentExecutions",)
-    volatile = ("codeSha256", "sourceCodeHash", "sourceCodeSize", "lastModified")
+    volatile = ("codeSha256", "sourceCodeSize", "lastModified")
     configuration = (
         "role",
         "handler",
@@ -59,11 +71,14 @@ class Function(Resource):
         "tracingConfig",
     )
 
-    def unchanged(self, key: str, state: Mapping[str, Any], wanted: Any) -> bool:
-        # AWS tells the code by its checksum only.
-        if key == "code":
-            return bool(wanted != UNKNOWN and state.get("codeSha256") == digest(wanted))
-        return super().unchanged(key, state, wanted)
+    def check(
+        self, name: str, inputs: Mapping[str, Any], before: Mapping[str, Any] | None = None, seed: bytes = b""
+    ) -> tuple[Properties, list[InvalidError]]:
+        found, wrong = super().check(name, inputs, before, seed)
+        # AWS tells of the code its checksum only: by that one is it compared.
+        if not wrong and found["code"] != UNKNOWN:
+            found["sourceCodeHash"] = checksum(found["code"])
+        return found, wrong
 
     def create(self, inputs: Properties) -> Properties:
         self.aws.lambda_.create_function(
@@ -119,7 +134,7 @@ class Function(Resource):
 
     def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         lambda_ = self.aws.lambda_
-        if {"code", "architectures"} & set(changed):
+        if {"sourceCodeHash", "architectures"} & set(changed):
             lambda_.update_function_code(
                 FunctionName=id_, ZipFile=zipped(inputs["code"]), Architectures=inputs["architectures"]
             )

@@ -139,6 +139,15 @@ class Resource(ABC):
             self.remove(created["id"], inputs | created)
             raise
 
+    def foresee(self, inputs: Properties, state: Properties | None = None) -> Properties:
+        """What of the state after `make`, or after `change` from a state, is known beforehand."""
+        stays = {
+            key: value
+            for key, value in (state or {}).items()
+            if key not in self.inputs and key not in self.volatile
+        }
+        return stays | self._without_write_only(inputs)
+
     def refresh(self, id_: str, known: Properties) -> Properties | None:
         """The state as AWS has it now, or None if the resource is gone."""
         try:
@@ -170,8 +179,15 @@ class Resource(ABC):
             for key in self.inputs
             if inputs.get(key) is not None and self.unchanged(key, actual, inputs[key])
         }
-        state = known | actual | spelled | {"id": id_}
+        state = self._without_write_only(known | actual | spelled | {"id": id_})
         return {key: value for key, value in state.items() if value is not None}
+
+    def _without_write_only(self, properties: Properties) -> Properties:
+        return {
+            key: value
+            for key, value in properties.items()
+            if key not in self.inputs or not self.inputs[key].write_only
+        }
 
 
 def _suffix(seed: bytes) -> str:

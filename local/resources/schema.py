@@ -30,12 +30,14 @@ class Property:
         default: What AWS's provider puts in for a property that was left out.
         replaces: A change makes a new resource; otherwise the resource is updated in place.
         computed: AWS chooses a value where none is given, so leaving it out is never a change.
+        write_only: AWS never tells it, so it is not part of the state and no change by itself.
     """
 
     required: bool = False
     default: Any = None
     replaces: bool = False
     computed: bool = False
+    write_only: bool = False
 
     def check(self, path: str, value: Any) -> Any:
         """The value in its canonical form; raises `InvalidError` if it is not acceptable."""
@@ -47,6 +49,8 @@ class Property:
 
     def unchanged(self, actual: Any, wanted: Any) -> bool:
         """Whether what AWS has is what the program wants, which may be nothing in particular."""
+        if self.write_only:
+            return True
         if wanted is None:
             return self.computed or not actual
         return bool(wanted != UNKNOWN) and self.same(actual, wanted)
