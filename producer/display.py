@@ -1,20 +1,14 @@
 """What a person sees while the producer runs: a live panel on a terminal, JSON lines elsewhere; on stderr."""
 
 import json
-import statistics
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.text import Text
-
 _RATE_SECONDS = 5.0
-_REFRESH_SECONDS = 0.25
 _LOG_SECONDS = 10.0
 
 
@@ -53,14 +47,18 @@ class Display(Protocol):
 
 def display(title: str) -> Display:
     """The display that fits what stderr is."""
-    return TerminalDisplay(title) if sys.stderr.isatty() else JsonDisplay(title)
+    if not sys.stderr.isatty():
+        return JsonDisplay(title)
+    from producer.terminal import TerminalDisplay  # rich takes time to import, and is for people only
+
+    return TerminalDisplay(title)
 
 
 class JsonDisplay:
     """One JSON object a line: `time`, `message` and, in `progress` and `summary`, the numbers."""
 
     def __init__(self, title: str) -> None:
-        self._rate = _Rate()
+        self._rate = Rate()
         self._shown = 0.0
         self._write(title)
 
@@ -74,9 +72,9 @@ class JsonDisplay:
         if progress.elapsed - self._shown < _LOG_SECONDS:
             return
         self._shown = progress.elapsed
-        members = asdict(progress) | {"rate": round(rate, 1), "lag": _lag(progress.newest)}
+        members = asdict(progress) | {"rate": round(rate, 1), "lag": lag_seconds(progress.newest)}
         answers = members.pop("answers")
-        members["answer"] = round(statistics.median(answers), 4) if answers else None
+        members["answer"] = round(median(answers), 4) if answers else None
         self._write("progress", **members)
 
     def end(self, summary: str, numbers: Mapping[str, object], messages: Sequence[str]) -> None:
@@ -91,71 +89,14 @@ class JsonDisplay:
         sys.stderr.flush()
 
 
-class TerminalDisplay:
-    """Four lines that stay at the bottom, below the messages."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._rate = _Rate()
-        self._shown = -_REFRESH_SECONDS
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False)
-
-    def note(self, message: str) -> None:
-        """Print a message above the numbers."""
-        self._console.print(Text(message))
-
-    def progress(self, progress: Progress) -> None:
-        """Redraw the numbers four times a second."""
-        rate = self._rate.update(progress)
-        if progress.elapsed - self._shown >= _REFRESH_SECONDS:
-            self._shown = progress.elapsed
-            self._live.start()
-            self._live.update(self._render(progress, rate), refresh=True)
-
-    def end(
-        self,
-        summary: str,
-        numbers: Mapping[str, object],  # noqa: ARG002  -- the words say the same
-        messages: Sequence[str],
-    ) -> None:
-        """Leave the last numbers on the screen, and print the summary below."""
-        self._live.stop()
-        self._console.print(Text(f"Done: {summary}.", style="bold"), soft_wrap=True)
-        for message in messages:
-            self._console.print(Text(message, style="yellow"), soft_wrap=True)
-
-    def _render(self, now: Progress, rate: float) -> Group:
-        elapsed = timedelta(seconds=int(now.elapsed))
-        lag = _lag(now.newest)
-        lines = [
-            Text(f"{self._title}  {elapsed}", style="bold"),
-            Text.assemble(
-                *_field("received", f"{now.received:,}"),
-                *_field("sent", f"{now.sent:,}", "green"),
-                *_field("waiting", f"{now.waiting:,}", "yellow" if now.trouble else ""),
-                *_field("retried", f"{now.retried:,}"),
-                *_field("rejected", f"{now.rejected:,}", "red" if now.rejected else ""),
-            ),
-            Text.assemble(
-                *_field("rate", f"{rate:,.0f}/s"),
-                *_field("lag", "-" if lag is None else _span(lag)),
-                *_field("answers", _answers(now.answers)),
-            ),
-            Text(f"Waiting: {now.trouble}" if now.trouble else "", style="yellow"),
-        ]
-        for line in lines:
-            line.no_wrap, line.overflow = True, "ellipsis"
-        return Group(*lines)
-
-
-class _Rate:
+class Rate:
     """Tweets received a second over the last few seconds."""
 
     def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque([(0.0, 0)])
 
     def update(self, progress: Progress) -> float:
+        """The rate, `progress` included."""
         self._points.append((progress.elapsed, progress.received))
         while len(self._points) > 2 and progress.elapsed - self._points[0][0] > _RATE_SECONDS:
             self._points.popleft()
@@ -163,23 +104,13 @@ class _Rate:
         return (progress.received - received) / max(progress.elapsed - since, 0.001)
 
 
-def _lag(created_at: str | None) -> float | None:
+def lag_seconds(created_at: str | None) -> float | None:
+    """How old a tweet of that time is now."""
     if created_at is None:
         return None
     return round((datetime.now(UTC) - datetime.fromisoformat(created_at)).total_seconds(), 1)
 
 
-def _field(name: str, value: str, style: str = "") -> tuple[tuple[str, str], ...]:
-    return (f"{name} ", "dim"), (value, style), ("   ", "")
-
-
-def _answers(seconds: Sequence[float]) -> str:
-    if not seconds:
-        return "-"
-    return f"{statistics.median(seconds) * 1000:,.0f} ms, slowest {max(seconds) * 1000:,.0f} ms"
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return str(timedelta(seconds=int(seconds)))
+def median(values: Sequence[float]) -> float:
+    """The middle one; the standard library's would take longer to import than all else here."""
+    return sorted(values)[len(values) // 2]

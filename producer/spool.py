@@ -35,16 +35,15 @@ class SpoolError(Exception):
 
 @dataclass(slots=True)
 class Entry:
-    """A record of the spool: its position there, and what goes onto the stream."""
+    """A record of the spool: its position there, and what goes onto the stream.
+
+    `size` is in bytes as Kinesis counts them: data and partition key.
+    """
 
     position: int
     partition_key: str
     data: bytes
-
-    @property
-    def size(self) -> int:
-        """Bytes as Kinesis counts them."""
-        return len(self.data) + len(self.partition_key.encode())
+    size: int
 
 
 class Spool:
@@ -207,7 +206,6 @@ class Spool:
             while in_flight and in_flight[0] in above:
                 above.discard(in_flight.popleft())
             self._cursor = in_flight[0] if in_flight else self._taken
-            self._save_cursor()
             while len(self._segments) > 1 and self._segments[1] <= self._cursor:
                 self._drop_first_segment()
             self._changed.notify_all()
@@ -233,7 +231,8 @@ class Spool:
                         yield None
                 for line in chunk[: chunk.rfind(b"\n") + 1].split(b"\n")[:-1]:
                     data = line[_CRC_WIDTH:]
-                    yield Entry(position, partition_key(data), data)
+                    key = partition_key(data)
+                    yield Entry(position, key, data, len(data) + len(key.encode()))
                     position += len(line) + 1
         finally:
             if file >= 0:
@@ -242,9 +241,15 @@ class Spool:
     # Any thread
 
     def sync(self) -> None:
-        """Have what waits written to the disk itself."""
+        """Save the cursor, and have what waits written to the disk itself.
+
+        The cursor may be a second old after `kill -9`: so much is sent again, which the table does not mind.
+        """
         with self._changed:
-            if self._closed or self._synced or not self.waiting:
+            if self._closed:
+                return
+            self._save_cursor()
+            if self._synced or not self.waiting:
                 return
             files = [os.dup(file) for file in self._files.values()]
             for base in list(self._files)[:-1]:
