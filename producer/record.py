@@ -14,8 +14,7 @@ def to_json(record: Record) -> bytes:
     try:
         return orjson.dumps(record)
     except orjson.JSONEncodeError:
-        members = {name: _mend(getattr(record, name)) for name in Record.__slots__}
-        return orjson.dumps(members)
+        return orjson.dumps({name: _mend(getattr(record, name)) for name in Record.__slots__})
 
 
 def partition_key(data: bytes) -> str:

@@ -1,0 +1,86 @@
+"""The display of a run on a terminal."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from producer.display import Progress, Rate, lag_seconds, median
+
+_REFRESH_SECONDS = 0.25
+
+
+class TerminalDisplay:
+    """Four lines that stay at the bottom, below the messages."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._rate = Rate()
+        self._shown = -_REFRESH_SECONDS
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False)
+
+    def note(self, message: str) -> None:
+        """Print a message above the numbers."""
+        self._console.print(Text(message))
+
+    def progress(self, progress: Progress) -> None:
+        """Redraw the numbers four times a second."""
+        rate = self._rate.update(progress)
+        if progress.elapsed - self._shown >= _REFRESH_SECONDS:
+            self._shown = progress.elapsed
+            self._live.start()
+            self._live.update(self._render(progress, rate), refresh=True)
+
+    def end(
+        self,
+        summary: str,
+        numbers: Mapping[str, object],  # noqa: ARG002  -- the words say the same
+        messages: Sequence[str],
+    ) -> None:
+        """Leave the last numbers on the screen, and print the summary below."""
+        self._live.stop()
+        self._console.print(Text(f"Done: {summary}.", style="bold"), soft_wrap=True)
+        for message in messages:
+            self._console.print(Text(message, style="yellow"), soft_wrap=True)
+
+    def _render(self, now: Progress, rate: float) -> Group:
+        elapsed = timedelta(seconds=int(now.elapsed))
+        lag = lag_seconds(now.newest)
+        lines = [
+            Text(f"{self._title}  {elapsed}", style="bold"),
+            Text.assemble(
+                *_field("received", f"{now.received:,}"),
+                *_field("sent", f"{now.sent:,}", "green"),
+                *_field("waiting", f"{now.waiting:,}", "yellow" if now.trouble else ""),
+                *_field("retried", f"{now.retried:,}"),
+                *_field("rejected", f"{now.rejected:,}", "red" if now.rejected else ""),
+            ),
+            Text.assemble(
+                *_field("rate", f"{rate:,.0f}/s"),
+                *_field("lag", "-" if lag is None else _span(lag)),
+                *_field("answers", _answers(now.answers)),
+            ),
+            Text(f"Waiting: {now.trouble}" if now.trouble else "", style="yellow"),
+        ]
+        for line in lines:
+            line.no_wrap, line.overflow = True, "ellipsis"
+        return Group(*lines)
+
+
+def _field(name: str, value: str, style: str = "") -> tuple[tuple[str, str], ...]:
+    return (f"{name} ", "dim"), (value, style), ("   ", "")
+
+
+def _answers(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return "-"
+    return f"{median(seconds) * 1000:,.0f} ms, slowest {max(seconds) * 1000:,.0f} ms"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return str(timedelta(seconds=int(seconds)))
