@@ -10,8 +10,8 @@ import logging
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypedDict
 
@@ -67,7 +67,8 @@ class _Batch:
 
     stored: int = 0
     duplicates: int = 0
-    poisoned: list[tuple[KinesisRecord, PoisonError]] = field(default_factory=list)
+    reasons: Counter[Reason] = field(default_factory=Counter)
+    """Poison records by reason, whether the bucket took them or not."""
     failed: dict[str, str] = field(default_factory=dict)
     """The sequence numbers of the records to report, each with what stood in its way."""
 
@@ -81,10 +82,21 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
     until = deadline(context.get_remaining_time_in_millis())
     records = event["Records"]
     batch = _Batch()
-    puts = _puts_of(records, batch)
-    with ThreadPoolExecutor(CONCURRENCY) as pool:
-        _write(puts, pool, until, batch)
-        _keep(pool, context.function_name, until, batch)
+    keeping: list[tuple[KinesisRecord, Future[str | None]]] = []
+    # Two pools, so that neither a throttled table nor a failing bucket takes all the time from the other.
+    with ThreadPoolExecutor(CONCURRENCY) as writers, ThreadPoolExecutor(CONCURRENCY) as keepers:
+
+        def quarantine(record: KinesisRecord, poison: PoisonError) -> None:
+            batch.reasons[poison.reason] += 1
+            keeping.append(
+                (record, keepers.submit(_quarantine.keep, record, poison, context.function_name, until))
+            )
+
+        _write(_puts_of(records, quarantine), writers, until, batch, quarantine)
+    # Only what the bucket took counts as handled.
+    for record, kept in keeping:
+        if (obstacle := kept.result()) is not None:
+            batch.failed[_number_of(record)] = f"quarantine: {obstacle}"
     _tell(records, context.function_name, batch)
     return {
         "batchItemFailures": [
@@ -93,18 +105,22 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
     }
 
 
-def _puts_of(records: Iterable[KinesisRecord], batch: _Batch) -> list[Put]:
+_Quarantine = Callable[[KinesisRecord, PoisonError], None]
+
+
+def _puts_of(records: Iterable[KinesisRecord], quarantine: _Quarantine) -> list[Put]:
     puts = []
     for record in records:
         try:
             puts.append(put_of(record, tweet_of(record), _settings.item_lifetime))
         except PoisonError as poison:
-            # A traceback would hold on to the frames, and they to the decoded payload.
-            batch.poisoned.append((record, poison.with_traceback(None)))
+            quarantine(record, poison)
     return puts
 
 
-def _write(puts: Iterable[Put], pool: ThreadPoolExecutor, until: float, batch: _Batch) -> None:
+def _write(
+    puts: Iterable[Put], pool: ThreadPoolExecutor, until: float, batch: _Batch, quarantine: _Quarantine
+) -> None:
     """Write the last version of each key.
 
     The versions of a key share a fate: earlier ones count as duplicates once a later one is stored, and are
@@ -120,20 +136,12 @@ def _write(puts: Iterable[Put], pool: ThreadPoolExecutor, until: float, batch: _
             for put, obstacle in outcome.unfinished:
                 batch.failed |= {_number_of(version.record): obstacle for version in versions.pop(put.key)}
             for put, error in outcome.refused:
-                batch.poisoned.append((put.record, PoisonError(Reason.REFUSED, error)))
+                quarantine(put.record, PoisonError(Reason.REFUSED, error))
                 if group := versions.pop(put.key)[:-1]:
                     earlier[put.key] = group
         batch.stored += len(versions)
         batch.duplicates += sum(len(group) - 1 for group in versions.values())
         versions = earlier
-
-
-def _keep(pool: ThreadPoolExecutor, function: str, until: float, batch: _Batch) -> None:
-    """Quarantine the poison records; only then they count as handled."""
-    obstacles = pool.map(lambda pair: _quarantine.keep(pair[0], pair[1], function, until), batch.poisoned)
-    for (record, _), obstacle in zip(batch.poisoned, obstacles, strict=True):
-        if obstacle is not None:
-            batch.failed[_number_of(record)] = f"quarantine: {obstacle}"
 
 
 def _tell(records: list[KinesisRecord], function: str, batch: _Batch) -> None:
@@ -152,12 +160,12 @@ def _tell(records: list[KinesisRecord], function: str, batch: _Batch) -> None:
         shard = shard_of(records[0])
     print(metrics.line(function, values), flush=True)
     _logger.log(
-        logging.WARNING if batch.failed or batch.poisoned else logging.INFO,
+        logging.WARNING if batch.failed or batch.reasons else logging.INFO,
         "Batch processed",
         extra={
             "shard": shard,
             **values,
-            "reasons": Counter(poison.reason for _, poison in batch.poisoned),
+            "reasons": batch.reasons,
             "obstacles": Counter(batch.failed.values()),
         },
     )
