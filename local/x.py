@@ -71,7 +71,7 @@ class XServer:
         count: int | None = None,
         rate: float | None = 250,
         keep_alive: float = 20,
-        encoding: Literal["chunked", "plain", "gzip"] = "chunked",
+        encoding: x_http.Encoding = "chunked",
         poisonous: int = 0,
         script: Sequence[Refusal | Connection] = (),
     ) -> None:

@@ -233,7 +233,7 @@ def test_a_connection_that_breaks_is_made_again() -> None:
 def test_a_connection_without_an_answer_to_pings_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         source = Watched(
-            f"ws://127.0.0.1:{server.getsockname()[1]}", backoff=Backoff(network=0.01, silence=0.1)
+            f"ws://127.0.0.1:{server.getsockname()[1]}", backoff=Backoff(network=0.01, silence=0.4)
         )
         with Reading(source) as reading, deaf(server), deaf(server):
             reading.until_items(2)

@@ -106,13 +106,12 @@ def test_posts_arrive_whole_however_the_body_is_sent(encoding: Any) -> None:
         assert not reading.rejected
 
 
-def test_keep_alives_are_no_posts() -> None:
-    with XServer(count=3, keep_alive=0.001) as x:
-        source = Watched(x, backoff=Backoff(silence=0.2))
+def test_keep_alives_are_signs_of_life_but_no_posts() -> None:
+    with XServer(rate=1, keep_alive=0.01) as x:
+        source = Watched(x, backoff=Backoff(silence=0.7))  # less than the second between two posts
         with Reading(source) as reading:
-            reading.until_items(3)
-            time.sleep(0.3)  # longer than the silence that the source suffers
-            assert (len(reading.texts), reading.rejected, source.notes) == (3, [], [])
+            reading.until_items(2)
+            assert (len(reading.texts), source.notes) == (2, [])
 
 
 # Rules
@@ -366,10 +365,10 @@ def test_rules_that_somebody_removed_are_added_again() -> None:
 
 def test_a_silent_stream_is_given_up() -> None:
     with XServer(count=2, script=[Connection(1, ending="silence")]) as x:
-        source = Watched(x, backoff=Backoff(network=0.01, silence=0.1))
+        source = Watched(x, backoff=Backoff(network=0.01, silence=0.3))
         with Reading(source) as reading:
             reading.until_items(2)
-    assert "not even a keep-alive, for 0.1 s" in source.notes[0]
+    assert any("not even a keep-alive, for 0.3 s" in note for note in source.notes)
 
 
 def test_x_may_be_out_of_reach_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
