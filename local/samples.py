@@ -41,16 +41,17 @@ def load(path: Path = TWEETS) -> list[Json]:
 
 def visible(sample: Json, query: Mapping[str, Sequence[str]]) -> Json:
     """What X sends of a post: the default fields, those asked for, and the objects of the expansions."""
-    expansions = query.get("expansions", ())
+    expansions = set(query.get("expansions", ()))
+    references = expansions & {"referenced_tweets.id", "referenced_tweets.id.author_id"}
     included = sample.get("includes", {})
     tweet_fields = {"id", "text", "edit_history_tweet_ids", *query.get("tweet.fields", ())}
     if "author_id" in expansions:
         tweet_fields.add("author_id")
-    if "referenced_tweets.id" in expansions or "referenced_tweets.id.author_id" in expansions:
+    if references:
         tweet_fields.add("referenced_tweets")
     user_fields = {"id", "name", "username", *query.get("user.fields", ())}
 
-    tweets = included.get("tweets", []) if "referenced_tweets" in tweet_fields else []
+    tweets = included.get("tweets", []) if references else []
     authors = {sample["data"].get("author_id")} if "author_id" in expansions else set()
     if "referenced_tweets.id.author_id" in expansions:
         authors |= {tweet.get("author_id") for tweet in tweets}

@@ -146,6 +146,12 @@ def test_what_is_not_asked_for_is_not_sent(x: XServer) -> None:
     assert set.union(*fields) == {"id", "text", "edit_history_tweet_ids"}
 
 
+def test_a_field_that_refers_does_not_bring_what_it_refers_to(x: XServer) -> None:
+    got = posts(x, 80, **{"tweet.fields": "author_id,referenced_tweets"})
+    assert any("referenced_tweets" in post["data"] for post in got)
+    assert not any("includes" in post for post in got)
+
+
 def test_what_is_asked_for_is_sent(x: XServer) -> None:
     query = {
         "tweet.fields": "created_at,lang,note_tweet",
