@@ -12,12 +12,11 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-if TYPE_CHECKING:
-    from local.server import LocalAws
+from local.server import LocalAws
 
 _INTERVAL = 1.0
 _LATE_MILLISECONDS = 2000
@@ -66,7 +65,7 @@ def embedded(line: str) -> Iterator[tuple[Series, float]]:
 class Metrics:
     """Puts metrics once a second, in a thread of this process, until it is stopped."""
 
-    def __init__(self, aws: "LocalAws") -> None:
+    def __init__(self, aws: LocalAws) -> None:
         self._cloudwatch = aws.client("cloudwatch")
         self._lambda = aws.client("lambda")
         self._logs = aws.client("logs")

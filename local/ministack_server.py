@@ -1,10 +1,10 @@
 """The server process: ministack with what this project needs of it, and nothing left when it ends.
 
-Everything that depends on ministack's insides stands here and in ``ministack_shards``:
+Everything that depends on ministack's insides stands here and in the two modules beside it:
 
-* its own Kinesis poller is off, because ``local.mapping`` does that work with AWS's semantics;
-* the mapping API keeps the Kinesis settings that ministack forgets;
-* resharding keeps the parent shards readable, as Kinesis does;
+* ``ministack_lambda``: its own Kinesis poller is off, because ``local.mapping`` does that work with AWS's
+  semantics; the role of a function is checked where Lambda checks it;
+* ``ministack_shards``: resharding keeps the parent shards readable, as Kinesis does;
 * faults are injected behind authentication (a proxy in front would break the signatures);
 * ``/_local/...`` are control paths that AWS has no API for: fault rules, the credentials that Lambda
   would assume for a function, and the state that Lambda would report of a mapping.
@@ -31,26 +31,13 @@ from hypercorn.asyncio import serve
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 from ministack import app as ministack
-from ministack.core import lambda_runtime
 from ministack.core.iam_actions import extract_iam_action
-from ministack.core.responses import get_account_id, get_region
-from ministack.services import lambda_svc
 
-from local import ministack_shards
+from local import ministack_lambda, ministack_shards
 from local.faults import Answer, ConnectionLost, Injector, rules_from
 
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
 Message = MutableMapping[str, Any]
-
-# What Lambda fills in for a Kinesis mapping (API reference, CreateEventSourceMapping).
-KINESIS_MAPPING_DEFAULTS = {
-    "BatchSize": 100,
-    "BisectBatchOnFunctionError": False,
-    "DestinationConfig": {"OnFailure": {}},
-    "MaximumRecordAgeInSeconds": -1,
-    "MaximumRetryAttempts": -1,
-    "ParallelizationFactor": 1,
-}
 
 _connection: ContextVar[asyncio.StreamWriter] = ContextVar("connection")
 
@@ -58,10 +45,9 @@ _connection: ContextVar[asyncio.StreamWriter] = ContextVar("connection")
 def main(listening_fd: int, directory: str) -> None:
     threading.Thread(target=_end_with_parent, args=[directory], daemon=True).start()
     injector = Injector()
-    lambda_svc._ensure_poller = lambda: None
-    lambda_svc._create_esm = _create_mapping
     # ministack would look for containers of its own to remove; we start none.
     ministack._docker_socket_present = lambda: False
+    ministack_lambda.install()
     ministack_shards.install()
     for service, handler in ministack.SERVICE_HANDLERS.items():
         ministack.SERVICE_HANDLERS[service] = _with_faults(injector, service, handler)
@@ -79,23 +65,6 @@ def _end_with_parent(directory: str) -> None:
             pass
     shutil.rmtree(directory, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)  # this process leads its group; the workers are in it
-
-
-# --- The mapping API ---------------------------------------------------------------------------------
-
-_ministack_create_mapping = lambda_svc._create_esm
-
-
-def _create_mapping(data: dict[str, Any]) -> Answer:
-    if ":kinesis:" not in data.get("EventSourceArn", ""):
-        answer: Answer = _ministack_create_mapping(data)
-        return answer
-    status, headers, body = _ministack_create_mapping({**KINESIS_MAPPING_DEFAULTS, **data})
-    if status == 202 and "StartingPositionTimestamp" in data:
-        mapping = lambda_svc._esms[json.loads(body)["UUID"]]
-        mapping["StartingPositionTimestamp"] = data["StartingPositionTimestamp"]
-        body = json.dumps(lambda_svc._esm_response(mapping)).encode()
-    return status, headers, body
 
 
 # --- Faults ------------------------------------------------------------------------------------------
@@ -148,7 +117,8 @@ def _application(injector: Injector) -> Callable[..., Awaitable[None]]:
             await send({"type": "http.response.body", "body": content})
             return
         try:
-            await ministack.app(scope, receive, send)
+            # Loopback stands for TLS: a policy that demands aws:SecureTransport holds on both.
+            await ministack.app({**scope, "scheme": "https"}, receive, send)
         except ConnectionLost:
             _connection.get().transport.abort()
 
@@ -164,17 +134,13 @@ def _control(injector: Injector, method: str, path: str, body: bytes) -> tuple[i
             return 200, {}
         case ["GET", "faults"]:
             return 200, injector.injected
-        case ["GET", "credentials", function]:
-            record = lambda_svc._functions.get(urllib.parse.unquote(function))
-            if record is None:
-                return 404, {"message": f"no function {function} in {get_account_id()} {get_region()}"}
-            return 200, lambda_runtime.execution_credentials(record["config"])
+        case ["GET", "credentials", name]:
+            function = urllib.parse.unquote(name)
+            credentials = ministack_lambda.credentials_of(function)
+            return (200, credentials) if credentials else (404, {"message": f"no function {function}"})
         case ["PUT", "mappings", uuid]:
-            mapping = lambda_svc._esms.get(uuid)
-            if mapping is None:
-                return 404, {"message": f"no event source mapping {uuid}"}
-            mapping.update(json.loads(body))
-            return 200, {}
+            found = ministack_lambda.update_mapping(uuid, json.loads(body))
+            return (200, {}) if found else (404, {"message": f"no event source mapping {uuid}"})
     return 404, {"message": f"no control path {method} {path}"}
 
 

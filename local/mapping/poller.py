@@ -1,22 +1,23 @@
 """Follows the mappings of the account and the shards of their streams, with one reader for each shard."""
 
+import contextlib
 import logging
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.mapping.decisions import Settings, readable, starting_point
 from local.mapping.shard import ShardReader, Source
-
-if TYPE_CHECKING:
-    from local.metrics import Metrics
-    from local.server import LocalAws
+from local.metrics import Metrics
+from local.server import LocalAws, LocalAwsError
 
 _MAPPINGS_INTERVAL = 0.2
 _SHARDS_INTERVAL = 1.0
+_FUNCTION_TIMEOUT = 900
+_MOST_INVOCATIONS = 50  # at once, of all mappings
 _ONE_ATTEMPT: dict[str, Any] = {"retries": {"total_max_attempts": 1}}  # the loop tries again
 
 log = logging.getLogger("local.mapping")
@@ -44,6 +45,7 @@ class Progress:
 
     Attributes:
         uuid: the mapping.
+        enabled: whether it runs.
         stream_arn: where it reads.
         delivered: records dealt with since the start.
         lag: age in seconds of the oldest record that was read and is not dealt with.
@@ -51,6 +53,7 @@ class Progress:
     """
 
     uuid: str
+    enabled: bool
     stream_arn: str
     delivered: int
     lag: float
@@ -60,10 +63,15 @@ class Progress:
 class Poller:
     """Runs the account's Kinesis mappings in threads of this process until it is stopped."""
 
-    def __init__(self, aws: "LocalAws", metrics: "Metrics") -> None:
+    def __init__(self, aws: LocalAws, metrics: Metrics) -> None:
         self._aws = aws
         self._metrics = metrics
-        self._lambda = aws.client("lambda", **_ONE_ATTEMPT)
+        self._lambda = aws.client(
+            "lambda",
+            read_timeout=_FUNCTION_TIMEOUT,
+            max_pool_connections=_MOST_INVOCATIONS,
+            **_ONE_ATTEMPT,
+        )
         self._mappings: dict[str, _Mapping] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="event source mappings", daemon=True)
@@ -81,6 +89,7 @@ class Poller:
         return [
             Progress(
                 uuid,
+                mapping.settings.enabled,
                 mapping.settings.stream_arn,
                 mapping.delivered_before + sum(reader.delivered for reader in mapping.readers.values()),
                 max((reader.lag for reader in mapping.readers.values()), default=0.0),
@@ -93,8 +102,8 @@ class Poller:
         while not self._stopping.wait(_MAPPINGS_INTERVAL):
             try:
                 self._follow_mappings()
-            except (ClientError, BotoCoreError) as error:
-                log.warning("the mappings cannot be listed: %s", error)
+            except (ClientError, BotoCoreError, LocalAwsError) as error:
+                log.warning("the mappings cannot be followed: %s", error)
 
     def _follow_mappings(self) -> None:
         listed = self._lambda.get_paginator("list_event_source_mappings").paginate().build_full_result()
@@ -136,7 +145,7 @@ class Poller:
         if mapping.stream_created != created:
             self._drop_readers(mapping)  # of another stream of that name
         mapping.stream_created = created
-        source = Source(self._aws, self._metrics, function["Role"], mapping.set_result)
+        source = Source(self._aws, self._metrics, self._lambda, function["Role"], mapping.set_result)
         start = starting_point(settings, mapping.first_seen)
         finished = {shard for shard, reader in mapping.readers.items() if reader.finished}
         for shard in readable(shards, mapping.readers, finished):
@@ -151,5 +160,6 @@ class Poller:
     def _report(self, mapping: _Mapping) -> None:
         if mapping.result != mapping.reported:
             state = {"LastProcessingResult": mapping.result}
-            self._aws.request("PUT", f"/_local/mappings/{mapping.settings.uuid}", state)
             mapping.reported = mapping.result
+            with contextlib.suppress(LookupError):  # deleted meanwhile
+                self._aws.request("PUT", f"/_local/mappings/{mapping.settings.uuid}", state)

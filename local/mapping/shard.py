@@ -8,17 +8,15 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.mapping import decisions
 from local.mapping.decisions import Batch, Condition, Record, Settings
 from local.mapping.destination import deliver
-
-if TYPE_CHECKING:
-    from local.metrics import Metrics
-    from local.server import LocalAws
+from local.metrics import Metrics
+from local.server import LocalAws, LocalAwsError
 
 READ_INTERVAL = 0.2
 """Seconds between reads that found no more: a shard serves five a second (Kinesis quotas)."""
@@ -26,8 +24,8 @@ _READ_AHEAD = 10_000
 """Records held for the function at most: what one read can return."""
 _LONGEST_WAIT = 2.0
 """Seconds between attempts at most. AWS waits longer; here somebody is watching."""
-_FUNCTION_TIMEOUT = 900
-_NOT_REACHED = (ClientError, BotoCoreError)
+_NOT_REACHED = (ClientError, BotoCoreError, LocalAwsError, LookupError)
+"""What a call raises that did not do its work; LookupError: the function was deleted."""
 
 log = logging.getLogger("local.mapping")
 
@@ -66,8 +64,9 @@ class _Sent:
 class Source:
     """What a reader of a shard needs to know of its mapping."""
 
-    aws: "LocalAws"
-    metrics: "Metrics"
+    aws: LocalAws
+    metrics: Metrics
+    invoker: Any  # a Lambda client whose every attempt is one invocation
     role_arn: str
     report: Callable[[str], None]  # takes Lambda's "last processing result"
 
@@ -104,12 +103,6 @@ class ShardReader:
         self._clients: dict[str, Any] = {}
         self._wake = threading.Event()
         self._stopping = False
-        self._lambda = source.aws.client(
-            "lambda",
-            read_timeout=_FUNCTION_TIMEOUT,
-            retries={"total_max_attempts": 1},  # an attempt of ours is an invocation, no more
-            max_pool_connections=10,
-        )
         self._pool = ThreadPoolExecutor(10, thread_name_prefix=f"lanes of {shard_id}")
         self._thread = threading.Thread(target=self._run, name=f"reader of {shard_id}", daemon=True)
         self._thread.start()
@@ -124,19 +117,18 @@ class ShardReader:
     def _run(self) -> None:
         while not self._stopping and not self.finished:
             self._wake.clear()
-            try:
-                self._collect()
-                if self.settings.enabled:
+            self._collect()
+            if self.settings.enabled:
+                try:
                     self._read()
-                    if self._spread():
-                        self._send()
-                wait = READ_INTERVAL
-            except _NOT_REACHED as error:
-                self._clients.clear()  # the role may have changed
-                self._source.report(f"PROBLEM: {error}")
-                log.warning("%s of %s: %s", self.shard_id, self.settings.stream_arn, error)
-                wait = 5 * READ_INTERVAL
-            self._wake.wait(wait)
+                except _NOT_REACHED as error:
+                    self._clients.clear()  # the role may have changed
+                    self._next_read = time.monotonic() + READ_INTERVAL
+                    self._source.report(f"PROBLEM: {error}")
+                    log.info("%s of %s: %s", self.shard_id, self.settings.stream_arn, error)
+                if self._spread():
+                    self._send()
+            self._wake.wait(READ_INTERVAL)
 
     def _collect(self) -> None:
         """Take back the lanes whose batch has come back."""
@@ -247,7 +239,7 @@ class ShardReader:
             {"FunctionName": settings.function_arn.split(":")[6]},
         )
         try:
-            answer = self._lambda.invoke(
+            answer = self._source.invoker.invoke(
                 FunctionName=settings.function_arn, Payload=decisions.event_of(kept.records).encode()
             )
             response = answer["Payload"].read()

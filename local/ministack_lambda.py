@@ -1,0 +1,136 @@
+"""What ministack's Lambda leaves out: the checks of a function's role, and fields of Kinesis mappings.
+
+On AWS, Lambda refuses a function whose role it may not assume and a mapping whose role may not read the
+stream, and writes no log that the role does not permit. Without these checks a role's policy could lack them
+and everything here would still work.
+"""
+
+import json
+from typing import Any
+
+from ministack.core import iam_evaluator
+from ministack.core.lambda_runtime import execution_credentials
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import cloudwatch_logs, iam, lambda_svc
+
+from local.faults import Answer
+
+# What Lambda fills in (API reference, CreateEventSourceMapping).
+_KINESIS_MAPPING_DEFAULTS = {
+    "BatchSize": 100,
+    "BisectBatchOnFunctionError": False,
+    "DestinationConfig": {"OnFailure": {}},
+    "MaximumRecordAgeInSeconds": -1,
+    "MaximumRetryAttempts": -1,
+    "ParallelizationFactor": 1,
+}
+_FORGOTTEN_FIELDS = ("StartingPositionTimestamp", "MetricsConfig")
+_READS = ("GetRecords", "GetShardIterator", "DescribeStream", "ListShards")
+
+_create_mapping = lambda_svc._create_esm
+_update_mapping = lambda_svc._update_esm
+_create_function = lambda_svc._create_function
+_update_function = lambda_svc._update_config
+_write_log = lambda_svc._emit_lambda_logs
+
+
+def install() -> None:
+    """Make this process's ministack check roles, and leave the Kinesis mappings to ``local.mapping``."""
+    lambda_svc._ensure_poller = lambda: None
+    lambda_svc._create_esm = _create_checked_mapping
+    lambda_svc._update_esm = lambda uuid, data: _complete(_update_mapping(uuid, data), data)
+    lambda_svc._create_function = lambda data: _role_error(data) or _create_function(data)
+    lambda_svc._update_config = lambda name, data: _role_error(data) or _update_function(name, data)
+    lambda_svc._emit_lambda_logs = _write_permitted_log
+
+
+def credentials_of(function: str) -> dict[str, str] | None:
+    """The credentials that Lambda assumes for a function, as environment variables; None: no function."""
+    record = lambda_svc._functions.get(function)
+    return execution_credentials(record["config"]) if record else None
+
+
+def update_mapping(uuid: str, state: dict[str, Any]) -> bool:
+    """Set what Lambda would report of a mapping. False: there is no such mapping."""
+    mapping = lambda_svc._esms.get(uuid)
+    if mapping is not None:
+        mapping.update(state)
+    return mapping is not None
+
+
+def _create_checked_mapping(data: dict[str, Any]) -> Answer:
+    stream = data.get("EventSourceArn", "")
+    name, _, failure = lambda_svc._resolve_existing_esm_function(data.get("FunctionName", ""))
+    if failure or ":kinesis:" not in stream:
+        answer: Answer = _create_mapping(data)
+        return answer
+    config = lambda_svc._functions[name]["config"]
+    if not all(_may(config, f"kinesis:{action}", stream) for action in _READS):
+        return _refused(
+            f"Cannot access stream {stream}. Please ensure the role can perform the "
+            f"{', '.join(_READS)} Actions on your stream in IAM."
+        )
+    return _complete(_create_mapping({**_KINESIS_MAPPING_DEFAULTS, **data}), data)
+
+
+def _complete(answer: Answer, data: dict[str, Any]) -> Answer:
+    status, headers, body = answer
+    fields = {field: data[field] for field in _FORGOTTEN_FIELDS if field in data}
+    if status < 300 and fields:
+        mapping = lambda_svc._esms[json.loads(body)["UUID"]]
+        mapping.update(fields)
+        body = json.dumps(lambda_svc._esm_response(mapping)).encode()
+    return status, headers, body
+
+
+def _role_error(data: dict[str, Any]) -> Answer | None:
+    """The refusal of a role that does not trust Lambda; None if it does, or is not named."""
+    if "Role" not in data:
+        return None
+    role = iam._roles.get(data["Role"].rsplit("/", 1)[-1])
+    statements = json.loads(role["AssumeRolePolicyDocument"])["Statement"] if role else []
+    if any(_trusts_lambda(statement) for statement in statements):
+        return None
+    return _refused("The role defined for the function cannot be assumed by Lambda.")
+
+
+def _trusts_lambda(statement: dict[str, Any]) -> bool:
+    # ministack's own evaluation of trust policies takes any service for the account's root.
+    principal = statement.get("Principal", {})
+    services = principal.get("Service", []) if isinstance(principal, dict) else []
+    return statement.get("Effect") == "Allow" and "lambda.amazonaws.com" in services
+
+
+def _write_permitted_log(func: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    config = func.get("config") or func
+    default = f"/aws/lambda/{config['FunctionName']}"
+    group = (config.get("LoggingConfig") or {}).get("LogGroup") or default
+    arn = cloudwatch_logs._make_group_arn(group).removesuffix(":*")
+    needed = [("CreateLogStream", arn), ("PutLogEvents", f"{arn}:log-stream:any")]
+    if group not in cloudwatch_logs._log_groups:
+        needed.append(("CreateLogGroup", arn))
+    if all(_may(config, f"logs:{action}", resource) for action, resource in needed):
+        _write_log(func, *args, **kwargs)
+
+
+def _may(config: dict[str, Any], action: str, resource: str) -> bool:
+    """Whether a function's role may do something."""
+    key = execution_credentials(config)["AWS_ACCESS_KEY_ID"]
+    principal = iam_evaluator.resolve_principal(key, get_account_id())
+    if isinstance(principal, iam_evaluator.AuthError):
+        return False
+    context = iam_evaluator.EvalContext(
+        principal_arn=principal.arn,
+        principal_type=principal.type,
+        principal_account=principal.account,
+        action=action,
+        resource_arn=resource,
+        region=get_region(),
+    )
+    decision: str = iam_evaluator.evaluate(context, principal.policies, *principal.limits).decision
+    return decision == "Allow"
+
+
+def _refused(message: str) -> Answer:
+    answer: Answer = lambda_svc._invalid_parameter_value(message)
+    return answer

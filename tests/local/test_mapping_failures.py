@@ -1,0 +1,157 @@
+"""What becomes of records that the function does not take, and where they go in the end."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.local.conftest import RAISE_ON_BAD, REPORT_BAD, Pipeline, eventually, unique
+
+
+def payloads_of(given_up: dict[str, Any]) -> list[str]:
+    import base64
+
+    records = json.loads(given_up["payload"])["Records"]
+    return [base64.b64decode(record["kinesis"]["data"]).decode() for record in records]
+
+
+def test_the_lowest_reported_failure_and_all_after_it_are_sent_again(pipeline: Pipeline) -> None:
+    pipeline.create_stream()
+    pipeline.put("a", "bad-once", "b", "bad-once too", "c")
+    pipeline.map(
+        """
+        import os
+        def respond(payloads, numbers):
+            if os.path.exists(__file__ + ".again"):
+                return {"batchItemFailures": []}
+            open(__file__ + ".again", "w").close()
+            bad = [number for payload, number in zip(payloads, numbers) if payload.startswith("bad")]
+            return {"batchItemFailures": [{"itemIdentifier": number} for number in reversed(bad)]}
+        """
+    )
+    pipeline.receives(9)
+    assert pipeline.batches() == [
+        ["a", "bad-once", "b", "bad-once too", "c"],
+        ["bad-once", "b", "bad-once too", "c"],
+    ]
+
+
+def test_without_the_setting_a_report_is_not_read(pipeline: Pipeline) -> None:
+    pipeline.create_stream()
+    pipeline.put("bad")
+    pipeline.map(REPORT_BAD, FunctionResponseTypes=[])
+    pipeline.receives(1)
+    pipeline.put("a")
+    pipeline.receives(2)
+    assert pipeline.batches() == [["bad"], ["a"]]
+
+
+@pytest.mark.parametrize("respond", [RAISE_ON_BAD, REPORT_BAD], ids=["raises", "reports"])
+def test_a_bad_record_is_retried_given_up_and_does_not_block_the_shard(
+    pipeline: Pipeline, respond: str
+) -> None:
+    bucket = pipeline.create_bucket()
+    pipeline.create_stream()
+    pipeline.put("bad")
+    uuid = pipeline.map(
+        respond, MaximumRetryAttempts=2, DestinationConfig={"OnFailure": {"Destination": bucket}}
+    )
+    [(key, record)] = pipeline.given_up(bucket).items()
+    pipeline.put("good")
+    pipeline.receives(4)
+    assert pipeline.batches() == [["bad"], ["bad"], ["bad"], ["good"]]  # the first attempt and two retries
+    assert re.fullmatch(
+        rf"aws/lambda/{uuid}/shardId-000000000000/\d{{4}}/\d\d/\d\d"
+        r"/\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d-[0-9a-f-]{36}",
+        key,
+    )
+    assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert record["requestContext"]["approximateInvokeCount"] == 3
+    assert record["requestContext"]["functionArn"].endswith(pipeline.function)
+    assert record["KinesisBatchInfo"]["batchSize"] == 1
+    assert record["KinesisBatchInfo"]["streamArn"] == pipeline.stream_arn
+    assert record["version"] == "1.0"
+    assert payloads_of(record) == ["bad"]
+
+
+def test_bisect_gives_up_the_bad_record_alone(pipeline: Pipeline) -> None:
+    bucket = pipeline.create_bucket()
+    pipeline.create_stream()
+    good = [f"good {number}" for number in range(9)]
+    pipeline.put(*good[:4], "bad", *good[4:])
+    pipeline.map(
+        RAISE_ON_BAD,
+        BisectBatchOnFunctionError=True,
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": bucket}},
+    )
+    [record] = pipeline.given_up(bucket).values()
+    assert payloads_of(record) == ["bad"]
+    eventually(lambda: good[-1] in [batch[-1] for batch in pipeline.batches() if "bad" not in batch])
+    taken = [payload for batch in pipeline.batches() if "bad" not in batch for payload in batch]
+    assert taken == good
+
+
+def test_without_bisect_the_rest_of_the_batch_is_given_up_with_the_bad_record(pipeline: Pipeline) -> None:
+    bucket = pipeline.create_bucket()
+    pipeline.create_stream()
+    pipeline.put("a", "bad", "b")
+    pipeline.map(REPORT_BAD, MaximumRetryAttempts=1, DestinationConfig={"OnFailure": {"Destination": bucket}})
+    [record] = pipeline.given_up(bucket).values()
+    assert payloads_of(record) == ["bad", "b"]
+
+
+def test_records_that_grow_too_old_are_given_up(pipeline: Pipeline) -> None:
+    bucket = pipeline.create_bucket()
+    pipeline.create_stream()
+    pipeline.put("bad")
+    pipeline.map(
+        REPORT_BAD, MaximumRecordAgeInSeconds=2, DestinationConfig={"OnFailure": {"Destination": bucket}}
+    )
+    [record] = pipeline.given_up(bucket).values()
+    assert record["requestContext"]["condition"] == "RecordAgeExceeded"
+    assert payloads_of(record) == ["bad"]
+
+
+def test_a_timeout_is_a_failure_of_the_function(pipeline: Pipeline) -> None:
+    bucket = pipeline.create_bucket()
+    pipeline.create_stream()
+    pipeline.put("slow")
+    pipeline.create_function("def respond(payloads, numbers): time.sleep(30)", timeout=1)
+    pipeline.map(MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": bucket}})
+    [record] = pipeline.given_up(bucket).values()
+    assert payloads_of(record) == ["slow"]
+
+
+def test_a_queue_receives_what_was_given_up_without_the_payload(pipeline: Pipeline) -> None:
+    url = pipeline.sqs.create_queue(QueueName=unique("given-up"))["QueueUrl"]
+    queue = pipeline.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    pipeline.allow(["sqs:SendMessage"], queue["QueueArn"])
+    pipeline.create_stream()
+    pipeline.put("bad")
+    pipeline.map(
+        RAISE_ON_BAD,
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": queue["QueueArn"]}},
+    )
+    [message] = eventually(lambda: pipeline.sqs.receive_message(QueueUrl=url).get("Messages", []))
+    record = json.loads(message["Body"])
+    assert record["KinesisBatchInfo"]["batchSize"] == 1
+    assert "payload" not in record
+
+
+def test_a_destination_that_refuses_the_record_does_not_block_the_shard(pipeline: Pipeline) -> None:
+    bucket = unique("forbidden")
+    pipeline.s3.create_bucket(Bucket=bucket)
+    pipeline.create_stream()
+    pipeline.put("bad")
+    pipeline.map(
+        RAISE_ON_BAD,
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}},
+    )
+    assert eventually(lambda: "403" in pipeline.result() or "AccessDenied" in pipeline.result())
+    pipeline.put("good")
+    assert pipeline.receives(2) == ["bad", "good"]
+    assert pipeline.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
