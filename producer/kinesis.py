@@ -54,6 +54,8 @@ def _write_body(params: dict[str, Any], context: dict[str, Any], **_: object) ->
 
 def _read_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
     if response_dict["status_code"] == 200:
-        with suppress(orjson.JSONDecodeError):  # then botocore's parser refuses it in its own words
-            customized_response_dict.update(orjson.loads(response_dict["body"]))
-            response_dict["body"] = b"{}"
+        answer = None
+        with suppress(orjson.JSONDecodeError):
+            answer = orjson.loads(response_dict["body"])
+        response_dict["body"] = b"{}"  # for botocore's parser
+        customized_response_dict["Records"] = answer.get("Records") if isinstance(answer, dict) else None

@@ -149,7 +149,7 @@ class Publisher:
             StreamName=self._aws.stream_name,
             Records=[{"Data": entry.data, "PartitionKey": entry.partition_key} for entry in call],
         )
-        results = answer["Records"]
+        results = answer.get("Records") or []
         if len(results) != len(call):
             raise ResponseParserError(f"{len(results)} results for {len(call)} records")
         refused = [entry for entry, result in zip(call, results, strict=True) if result.get("ErrorCode")]

@@ -1,0 +1,132 @@
+"""What the tests of the producer share: a stream on loopback, and the producer as a process."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from benchmarks.kinesis_stub import KinesisStub
+from benchmarks.loopback import serving
+from producer.config import AwsCredentials
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Stream(NamedTuple):
+    """A stream that refuses what Kinesis refuses, and where it answers."""
+
+    stub: KinesisStub
+    url: str
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the stored tweets, in order."""
+        return [json.loads(data)["id"] for _, data in self.stub.order]
+
+    @property
+    def aws(self) -> AwsCredentials:
+        """The configuration of a producer for it."""
+        return AwsCredentials("AKIAEXAMPLE", "secret", "eu-west-1", "tweets", self.url)
+
+
+@pytest.fixture
+def stream() -> Iterator[Stream]:
+    stub = KinesisStub()
+    with serving(stub.answer) as url:
+        yield Stream(stub, url)
+
+
+class Produced(NamedTuple):
+    """How a producer ended, and what it said."""
+
+    code: int
+    lines: list[str]
+    log: list[dict[str, Any]]
+
+    @property
+    def said(self) -> str:
+        return "\n".join(entry["message"] for entry in self.log)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The numbers of the summary, without the time."""
+        summary = self.log[-1]
+        assert summary["message"] == "summary"
+        return {
+            name: value
+            for name, value in summary.items()
+            if name not in {"time", "message", "text", "seconds", "retried"}
+        }
+
+
+class Producer:
+    """`python -m producer` with a configuration and a spool of its own."""
+
+    def __init__(self, directory: Path, url: str) -> None:
+        self.config = directory / "config.json"
+        self.spool = directory / "spool"
+        self._processes: list[subprocess.Popen[str]] = []
+        self.configure(url)
+
+    def configure(self, url: str, **values: str) -> None:
+        aws = {"access_key": "AKIAEXAMPLE", "secret_access_key": "secret", "region": "eu-west-1"}
+        self.config.write_text(json.dumps({**aws, "stream_name": "tweets", "aws_endpoint": url, **values}))
+        self.config.chmod(0o600)
+
+    def start(self, *arguments: str, program: tuple[str, ...] = ("-m", "producer")) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, *program, *arguments, "--config", str(self.config)],
+            cwd=PROJECT,
+            env={name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._processes.append(process)
+        return process
+
+    def end(self, process: subprocess.Popen[str], text: str | None = None) -> Produced:
+        """Give it the rest of its input, wait for its end, and read what it said."""
+        out, err = process.communicate(text, timeout=60)
+        log = [json.loads(line) if line.startswith("{") else {"message": line} for line in err.splitlines()]
+        return Produced(process.returncode, out.splitlines(), log)
+
+    def run(self, *arguments: str, text: str = "") -> Produced:
+        return self.end(self.start(*arguments), text)
+
+    def close(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def producer(tmp_path: Path, stream: Stream) -> Iterator[Producer]:
+    with_stream = Producer(tmp_path, stream.url)
+    yield with_stream
+    with_stream.close()
+
+
+def tweet(number: int, username: str | None = None, **members: object) -> str:
+    """A post of the v2 stream as one line of JSON."""
+    author = username or f"author{number % 7}"
+    data = {
+        "id": str(number),
+        "author_id": "1",
+        "created_at": "2026-11-23T14:41:28.000Z",
+        "text": f"tweet {number}",
+        "lang": "en",
+    }
+    users = [{"id": "1", "name": author, "username": author}]
+    return json.dumps({"data": data | members, "includes": {"users": users}}) + "\n"
+
+
+def tweets(numbers: range) -> str:
+    return "".join(tweet(number) for number in numbers)

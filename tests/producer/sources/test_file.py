@@ -1,0 +1,130 @@
+"""Tweets from a file or a pipe."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from producer.source import Record, Rejected, SourceError
+from producer.sources import file
+from producer.sources.file import FileSource
+from tests.producer.conftest import tweet, tweets
+
+
+def read(path: Path, content: str | bytes, rate: float | None = None) -> list[Record | Rejected]:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return list(FileSource(str(path), rate).read())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tweets.jsonl"
+
+
+def test_both_shapes_are_read_in_order(path: Path) -> None:
+    old = (
+        '{"id_str":"3","full_text":"old","created_at":"Mon Nov 23 14:41:28 +0000 2026",'
+        '"lang":"en","user":{"screen_name":"ada"}}'
+    )
+
+    assert read(path, tweets(range(1, 3)) + old) == [
+        Record("author1", "1", "2026-11-23T14:41:28.000Z", "tweet 1", "en", "file"),
+        Record("author2", "2", "2026-11-23T14:41:28.000Z", "tweet 2", "en", "file"),
+        Record("ada", "3", "2026-11-23T14:41:28.000Z", "old", "en", "file"),
+    ]
+
+
+def test_a_bad_line_is_rejected_by_its_number_and_the_rest_is_read(path: Path) -> None:
+    items = read(path, tweet(1) + "\r\n{cut\n" + '{"delete":{}}\n' + "\xff\n" + tweet(2))
+
+    assert [item.where if isinstance(item, Rejected) else item.id for item in items] == [
+        "1",
+        "line 3",
+        "line 4",
+        "line 5",
+        "2",
+    ]
+    assert all(item.reason for item in items if isinstance(item, Rejected))
+
+
+def test_half_of_a_surrogate_pair_in_a_line_does_not_make_it_bad(path: Path) -> None:
+    (item,) = read(path, tweet(1, text="cut").replace("cut", "cut \\ud83d"))
+
+    assert isinstance(item, Record)
+    assert item.text == "cut \ufffd"
+
+
+def test_a_line_without_end_is_rejected_and_not_held_in_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "MAX_LINE_BYTES", 4096)
+    monkeypatch.setattr(file, "_CHUNK_BYTES", 1024)
+
+    items = read(path, tweet(1) + "x" * 10_000 + "\n" + tweet(2))
+
+    assert [type(item) for item in items] == [Record, Rejected, Record]
+    assert items[1] == Rejected("line 2", "longer than 4,096 bytes")
+
+
+def test_lines_that_arrive_in_pieces_are_put_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "_CHUNK_BYTES", 7)
+
+    assert [item.id for item in read(path, tweets(range(5))) if isinstance(item, Record)] == list("01234")
+
+
+def test_a_file_that_cannot_be_read_ends_the_source(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"cannot be read: Is a directory"):
+        list(FileSource(str(tmp_path), None).read())
+
+
+@pytest.fixture
+def pipe(path: Path) -> Iterator[int]:
+    """The writing end of a named pipe at `path`."""
+    os.mkfifo(path)
+    end = os.open(path, os.O_RDWR)
+    yield end
+    os.close(end)
+
+
+def test_one_line_in_a_quiet_pipe_is_delivered_at_once(path: Path, pipe: int) -> None:
+    os.write(pipe, tweet(1).encode())
+
+    item = next(iter(FileSource(str(path), None).read()))
+
+    assert isinstance(item, Record)
+
+
+def test_closing_ends_the_wait_for_a_line(path: Path, pipe: int) -> None:
+    source = FileSource(str(path), None)
+    reading = threading.Thread(target=lambda: list(source.read()), daemon=True)
+    reading.start()
+
+    source.close()
+    source.close()
+    reading.join(10)
+
+    assert not reading.is_alive()
+
+
+def test_closing_ends_the_wait_for_the_next_tweet(path: Path) -> None:
+    path.write_text(tweets(range(100)))
+    source = FileSource(str(path), rate=0.001)
+    items: list[Record | Rejected] = []
+    reading = threading.Thread(target=lambda: items.extend(source.read()), daemon=True)
+    reading.start()
+
+    source.close()
+    reading.join(10)
+
+    assert not reading.is_alive()
+    assert len(items) <= 1
+
+
+def test_a_rate_spreads_the_tweets(path: Path) -> None:
+    started = time.monotonic()
+
+    assert len(read(path, tweets(range(20)), rate=100)) == 20
+    assert time.monotonic() - started >= 0.18

@@ -1,0 +1,141 @@
+"""The configuration: what it takes, and what it says when something is missing."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from producer.config import AWS_KEYS, X_KEYS, Config, ConfigError, load
+
+AWS = {key: f"the {key}" for key in AWS_KEYS}
+X = {key: f"the {key}" for key in X_KEYS}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.json"
+
+
+def config(path: Path, values: object, **environment: str) -> Config:
+    path.write_text(values if isinstance(values, str) else json.dumps(values))
+    path.chmod(0o600)
+    return load(path, environment, pytest.fail)
+
+
+def test_the_outputs_of_the_stack_are_a_valid_aws_half(path: Path) -> None:
+    aws = config(path, {**AWS, "table_name": "dev-EventData", "dashboard_url": None}).aws()
+
+    assert (aws.access_key, aws.secret_access_key, aws.region, aws.stream_name) == tuple(AWS.values())
+    assert aws.endpoint is None
+
+
+def test_the_x_half_has_four_keys(path: Path) -> None:
+    x = config(path, X).x()
+
+    assert (x.consumer_key, x.consumer_secret, x.access_token_key, x.access_token_secret) == tuple(X.values())
+    assert x.bearer_token is None
+
+
+def test_a_ready_bearer_token_replaces_the_four_keys(path: Path) -> None:
+    assert config(path, {"bearer_token": "ready"}).x().bearer_token == "ready"
+
+
+def test_the_environment_overrides_the_file(path: Path) -> None:
+    found = config(path, AWS | X, stream_name="other", x_endpoint="http://127.0.0.1:1", HOME="/")
+
+    assert (found.aws().stream_name, found.x_endpoint) == ("other", "http://127.0.0.1:1")
+
+
+def test_the_environment_is_enough_without_a_file(path: Path) -> None:
+    assert load(path, AWS, pytest.fail).aws().region == "the region"
+
+
+@pytest.mark.parametrize("key", AWS_KEYS)
+@pytest.mark.parametrize(("value", "state"), [(None, "missing"), ("", "empty"), (" ", "empty")])
+def test_a_value_of_the_stack_that_is_not_there_is_named_with_file_and_remedy(
+    path: Path, key: str, value: str | None, state: str
+) -> None:
+    values = {**AWS, key: value} if value is not None else {k: v for k, v in AWS.items() if k != key}
+
+    with pytest.raises(ConfigError) as error:
+        config(path, values).aws()
+
+    assert f"`{key}` is {state} in {path}" in str(error.value)
+    assert "python -m producer configure" in str(error.value)
+
+
+@pytest.mark.parametrize("key", X_KEYS)
+def test_a_value_of_x_that_is_not_there_is_named_with_the_page_that_has_it(path: Path, key: str) -> None:
+    with pytest.raises(ConfigError, match=f"`{key}` is missing in .*config.json: .*developer.x.com"):
+        config(path, {k: v for k, v in X.items() if k != key}).x()
+
+
+def test_an_empty_environment_variable_is_an_empty_value(path: Path) -> None:
+    with pytest.raises(ConfigError, match="`region` is empty"):
+        config(path, AWS, region="").aws()
+
+
+def test_an_output_that_pulumi_kept_secret_names_the_option_that_shows_it(path: Path) -> None:
+    with pytest.raises(ConfigError, match="--show-secrets"):
+        config(path, AWS | {"secret_access_key": "[secret]"}).aws()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{", "is not JSON"), ("[]", "must hold a JSON object"), ('{"region": 1}', "`region` .* must be text")],
+)
+def test_a_file_that_is_something_else_is_refused(path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        config(path, text, access_key="a", secret_access_key="b", stream_name="c").aws()
+
+
+def test_a_file_that_cannot_be_read_is_refused(path: Path) -> None:
+    path.mkdir()
+
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load(path, {}, pytest.fail)
+
+
+def test_a_file_that_others_can_read_is_closed_to_them_and_that_is_said(path: Path) -> None:
+    path.write_text(json.dumps(AWS))
+    path.chmod(0o644)
+    said: list[str] = []
+
+    load(path, {}, said.append)
+    load(path, {}, said.append)
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(said) == 1
+    assert "0600" in said[0]
+
+
+def test_no_secret_shows_in_what_python_prints_of_the_configuration(path: Path) -> None:
+    found = config(path, AWS | X | {"bearer_token": "the bearer"})
+
+    shown = f"{found!r} {found.aws()!r} {found.x()!r}"
+
+    for secret in (
+        "secret_access_key",
+        "consumer_secret",
+        "access_token_key",
+        "access_token_secret",
+        "bearer",
+    ):
+        assert f"the {secret}" not in shown
+
+
+def test_each_stream_has_a_directory_name_of_its_own(path: Path) -> None:
+    names = {
+        config(path, {**AWS, **other}).aws().stream_id
+        for other in (
+            {},
+            {"region": "eu"},
+            {"stream_name": "s"},
+            {"aws_endpoint": "http://127.0.0.1:1/"},
+            {"aws_endpoint": "http://127.0.0.1:2/"},
+        )
+    }
+
+    assert len(names) == 5
+    assert not any(os.sep in name for name in names)

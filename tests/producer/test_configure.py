@@ -1,0 +1,88 @@
+"""`configure`: the outputs of the stack into the file, by a `pulumi` of the test's own making."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from producer.config import ConfigError
+from producer.configure import configure
+
+OUTPUTS = {
+    "access_key": "AKIAEXAMPLE",
+    "secret_access_key": "the secret",
+    "region": "eu-west-1",
+    "stream_name": "dev-EventStream",
+    "table_name": "dev-EventData",
+}
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An executable that prints the outputs, and notes its arguments beside itself."""
+    program = tmp_path / "bin" / "pulumi"
+    program.parent.mkdir()
+    program.write_text(
+        f"""#!/bin/sh\necho "$@" > {program}.arguments\ncat <<'END'\n{json.dumps(OUTPUTS)}\nEND\n"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    return program
+
+
+def test_the_aws_half_is_written_and_the_rest_is_kept(tmp_path: Path, pulumi: Path) -> None:
+    path, said = tmp_path / "config.json", list[str]()
+    path.write_text(json.dumps({"consumer_key": "mine", "region": "old"}))
+    path.chmod(0o644)
+
+    configure(path, "dev", said.append)
+
+    expected = {key: value for key, value in OUTPUTS.items() if key != "table_name"} | {
+        "consumer_key": "mine"
+    }
+    assert json.loads(path.read_text()) == expected
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert Path(f"{pulumi}.arguments").read_text().strip() == (
+        "stack output --json --show-secrets --stack dev"
+    )
+    assert list(tmp_path.glob("config.json*")) == [path]
+    assert "the secret" not in "".join(said)
+    assert "consumer_secret, access_token_key, access_token_secret" in said[-1]
+
+
+def test_without_a_file_it_is_made(tmp_path: Path, pulumi: Path) -> None:
+    configure(tmp_path / "config.json", None, lambda _: None)
+
+    assert json.loads((tmp_path / "config.json").read_text())["stream_name"] == "dev-EventStream"
+    assert "--stack" not in Path(f"{pulumi}.arguments").read_text()
+
+
+def test_an_endpoint_that_stays_is_pointed_out(tmp_path: Path, pulumi: Path) -> None:
+    path, said = tmp_path / "config.json", list[str]()
+    path.write_text(json.dumps({"aws_endpoint": "http://127.0.0.1:4566"}))
+
+    configure(path, None, said.append)
+
+    assert any("aws_endpoint is still http://127.0.0.1:4566" in line for line in said)
+
+
+def test_a_stack_that_is_not_deployed_is_said_to_be(tmp_path: Path, pulumi: Path) -> None:
+    pulumi.write_text("#!/bin/sh\necho '{}'\n")
+
+    with pytest.raises(ConfigError, match=r"no output access_key, .*pulumi up"):
+        configure(tmp_path / "config.json", None, pytest.fail)
+
+
+def test_what_pulumi_says_when_it_fails_is_passed_on(tmp_path: Path, pulumi: Path) -> None:
+    pulumi.write_text("#!/bin/sh\necho 'error: no stack named dev' >&2\nexit 255\n")
+
+    with pytest.raises(ConfigError, match="failed: error: no stack named dev"):
+        configure(tmp_path / "config.json", "dev", pytest.fail)
+
+
+def test_without_pulumi_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(ConfigError, match="`pulumi` is not on PATH"):
+        configure(tmp_path / "config.json", None, pytest.fail)

@@ -1,0 +1,266 @@
+"""The publisher against a stream on loopback that fails in every way that Kinesis does."""
+
+import json
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.kinesis_stub import Fault, Faults, faulty
+from benchmarks.loopback import Request, Response, serving
+from producer.config import AwsCredentials, ConfigError
+from producer.publisher import Publisher, PublishError
+from producer.spool import Spool
+from tests.producer.conftest import Stream
+from tests.producer.waiting import until
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back-offs of milliseconds; how long they are is for test_lanes."""
+    monkeypatch.setattr("producer.publisher.CALL_SECONDS", (0.002, 0.01))
+    monkeypatch.setattr("producer.lanes.LANE_SECONDS", (0.002, 0.01))
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    opened = Spool(tmp_path / "spool", 1 << 30, pytest.fail)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def publisher(stream: Stream, spool: Spool) -> Publisher:
+    return Publisher(spool, stream.aws, linger=0.02)
+
+
+def data(number: int, username: str = "ada", size: int = 0) -> bytes:
+    members = {"username": username, "id": str(number), "created_at": "2026-11-23T14:41:28.000Z"}
+    return json.dumps(members | {"text": "x" * size}).encode()
+
+
+def fill(spool: Spool, count: int, authors: int = 1, size: int = 0) -> None:
+    for number in range(count):
+        assert spool.append(data(number, f"author{number % authors}", size))
+
+
+def at_first(calls: int, fault: Fault) -> Faults:
+    return lambda call, _: fault if call < calls else None
+
+
+def send(publisher: Publisher, patience: float | None = None) -> None:
+    publisher.finish(patience)
+    publisher.run()
+
+
+def test_everything_is_stored_once_in_order_and_in_full_calls(
+    stream: Stream, spool: Spool, publisher: Publisher
+) -> None:
+    fill(spool, 1_201, authors=7)
+
+    send(publisher)
+
+    assert stream.ids == [str(number) for number in range(1_201)]
+    assert {key for key, _ in stream.stub.order} == {f"author{number}" for number in range(7)}
+    assert stream.stub.calls == [500, 500, 201]
+    assert (spool.acknowledged, spool.waiting, publisher.retried) == (1_201, 0, 0)
+    assert publisher.newest == "2026-11-23T14:41:28.000Z"
+    assert len(publisher.answer_seconds) == 3
+
+
+def test_a_call_has_ten_mebibytes_at_most(stream: Stream, spool: Spool, publisher: Publisher) -> None:
+    fill(spool, 21, size=1_000_000)
+
+    send(publisher)
+
+    assert stream.stub.calls == [10, 10, 1]
+
+
+def test_a_single_tweet_does_not_wait_for_a_full_call(
+    stream: Stream, spool: Spool, publisher: Publisher
+) -> None:
+    sending = threading.Thread(target=publisher.run)
+    sending.start()
+
+    fill(spool, 1)
+    until(lambda: spool.acknowledged)
+    publisher.finish(None)
+    spool.stop()
+    sending.join()
+
+    assert stream.ids == ["0"]
+
+
+def test_only_the_refused_entries_of_a_call_are_sent_again(
+    stream: Stream, spool: Spool, publisher: Publisher
+) -> None:
+    stream.stub.faults = at_first(1, Fault(refused=frozenset({0, 3})))
+    fill(spool, 5, authors=5)
+
+    send(publisher)
+
+    assert stream.stub.calls == [5, 2]
+    assert stream.ids == ["1", "2", "4", "0", "3"]
+    assert (publisher.retried, spool.acknowledged) == (2, 5)
+
+
+def test_a_username_keeps_its_order_behind_a_refused_tweet(
+    stream: Stream, spool: Spool, publisher: Publisher
+) -> None:
+    chance = random.Random(3)
+    stream.stub.faults = lambda _, keys: Fault(
+        refused=frozenset({len(keys) - 1}) if chance.random() < 0.7 else frozenset()
+    )
+    fill(spool, 1_500, authors=400)
+
+    send(publisher)
+
+    assert set(stream.stub.stored.values()) == {1}
+    for author in range(400):
+        ids = [
+            int(json.loads(payload)["id"]) for key, payload in stream.stub.order if key == f"author{author}"
+        ]
+        assert ids == sorted(ids) == list(range(author, 1_500, 400))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=500),
+        Fault(status=503, code="ServiceUnavailable"),
+        Fault(status=429, code="TooManyRequests"),
+        Fault(status=400, code="ProvisionedThroughputExceededException"),
+        Fault(status=400, code="ThrottlingException"),
+        Fault(status=0),
+    ],
+    ids=lambda fault: f"{fault.status}-{fault.code}",
+)
+def test_a_call_that_fails_as_a_whole_is_made_again(
+    stream: Stream, spool: Spool, publisher: Publisher, fault: Fault
+) -> None:
+    stream.stub.faults = at_first(3, fault)
+    fill(spool, 700)
+
+    send(publisher)
+
+    assert stream.stub.calls == [500, 500, 500, 500, 200]
+    assert stream.ids == [str(number) for number in range(700)]
+    assert (publisher.retried, publisher.trouble, spool.waiting) == (1_500, None, 0)
+
+
+def test_a_lost_answer_stores_a_call_twice_and_loses_nothing(
+    stream: Stream, spool: Spool, publisher: Publisher
+) -> None:
+    stream.stub.faults = at_first(1, Fault(status=0, stored=True))
+    fill(spool, 600)
+
+    send(publisher)
+
+    assert len(stream.stub.stored) == 600
+    assert len(stream.ids) == 1_100
+
+
+def test_an_endpoint_where_nobody_listens_is_tried_until_patience_ends(stream: Stream, spool: Spool) -> None:
+    publisher = Publisher(spool, AwsCredentials("a", "b", "eu-west-1", "tweets", "http://127.0.0.1:9"), 0)
+    fill(spool, 3)
+
+    send(publisher, patience=0.2)
+
+    assert "Could not connect" in (publisher.trouble or "")
+    assert (spool.acknowledged, spool.waiting) == (0, 3)
+    assert publisher.retried >= 6
+
+
+@pytest.mark.parametrize(
+    ("body", "trouble"),
+    [
+        (b'{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1"}]}', "1 results for 3 records"),
+        (b"<html>", "0 results for 3 records"),
+        (b"[]", "0 results for 3 records"),
+    ],
+)
+def test_an_answer_that_is_not_about_what_was_sent_is_not_believed(
+    spool: Spool, body: bytes, trouble: str
+) -> None:
+    async def answer(_: Request) -> Response:
+        return Response(body=body)
+
+    fill(spool, 3)
+    with serving(answer) as url:
+        publisher = Publisher(spool, AwsCredentials("a", "b", "eu-west-1", "tweets", url), 0)
+        send(publisher, patience=0.1)
+
+    assert trouble in (publisher.trouble or "")
+    assert spool.waiting == 3
+
+
+def test_slow_answers_and_every_fault_together_lose_and_repeat_nothing(
+    stream: Stream, spool: Spool, publisher: Publisher
+) -> None:
+    def faults(call: int, keys: list[str]) -> Fault:
+        return Fault(delay=0.05) if call % 5 == 0 else faulty(call, keys)
+
+    stream.stub.faults = faults
+    fill(spool, 10_000, authors=1_000)
+
+    send(publisher)
+
+    assert len(stream.stub.order) == len(stream.stub.stored) == 10_000
+    assert (spool.acknowledged, spool.waiting) == (10_000, 0)
+
+
+def test_a_throttled_stream_bounds_what_is_in_memory(
+    stream: Stream, spool: Spool, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.publisher.MAX_HELD_RECORDS", 1_000)
+    stream.stub.faults = lambda _, keys: Fault(refused=frozenset(range(len(keys))))
+    fill(spool, 5_000, authors=5_000)
+
+    send(publisher, patience=0.5)
+
+    assert 1_000 <= 5_000 - spool.unread < 1_500  # up to one call above
+    assert spool.waiting == 5_000
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("AccessDeniedException", "Deploy the stack that allows it"),
+        ("UnrecognizedClientException", "deleted or rotated"),
+        ("InvalidSignatureException", "clock"),
+        ("ValidationException", "configure"),
+    ],
+)
+def test_what_cannot_succeed_ends_with_identity_stream_and_advice(
+    stream: Stream, spool: Spool, publisher: Publisher, code: str, advice: str
+) -> None:
+    stream.stub.faults = at_first(1, Fault(status=400, code=code))
+    fill(spool, 3)
+
+    with pytest.raises(PublishError) as error:
+        send(publisher)
+
+    for part in ("AKIAEXAMPLE", "stream tweets in eu-west-1", stream.url, code, advice):
+        assert part in str(error.value)
+    assert "secret" not in str(error.value).replace("the secret", "")
+    assert spool.waiting == 3
+
+
+def test_a_stream_that_does_not_exist_ends_the_run(stream: Stream, spool: Spool) -> None:
+    elsewhere = AwsCredentials("a", "b", "eu-west-1", "gone", stream.url)
+    fill(spool, 1)
+
+    with pytest.raises(PublishError, match=r"stream gone .*Stream gone not found"):
+        send(Publisher(spool, elsewhere, 0))
+
+
+@pytest.mark.parametrize(("region", "endpoint"), [("not a region", None), ("eu-west-1", "nowhere")])
+def test_a_region_or_an_endpoint_that_is_none_is_a_configuration_error(
+    stream: Stream, spool: Spool, region: str, endpoint: str | None
+) -> None:
+    with pytest.raises(ConfigError, match=r"`region` or `aws_endpoint`"):
+        Publisher(spool, AwsCredentials("a", "b", region, "tweets", endpoint), 0)

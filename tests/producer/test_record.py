@@ -1,0 +1,51 @@
+"""The record on the stream: its bytes, and what Kinesis would refuse."""
+
+import json
+
+import pytest
+
+from producer.record import MAX_RECORD_BYTES, objection, partition_key, to_json
+from producer.source import Record
+
+
+def record(username: str = "ada", text: str = "hello", lang: str | None = "en") -> Record:
+    return Record(username, "1", "2026-11-23T14:41:28.000Z", text, lang, "file")
+
+
+def test_a_record_is_compact_json_in_the_order_of_the_format() -> None:
+    assert (
+        to_json(record(text="naïve 🦜\n", lang=None))
+        == (
+            '{"username":"ada","id":"1","created_at":"2026-11-23T14:41:28.000Z",'
+            '"text":"naïve 🦜\\n","lang":null,"source":"file"}'
+        ).encode()
+    )
+
+
+def test_half_of_a_surrogate_pair_is_replaced() -> None:
+    data = to_json(record(username="a\udc00", text="cut \ud83d", lang=None))
+
+    assert json.loads(data)["text"] == "cut \ufffd"
+    assert partition_key(data) == "a\ufffd"
+
+
+@pytest.mark.parametrize("username", ["ada", 'say "hi"', "名前", "\\"])
+def test_the_partition_key_is_the_username(username: str) -> None:
+    assert partition_key(to_json(record(username))) == username
+
+
+def said(record: Record) -> str | None:
+    return objection(record, to_json(record))
+
+
+def test_a_username_has_1_to_256_characters() -> None:
+    assert said(record("名" * 256)) is None
+    assert "257 characters" in (said(record("名" * 257)) or "")
+    assert "0 characters" in (said(record("")) or "")
+
+
+def test_data_and_partition_key_have_one_mebibyte_together() -> None:
+    room = MAX_RECORD_BYTES - len(to_json(record("é", ""))) - len("é".encode())
+
+    assert said(record("é", "x" * room)) is None
+    assert said(record("é", "x" * (room + 1))) == "1,048,577 bytes; the stream takes 1,048,576"

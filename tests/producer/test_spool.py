@@ -1,0 +1,326 @@
+"""The spool: what it keeps, in which order, and what a crash, a full disk or damage does to it."""
+
+import json
+import random
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from producer.spool import Entry, Spool, SpoolError
+from tests.producer.conftest import PROJECT
+from tests.producer.waiting import until
+
+LIMIT = 1 << 30
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+def data(number: int, size: int = 0) -> bytes:
+    return json.dumps({"username": f"u{number % 3}", "id": number, "text": "x" * size}).encode()
+
+
+def fill(spool: Spool, numbers: range, size: int = 0) -> None:
+    for number in numbers:
+        assert spool.append(data(number, size))
+
+
+def numbers(entries: list[Entry]) -> list[int]:
+    return [json.loads(entry.data)["id"] for entry in entries]
+
+
+@contextmanager
+def opened(
+    directory: Path, limit: int = LIMIT, notify: Callable[[str], None] = pytest.fail
+) -> Iterator[Spool]:
+    spool = Spool(directory, limit, notify)
+    yield spool
+    spool.close()
+
+
+def left(directory: Path, notify: Callable[[str], None] = pytest.fail) -> list[int]:
+    """What the next start finds."""
+    with opened(directory, notify=notify) as spool:
+        entries = spool.take(10_000, LIMIT)
+        assert spool.replayed == len(entries) == spool.waiting
+        return numbers(entries)
+
+
+def test_records_come_out_in_order_with_their_partition_keys(directory: Path) -> None:
+    with opened(directory) as spool:
+        fill(spool, range(5))
+
+        entries = spool.take(3, LIMIT) + spool.take(3, LIMIT)
+
+    assert numbers(entries) == [0, 1, 2, 3, 4]
+    assert [entry.partition_key for entry in entries] == ["u0", "u1", "u2", "u0", "u1"]
+    assert [entry.size for entry in entries] == [len(data(number)) + 2 for number in range(5)]
+
+
+def test_a_take_holds_at_most_so_many_bytes_but_one_record_at_least(directory: Path) -> None:
+    with opened(directory) as spool:
+        fill(spool, range(3), size=100)
+        two = 2 * (len(data(0, 100)) + 2)
+
+        assert numbers(spool.take(500, two)) == [0, 1]
+        assert numbers(spool.take(500, 1)) == [2]
+
+
+def test_what_is_not_acknowledged_is_there_at_the_next_start(directory: Path) -> None:
+    with opened(directory) as spool:
+        fill(spool, range(10))
+        entries = spool.take(8, LIMIT)
+        spool.acknowledge([entries[number] for number in (0, 1, 4, 6)])
+        assert (spool.appended, spool.acknowledged, spool.waiting) == (10, 4, 6)
+
+    assert left(directory) == [2, 3, 5, 7, 8, 9]
+    assert left(directory) == [2, 3, 5, 7, 8, 9]
+
+
+def test_a_spool_without_waiting_records_leaves_nothing_behind(directory: Path) -> None:
+    with opened(directory) as spool:
+        fill(spool, range(10))
+        spool.acknowledge(spool.take(10, LIMIT))
+
+    assert list(directory.iterdir()) == []
+
+
+def test_an_acknowledgement_after_the_end_changes_nothing(directory: Path) -> None:
+    with opened(directory) as spool:
+        fill(spool, range(1))
+        entries = spool.take(1, LIMIT)
+    spool.acknowledge(entries)
+
+    assert (spool.acknowledged, spool.append(data(2))) == (0, False)
+    assert left(directory) == [0]
+
+
+def test_segments_are_deleted_as_they_are_acknowledged(directory: Path) -> None:
+    with opened(directory, limit=1 << 20) as spool:  # segments of an eighth of that
+        fill(spool, range(40), size=10_000)
+        assert len(list(directory.glob("*.log"))) == 3
+        spool.acknowledge(spool.take(20, LIMIT))
+        assert len(list(directory.glob("*.log"))) == 2
+
+    assert left(directory) == list(range(20, 40))
+
+
+def test_at_the_limit_the_appending_thread_waits_says_so_and_goes_on(directory: Path) -> None:
+    said: list[str] = []
+    with opened(directory, limit=1 << 20, notify=said.append) as spool:
+        appending = threading.Thread(target=fill, args=(spool, range(200), 10_000))
+        appending.start()
+        until(lambda: spool.blocked)
+        assert spool.size <= 1 << 20
+        assert 90 < spool.appended < 110
+        assert said == [
+            "Reading stops: the spool has reached its limit of 1,048,576 bytes. "
+            "Nothing is lost; it goes on as the stream takes what waits."
+        ]
+
+        while spool.acknowledged < 200:
+            spool.wait(1, 5)
+            spool.acknowledge(spool.take(50, LIMIT))
+        appending.join()
+        assert spool.blocked is None
+        assert said[1] == "Reading goes on."
+
+
+def test_a_record_in_the_hand_when_all_ends_goes_in_above_the_limit(directory: Path) -> None:
+    with opened(directory, limit=1 << 20, notify=lambda _: None) as spool:
+        appending = threading.Thread(target=fill, args=(spool, range(106), 10_000))
+        appending.start()
+        until(lambda: spool.blocked)
+        spool.stop()
+        appending.join()
+
+        assert spool.appended == 106
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """No file of this process can grow above `size` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_on_a_full_disk_the_appending_thread_waits_says_so_and_loses_nothing(directory: Path) -> None:
+    said: list[str] = []
+    with opened(directory, notify=said.append) as spool:
+        appending = threading.Thread(target=fill, args=(spool, range(100), 100))
+        with full_disk(5_000):
+            appending.start()
+            until(lambda: spool.blocked)
+            before = spool.appended
+            assert 0 < before < 100
+        appending.join()
+
+        assert said[0].startswith("Reading stops: the spool cannot be written: File too large.")
+        assert numbers(spool.take(500, LIMIT)) == list(range(100))
+
+    assert left(directory) == list(range(100))
+
+
+def test_a_record_that_a_full_disk_refuses_at_the_end_is_not_counted_as_kept(directory: Path) -> None:
+    with opened(directory, notify=lambda _: None) as spool:
+        fill(spool, range(1), 100)
+        spool.stop()
+        with full_disk(200):
+            kept = spool.append(data(1, 100))
+
+        assert (kept, spool.appended) == (False, 1)
+
+    assert left(directory) == [0]
+
+
+def test_two_producers_cannot_share_a_spool(directory: Path) -> None:
+    with opened(directory), pytest.raises(SpoolError, match=r"Another producer uses .* --spool"):
+        Spool(directory, LIMIT, pytest.fail)
+
+
+def test_a_directory_that_cannot_be_used_is_said_to_be(directory: Path) -> None:
+    directory.write_text("a file")
+
+    with pytest.raises(SpoolError, match="cannot be used"):
+        Spool(directory, LIMIT, pytest.fail)
+
+
+def segment(directory: Path) -> Path:
+    (path,) = directory.glob("*.log")
+    return path
+
+
+@pytest.fixture
+def kept(directory: Path) -> Path:
+    """A spool with the records 0 to 9, of which 0 and 4 are acknowledged; gives its one segment."""
+    with opened(directory) as spool:
+        fill(spool, range(10))
+        entries = spool.take(10, LIMIT)
+        spool.acknowledge([entries[0], entries[4]])
+    return segment(directory)
+
+
+def test_a_damaged_line_is_set_aside_with_its_segment_and_the_others_are_sent(
+    directory: Path, kept: Path
+) -> None:
+    content = kept.read_bytes().replace(b'"id": 6', b'"id": 7')
+    kept.write_bytes(content)
+    said: list[str] = []
+
+    assert left(directory, said.append) == [1, 2, 3, 5, 7, 8, 9]
+
+    assert kept.with_suffix(".corrupt").read_bytes() == content
+    assert len(said) == 1
+    assert "1 unreadable lines" in said[0]
+    assert left(directory) == [1, 2, 3, 5, 7, 8, 9]
+
+
+def test_half_a_line_at_the_end_is_set_aside(directory: Path, kept: Path) -> None:
+    kept.write_bytes(kept.read_bytes()[:-5])
+
+    assert left(directory, lambda _: None) == [1, 2, 3, 5, 6, 7, 8]
+    assert kept.with_suffix(".corrupt").exists()
+
+
+def test_zeros_that_a_power_failure_left_are_set_aside(directory: Path, kept: Path) -> None:
+    kept.write_bytes(kept.read_bytes() + bytes(5000))
+
+    assert left(directory, lambda _: None) == [1, 2, 3, 5, 6, 7, 8, 9]
+
+
+def test_records_follow_a_rescued_segment_in_order(directory: Path, kept: Path) -> None:
+    kept.write_bytes(b"nonsense\n" + kept.read_bytes())
+    with opened(directory, notify=lambda _: None) as spool:
+        fill(spool, range(10, 13))
+
+        found = numbers(spool.take(500, LIMIT))
+
+    assert found[-8:] == [5, 6, 7, 8, 9, 10, 11, 12]
+
+
+def test_a_damaged_cursor_is_set_aside_and_all_is_sent_again(directory: Path, kept: Path) -> None:
+    (directory / "cursor.json").write_text("{")
+    said: list[str] = []
+
+    assert left(directory, said.append) == list(range(10))
+    assert (directory / "cursor.corrupt").exists()
+    assert "cursor is damaged" in said[0]
+
+
+def test_a_cursor_that_is_older_than_the_segments_does_no_harm(directory: Path) -> None:
+    with opened(directory, limit=1 << 20) as spool:
+        fill(spool, range(40), size=10_000)
+        spool.sync()
+        spool.acknowledge(spool.take(30, LIMIT))
+        old = (directory / "cursor.json").read_bytes()
+    (directory / "cursor.json").write_bytes(old)
+
+    assert left(directory)[-10:] == list(range(30, 40))
+
+
+def test_kill_9_loses_no_record_that_counts_as_received(directory: Path) -> None:
+    program = f"""
+import itertools, json
+from pathlib import Path
+from producer.spool import Spool
+spool = Spool(Path({str(directory)!r}), {LIMIT}, print)
+for number in itertools.count():
+    spool.append(json.dumps({{"username": "u", "id": number}}).encode())
+    print(number, flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=PROJECT) as process:
+        assert process.stdout
+        while int(process.stdout.readline()) < 500:
+            pass
+        process.kill()
+        counted = [int(line) for line in process.stdout.read().split()]
+
+    found = left(directory)
+
+    assert found == list(range(len(found)))
+    assert len(found) > max(counted, default=500)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.sampled_from(["append", "take", "acknowledge", "reopen"]), max_size=40), st.randoms())
+def test_whatever_happens_each_record_waits_until_it_is_acknowledged(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str], chance: random.Random
+) -> None:
+    directory = tmp_path_factory.mktemp("spool")
+    spool, count, taken, waiting = Spool(directory, 1 << 20, pytest.fail), 0, list[Entry](), set[int]()
+    for step in steps:
+        if step == "append":
+            fill(spool, range(count, count + 3), size=chance.randrange(30_000))
+            waiting |= set(range(count, count + 3))
+            count += 3
+        elif step == "take":
+            taken += spool.take(chance.randrange(1, 5), LIMIT)
+        elif step == "acknowledge":
+            done = chance.sample(taken, chance.randrange(len(taken) + 1))
+            spool.acknowledge(done)
+            taken = [entry for entry in taken if entry not in done]
+            waiting -= set(numbers(done))
+        else:
+            spool.close()
+            spool, taken = Spool(directory, 1 << 20, pytest.fail), []
+        assert spool.waiting == len(waiting)
+    spool.close()
+
+    assert left(directory) == sorted(waiting)
