@@ -1,0 +1,107 @@
+"""The operator's command line: `python -m ops COMMAND`."""
+
+import sys
+from importlib import import_module
+
+import click
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+)
+
+_COMMANDS = {
+    "explore": "ops.explore",
+    "status": "ops.status",
+    "quarantine": "ops.quarantine.cli",
+    "cost": "ops.cost",
+}
+"""Modules, imported when they are asked for: only `cost` needs Pulumi's SDK."""
+
+_NO_CREDENTIALS = (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+)
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
+_BAD_KEY = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_MISSING = {"NoSuchBucket", "ResourceNotFoundException", "404"}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
+        return list(_COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 # click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(_COMMANDS[cmd_name]).command
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    epilog="""\b
+Examples:
+  python -m ops status --stack dev
+  python -m ops explore --stack dev --user nasa
+  python -m ops quarantine list --outputs outputs.json --json
+  python -m ops cost --stack prod --rate 200 --size 700
+
+AWS is asked with your own credentials, as the AWS CLI finds them (AWS_PROFILE and so on).
+
+Exit codes: 0 done, or healthy; 1 it failed, or is not healthy; 2 wrong usage or configuration.
+""",
+)
+def cli() -> None:
+    """Look after a deployed stack: explore the table, see its health, empty the quarantine, know the cost."""
+
+
+def main() -> None:
+    """Run the command line; ends the process."""
+    try:
+        cli(prog_name="python -m ops")
+    except (BotoCoreError, ClientError) as error:
+        click.echo(f"Error: {explain(error)}", err=True)
+        sys.exit(2 if isinstance(error, _NO_CREDENTIALS) else 1)
+
+
+def explain(error: BotoCoreError | ClientError) -> str:
+    """What AWS said, and what to do about it."""
+    if isinstance(error, _NO_CREDENTIALS):
+        return f"{error}. Sign in as for the AWS CLI, or set AWS_PROFILE; for local AWS give --endpoint."
+    if isinstance(error, EndpointConnectionError):
+        return f"{error} Check the region and the network; for local AWS, that it runs and the --endpoint."
+    if not isinstance(error, ClientError):
+        return str(error)
+    code = error.response["Error"]["Code"]
+    if code in _DENIED:
+        return (
+            f"{error}. Your own credentials need this permission: `aws sts get-caller-identity` names them."
+        )
+    if code in _BAD_KEY:
+        return f"{error}. The credentials are wrong or expired: sign in again, or set AWS_PROFILE."
+    if code in _MISSING:
+        return (
+            f"{error}. Is the stack deployed, in this region? "
+            "`pulumi stack output` shows what it has; --stack, --outputs or --region choose another."
+        )
+    return str(error)

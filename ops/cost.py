@@ -1,0 +1,223 @@
+"""`python -m ops cost`: what a stack costs in a month under a load."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import pulumi
+import yaml
+from pulumi.runtime import set_all_config
+from pulumi.runtime import settings as runtime
+from rich.table import Table
+
+from infra import settings as configuration
+from ops import prices as price_list
+from ops.display import as_json_option, console, printable, write_json
+from ops.estimate import HOURS, Line, Load, estimate, estimate_original, original_rate, variants
+from ops.prices import Prices
+from ops.stack import PROJECT, ConfigError
+
+_LEAST_CHANGE = 0.01
+"""Dollars: a setting that changes less is not worth a line."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  python -m ops cost --stack prod --rate 200 --size 700
+  python -m ops cost --rate 20 --json | jq .total
+  python -m ops cost --prices eu-west-1.json
+
+The stack's settings are read from Pulumi.yaml and Pulumi.NAME.yaml; nothing is asked of AWS. The prices
+are those of ops/prices.json; --prices takes a file of the same form with what differs elsewhere:
+{"region": "eu-west-1", "prices": {"kinesis-shard": {"dollars": 0.017, "noted": "2026-12-01"}}}.
+"""
+)
+@click.option("--stack", default="dev", show_default=True, metavar="NAME", help="Whose stack file to read.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Tweets a second, on average.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(1, 1024**2),
+    default=500,
+    show_default=True,
+    metavar="BYTES",
+    help="Of a tweet on the stream, on average.",
+)
+@click.option(
+    "--prices",
+    "override",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Prices and assumptions in place of ours.",
+)
+@as_json_option
+def command(stack: str, rate: float, size: int, override: Path | None, as_json: bool) -> None:
+    """Estimate a month's cost, beside the original design's, with what dominates and what would change it."""
+    settings, prices, load = settings_of(stack), price_list.load(override), Load(rate, size)
+    ours, original = estimate(settings, load, prices), estimate_original(load, prices)
+    total = _total(ours)
+    changes = sorted(
+        (
+            (_total(estimate(changed, load, prices)) - total, name)
+            for name, changed in variants(settings)
+            if changed.stream.shards is None or changed.stream.shards >= load.shards
+        ),
+    )
+    remarks = _remarks(settings, load, prices)
+    if as_json:
+        write_json(
+            {
+                "stack": stack,
+                "load": asdict(load),
+                "region": prices.region,
+                "note": prices.note,
+                "total": round(total, 2),
+                "lines": [_as_data(line) for line in ours],
+                "original": {
+                    "total": round(_total(original), 2),
+                    "lines": [_as_data(line) for line in original],
+                },
+                "changes": [{"setting": name, "dollars": round(change, 2)} for change, name in changes],
+                "remarks": remarks,
+            }
+        )
+        return
+    out = console()
+    out.print(
+        f"{stack}: {rate:,g} tweets/s of {size:,} bytes, in a month of {HOURS} hours, {prices.region}\n"
+    )
+    out.print(_table(ours, original, prices))
+    largest = max(ours, key=lambda line: line.dollars)
+    share = largest.dollars / total
+    out.print(
+        f"\nThe largest item is {largest.name}, {share:.0%} of the sum. It depends on {largest.settings}."
+    )
+    out.print("What other settings would change, in dollars a month:")
+    for change, name in changes:
+        if abs(change) >= _LEAST_CHANGE:
+            out.print(f"  {_signed(change):>10}  {name}")
+    for remark in remarks:
+        out.print(f"\n{remark}")
+    out.print()
+    dates = sorted({price.noted for price in prices.by_name.values()})
+    for number, source in enumerate(prices.sources.values(), 1):
+        out.print(f"[{number}] {source}", style="dim", soft_wrap=True)
+    noted = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    out.print(f"Prices of {prices.region}, noted {noted}. {printable(prices.note)}", style="yellow")
+
+
+def settings_of(stack: str) -> configuration.Settings:
+    """The settings of a stack, from the project's defaults and the stack's file, as the engine merges them.
+
+    Raises:
+        ConfigError: there is no such file, or a value is not allowed.
+    """
+    path = PROJECT / f"Pulumi.{stack}.yaml"
+    project = yaml.safe_load(configuration.PROJECT_FILE.read_text())
+    try:
+        given = (yaml.safe_load(path.read_text()) or {}).get("config", {})
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(file.name.split(".")[1] for file in PROJECT.glob("Pulumi.*.yaml")))
+        raise ConfigError(f"There is no {path}: the stacks with a file are {known}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    defaults = {f"{project['name']}:{key}": entry["default"] for key, entry in project["config"].items()}
+    values = {**defaults, **given}
+    set_all_config(
+        {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}, []
+    )
+    runtime.configure(pulumi.runtime.Settings(project=project["name"], stack=stack))
+    try:
+        return configuration.load()
+    except configuration.ConfigError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _remarks(settings: configuration.Settings, load: Load, prices: Prices) -> list[str]:
+    remarks = []
+    if settings.stream.shards and settings.stream.shards < load.shards:
+        remarks.append(
+            f"This load needs {load.shards} shards, the stack has {settings.stream.shards}: "
+            f"pulumi config set streamShards {load.shards}"
+        )
+    stored = original_rate(load)
+    if load.rate > stored:
+        needed = round(load.rate * load.write_units)
+        capacity = prices["dynamodb-wcu"].of(needed * HOURS)
+        remarks.append(
+            f"The original design stores {stored:,.2g} of the {load.rate:,g} tweets a second: its table has "
+            "one write unit. The others are throttled, and lost after 24 hours; their retries run all the "
+            f"time and are not in its sum. {needed:,} write units would cost ${capacity:,.2f}."
+        )
+    x_posts = prices["x-post"]
+    remarks.append(
+        f"Not in the sum: X itself, which charges {x_posts} a post (${x_posts.of(load.tweets):,.0f} for this "
+        "load), requests to KMS, data that leaves AWS, and the growth of the table after the first month."
+    )
+    return remarks
+
+
+def _table(ours: list[Line], original: list[Line], prices: Prices) -> Table:
+    by_name = {line.name: line for line in original}
+    numbers = {source: number for number, source in enumerate(prices.sources, 1)}
+    names = [*(line.name for line in ours), *(name for name in by_name if name not in {o.name for o in ours})]
+    mine = {line.name: line for line in ours}
+    table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True, footer_style="bold")
+    table.add_column("", footer="Sum", no_wrap=True)
+    table.add_column("Quantity and unit price", no_wrap=True, overflow="ellipsis")
+    table.add_column("This stack", footer=f"${_total(ours):,.2f}", justify="right", no_wrap=True)
+    if console().width >= 110:
+        table.add_column("Quantity", no_wrap=True, overflow="ellipsis")
+    table.add_column("Original", footer=f"${_total(original):,.2f}", justify="right", no_wrap=True)
+    for name in names:
+        line = mine.get(name) or by_name[name]
+        cells = [
+            f"{name} [{numbers[line.price.source]}]",
+            f"{_short(line.quantity)} {line.price.unit} at {line.price}",
+            _dollars(mine.get(name)),
+            _dollars(by_name.get(name)),
+        ]
+        if console().width >= 110:
+            cells.insert(
+                3, f"{_short(by_name[name].quantity)} {by_name[name].price.unit}" if name in by_name else ""
+            )
+        table.add_row(*cells)
+    return table
+
+
+def _as_data(line: Line) -> dict[str, Any]:
+    return {
+        "name": line.name,
+        "quantity": line.quantity,
+        "price": asdict(line.price),
+        "dollars": round(line.dollars, 4),
+        "settings": line.settings,
+    }
+
+
+def _total(lines: list[Line]) -> float:
+    return sum(line.dollars for line in lines)
+
+
+def _dollars(line: Line | None) -> str:
+    return "" if line is None else f"{line.dollars:,.2f}"
+
+
+def _signed(dollars: float) -> str:
+    return f"{'+' if dollars > 0 else '-'}${abs(dollars):,.2f}"
+
+
+def _short(quantity: float) -> str:
+    for factor, unit in ((10**9, " G"), (10**6, " M"), (10**3, " k")):
+        if quantity >= factor:
+            return f"{quantity / factor:.3g}{unit}"
+    return f"{quantity:.3g}"

@@ -1,0 +1,72 @@
+"""How the commands show things: text that a terminal may show, spans, sizes, JSON for scripts."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_BLANKS = re.compile(r"[\t\n\v\f\r\u0085\u2028\u2029]+")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+as_json_option: Callable[[F], F] = click.option(
+    "--json", "as_json", is_flag=True, help="Write JSON to standard output, for scripts."
+)
+
+
+def console() -> Console:
+    """Standard output; made anew for each use, because tests exchange the stream."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def error_console() -> Console:
+    """Standard error: progress, and what is not the result itself."""
+    return Console(highlight=False, markup=False, emoji=False, stderr=True)
+
+
+def write_json(value: object) -> None:
+    """One JSON document on standard output; ASCII, so that no content reaches a terminal as a control."""
+    click.echo(json.dumps(value, indent=2, default=_as_text))
+
+
+def write_json_line(value: object) -> None:
+    """One line of JSON lines on standard output."""
+    click.echo(json.dumps(value, default=_as_text))
+
+
+def printable(text: str) -> str:
+    """Text of strangers on one line: blanks for line ends, and nothing that moves the cursor."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", _BLANKS.sub(" ", text))
+
+
+def span(duration: timedelta) -> str:
+    """A length of time in its largest unit, such as `3 h`."""
+    seconds = max(0, int(duration.total_seconds()))
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def size(count: int) -> str:
+    """Bytes in their largest unit, such as `1.5 MB`."""
+    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: `1 record`, `2,000 records`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    raise TypeError(f"{type(value).__name__} has no JSON form")

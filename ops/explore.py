@@ -1,0 +1,232 @@
+"""`python -m ops explore`: what is in the table."""
+
+import heapq
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from botocore.exceptions import ClientError
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from ops import prices
+from ops.chart import minute_of, tweets_per_minute
+from ops.display import (
+    as_json_option,
+    console,
+    count,
+    error_console,
+    printable,
+    write_json,
+    write_json_line,
+)
+from ops.follow import follow
+from ops.stack import Stack, stack_options
+from ops.table import FORMATS, Reading, Row, exporter, read
+
+_PRICES = prices.load()
+_SHOWN = 20
+_PAGE_BYTES = 1024 * 1024
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  python -m ops explore --stack dev
+  python -m ops explore --user nasa --limit 100
+  python -m ops explore --pages 0 --export tweets.csv
+  python -m ops explore --follow
+  python -m ops explore --follow --json | jq .message
+
+The table has no index by time. One user's rows are a query; the newest of all are a scan, which reads
+--pages pages (1 MB each) and says when that was not the whole table, and what it cost.
+
+--follow reads the stream from now on, as the function does, and asks the table for exactly the keys that
+arrive (BatchGetItem, half a read unit a tweet up to 4 KB): a row is shown once it is stored, and nothing
+is scanned. It shares the stream's reads with the function, one of the five a second that a shard serves.
+"""
+)
+@click.option("--user", metavar="NAME", help="The tweets of one user.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    show_default=f"{_SHOWN}; with --export or --follow, all",
+    help="The newest N tweets of what is read.",
+)
+@click.option(
+    "--pages",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="Read at most so many pages of 1 MB; 0 reads everything.",
+)
+@click.option("--follow", "following", is_flag=True, help="Show new rows as they are stored, until Ctrl-C.")
+@click.option(
+    "--export",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    metavar="FILE",
+    help="Write the tweets to FILE, as .csv or .jsonl.",
+)
+@as_json_option
+@stack_options("region", "table_name", "stream_name")
+def command(
+    stack: Stack,
+    user: str | None,
+    limit: int | None,
+    pages: int,
+    following: bool,
+    export: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the newest tweets of the table, how many there are, and tweets a minute."""
+    if following and export:
+        raise click.UsageError("--follow writes no file: use --follow --json and redirect it.")
+    if export and export.suffix not in FORMATS:
+        raise click.UsageError(f"--export {export}: the name must end in {' or '.join(FORMATS)}.")
+    if following:
+        _follow(stack, user, limit, as_json)
+        return
+    reading, per_minute = Reading(), Counter[int]()
+    newest: list[Row] = []
+    written = 0
+    with _progress(stack, user, pages or None, reading) as rows:
+        rows = _counted(rows, per_minute)
+        if export:
+            written = _export(rows, export, limit)
+        else:
+            newest = heapq.nlargest(limit or _SHOWN, rows, key=lambda row: row.age_order)
+    if as_json:
+        tweets = [asdict(row) for row in newest]
+        write_json({**asdict(reading), **({"exported": written} if export else {"tweets": tweets})})
+        return
+    if newest:
+        console().print(_table(newest))
+        console().print()
+    if per_minute:
+        console().print("\n".join(tweets_per_minute(per_minute)))
+        console().print()
+    if export:
+        console().print(f"{count(written, 'tweet')} written to {export}.", soft_wrap=True)
+    console().print(_summary(stack, user, reading))
+
+
+def _follow(stack: Stack, user: str | None, limit: int | None, as_json: bool) -> None:
+    shown = 0
+    if not as_json:
+        error_console().print(f"New rows of {stack.output('table_name')}; Ctrl-C ends.", style="dim")
+    try:
+        for row in follow(stack, user):
+            if as_json:
+                write_json_line(asdict(row))
+            else:
+                console().print(_line(row), no_wrap=True, overflow="ellipsis", crop=True)
+            shown += 1
+            if shown == limit:
+                break
+    except KeyboardInterrupt:
+        error_console().print(f"\nEnded after {count(shown, 'new row')}.", style="dim")
+
+
+@contextmanager
+def _progress(
+    stack: Stack, user: str | None, most_pages: int | None, reading: Reading
+) -> Iterator[Iterator[Row]]:
+    """The rows, with a bar on standard error that shows the pages as they are read, and what they cost."""
+    columns = (
+        TextColumn("Reading"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("pages, {task.fields[rows]:,} rows, {task.fields[cost]}"),
+    )
+    with Progress(*columns, console=error_console(), transient=True) as progress:
+        total = None if user else _pages(stack, most_pages)
+        task = progress.add_task("", total=total, rows=0, cost=_cost(reading))
+
+        def on_page() -> None:
+            progress.update(task, completed=reading.pages, rows=reading.rows, cost=_cost(reading))
+
+        yield read(stack.dynamodb, stack.output("table_name"), user, most_pages, reading, on_page)
+
+
+def _pages(stack: Stack, most_pages: int | None) -> int | None:
+    """How many pages a scan will read, by the table's size as DynamoDB last noted it (every six hours)."""
+    try:
+        table = stack.dynamodb.describe_table(TableName=stack.output("table_name"))["Table"]
+    except ClientError:
+        return most_pages  # only the bar needs it
+    pages = math.ceil(table.get("TableSizeBytes", 0) / _PAGE_BYTES)
+    return min(pages, most_pages or pages) or most_pages
+
+
+def _export(rows: Iterable[Row], path: Path, limit: int | None) -> int:
+    if limit:
+        rows = heapq.nlargest(limit, rows, key=lambda row: row.age_order)
+    written = 0
+    with exporter(path) as write:
+        for row in rows:
+            write(row)
+            written += 1
+    return written
+
+
+def _counted(rows: Iterable[Row], per_minute: Counter[int]) -> Iterator[Row]:
+    for row in rows:
+        minute = minute_of(row.timestamp)
+        if minute is not None:
+            per_minute[minute] += 1
+        yield row
+
+
+def _table(rows: Iterable[Row]) -> Table:
+    wide = console().width >= 110
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    table.add_column("Created (UTC)", no_wrap=True, width=19)
+    table.add_column("User", no_wrap=True, overflow="ellipsis", width=24 if wide else 15)
+    if wide:
+        table.add_column("Id", no_wrap=True, overflow="ellipsis", width=20)
+    table.add_column("Message", no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in rows:
+        cells = [_clock(row), printable(row.username), printable(row.message)]
+        if wide:
+            cells.insert(2, printable(row.id))
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _line(row: Row) -> Text:
+    return Text.assemble(
+        (_clock(row), "dim"), "  ", (printable(row.username), "bold"), "  ", printable(row.message)
+    )
+
+
+def _clock(row: Row) -> str:
+    return printable(row.timestamp)[:19].replace("T", " ")
+
+
+def _summary(stack: Stack, user: str | None, reading: Reading) -> str:
+    whose = f"user {printable(user)}" if user else "the table"
+    if not reading.rows and reading.complete:
+        hint = (
+            "names are exact, capitals included"
+            if user
+            else "`python -m ops status` shows whether tweets flow"
+        )
+        return f"No tweet of {whose} in {stack.output('table_name')}; {hint}."
+    read_all = count(reading.rows, "tweet")
+    cost = f"{count(reading.pages, 'page')} read, {_cost(reading)}"
+    if reading.complete:
+        return f"{read_all}: all of {whose} ({cost})."
+    return (
+        f"{read_all} read, a part of {whose}: what is newest here may not be the newest there is. "
+        f"--pages reads more, 0 all ({cost})."
+    )
+
+
+def _cost(reading: Reading) -> str:
+    return f"{reading.read_units:,.1f} read units, ${_PRICES['dynamodb-read'].of(reading.read_units):.6f}"

@@ -1,0 +1,83 @@
+"""Which objects of the quarantine a command is about."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any, TypeVar
+
+import click
+
+from ops.quarantine.bucket import REASONS, Bucket, Entry, GoneError, Quarantined, UnreadableError
+from ops.stack import ConfigError, Stack
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+class _Since(click.ParamType[datetime | None]):
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime | None:
+        if isinstance(value, datetime):
+            return value
+        if ago := re.fullmatch(r"(\d{1,6})([mhd])", value):
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither like 90m, 12h or 3d nor like 2026-11-23T14:00.", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def selection(command: F) -> F:
+    """The options that choose objects."""
+    for option in (
+        click.option(
+            "--since",
+            type=_Since(),
+            metavar="TIME",
+            help="Only what went to quarantine since: 90m, 12h, 3d ago, or a time in UTC.",
+        ),
+        click.option(
+            "--reason",
+            type=click.Choice(REASONS),
+            help="Only objects of this reason; given-up: Lambda's, of batches out of retries or age.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def bucket_of(stack: Stack) -> Bucket:
+    return Bucket(stack.s3, stack.output("quarantine_bucket"))
+
+
+def find_entry(bucket: Bucket, key: str) -> Entry:
+    entry = bucket.entry(key)
+    if entry is None:
+        raise ConfigError(f"{bucket.name} has no {key} in quarantine: `quarantine list` shows what there is.")
+    return entry
+
+
+def read_object(bucket: Bucket, entry: Entry) -> Quarantined:
+    try:
+        return bucket.read(entry)
+    except (GoneError, UnreadableError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def selected(
+    bucket: Bucket, keys: Sequence[str], reason: str | None, since: datetime | None
+) -> Sequence[Entry]:
+    if keys and (reason or since):
+        raise click.UsageError("Give keys, or --reason and --since, not both.")
+    return [find_entry(bucket, key) for key in keys] if keys else bucket.entries(reason, since)
+
+
+def by_reason(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    ordered = sorted(entries, key=lambda entry: (entry.reason, entry.since))
+    return {reason: list(group) for reason, group in groupby(ordered, key=lambda entry: entry.reason)}

@@ -1,0 +1,213 @@
+"""The stack that a command looks at: its outputs, and AWS clients with the operator's credentials."""
+
+import functools
+import json
+import subprocess
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import boto3
+import click
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+
+PROJECT = Path(__file__).parent.parent
+
+_TEST_KEY = "test"
+"""Access key and secret key that every local AWS takes."""
+
+CONNECTIONS = 8
+"""Calls that a client may have under way."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class ConfigError(click.ClickException):
+    """What is asked for cannot be found in the options or the outputs. The message says what to do."""
+
+    exit_code = 2
+
+
+class Stack:
+    """A deployed stack; its outputs are fetched when the first one is needed that no option gives."""
+
+    def __init__(
+        self, given: Mapping[str, str], outputs: Callable[[], Mapping[str, object]], endpoint: str | None
+    ) -> None:
+        self._given = given
+        self._load = outputs
+        self._endpoint = endpoint
+
+    def output(self, name: str) -> str:
+        """The value of a stack output.
+
+        Raises:
+            ConfigError: there are no outputs, or this one is not among them.
+        """
+        value = self.optional_output(name)
+        if value is None:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"The outputs of the stack have no {name}: deploy it with `pulumi up`, or give {option}."
+            )
+        return value
+
+    def connect(self) -> None:
+        """Make every client, before several threads ask for them: a session makes one at a time.
+
+        Raises:
+            ConfigError: there are no outputs, or no region is among them.
+            botocore.exceptions.ProfileNotFound: AWS_PROFILE names none.
+        """
+        _ = self.cloudwatch, self.dynamodb, self.iam, self.kinesis, self.lambda_, self.s3
+
+    def optional_output(self, name: str) -> str | None:
+        """The same for an output that a stack may be without, such as the topic where alarms are off.
+
+        Raises:
+            ConfigError: there are no outputs.
+        """
+        if name in self._given:
+            return self._given[name]
+        value = self._outputs.get(name)
+        return value if isinstance(value, str) and value else None
+
+    @cached_property
+    def _outputs(self) -> Mapping[str, object]:
+        return self._load()
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        # Nobody's real credentials are meant for a local AWS.
+        key = _TEST_KEY if self._endpoint else None
+        return boto3.Session(
+            aws_access_key_id=key, aws_secret_access_key=key, region_name=self.output("region")
+        )
+
+    @cached_property
+    def _config(self) -> Config:
+        return Config(
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"mode": "standard", "total_max_attempts": 5},
+            max_pool_connections=CONNECTIONS,
+            s3={"addressing_style": "path" if self._endpoint else "auto"},
+            user_agent_extra="stream-processing-ops",
+        )
+
+    @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        """Metrics and alarms."""
+        return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """The table."""
+        return self._session.client("dynamodb", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
+    def iam(self) -> "IAMClient":
+        """The producer's access key."""
+        return self._session.client("iam", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
+    def kinesis(self) -> "KinesisClient":
+        """The stream."""
+        return self._session.client("kinesis", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
+    def lambda_(self) -> "LambdaClient":
+        """The function and its event source mapping."""
+        return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """The quarantine."""
+        return self._session.client("s3", endpoint_url=self._endpoint, config=self._config)
+
+
+def stack_options(*outputs: str) -> Callable[[Callable[P, R]], Callable[..., R]]:
+    """Give a command the options that say which stack it looks at, as its parameter `stack`.
+
+    Args:
+        outputs: the outputs that the command uses; each gets an option of its own, which precedes the rest.
+    """
+    options = [
+        click.option(
+            "--stack",
+            "stack_name",
+            metavar="NAME",
+            show_default="the selected one",
+            help="Ask the Pulumi CLI for the outputs of this stack.",
+        ),
+        click.option(
+            "--outputs",
+            "outputs_file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Read the outputs from a file that `pulumi stack output --json` wrote.",
+        ),
+        *(
+            click.option(
+                f"--{name.replace('_', '-')}", metavar="VALUE", help=f"Instead of the output {name}."
+            )
+            for name in outputs
+        ),
+        click.option(
+            "--endpoint", metavar="URL", help="Local AWS at this address, with its test credentials."
+        ),
+    ]
+
+    def decorate(command: Callable[P, R]) -> Callable[..., R]:
+        @functools.wraps(command)
+        def run(stack_name: str | None, outputs_file: Path | None, endpoint: str | None, **values: Any) -> R:
+            if stack_name and outputs_file:
+                raise click.UsageError("--stack and --outputs are two ways to the same: give one.")
+            given = {name: value for name in outputs if (value := values.pop(name))}
+
+            def load() -> Mapping[str, object]:
+                return _from_file(outputs_file) if outputs_file else _from_cli(stack_name)
+
+            return command(stack=Stack(given, load, endpoint), **values)  # type: ignore[arg-type, call-arg]
+
+        for option in reversed(options):
+            run = option(run)
+        return run
+
+    return decorate
+
+
+def _from_file(path: Path) -> Mapping[str, object]:
+    try:
+        outputs = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(outputs, dict):
+        raise ConfigError(f"{path} must hold a JSON object, such as `pulumi stack output --json` writes.")
+    return outputs
+
+
+def _from_cli(stack: str | None) -> Mapping[str, object]:
+    command = ["pulumi", "stack", "output", "--json", *(["--stack", stack] if stack else [])]
+    try:
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+        outputs: dict[str, object] = json.loads(done.stdout)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "`pulumi` is not on PATH: install it, or give --outputs FILE with what "
+            "`pulumi stack output --json` wrote elsewhere."
+        ) from error
+    except subprocess.CalledProcessError as error:
+        raise ConfigError(f"`{' '.join(command)}` failed: {error.stderr.strip()}") from error
+    except ValueError as error:
+        raise ConfigError(f"`{' '.join(command)}` did not write JSON: run it to see why.") from error
+    return outputs
