@@ -70,7 +70,7 @@ class Fault:
         Raises:
             ValueError: the text is not a rule; the message says what is allowed.
         """
-        operation, *settings = text.split()
+        operation, *settings = text.split() or [""]
         allowed = [field.name for field in fields(cls) if field.name != "operation"]
         values: dict[str, Any] = {}
         for setting in settings:

@@ -10,7 +10,7 @@ Everything that depends on ministack's insides stands here and in the two module
   would assume for a function, and the state that Lambda would report of a mapping.
 
 The parent hands over a listening socket and holds the other end of our standard input. When that closes,
-for whatever reason, this process and the workers of its functions are killed and its directory removed:
+for whatever reason, this process and the workers of its functions are killed and its files removed:
 state is in memory, there is nothing to shut down in order.
 """
 
@@ -25,6 +25,7 @@ import threading
 import urllib.parse
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 from hypercorn.asyncio import serve
@@ -64,6 +65,7 @@ def _end_with_parent(directory: str) -> None:
         while os.read(0, 1):
             pass
     shutil.rmtree(directory, ignore_errors=True)
+    Path(directory).with_suffix(".log").unlink(missing_ok=True)
     os.killpg(0, signal.SIGKILL)  # this process leads its group; the workers are in it
 
 

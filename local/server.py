@@ -51,6 +51,7 @@ class LocalAws:
     Attributes:
         endpoint: the URL that every service answers on.
         port: its port, on the loopback interface only.
+        pid: its process, which leads the process group of all that it starts.
         log: the file with what the server wrote; removed at a regular end, kept after a failure.
         faults: rules for faults, see ``local.faults``.
     """
@@ -85,6 +86,7 @@ class LocalAws:
                 pass_fds=[listener.fileno()],
                 start_new_session=True,  # its own group: Ctrl-C reaches us alone, and we end the whole group
             )
+        self.pid = self._process.pid
         self._watch = threading.Thread(target=self._end_group_with_leader, daemon=True)
         self._watch.start()
 
@@ -205,7 +207,7 @@ class LocalAws:
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)
         self._watch.join()
         shutil.rmtree(self._directory, ignore_errors=True)
         if not failed:
@@ -235,7 +237,7 @@ class LocalAws:
         """Once the server has ended, however, end the workers of its functions that are still busy."""
         self._process.wait()
         try:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
 

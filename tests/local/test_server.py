@@ -1,0 +1,193 @@
+"""Starting, and above all ending: nothing is left running, whichever process dies first and however."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local import server
+from local.server import LocalAws, LocalAwsError
+from tests.local.conftest import Pipeline, eventually, unique
+
+# Starts a server, and in it a function that never returns; then does what the test asks for.
+OWNER = """
+import json, sys, threading, time
+from local.server import LocalAws
+from tests.local.conftest import TRUST_LAMBDA, zipped
+
+with LocalAws.start(mapping=False) as aws:
+    aws.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA))
+    functions = aws.client("lambda", retries={"total_max_attempts": 1})
+    functions.create_function(
+        FunctionName="busy",
+        Runtime="python3.11",
+        Role="arn:aws:iam::000000000000:role/role",
+        Handler="app.handler",
+        Code={"ZipFile": zipped(app=f"import time\\ndef handler(event, context): time.sleep(600)")},
+        Timeout=600,
+    )
+    threading.Thread(target=functions.invoke, kwargs={"FunctionName": "busy"}, daemon=True).start()
+    print(aws.endpoint, flush=True)
+    time.sleep(600)
+"""
+
+
+def processes_of(owner: int) -> set[int]:
+    """The server of a process and everything in the server's process group."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # ended while we looked
+            continue
+        state, parent, group = fields[0], int(fields[1]), int(fields[2])
+        if state != "Z" and owner in (parent, group):
+            found.add(int(stat.parent.name))
+    return found
+
+
+def alive(processes: set[int]) -> set[int]:
+    return {process for process in processes if not has_ended(process)}
+
+
+def has_ended(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+class Owner:
+    """A process of its own that runs a local AWS with a busy function."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", OWNER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self.process.stdout
+        self.endpoint = self.process.stdout.readline().strip()
+        [self.server] = processes_of(self.process.pid)
+        # The server and the worker of the busy function.
+        self.children = eventually(lambda: found if len(found := processes_of(self.server)) > 1 else set())
+
+    def files(self) -> list[Path]:
+        """The directory of the server, and its log."""
+        arguments = Path(f"/proc/{self.server}/cmdline").read_bytes().split(b"\0")
+        directory = Path(os.fsdecode(arguments[-2]))
+        return [directory, directory.with_suffix(".log")]
+
+
+@pytest.fixture
+def owner() -> Iterator[Owner]:
+    owner = Owner()
+    yield owner
+    owner.process.kill()
+    owner.process.communicate()
+
+
+@pytest.mark.parametrize(
+    "ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ending: ending.name
+)
+def test_nothing_is_left_when_the_owner_ends(owner: Owner, ending: signal.Signals) -> None:
+    assert len(owner.children) == 2
+    files = owner.files()
+    assert all(file.exists() for file in files)
+    owner.process.send_signal(ending)
+    owner.process.wait(10)
+    assert eventually(lambda: not alive(owner.children))
+    assert not any(file.exists() for file in files)
+
+
+def test_a_killed_server_takes_the_workers_of_its_functions_along(owner: Owner) -> None:
+    os.kill(owner.server, signal.SIGKILL)
+    assert eventually(lambda: not alive(owner.children))
+
+
+def test_a_server_that_ends_by_itself_is_reported_with_its_log() -> None:
+    aws = LocalAws.start(mapping=False)
+    aws.log.write_text("the last words\n")
+    os.kill(aws.pid, signal.SIGKILL)
+    with pytest.raises(LocalAwsError, match="the last words"):
+        eventually(lambda: aws.check())
+    aws.stop()
+    assert aws.log.exists()
+    aws.log.unlink()
+
+
+def test_a_regular_end_removes_the_log() -> None:
+    with LocalAws.start(mapping=False) as aws:
+        assert aws.log.exists()
+    assert not aws.log.exists()
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalAwsError, match=f"port {port} of this machine is taken"):
+            LocalAws.start(port)
+
+
+def test_the_next_free_port_is_taken_if_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        monkeypatch.setattr(server, "DEFAULT_PORT", taken.getsockname()[1])
+        with LocalAws.start(None, mapping=False) as aws:
+            assert 0 < aws.port - server.DEFAULT_PORT < 100
+
+
+def test_it_listens_on_the_loopback_interface_alone(aws: LocalAws) -> None:
+    listening = {
+        line.split()[1]
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        if line.split()[3] == "0A" and line.split()[1].endswith(f":{aws.port:04X}")
+    }
+    assert listening == {f"0100007F:{aws.port:04X}"}
+
+
+def test_reset_empties_the_account() -> None:
+    with LocalAws.start(mapping=False) as aws:
+        kinesis = aws.client("kinesis")
+        kinesis.create_stream(StreamName="stream", ShardCount=1)
+        aws.faults.set("kinesis:ListStreams", error=1)
+        aws.reset()
+        assert kinesis.list_streams()["StreamNames"] == []
+
+
+def test_keys_of_a_user_are_checked(aws: LocalAws) -> None:
+    iam, name = aws.client("iam"), unique("user")
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    user = aws.client("kinesis", access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+    with pytest.raises(ClientError, match="not authorized to perform: kinesis:ListStreams"):
+        user.list_streams()
+    impostor = aws.client("kinesis", access_key=key["AccessKeyId"], secret_key="wrong")
+    with pytest.raises(ClientError, match="signature"):
+        impostor.list_streams()
+
+
+def test_a_role_that_does_not_trust_lambda_is_refused(pipeline: Pipeline) -> None:
+    pipeline.iam.update_assume_role_policy(
+        RoleName=pipeline.role,
+        PolicyDocument='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", '
+        '"Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}',
+    )
+    with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
+        pipeline.create_function()
+
+
+def test_the_environment_of_the_user_does_not_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://elsewhere")
+    with LocalAws.start(mapping=False) as aws:
+        assert b"AWS_" not in Path(f"/proc/{aws.pid}/environ").read_bytes()
+
+
+def test_an_unknown_control_path_is_refused(aws: LocalAws) -> None:
+    with pytest.raises(LookupError, match="no control path"):
+        aws.request("GET", "/_local/nothing")
