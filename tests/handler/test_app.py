@@ -120,7 +120,7 @@ class TestTransientFailures:
 
     def test_what_does_not_succeed_in_time_is_reported_alone(self, aws: Aws, invoke: Invoke) -> None:
         aws.unprocessed = {("ada", "2"): 1_000_000, ("ada", "40"): 1_000_000}
-        assert invoke(tweets(50), 1_000) == ["2", "40"]
+        assert invoke(tweets(50), 2_000) == ["2", "40"]
         assert len(aws.items) == 48
 
     def test_a_service_that_stays_down_fails_the_batch_without_an_exception(
@@ -216,12 +216,17 @@ class TestPoison:
 
     def test_it_is_quarantined_while_the_table_is_throttled(self, aws: Aws, invoke: Invoke) -> None:
         aws.table_faults = deque([THROTTLED] * 10_000)
-        assert invoke([*tweets(1), POISON], 1_000) == ["1"]
+        assert invoke([*tweets(1), POISON], 2_000) == ["1"]
         assert len(aws.objects) == 1
 
-    def test_it_is_reported_when_the_bucket_stays_down(self, aws: Aws, invoke: Invoke) -> None:
+    def test_it_is_reported_when_the_bucket_stays_down_and_the_tweets_are_stored(
+        self, aws: Aws, invoke: Invoke
+    ) -> None:
         aws.bucket_faults = deque([Fault("SlowDown", 503)] * 10_000)
-        assert invoke([*tweets(1), POISON], 1_000) == ["99"]
+        poison = [record(b"not JSON", number) for number in range(100, 116)]
+        reported = invoke([*poison, *tweets(1)], 3_000)
+        assert reported == [str(number) for number in range(100, 116)]
+        assert len(aws.items) == 1
 
 
 class TestWhatItTells:
@@ -234,7 +239,7 @@ class TestWhatItTells:
         self, aws: Aws, invoke: Invoke, capsys: pytest.CaptureFixture[str]
     ) -> None:
         aws.unprocessed = {("ada", "4"): 1_000_000}
-        invoke([*tweets(5), record(tweet(id="1"), 6), record(tweet(id="2"), 7), POISON], 1_000)
+        invoke([*tweets(5), record(tweet(id="1"), 6), record(tweet(id="2"), 7), POISON], 2_000)
         line = self.values(capsys)
         counts = {name: line[name] for name, unit in metrics.UNITS.items() if unit == "Count"}
         assert counts == {"Received": 8, "Stored": 4, "Duplicates": 2, "Quarantined": 1, "Failed": 1}

@@ -74,9 +74,9 @@ class TestX2:
         assert read(post).message == "RT @bob: it beg\u2026"
 
     def test_a_quotation_keeps_its_own_text(self) -> None:
-        post = v2_post(text="see: this", referenced_tweets=[{"type": "quoted", "id": "6"}])
+        post = v2_post(text="RT @bob: this", referenced_tweets=[{"type": "quoted", "id": "6"}])
         post["includes"]["tweets"] = [{"id": "6", "text": "that"}]
-        assert read(post).message == "see: this"
+        assert read(post).message == "RT @bob: this"
 
     def test_xs_three_escapes_are_undone_once(self) -> None:
         assert (
