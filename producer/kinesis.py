@@ -27,9 +27,15 @@ def connect(aws: AwsCredentials) -> "KinesisClient":
     settings = ClientConfig(
         retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, parameter_validation=False
     )
-    session = boto3.session.Session(aws.access_key, aws.secret_access_key, region_name=aws.region)
     try:
-        client = session.client("kinesis", endpoint_url=aws.endpoint, config=settings)
+        client = boto3.client(
+            "kinesis",
+            region_name=aws.region,
+            endpoint_url=aws.endpoint,
+            aws_access_key_id=aws.access_key,
+            aws_secret_access_key=aws.secret_access_key,
+            config=settings,
+        )
     except (BotoCoreError, ValueError) as error:
         raise ConfigError(f"`region` or `aws_endpoint` does not serve: {error}") from error
     client.meta.events.register("before-parameter-build.kinesis.PutRecords", _set_records_aside)

@@ -1,0 +1,336 @@
+"""The producer as a process: what it sends, what it says, how it ends, and what a crash leaves."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.kinesis_stub import Fault, away, no_faults
+from producer.cli import run_command
+from tests.producer.conftest import PROJECT, Producer, Stream, tweet, tweets
+from tests.producer.waiting import until
+
+
+def counts(
+    received: int = 0, replayed: int = 0, sent: int = 0, spooled: int = 0, rejected: int = 0
+) -> dict[str, int]:
+    return {
+        "received": received,
+        "replayed": replayed,
+        "sent": sent,
+        "spooled": spooled,
+        "rejected": rejected,
+    }
+
+
+def spooled(producer: Producer) -> int:
+    """Records on disk."""
+    return sum(path.read_bytes().count(b"\n") for path in producer.spool.rglob("*.log"))
+
+
+def test_tweets_of_standard_input_arrive_and_bad_lines_are_counted(
+    stream: Stream, producer: Producer
+) -> None:
+    done = producer.run("--source", "file", "-", text=tweets(range(700)) + "{bad\n" + tweet(700))
+
+    assert (done.code, done.lines) == (0, [])
+    assert done.counts == counts(received=702, sent=701, rejected=1)
+    assert stream.ids == [str(number) for number in range(701)]
+    assert "Rejected line 701: not JSON" in done.said
+    assert json.loads(stream.stub.order[3][1]) == {
+        "username": "author3",
+        "id": "3",
+        "created_at": "2026-11-23T14:41:28.000Z",
+        "text": "tweet 3",
+        "lang": "en",
+        "source": "file",
+    }
+    assert spooled(producer) == 0
+
+
+def test_a_dry_run_prints_the_records_and_needs_no_configuration(tmp_path: Path) -> None:
+    producer = Producer(tmp_path, "")
+    producer.config.unlink()
+
+    done = producer.run("--source", "file", "-", "--dry-run", text=tweets(range(2)) + "bad\n")
+
+    assert done.code == 0
+    assert [json.loads(line)["id"] for line in done.lines] == ["0", "1"]
+    assert {name: done.counts[name] for name in ("received", "printed", "rejected")} == {
+        "received": 3,
+        "printed": 2,
+        "rejected": 1,
+    }
+    assert not producer.spool.exists()
+
+
+def test_a_dry_run_ends_quietly_when_its_reader_has_enough(tmp_path: Path) -> None:
+    producer = Producer(tmp_path, "")
+    process = producer.start("--source", "file", "-", "--dry-run")
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(tweet(0))
+    process.stdin.flush()
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdin.write(tweets(range(3)))
+    process.stdin.close()
+
+    assert process.wait(30) == 0
+    assert "Traceback" not in (process.stderr.read() if process.stderr else "")
+
+
+def test_the_script_does_the_same_from_any_directory(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, PROJECT / "producer" / "twitter2kinesis.py", "--source", "file", "-", "--dry-run"],
+        cwd=tmp_path,
+        input=tweet(1),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert json.loads(done.stdout)["id"] == "1"
+
+
+def test_the_limit_counts_tweets(stream: Stream, producer: Producer) -> None:
+    done = producer.run("--source", "file", "-", "--limit", "3", text="bad\n" + tweets(range(9)))
+
+    assert (done.code, stream.ids) == (0, ["0", "1", "2"])
+    assert done.counts == counts(received=4, sent=3, rejected=1)
+
+
+def test_the_duration_ends_a_source_that_does_not_end(stream: Stream, producer: Producer) -> None:
+    process = producer.start("--source", "file", "-", "--duration", "0.2")
+    assert process.stdin
+    process.stdin.write(tweet(1))
+    process.stdin.flush()
+
+    assert process.wait(30) == 0
+    assert stream.ids == ["1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_sends_what_waits_and_ends_with_an_exact_summary(
+    stream: Stream, producer: Producer, number: signal.Signals
+) -> None:
+    process = producer.start("--source", "file", "-", "--linger", "60000")
+    assert process.stdin
+    process.stdin.write(tweets(range(5)))
+    process.stdin.flush()
+    until(lambda: spooled(producer) == 5)
+
+    process.send_signal(number)
+    done = producer.end(process)
+
+    assert (done.code, done.counts) == (0, counts(received=5, sent=5))
+    assert len(stream.ids) == 5
+
+
+def test_a_second_signal_ends_at_once_and_the_next_start_sends_the_rest(
+    stream: Stream, producer: Producer
+) -> None:
+    stream.stub.faults = away
+    process = producer.start("--source", "file", "-")
+    assert process.stdin
+    process.stdin.write(tweets(range(5)))
+    process.stdin.flush()
+    until(lambda: stream.stub.calls)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)  # two of one kind may become one before they are handled
+    done = producer.end(process)
+
+    assert (done.code, done.counts) == (1, counts(received=5, spooled=5))
+    assert "5 tweets wait in" in done.said
+
+    stream.stub.faults = no_faults
+    again = producer.run("--source", "file", "-", text=tweets(range(5, 7)))
+
+    assert (again.code, again.counts) == (0, counts(received=2, replayed=5, sent=7))
+    assert stream.ids == [str(number) for number in range(7)]
+
+
+def test_kill_9_in_the_middle_and_a_restart_leave_none_behind(stream: Stream, producer: Producer) -> None:
+    stream.stub.faults = lambda call, _: Fault(delay=0.01) if call % 3 else Fault(status=500)
+    process = producer.start("--source", "file", "-", "--linger", "0")
+    assert process.stdin
+    process.stdin.write(tweets(range(3_000)))
+    process.stdin.flush()
+    until(lambda: stream.stub.order and spooled(producer))
+    process.kill()
+    process.communicate()
+    stored, kept = set(stream.ids), spooled(producer)
+    assert 0 < len(stored) < 3_000
+    stream.stub.faults = no_faults
+
+    again = producer.run("--source", "file", "-", text=tweets(range(2_900, 3_100)))
+
+    found = {int(identifier) for identifier in stream.ids}
+    unbroken = len(found & set(range(2_900)))
+    assert again.code == 0
+    assert again.counts["replayed"] <= kept
+    assert again.counts["sent"] == again.counts["received"] + again.counts["replayed"]
+    assert found == set(range(unbroken)) | set(range(2_900, 3_100))
+    assert unbroken >= kept > 0
+
+
+def test_an_outage_outlasts_kill_9_without_losing_one(stream: Stream, producer: Producer) -> None:
+    stream.stub.faults = away
+    process = producer.start("--source", "file", "-")
+    assert process.stdin
+    process.stdin.write(tweets(range(1_000)))
+    process.stdin.flush()
+    until(lambda: spooled(producer) == 1_000)
+    process.kill()
+    process.communicate()
+    assert stream.ids == []
+    stream.stub.faults = no_faults
+
+    again = producer.run("--source", "file", "-")
+
+    assert again.counts == counts(replayed=1_000, sent=1_000)
+    assert stream.ids == [str(number) for number in range(1_000)]
+
+
+def test_what_waits_for_one_stream_never_goes_to_another(stream: Stream, producer: Producer) -> None:
+    producer.configure(stream.url, stream_name="gone")
+    refused = producer.run("--source", "file", "-", text=tweet(1))
+    assert (refused.code, refused.counts) == (1, counts(received=1, spooled=1))
+    assert "Access key AKIAEXAMPLE may not put on stream gone" in refused.said
+
+    producer.configure(stream.url)
+    done = producer.run("--source", "file", "-", text=tweet(2))
+
+    assert (done.counts, stream.ids) == (counts(received=1, sent=1), ["2"])
+
+
+def test_a_damaged_spool_is_reported_and_the_rest_of_it_sent(stream: Stream, producer: Producer) -> None:
+    producer.configure(stream.url, stream_name="gone")
+    producer.run("--source", "file", "-", text=tweets(range(3)))
+    (segment,) = producer.spool.rglob("*.log")
+    segment.write_bytes(segment.read_bytes().replace(b"tweet 1", b"tweet 9"))
+
+    done = producer.run("--source", "file", "-")
+
+    assert "The spool is damaged: 1 unreadable lines" in done.said
+    assert done.counts == counts(replayed=2, spooled=2)
+    assert list(producer.spool.rglob("*.corrupt"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--source", "file"], "needs a PATH"),
+        (["--source", "file", "/nowhere"], "There is no file '/nowhere'"),
+        (["--source", "file", "-", "--track", "cat"], "--track needs"),
+        (["--source", "bluesky", "--rule", "cat"], "--rule and --keep-rules need"),
+        (["--rate", "1"], "--rate needs --source file"),
+        (["--track", "cat", "dog"], "'dog' is unexpected"),
+        (["--limit", "0"], "0 is not in the range"),
+        (["--source", "radio"], "'radio' is not one of"),
+        ([], "`consumer_key` is missing in"),
+    ],
+)
+def test_wrong_usage_or_configuration_has_exit_code_2(
+    producer: Producer, arguments: list[str], said: str
+) -> None:
+    done = CliRunner().invoke(run_command, [*arguments, "--config", str(producer.config)])
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in re.sub(r"\s+", " ", done.stderr)
+
+
+def test_a_spool_in_use_has_exit_code_2(stream: Stream, producer: Producer) -> None:
+    first = producer.start("--source", "file", "-")
+    until(lambda: list(producer.spool.rglob("*.log")))
+
+    second = producer.run("--source", "file", "-")
+    done = producer.end(first)
+
+    assert (second.code, done.code) == (2, 0)
+    assert "Another producer uses the spool" in second.said
+
+
+def test_a_configuration_that_others_can_read_is_closed_to_them(producer: Producer) -> None:
+    producer.config.chmod(0o644)
+
+    done = producer.run("--source", "file", "-")
+
+    assert done.code == 0
+    assert "its mode is 0600 now" in done.said
+
+
+def test_the_help_has_an_example_of_each_source() -> None:
+    done = CliRunner().invoke(run_command, ["--help"])
+
+    assert done.exit_code == 0
+    for example in ("--track cat", "--source file", "--source bluesky", "configure --stack dev"):
+        assert f"python -m producer {example}" in done.stdout
+
+
+def test_configure_is_a_command(producer: Producer, tmp_path: Path) -> None:
+    pulumi = tmp_path / "bin" / "pulumi"
+    pulumi.parent.mkdir()
+    outputs = {"access_key": "AKIANEW", "secret_access_key": "x", "region": "r", "stream_name": "s"}
+    pulumi.write_text(f"#!/bin/sh\necho '{json.dumps(outputs)}'\n")
+    pulumi.chmod(0o755)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "producer", "configure", "--config", str(producer.config)],
+        cwd=PROJECT,
+        env={**os.environ, "PATH": f"{pulumi.parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert "stream s in r" in done.stderr
+    assert json.loads(producer.config.read_text())["access_key"] == "AKIANEW"
+
+
+def test_a_person_at_a_terminal_sees_the_numbers_in_lines_that_fit(
+    stream: Stream, producer: Producer
+) -> None:
+    tweets_file = producer.config.with_name("tweets.jsonl")
+    tweets_file.write_text(tweets(range(20)) + "bad\n")
+    here, there = pty.openpty()
+    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "producer", "--source", "file", str(tweets_file), "--rate", "40"),
+            *("--config", str(producer.config)),
+        ],
+        cwd=PROJECT,
+        env={**os.environ, "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stderr=there,
+    )
+    os.close(there)
+    seen = b""
+    while True:
+        try:
+            seen += os.read(here, 65536)
+        except OSError:  # the other end is closed
+            break
+    os.close(here)
+    assert process.wait(30) == 0
+
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r", "\n")
+    assert "received 20 = sent 20" not in text  # 21 with the bad line
+    assert "Done: received 21 = sent 20 + spooled 0 + rejected 1" in text
+    assert "Rejected line 21: not JSON" in text
+    for field in ("received", "sent", "waiting", "retried", "rejected", "rate", "lag", "answers"):
+        assert re.search(rf"^.*{field} \S", text, re.MULTILINE)
+    assert max(len(line) for line in text.splitlines() if "received" in line and "Done" not in line) <= 80
