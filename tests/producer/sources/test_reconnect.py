@@ -1,8 +1,11 @@
 """The waits between connections."""
 
+import threading
+from collections.abc import Generator
+
 import pytest
 
-from producer.sources.reconnect import Backoff, Interrupted, cause
+from producer.sources.reconnect import Backoff, Interrupted, Kind, cause, reconnecting
 
 
 @pytest.mark.parametrize(
@@ -13,8 +16,8 @@ from producer.sources.reconnect import Backoff, Interrupted, cause
         ("rate", {1: 60, 2: 120, 3: 240, 5: 900, 10_000: 900}),
     ],
 )
-def test_the_waits_are_those_that_x_asks_for(kind: str, waits: dict[int, float]) -> None:
-    interruption = Interrupted(kind, "")  # type: ignore[arg-type]  # a parameter is a plain str
+def test_the_waits_are_those_that_x_asks_for(kind: Kind, waits: dict[int, float]) -> None:
+    interruption = Interrupted(kind, "")
     assert {attempt: Backoff().wait(interruption, attempt, now=0) for attempt in waits} == waits
 
 
@@ -25,6 +28,34 @@ def test_the_waits_are_those_that_x_asks_for(kind: str, waits: dict[int, float])
 )
 def test_a_rate_limit_ends_when_x_says_so_if_that_makes_sense(reset: float | None, wait: float) -> None:
     assert Backoff().wait(Interrupted("rate", "", reset), attempt=1, now=1_000) == wait
+
+
+def test_the_waits_grow_until_something_arrives_or_the_kind_changes() -> None:
+    plan: list[tuple[Kind, bool]] = [
+        ("network", False),
+        ("network", False),
+        ("network", True),
+        ("network", False),
+        ("http", False),
+        ("http", False),
+        ("network", False),
+    ]
+    stop, notes, steps = threading.Event(), list[str](), iter(plan)
+
+    def connection() -> Generator[str]:
+        kind, arrives = next(steps, (None, False))
+        if kind is None:
+            stop.set()
+            return
+        if arrives:
+            yield "something"
+        raise Interrupted(kind, kind)
+
+    items = list(reconnecting(connection, Backoff(network=0.001, http=0.01), stop, notes.append))
+    assert items == ["something"]
+    assert [note.split("in ")[1] for note in notes] == [
+        "0.001 s", "0.002 s", "0.001 s", "0.002 s", "0.01 s", "0.02 s", "0.001 s",
+    ]  # fmt: skip
 
 
 def test_the_cause_is_what_the_system_said_first() -> None:
