@@ -37,7 +37,9 @@ class Table(Resource):
         "serverSideEncryption": Block(
             fields={"enabled": Flag(required=True), "kmsKeyArn": Text(computed=True)}, computed=True
         ),
-        "ttl": Block(fields={"attributeName": Text(), "enabled": Flag(default=False)}, computed=True),
+        "ttl": Block(
+            fields={"attributeName": Text(computed=True), "enabled": Flag(default=False)}, computed=True
+        ),
         "tableClass": Text(one_of=("STANDARD", "STANDARD_INFREQUENT_ACCESS"), default="STANDARD"),
         "tags": Strings(),
     }

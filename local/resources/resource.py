@@ -179,8 +179,8 @@ class Resource(ABC):
             for key in self.inputs
             if inputs.get(key) is not None and self.unchanged(key, actual, inputs[key])
         }
-        state = self._without_write_only(known | actual | spelled | {"id": id_})
-        return {key: value for key, value in state.items() if value is not None}
+        state: Properties = _present(self._without_write_only(known | actual | spelled | {"id": id_}))
+        return state
 
     def _without_write_only(self, properties: Properties) -> Properties:
         return {
@@ -188,6 +188,13 @@ class Resource(ABC):
             for key, value in properties.items()
             if key not in self.inputs or not self.inputs[key].write_only
         }
+
+
+def _present(value: Any) -> Any:
+    """A value without what AWS does not have, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: _present(item) for key, item in value.items() if item is not None}
+    return value
 
 
 def _suffix(seed: bytes) -> str:

@@ -52,8 +52,13 @@ class Property:
         if self.write_only:
             return True
         if wanted is None:
-            return self.computed or not actual
+            return self.computed or _is_empty(actual)
         return bool(wanted != UNKNOWN) and self.same(actual, wanted)
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a value says nothing, as a block does of which each property says nothing."""
+    return all(map(_is_empty, value.values())) if isinstance(value, Mapping) else not value
 
 
 Inputs = Mapping[str, Property]
