@@ -1,0 +1,101 @@
+"""What X refuses for good ends the run with the reason; what is no answer of X does not."""
+
+import pytest
+
+from local.x import BEARER_TOKEN, CONSUMER_KEY, CONSUMER_SECRET, RULES, TOKEN, Connection, Refusal, XServer
+from producer.config import XCredentials
+from producer.tweet import Json
+from tests.producer.sources.reading import Reading
+from tests.producer.sources.watched_x import GET_STREAM, WatchedX, line, problem
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (Refusal(401, problem("Unauthorized")), "does not accept the credentials"),
+        (
+            Refusal(403, problem("client-forbidden", reason="client-not-enrolled")),
+            "refuses this app (client-for",
+        ),
+        (Refusal(402, problem("CreditsDepleted")), "delivers no more posts to this app (CreditsDepleted"),
+        (
+            Refusal(429, problem("UsageCapExceeded", period="Monthly")),
+            "delivers no more posts to this app (Usage",
+        ),
+        (Refusal(400, problem("Invalid Request")), "refuses the request with 400 (Invalid Request"),
+    ],
+    ids=["401", "403", "402", "cap", "400"],
+)
+def test_a_final_refusal_ends_the_run_with_the_reason(refusal: Refusal, said: str) -> None:
+    with XServer(script=[refusal]) as x:
+        with Reading(WatchedX(x)) as reading:
+            assert said in reading.refusal()
+        assert x.requests.count(GET_STREAM) == 1
+        assert x.rules == []
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (problem("UsageCapExceeded"), "delivers no more posts"),
+        ({"errors": [problem("client-forbidden")]}, "refuses this app"),
+        ({"errors": [problem("Unauthorized", status=401)]}, "does not accept the credentials"),
+    ],
+)
+def test_a_final_refusal_may_come_in_the_stream(message: Json, said: str) -> None:
+    with XServer(script=[Connection(1, raw=line(message))]) as x, Reading(WatchedX(x)) as reading:
+        assert said in reading.refusal()
+        assert (len(reading.items), x.requests.count(GET_STREAM)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (
+            Refusal(200, "<html>Log in to the hotel's network</html>", path=RULES),
+            "200 with something that is not JSON",
+        ),
+        (Refusal(200, "<html>Log in to the hotel's network</html>", path=TOKEN), "200 without a token"),
+        (Refusal(200, {"access_token": None}, path=TOKEN), "200 without a token"),
+    ],
+)
+def test_an_answer_that_is_not_of_x_is_waited_out(refusal: Refusal, said: str) -> None:
+    with XServer(count=1, script=[refusal]) as x:
+        source = WatchedX(x)
+        with Reading(source) as reading:
+            reading.until_items(1)
+    assert [said in note for note in source.notes] == [True]
+
+
+def test_rules_that_x_passes_over_are_added_again() -> None:
+    present = Refusal(200, {"meta": {"result_count": 0}}, path=RULES)
+    with XServer(count=1, script=[present, Refusal(201, {"meta": {}}, path=RULES)]) as x:
+        source = WatchedX(x)
+        with Reading(source) as reading:
+            reading.until_items(1)
+    assert ["does not say what became of the rules" in note for note in source.notes] == [True]
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:8080", "api.x.com", "ftp://api.x.com"])
+def test_an_endpoint_that_is_no_address_ends_the_run(endpoint: str) -> None:
+    with Reading(WatchedX(endpoint)) as reading:
+        assert f"x_endpoint is `{endpoint}`: give scheme and host" in reading.refusal()
+
+
+@pytest.mark.parametrize("pair", [("wrong", CONSUMER_SECRET), (CONSUMER_KEY, "wrong"), ("a:b", "c/d")])
+def test_wrong_keys_end_the_run(pair: tuple[str, str]) -> None:
+    with XServer() as x, Reading(WatchedX(x, XCredentials(*pair, "", ""))) as reading:
+        assert "Unable to verify your credentials" in reading.refusal()
+        assert x.requests == [f"POST {TOKEN}"]
+
+
+def test_a_ready_bearer_token_serves_without_keys() -> None:
+    with XServer(count=1) as x:
+        with Reading(WatchedX(x, XCredentials("", "", "", "", BEARER_TOKEN))) as reading:
+            reading.until_items(1)
+        assert f"POST {TOKEN}" not in x.requests
+
+
+def test_a_wrong_bearer_token_ends_the_run() -> None:
+    with XServer() as x, Reading(WatchedX(x, XCredentials("", "", "", "", "wrong"))) as reading:
+        assert "does not accept the credentials (Unauthorized)" in reading.refusal()

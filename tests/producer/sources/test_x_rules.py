@@ -1,0 +1,115 @@
+"""The rules of the X source: on X while it reads, and gone afterwards."""
+
+from local.x import RULES, Connection, Refusal, XServer
+from producer.sources.rules import TAG
+from tests.producer.sources.reading import Reading
+from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX
+
+
+def test_our_rules_are_on_x_while_we_read_and_gone_afterwards() -> None:
+    with XServer(count=1) as x:
+        others = x.add_rule("bun", "another program")
+        with Reading(WatchedX(x, track=[TERM, "paper boat"], rules=["kite OR soup"])) as reading:
+            reading.until_items(1)
+            assert {(rule.value, rule.tag) for rule in x.rules} == {
+                ("bun", "another program"),
+                (TERM, TAG),
+                ('"paper boat"', TAG),
+                ("kite OR soup", TAG),
+            }
+        assert x.rules == [others]
+
+
+def test_closing_twice_is_harmless() -> None:
+    with XServer(count=1) as x:
+        source = WatchedX(x)
+        with Reading(source) as reading:
+            reading.until_items(1)
+            source.close()
+        assert x.requests.count(f"POST {RULES}") == 2
+
+
+def test_our_rules_are_gone_after_a_reconnection_too() -> None:
+    with XServer(count=2, script=[Connection(1, ending="end")]) as x:
+        with Reading(WatchedX(x)) as reading:
+            reading.until_items(2)
+        assert x.rules == []
+
+
+def test_kept_rules_stay_and_are_not_added_again() -> None:
+    with XServer(count=2, script=[Connection(1), Connection(1)]) as x:
+        for _ in range(2):
+            with Reading(WatchedX(x, keep_rules=True)) as reading:
+                reading.until_items(1)
+        assert [rule.value for rule in x.rules] == [TERM]
+        assert x.requests.count(f"POST {RULES}") == 1
+
+
+def test_our_rules_of_an_earlier_run_are_removed() -> None:
+    with XServer(count=1) as x:
+        x.add_rule("yesterday", TAG)
+        with Reading(WatchedX(x)) as reading:
+            reading.until_items(1)
+            assert [rule.value for rule in x.rules] == [TERM]
+
+
+def test_a_rule_of_others_that_says_the_same_serves_and_stays() -> None:
+    with XServer(count=1) as x:
+        others = x.add_rule(TERM, "another program")
+        with Reading(WatchedX(x)) as reading:
+            reading.until_items(1)
+            assert reading.texts
+        assert x.rules == [others]
+
+
+def test_posts_that_only_rules_of_others_match_are_rejected() -> None:
+    with XServer(rate=None, count=160, script=[Connection(80, ending="end")]) as x:
+        x.add_rule("e", "another program")
+        source = WatchedX(x, track=["soup"])
+        with Reading(source) as reading:
+            reading.until_items(160)
+    assert reading.texts
+    assert all("soup" in text for text in reading.texts)
+    assert {item.reason for item in reading.rejected} == {"only rules of others match it"}
+    assert sum("rules of others are on X too (1, such as `e`)" in note for note in source.notes) == 1
+
+
+def test_without_terms_the_rules_on_x_select() -> None:
+    with XServer(count=1) as x:
+        others = x.add_rule(TERM, "another program")
+        with Reading(WatchedX(x, track=[])) as reading:
+            reading.until_items(1)
+            assert reading.texts
+        assert x.rules == [others]
+
+
+def test_no_rule_at_all_is_refused_with_what_to_do() -> None:
+    with XServer() as x, Reading(WatchedX(x, track=[])) as reading:
+        assert "give --track TERM or --rule EXPR" in reading.refusal()
+        assert GET_STREAM not in x.requests
+
+
+def test_a_rule_that_x_does_not_understand_is_named() -> None:
+    with XServer() as x:
+        with Reading(WatchedX(x, rules=["colour:blue"])) as reading:
+            assert "X refuses the rule `colour:blue`: Operator `colour:blue`" in reading.refusal()
+        assert x.rules == []
+
+
+def test_a_rule_that_somebody_adds_at_the_same_time_serves() -> None:
+    none_yet = Refusal(200, {"meta": {"result_count": 0}}, path=RULES)
+    with XServer(count=1, script=[none_yet]) as x:
+        others = x.add_rule(TERM, "another program")
+        with Reading(WatchedX(x)) as reading:
+            reading.until_items(1)
+            assert reading.texts
+        assert x.rules == [others]
+
+
+def test_rules_that_cannot_be_removed_are_reported() -> None:
+    with XServer(count=1) as x:
+        source = WatchedX(x)
+        with Reading(source) as reading:
+            reading.until_items(1)
+            x.plan(Refusal(503, path=RULES))
+    assert "our rules stay on X, where the next run takes care of them: X answered 503" in source.notes[-1]
