@@ -7,6 +7,7 @@ The child dies with this process, however this process ends, and takes the worke
 State is in memory: what ends is gone.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -87,7 +88,7 @@ class LocalAws:
                 start_new_session=True,  # its own group: Ctrl-C reaches us alone, and we end the whole group
             )
         self.pid = self._process.pid
-        self._watch = threading.Thread(target=self._end_group_with_leader, daemon=True)
+        self._watch = threading.Thread(target=self._clean_up_after_server, daemon=True)
         self._watch.start()
 
     @classmethod
@@ -209,7 +210,6 @@ class LocalAws:
         except subprocess.TimeoutExpired:
             os.killpg(self.pid, signal.SIGKILL)
         self._watch.join()
-        shutil.rmtree(self._directory, ignore_errors=True)
         if not failed:
             self.log.unlink(missing_ok=True)
 
@@ -233,13 +233,12 @@ class LocalAws:
                 f"the local AWS server does not answer ({error}); {self._last_log_lines()}"
             ) from None
 
-    def _end_group_with_leader(self) -> None:
-        """Once the server has ended, however, end the workers of its functions that are still busy."""
+    def _clean_up_after_server(self) -> None:
+        """Once the server has ended, however it did, end the workers of its functions that are still busy."""
         self._process.wait()
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _last_log_lines(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:]

@@ -106,8 +106,10 @@ def test_nothing_is_left_when_the_owner_ends(owner: Owner, ending: signal.Signal
 
 
 def test_a_killed_server_takes_the_workers_of_its_functions_along(owner: Owner) -> None:
+    directory, log = owner.files()
     os.kill(owner.server, signal.SIGKILL)
-    assert eventually(lambda: not alive(owner.children))
+    assert eventually(lambda: not alive(owner.children) and not directory.exists())
+    log.unlink()
 
 
 def test_a_server_that_ends_by_itself_is_reported_with_its_log() -> None:

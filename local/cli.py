@@ -1,0 +1,95 @@
+"""The commands of ``python -m local``: AWS and X on this machine, to keep or to see once."""
+
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+
+import click
+from rich.console import Console
+
+from local.demo import demo
+from local.faults import Fault
+from local.server import DEFAULT_PORT, LocalAws, LocalAwsError
+from local.x import XServer
+
+X_PORT = 8080
+
+
+class _FaultRule(click.ParamType[Fault]):
+    name = "rule"
+
+    def convert(self, value: str | Fault, param: click.Parameter | None, ctx: click.Context | None) -> Fault:
+        if isinstance(value, Fault):
+            return value
+        try:
+            return Fault.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.group()
+def main() -> None:
+    """AWS and X on this machine: no account, no Docker, loopback only."""
+
+
+@main.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help=f"Port of AWS; 0 takes any free one.  [default: {DEFAULT_PORT}, or the next free one]",
+)
+@click.option(
+    "--x-port",
+    type=click.IntRange(0, 65535),
+    help=f"Port of X; 0 takes any free one.  [default: {X_PORT}, or any free one]",
+)
+@click.option(
+    "--rate", type=click.IntRange(1), default=50, show_default=True, help="Posts that X sends a second."
+)
+@click.option(
+    "--fault",
+    "faults",
+    type=_FaultRule(),
+    multiple=True,
+    help="Let an operation fail, for instance 'kinesis:PutRecords entries=0.1 delay=0.05'. "
+    "Faults: entries, throttle, error, reset, lost (rates from 0 to 1), delay (seconds). May be repeated.",
+)
+def up(port: int | None, x_port: int | None, rate: int, faults: tuple[Fault, ...]) -> None:
+    """Run AWS and X until Ctrl-C, and show what flows. State is in memory: it ends with the command."""
+    console = Console(highlight=False)
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    signal.signal(signal.SIGTERM, _interrupt)  # end as with Ctrl-C
+    try:
+        with LocalAws.start(port, faults=faults) as aws, _x(x_port, rate) as x_url:
+            # Imported once the server is up: with it comes boto3, which loads while the server starts.
+            from local.display import Display, instructions
+
+            console.print(instructions(aws, x_url))
+            Display(aws, console).run()
+    except KeyboardInterrupt:
+        console.print("Ended, with all that was in memory.")
+    except LocalAwsError as error:
+        console.print(f"Error: {error}", markup=False, style="red")
+        sys.exit(1)
+
+
+@contextlib.contextmanager
+def _x(port: int | None, rate: int) -> Iterator[str]:
+    try:
+        server = XServer(port=X_PORT if port is None else port, rate=rate)
+    except OSError as error:
+        if port is not None:
+            raise LocalAwsError(f"port {port} of this machine is taken, choose another: {error}") from None
+        server = XServer(rate=rate)
+    with server:
+        yield server.url
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+main.add_command(demo)

@@ -1,0 +1,106 @@
+"""``python -m local up`` as a user runs it."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from click.testing import CliRunner
+from rich.console import Console
+
+from local.cli import main
+from local.display import Snapshot, render
+from local.mapping.poller import Progress
+
+
+@contextmanager
+def running(*options: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "local", "up", "--port", "0", "--x-port", "0", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def said(process: "subprocess.Popen[str]", pattern: str) -> str:
+    """The first group of a pattern in what a process prints, as soon as it prints it."""
+    assert process.stdout
+    for line in process.stdout:
+        if found := re.search(pattern, line):
+            return found[1]
+    raise AssertionError(f"the output ended without {pattern}")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=lambda ending: ending.name)
+def test_up_serves_aws_and_x_until_it_is_interrupted(ending: signal.Signals) -> None:
+    with running("--fault", "kinesis:PutRecords entries=1") as process:
+        aws, x = said(process, r"AWS (http://127\.0\.0\.1:\d+)"), said(process, r'"x_endpoint": "(.+)"')
+        kinesis = boto3.client(
+            "kinesis",
+            endpoint_url=aws,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        kinesis.create_stream(StreamName="stream", ShardCount=1)
+        record: Any = {"Data": b"", "PartitionKey": "key"}
+        assert kinesis.put_records(StreamName="stream", Records=[record])["FailedRecordCount"] == 1
+        assert requests.get(f"{x}/2/tweets/search/stream/rules", timeout=10).status_code == 401
+        process.send_signal(ending)
+        output, errors = process.communicate(timeout=20)
+        assert process.returncode == 0, errors
+        assert output.endswith("Ended, with all that was in memory.\n")
+        for url in (aws, x):
+            with pytest.raises(requests.ConnectionError):
+                requests.get(url, timeout=10)
+
+
+def test_a_fault_that_makes_no_sense_is_refused_before_anything_starts() -> None:
+    refused = CliRunner().invoke(main, ["up", "--fault", "kinesis:PutRecords eror=1"])
+    assert refused.exit_code == 2
+    assert "expected one of entries, throttle, error" in refused.output
+
+
+def shown(now: Snapshot, before: Snapshot, width: int = 80) -> list[str]:
+    console = Console(width=width)
+    with console.capture() as capture:
+        console.print(render(now, before))
+    return capture.get().splitlines()
+
+
+def progress(delivered: int, lag: float = 0.0) -> Progress:
+    stream_arn = "arn:aws:kinesis:us-east-1:000000000000:stream/dev-EventStream"
+    return Progress("uuid", True, stream_arn, delivered, lag, "OK")
+
+
+def test_the_display_shows_what_flows() -> None:
+    before = Snapshot(10.0, {"dev-EventStream": 1}, [progress(1000)], {"dev-EventData": 990}, {})
+    now = Snapshot(
+        12.0, {"dev-EventStream": 2}, [progress(1500, 0.34)], {"dev-EventData": 1490}, {"dev-quarantine": "7"}
+    )
+    lines = [line.split() for line in shown(now, before)]
+    assert ["dev-EventStream", "2", "250", "1,500", "0.3", "s", "OK"] in lines
+    assert ["dev-EventData", "1,490", "250"] in lines
+    assert ["dev-quarantine", "7"] in lines
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_display_fits_the_terminal(width: int) -> None:
+    now = Snapshot(
+        1.0, {"dev-EventStream": 1}, [progress(12_345_678, 3600)], {"dev-EventData": 12_345_678}, {}
+    )
+    assert all(len(line) <= width and "…" not in line for line in shown(now, now, width))
+
+
+def test_the_display_says_so_while_nothing_is_deployed() -> None:
+    nothing = Snapshot(time.monotonic(), {}, [], {}, {})
+    assert shown(nothing, nothing) == ["Nothing is deployed yet."]
