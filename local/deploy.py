@@ -24,7 +24,7 @@ import yaml
 from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
@@ -63,6 +63,11 @@ class Made:
     protect: bool
     state: Properties
     kind: Resource = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """The id by which the provider knows it."""
+        return str(self.state["id"])
 
     def event(self, phase: Literal["deleting", "deleted", "failed"]) -> Event:
         """A step in the removal of this resource."""
@@ -143,6 +148,8 @@ async def _run(
     # The monitor belongs to the event loop that the program runs on.
     mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
     runtime_config.set_all_config(dict(config))
+    # What a deployment that failed left unfinished belongs to the loop that it ran on.
+    SETTINGS.outputs.clear()
     # set_mocks leaves a stack behind, where run_in_stack wants to begin with none.
     set_root_resource(None)  # type: ignore[arg-type]
 
@@ -252,7 +259,7 @@ def _remove(resources: list[Made], on_event: Callable[[Event], None]) -> None:
         made = resources[-1]
         on_event(made.event("deleting"))
         try:
-            made.kind.remove(made.state["id"], made.state)
+            made.kind.remove(made.id, made.state)
         except Exception as error:
             on_event(made.event("failed"))
             raise DeploymentError(f"{made.token} {made.name!r} could not be removed: {error}") from error

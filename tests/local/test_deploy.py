@@ -1,0 +1,246 @@
+"""Programs run without an engine: the real one, and small ones for each rule."""
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.deploy import Deployment, DeploymentError, Event, deploy
+from local.resources import ConfigurationError
+from local.server import LocalAws
+from tests.local.conftest import unique
+
+PROJECT = Path(__file__).resolve().parents[2]
+TOPIC = "aws:sns/topic:Topic"
+Program = Callable[..., Deployment]
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def program(aws: LocalAws, tmp_path: Path, events: list[Event]) -> Program:
+    """Deploys a program of a few lines; `name` in it is unique."""
+    (tmp_path / "Pulumi.yaml").write_text(
+        "name: small\n"
+        "config: {colour: {type: string, default: blue}, limits: {type: object, default: {a: 1}}}\n"
+    )
+
+    def run(lines: str, **config: Any) -> Deployment:
+        imports = "import pulumi\nimport pulumi_aws as aws\n"
+        name = f"name = {unique('small')!r}\n"
+        (tmp_path / "__main__.py").write_text(imports + name + textwrap.dedent(lines))
+        values = {"aws:region": "us-east-1", **{f"small:{key}": value for key, value in config.items()}}
+        return deploy("dev", tmp_path, values, aws.endpoint, on_event=events.append)
+
+    return run
+
+
+def topics(aws: LocalAws) -> set[str]:
+    return {one["TopicArn"].rpartition(":")[2] for one in aws.client("sns").list_topics()["Topics"]}
+
+
+class TestTheRealProgram:
+    def test_is_deployed_and_leaves_nothing(self, aws: LocalAws) -> None:
+        stack = unique("dev")
+        deployment = deploy(stack, PROJECT, PROJECT / "Pulumi.dev.yaml", aws.endpoint)
+        try:
+            outputs = deployment.outputs
+            assert outputs["stream_name"] == f"{stack}-EventStream"
+            assert deployment.secret_outputs == {"secret_access_key"}
+            producer = {"access_key": outputs["access_key"], "secret_key": outputs["secret_access_key"]}
+            kinesis = aws.client("kinesis", **producer)
+            kinesis.put_record(StreamName=outputs["stream_name"], Data=b"{}", PartitionKey="a")
+            assert [
+                made.name
+                for made in deployment.resources
+                if made.kind.refresh(made.id, made.state) != made.state
+            ] == []
+            made = list(deployment.resources)
+        finally:
+            deployment.destroy()
+        assert [one.name for one in made if one.kind.refresh(one.id, one.state)] == []
+        assert deployment.resources == []
+
+    def test_needs_no_stack_file_of_local_aws(self, aws: LocalAws) -> None:
+        stack = unique("local")
+        deployment = deploy(stack, PROJECT, PROJECT / "Pulumi.local.yaml", aws.endpoint)
+        deployment.destroy()
+
+
+class TestConfiguration:
+    def test_has_the_defaults_of_the_project(self, program: Program) -> None:
+        deployment = program(
+            """
+            config = pulumi.Config()
+            pulumi.export("colour", config.require("colour"))
+            pulumi.export("limits", config.require_object("limits"))
+            """
+        )
+        assert deployment.outputs == {"colour": "blue", "limits": {"a": 1}}
+
+    def test_of_the_stack_wins(self, program: Program) -> None:
+        deployment = program(
+            """
+            config = pulumi.Config()
+            pulumi.export("colour", config.require("colour"))
+            pulumi.export("on", config.require_bool("on"))
+            """,
+            colour="red",
+            on=True,
+        )
+        assert deployment.outputs == {"colour": "red", "on": True}
+
+    def test_that_is_encrypted_is_refused(self, program: Program) -> None:
+        with pytest.raises(ConfigurationError, match="small:colour is encrypted"):
+            program("", colour={"secure": "v1:abc"})
+
+    def test_must_have_a_region(self, aws: LocalAws) -> None:
+        with pytest.raises(ConfigurationError, match="pulumi config set aws:region"):
+            deploy("dev", PROJECT, {}, aws.endpoint)
+
+
+class TestOutputs:
+    def test_are_what_aws_made_of_it(self, program: Program) -> None:
+        deployment = program('pulumi.export("arn", aws.sns.Topic("topic", name=name).arn)')
+        assert deployment.outputs["arn"].startswith("arn:aws:sns:us-east-1:000000000000:small-")
+        deployment.destroy()
+
+    def test_that_come_from_a_secret_are_secrets(self, program: Program) -> None:
+        deployment = program(
+            """
+            topic = aws.sns.Topic("topic", name=name, display_name=pulumi.Output.secret("hidden"))
+            pulumi.export("shown", topic.name)
+            pulumi.export("hidden", topic.display_name)
+            """
+        )
+        assert deployment.secret_outputs == {"hidden"}
+        assert deployment.outputs["hidden"] == "hidden"
+        deployment.destroy()
+
+    def test_of_the_providers_functions(self, program: Program) -> None:
+        deployment = program(
+            """
+            pulumi.export("account", aws.get_caller_identity_output().account_id)
+            pulumi.export("region", aws.get_region_output().region)
+            pulumi.export("partition", aws.get_partition_output().partition)
+            """
+        )
+        assert deployment.outputs == {"account": "000000000000", "region": "us-east-1", "partition": "aws"}
+
+
+class TestFailures:
+    def test_name_type_resource_and_cause_and_take_back_what_was_made(
+        self, program: Program, aws: LocalAws, events: list[Event]
+    ) -> None:
+        before = topics(aws)
+        with pytest.raises(DeploymentError) as failure:
+            program(
+                """
+                topic = aws.sns.Topic("first", name=name)
+                aws.iam.UserPolicy("second", user=topic.name, policy="{}")
+                """
+            )
+        assert str(failure.value).startswith("aws:iam/userPolicy:UserPolicy 'second' could not be made: ")
+        assert "NoSuchEntity" in str(failure.value)
+        assert topics(aws) == before
+        assert [(event.phase, event.name) for event in events] == [
+            ("creating", "first"),
+            ("created", "first"),
+            ("creating", "second"),
+            ("failed", "second"),
+            ("deleting", "first"),
+            ("deleted", "first"),
+        ]
+
+    def test_of_the_program_itself_take_back_what_was_made(self, program: Program, aws: LocalAws) -> None:
+        before = topics(aws)
+        with pytest.raises(ZeroDivisionError):
+            program('aws.sns.Topic("topic", name=name).arn.apply(lambda arn: 1 / 0)')
+        assert topics(aws) == before
+
+    @pytest.mark.parametrize(
+        ("lines", "message"),
+        [
+            ('aws.sqs.Queue("queue")', "aws:sqs/queue:Queue 'queue' could not be made: local AWS does not"),
+            ('aws.sns.Topic("topic", fifo_topic=True)', "fifoTopic: is not a property that local AWS"),
+            ('aws.sns.Topic("topic", name="a b")', "name: 'a b' does not match"),
+            (
+                'aws.sns.Topic("topic", name=name)\naws.sns.Topic("topic", name=name + "2")',
+                "'topic' could not be made: two resources have this type and name",
+            ),
+            ('aws.sns.Topic.get("topic", "arn:x")', "'topic': reading an existing resource is not"),
+            ("aws.get_availability_zones()", "aws:index/getAvailabilityZones:getAvailabilityZones is not"),
+        ],
+    )
+    def test_are_refused_where_they_would_pass_unseen(
+        self, program: Program, lines: str, message: str
+    ) -> None:
+        with pytest.raises(Exception, match=message):
+            program(lines)
+
+
+class TestDestroying:
+    def test_goes_from_the_last_to_the_first(self, program: Program, events: list[Event]) -> None:
+        deployment = program(
+            """
+            user = aws.iam.User("user", name=name)
+            aws.iam.AccessKey("key", user=user.name)
+            """
+        )
+        events.clear()
+        deployment.destroy()
+        assert [(event.phase, event.name) for event in events] == [
+            ("deleting", "key"),
+            ("deleted", "key"),
+            ("deleting", "user"),
+            ("deleted", "user"),
+        ]
+
+    def test_is_no_error_where_someone_was_there_before(self, program: Program, aws: LocalAws) -> None:
+        deployment = program('pulumi.export("name", aws.iam.User("user", name=name).name)')
+        aws.client("iam").delete_user(UserName=deployment.outputs["name"])
+        deployment.destroy()
+
+    def test_refuses_what_is_protected(self, program: Program, aws: LocalAws) -> None:
+        deployment = program(
+            """
+            topic = aws.sns.Topic("topic", name=name, opts=pulumi.ResourceOptions(protect=True))
+            aws.iam.User("user", name=name)
+            pulumi.export("name", topic.name)
+            """
+        )
+        with pytest.raises(DeploymentError, match="aws:sns/topic:Topic 'topic' is protected: nothing was"):
+            deployment.destroy()
+        assert deployment.outputs["name"] in topics(aws)
+        assert len(deployment.resources) == 2
+
+    def test_may_be_tried_again(self, program: Program, aws: LocalAws) -> None:
+        deployment = program('pulumi.export("name", aws.s3.Bucket("bucket", bucket=name).bucket)')
+        bucket = deployment.outputs["name"]
+        aws.client("s3").put_object(Bucket=bucket, Key="a")
+        with pytest.raises(DeploymentError, match="aws:s3/bucket:Bucket 'bucket' could not be removed"):
+            deployment.destroy()
+        aws.client("s3").delete_object(Bucket=bucket, Key="a")
+        deployment.destroy()
+        assert deployment.resources == []
+
+
+def test_events_tell_the_tree(program: Program, events: list[Event]) -> None:
+    program(
+        """
+        class Part(pulumi.ComponentResource):
+            def __init__(self, name):
+                super().__init__("small:index:Part", name)
+                aws.iam.User("user", name=globals()["name"], opts=pulumi.ResourceOptions(parent=self))
+
+        Part("part")
+        """
+    ).destroy()
+    part, user = events[0], events[1]
+    assert (part.token, part.phase) == ("small:index:Part", "created")
+    assert (user.token, user.phase, user.parent) == ("aws:iam/user:User", "creating", part.urn)
