@@ -8,7 +8,7 @@ from producer.source import Rejected, Source, SourceError
 
 
 class Reader:
-    """Hands each record to `keep`, which says whether it could.
+    """Hands each record to `keep`.
 
     Attributes:
         rejected: what was read and is not kept; `notify` was told the reason of each.
@@ -16,7 +16,7 @@ class Reader:
     """
 
     def __init__(
-        self, source: Source, keep: Callable[[bytes], bool], limit: int | None, notify: Callable[[str], None]
+        self, source: Source, keep: Callable[[bytes], None], limit: int | None, notify: Callable[[str], None]
     ) -> None:
         self._source = source
         self._keep = keep
@@ -37,8 +37,8 @@ class Reader:
                     data = to_json(item)
                     if reason := objection(item, data):
                         self._reject(Rejected(f"tweet {item.id}", reason))
-                    elif not self._keep(data):
-                        self._reject(Rejected(f"tweet {item.id}", "there is no room for it on the disk"))
+                    else:
+                        self._keep(data)
                     tweets += 1
                 if tweets == self._limit or self._stopped.is_set():
                     break

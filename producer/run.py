@@ -64,6 +64,7 @@ def publish(
     def watch() -> None:
         nonlocal synced
         now = time.monotonic()
+        spool.flush()
         if now - synced >= _SYNC_SECONDS:
             spool.sync()
             synced = now
@@ -72,6 +73,7 @@ def publish(
     def stop() -> None:
         spool.stop()
         reader.stop()
+        spool.flush()
 
     with _Interrupts() as interrupts:
         publishing.start()
@@ -79,17 +81,20 @@ def publish(
         patient = reading.run(duration, publishing.is_alive)
         _finish(publisher, publishing, interrupts, watch, patient=patient)
     spool.close()
+    rejected = reader.rejected + spool.refused
     summary = Summary(
-        received=spool.appended + reader.rejected,
+        received=spool.appended + rejected,
         replayed=spool.replayed,
         sent=spool.acknowledged,
         spooled=spool.waiting,
-        rejected=reader.rejected,
+        rejected=rejected,
         retried=publisher.retried,
         seconds=round(time.monotonic() - started, 3),
     )
     refused = isinstance(publishing.error, PublishError)
     messages = [reader.failure, str(publishing.error) if refused else None]
+    if spool.refused:
+        messages.append(f"{spool.refused:,} tweets are lost: {spool.blocked}.")
     if summary.spooled:
         messages.append(f"{summary.spooled:,} tweets wait in {spool.directory}; the next start sends them.")
     said = [message for message in messages if message]
@@ -104,13 +109,12 @@ def rehearse(source: Source, display: Display, *, limit: int | None, duration: f
     """Print the records to standard output, a line each, instead of sending them; the exit code."""
     printed = 0
 
-    def write(data: bytes) -> bool:
+    def write(data: bytes) -> None:
         nonlocal printed
         line = data + b"\n"
         while line:
             line = line[os.write(1, line) :]
         printed += 1
-        return True
 
     reader = Reader(source, write, limit, display.note)
     with _Interrupts() as interrupts:

@@ -7,12 +7,14 @@ record, does the same for three times the CPU time (benchmarks/README.md), and d
 instead of a line.
 
 What survives: a record is in the kernel's page cache before it counts as received, so `kill -9` loses none.
+Under load that is a write for some records together; a single record is written at once.
 `sync`, called once a second, bounds what a power failure can take to a second's worth of waiting records.
 """
 
 import fcntl
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ from producer.record import MAX_RECORD_BYTES, partition_key
 SEGMENT_BYTES = 8 * 1024 * 1024
 _CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
 _CRC_WIDTH = len(b"00000000 ")
+_GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
+_GROUP_SECONDS = 0.001
 _RETRY_SECONDS = 0.5  # between attempts to write to a full disk
 
 
@@ -51,7 +55,8 @@ class Spool:
 
     Attributes:
         replayed: records found at the start, left by an earlier run.
-        appended: records added since.
+        appended: records added since, and written.
+        refused: records that were added and never could be written; settled by `close`.
         acknowledged: records that the stream has, of both.
         blocked: why the appending thread is waiting, or None.
 
@@ -76,10 +81,13 @@ class Spool:
         self._wanted = 1  # how many of them the taking thread waits for
         self._cursor = 0  # the lowest position not acknowledged
         self._acknowledged_above: set[int] = set()
+        self._pending: list[bytes] = []  # lines not yet written
+        self._pending_bytes = 0
+        self._flushed = 0.0
         self._in_flight: deque[int] = deque()  # positions taken, from the lowest not acknowledged on
         self._taken = 0  # the position after the last record taken
         self._next: Entry | None = None  # read, and too big for the last take
-        self.appended = self.acknowledged = self.replayed = 0
+        self.appended = self.refused = self.acknowledged = self.replayed = 0
         self.blocked: str | None = None
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -112,40 +120,51 @@ class Spool:
 
     # The appending thread
 
-    def append(self, data: bytes) -> bool:
+    def append(self, data: bytes) -> None:
         """Add a record; when the limit is reached, or the disk refuses, wait and say so.
 
-        Returns:
-            False if the record could not be kept: closed, or the disk refuses it and `stop` was called.
+        Records that come within a millisecond are written together, the last of them by `flush`.
         """
         line = b"%08x %b\n" % (crc32(data), data)
         with self._changed:
-            if self._closed:
-                return False
-            while self.size + len(line) > self._limit and self.waiting and not self._stopping:
-                self._block(f"the spool has reached its limit of {self._limit:,} bytes")
-            while True:
-                try:
-                    self._write(line)
-                    break
-                except OSError as error:
-                    if self._stopping:
-                        return False
-                    self._block(f"the spool cannot be written: {error.strerror}")
-            if self.blocked:
-                self.blocked = None
-                self._notify("Reading goes on.")
-            self.appended += 1
-            self._unread += 1
-            if self._unread >= self._wanted:
-                self._changed.notify_all()
-            return True
+            self._pending.append(line)
+            self._pending_bytes += len(line)
+            if self._pending_bytes < _GROUP_BYTES and time.monotonic() - self._flushed < _GROUP_SECONDS:
+                return
+            while not (self._flush() or self._stopping):
+                self._changed.wait(_RETRY_SECONDS)
+
+    def flush(self) -> None:
+        """Write what was appended, if that is possible now; called from any thread, some times a second."""
+        with self._changed:
+            if self._pending and not self._closed:
+                self._flush()
 
     def stop(self) -> None:
-        """Let the appending thread wait no longer: the record in its hand goes in above the limit."""
+        """Let the appending thread wait no longer: what it has in hand goes in above the limit."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+
+    def _flush(self) -> bool:
+        full = self.size + self._pending_bytes > self._limit and self.waiting
+        if full and not self._stopping:
+            self._block(f"the spool has reached its limit of {self._limit:,} bytes")
+            return False
+        try:
+            self._write(b"".join(self._pending))
+        except OSError as error:
+            self._block(f"the spool cannot be written: {error.strerror}")
+            return False
+        if self.blocked:
+            self.blocked = None
+            self._notify("Reading goes on.")
+        self.appended += len(self._pending)
+        self._unread += len(self._pending)
+        self._pending, self._pending_bytes, self._flushed = [], 0, time.monotonic()
+        if self._unread >= self._wanted:
+            self._changed.notify_all()
+        return True
 
     def _block(self, reason: str) -> None:
         if self.blocked != reason:
@@ -153,20 +172,19 @@ class Spool:
             self._notify(
                 f"Reading stops: {reason}. Nothing is lost; it goes on as the stream takes what waits."
             )
-        self._changed.wait(_RETRY_SECONDS)
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, lines: bytes) -> None:
         if self._end - self._segments[-1] >= self._segment_bytes:
             self._start_segment(self._end)
         file = self._files[self._segments[-1]]
         try:
-            rest = memoryview(line)
+            rest = memoryview(lines)
             while rest:
                 rest = rest[os.write(file, rest) :]
         except OSError:
             os.ftruncate(file, self._end - self._segments[-1])  # half a line must not precede the next
             raise
-        self._end += len(line)
+        self._end += len(lines)
         self._synced = False
 
     # The taking thread
@@ -264,6 +282,9 @@ class Spool:
         with self._changed:
             if self._closed:
                 return
+            self._stopping = True
+            if self._pending and not self._flush():
+                self.refused = len(self._pending)
             self._closed = True
             self._save_cursor()
             while not self.waiting and self._segments:

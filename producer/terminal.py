@@ -20,7 +20,7 @@ class TerminalDisplay:
         self._rate = Rate()
         self._shown = -_REFRESH_SECONDS
         self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
 
     def note(self, message: str) -> None:
         """Print a message above the numbers."""
@@ -40,7 +40,7 @@ class TerminalDisplay:
         numbers: Mapping[str, object],  # noqa: ARG002  -- the words say the same
         messages: Sequence[str],
     ) -> None:
-        """Leave the last numbers on the screen, and print the summary below."""
+        """Put the summary in place of the numbers."""
         self._live.stop()
         self._console.print(Text(f"Done: {summary}.", style="bold"), soft_wrap=True)
         for message in messages:

@@ -174,14 +174,14 @@ def test_kill_9_in_the_middle_and_a_restart_leave_none_behind(stream: Stream, pr
     assert 0 < len(stored) < 3_000
     stream.stub.faults = no_faults
 
-    again = producer.run("--source", "file", "-", text=tweets(range(2_900, 3_100)))
+    again = producer.run("--source", "file", "-", text=tweets(range(3_000, 3_100)))
 
     found = {int(identifier) for identifier in stream.ids}
-    unbroken = len(found & set(range(2_900)))
+    unbroken = len(found & set(range(3_000)))
     assert again.code == 0
     assert again.counts["replayed"] <= kept
     assert again.counts["sent"] == again.counts["received"] + again.counts["replayed"]
-    assert found == set(range(unbroken)) | set(range(2_900, 3_100))
+    assert found == set(range(unbroken)) | set(range(3_000, 3_100))
     assert unbroken >= kept > 0
 
 

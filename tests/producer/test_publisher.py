@@ -45,7 +45,8 @@ def data(number: int, username: str = "ada", size: int = 0) -> bytes:
 
 def fill(spool: Spool, count: int, authors: int = 1, size: int = 0) -> None:
     for number in range(count):
-        assert spool.append(data(number, f"author{number % authors}", size))
+        spool.append(data(number, f"author{number % authors}", size))
+    spool.flush()
 
 
 def at_first(calls: int, fault: Fault) -> Faults:
@@ -103,8 +104,8 @@ def test_only_the_refused_entries_of_a_call_are_sent_again(
 
     send(publisher)
 
-    assert stream.stub.calls == [5, 2]
-    assert stream.ids == ["1", "2", "4", "0", "3"]
+    assert (stream.stub.calls[0], sum(stream.stub.calls[1:])) == (5, 2)
+    assert (stream.ids[:3], sorted(stream.ids[3:])) == (["1", "2", "4"], ["0", "3"])
     assert (publisher.retried, spool.acknowledged) == (2, 5)
 
 

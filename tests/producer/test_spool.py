@@ -33,7 +33,14 @@ def data(number: int, size: int = 0) -> bytes:
 
 def fill(spool: Spool, numbers: range, size: int = 0) -> None:
     for number in numbers:
-        assert spool.append(data(number, size))
+        spool.append(data(number, size))
+    spool.flush()
+
+
+def flushed(spool: Spool) -> int:
+    """Write what can be written, and count what was."""
+    spool.flush()
+    return spool.appended
 
 
 def numbers(entries: list[Entry]) -> list[int]:
@@ -102,7 +109,7 @@ def test_an_acknowledgement_after_the_end_changes_nothing(directory: Path) -> No
         entries = spool.take(1, LIMIT)
     spool.acknowledge(entries)
 
-    assert (spool.acknowledged, spool.append(data(2))) == (0, False)
+    assert spool.acknowledged == 0
     assert left(directory) == [0]
 
 
@@ -168,9 +175,9 @@ def test_on_a_full_disk_the_appending_thread_waits_says_so_and_loses_nothing(dir
         with full_disk(5_000):
             appending.start()
             until(lambda: spool.blocked)
-            before = spool.appended
-            assert 0 < before < 100
+            assert spool.appended < 100
         appending.join()
+        until(lambda: flushed(spool) == 100)
 
         assert said[0].startswith("Reading stops: the spool cannot be written: File too large.")
         assert numbers(spool.take(500, LIMIT)) == list(range(100))
@@ -183,9 +190,10 @@ def test_a_record_that_a_full_disk_refuses_at_the_end_is_not_counted_as_kept(dir
         fill(spool, range(1), 100)
         spool.stop()
         with full_disk(200):
-            kept = spool.append(data(1, 100))
+            fill(spool, range(1, 3), 100)
+            spool.close()
 
-        assert (kept, spool.appended) == (False, 1)
+    assert (spool.appended, spool.refused) == (1, 2)
 
     assert left(directory) == [0]
 
@@ -283,7 +291,7 @@ from producer.spool import Spool
 spool = Spool(Path({str(directory)!r}), {LIMIT}, print)
 for number in itertools.count():
     spool.append(json.dumps({{"username": "u", "id": number}}).encode())
-    print(number, flush=True)
+    print(spool.appended, flush=True)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=PROJECT) as process:
         assert process.stdout
@@ -295,7 +303,7 @@ for number in itertools.count():
     found = left(directory)
 
     assert found == list(range(len(found)))
-    assert len(found) > max(counted, default=500)
+    assert len(found) >= max(counted, default=500)
 
 
 @settings(deadline=None, max_examples=25)
