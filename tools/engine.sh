@@ -6,16 +6,17 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 bin=$PWD/.pulumi/bin
-needed_go=1.25
-# What `go build` may write goes by the committed checksums; a toolchain is not fetched unasked.
-export GOFLAGS=-mod=readonly GOTOOLCHAIN=local
+needed_go=$(sed -n 's/^go //p' tools/pulumi/go.mod)
+# The committed checksums hold, no other toolchain is fetched, and it does not matter whose clone this is.
+export GOFLAGS="${GOFLAGS:-} -mod=readonly -buildvcs=false" GOTOOLCHAIN=local
 
 if installed=$(command -v pulumi) && [[ $installed != "$bin"/* ]]; then
   echo "Using $installed ($(pulumi version))."
   exit 0
 fi
-# Copied last, and so the sign that the build went through.
-[[ -x $bin/pulumi-language-python-exec ]] && exit 0
+# Copied last, and so the sign that the build of these versions went through.
+built=$bin/pulumi-language-python-exec
+[[ $built -nt tools/pulumi/go.mod && $built -nt tools/pulumi-language-python/go.mod ]] && exit 0
 
 have_go=$(go env GOVERSION 2>/dev/null || true)
 if [[ -z $have_go || $(printf '%s\n' "go$needed_go" "$have_go" | sort -V | head -1) != "go$needed_go" ]]; then
@@ -46,5 +47,5 @@ go -C tools/pulumi build -o "$bin/" \
   -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$version" \
   "$cli"
 go -C tools/pulumi-language-python build -o "$bin/" -ldflags "-s -w" "$host"
-install -m 755 "$sdk/python/cmd/pulumi-language-python-exec" "$bin/"
+install -m 755 "$sdk/python/cmd/pulumi-language-python-exec" "$built"
 echo "Built Pulumi $version."
