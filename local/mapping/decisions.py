@@ -40,6 +40,15 @@ class Settings:
     reports_failures: bool
     destination_arn: str | None
 
+    @property
+    def function_name(self) -> str:
+        return self.function_arn.split(":")[6]
+
+    @property
+    def read_ahead(self) -> int:
+        """How many records of a shard are held for the function at most: two batches for each lane."""
+        return max(2 * self.batch_size * self.lanes, 1000)
+
     @classmethod
     def of(cls, mapping: dict[str, Any]) -> Self:
         """Read the configuration out of an answer of the Lambda API."""

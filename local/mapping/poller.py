@@ -82,6 +82,9 @@ class Poller:
         self._stopping.set()
         self._thread.join()
         for mapping in self._mappings.values():
+            for reader in mapping.readers.values():
+                reader.stop()
+        for mapping in self._mappings.values():
             self._drop_readers(mapping)
 
     def progress(self) -> list[Progress]:
@@ -154,6 +157,7 @@ class Poller:
     def _drop_readers(self, mapping: _Mapping) -> None:
         for reader in mapping.readers.values():
             reader.stop()
+            reader.join()
             mapping.delivered_before += reader.delivered
         mapping.readers.clear()
 

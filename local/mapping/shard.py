@@ -20,8 +20,8 @@ from local.server import LocalAws, LocalAwsError
 
 READ_INTERVAL = 0.2
 """Seconds between reads that found no more: a shard serves five a second (Kinesis quotas)."""
-_READ_AHEAD = 10_000
-"""Records held for the function at most: what one read can return."""
+_MOST_RECORDS = 10_000
+"""Of one read (Kinesis quotas)."""
 _LONGEST_WAIT = 2.0
 """Seconds between attempts at most. AWS waits longer; here somebody is watching."""
 _NOT_REACHED = (ClientError, BotoCoreError, LocalAwsError, LookupError)
@@ -108,11 +108,13 @@ class ShardReader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Send nothing more. Does not wait for what the function is still busy with."""
+        """Send nothing more; ``join`` to know that it is so."""
         self._stopping = True
         self._wake.set()
+
+    def join(self) -> None:
+        """Wait until nothing more is sent, but not for what the function is still busy with."""
         self._thread.join()
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
         while not self._stopping and not self.finished:
@@ -129,6 +131,7 @@ class ShardReader:
                 if self._spread():
                     self._send()
             self._wake.wait(READ_INTERVAL)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _collect(self) -> None:
         """Take back the lanes whose batch has come back."""
@@ -164,8 +167,9 @@ class ShardReader:
             lane.waiting.append(record)
 
     def _read(self) -> None:
-        room = _READ_AHEAD - self._held
-        if self._closed or room <= 0 or time.monotonic() < self._next_read:
+        room = self.settings.read_ahead - self._held
+        few = room < self.settings.read_ahead // 2  # not worth a call
+        if self._closed or few or time.monotonic() < self._next_read:
             return
         kinesis = self._client("kinesis")
         if self._iterator is None:
@@ -174,7 +178,9 @@ class ShardReader:
             )["ShardIterator"]
         try:
             answer = kinesis.get_records(
-                ShardIterator=self._iterator, StreamARN=self.settings.stream_arn, Limit=room
+                ShardIterator=self._iterator,
+                StreamARN=self.settings.stream_arn,
+                Limit=min(room, _MOST_RECORDS),
             )
         except kinesis.exceptions.ExpiredIteratorException:
             self._iterator = None
@@ -236,7 +242,7 @@ class ShardReader:
             "IteratorAge",
             (time.time() - kept.records[-1].arrival) * 1000,
             "Milliseconds",
-            {"FunctionName": settings.function_arn.split(":")[6]},
+            {"FunctionName": settings.function_name},
         )
         try:
             answer = self._source.invoker.invoke(
@@ -277,7 +283,7 @@ class ShardReader:
             log.error("%d records are lost, the destination refused them: %s", len(batch.records), error)
             self._source.report(f"PROBLEM: {error}")
             self._count("DroppedEventCount", len(batch.records))
-            function = {"FunctionName": settings.function_arn.split(":")[6]}
+            function = {"FunctionName": settings.function_name}
             self._source.metrics.add("AWS/Lambda", "DestinationDeliveryFailures", 1, "Count", function)
         else:
             self._count("OnFailureDestinationDeliveredEventCount", len(batch.records))
@@ -285,11 +291,10 @@ class ShardReader:
     def _client(self, service: str) -> Any:
         """The client of a service that holds the credentials of the function's role."""
         if service not in self._clients:
-            name = self.settings.function_arn.split(":")[6]
             # Reads are repeated by the loop; what goes to the destination would be lost.
             attempts = 1 if service == "kinesis" else 4
             self._clients[service] = self._source.aws.role_client(
-                service, name, retries={"total_max_attempts": attempts}
+                service, self.settings.function_name, retries={"total_max_attempts": attempts}
             )
         return self._clients[service]
 

@@ -102,6 +102,13 @@ def test_a_role_that_may_not_write_the_log_leaves_none(pipeline: Pipeline) -> No
     assert groups == []
 
 
+def test_a_stream_counts_what_is_put(pipeline: Pipeline) -> None:
+    pipeline.create_stream()
+    pipeline.put("a", "b")
+    pipeline.kinesis.put_record(StreamName=pipeline.stream, Data=b"c", PartitionKey="c")
+    assert total(pipeline.aws, "AWS/Kinesis", "IncomingRecords", "StreamName", pipeline.stream) == 3
+
+
 def test_the_mapping_counts_its_records_and_their_age(pipeline: Pipeline) -> None:
     bucket = pipeline.create_bucket()
     pipeline.create_stream()

@@ -1,4 +1,4 @@
-"""Resharding as Kinesis does it: parents are closed, not deleted.
+"""What ministack's Kinesis leaves out: closed shards, and the metrics of a stream.
 
 ministack drops the shards that are split, merged or replaced together with their unread records. A closed
 shard stays readable until its records expire, and a reader learns of its end by the absence of a next
@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import kinesis
+from ministack.services import cloudwatch, kinesis
 
 from local.faults import Answer
 
@@ -18,7 +18,9 @@ Operation = Callable[[dict[str, Any]], Answer]
 
 
 def install() -> None:
-    """Make this process's ministack keep the parents of a reshard."""
+    """Make this process's ministack keep the parents of a reshard, and count what is put."""
+    kinesis._put_records = _counting(kinesis._put_records)
+    kinesis._put_record = _counting(kinesis._put_record)
     kinesis._split_shard = _keeping_parents(kinesis._split_shard)
     kinesis._merge_shards = _keeping_parents(kinesis._merge_shards)
     kinesis._update_shard_count = _update_shard_count
@@ -26,6 +28,18 @@ def install() -> None:
     kinesis._get_records = _ending_at_closed_shard(kinesis._get_records)
     kinesis._route_to_shard = _routing_to_open_shards(kinesis._route_to_shard)
     kinesis._shard_out = _with_end(kinesis._shard_out)
+
+
+def _counting(put: Operation) -> Operation:
+    def counting_put(data: dict[str, Any]) -> Answer:
+        answer = put(data)
+        if answer[0] == 200:
+            dimensions = {"StreamName": kinesis._resolve_stream(data)[0]}
+            count = len(data.get("Records", "1"))
+            cloudwatch.record_metric("AWS/Kinesis", "IncomingRecords", count, "Count", dimensions)
+        return answer
+
+    return counting_put
 
 
 def _open(stream: Stream) -> dict[str, Any]:
