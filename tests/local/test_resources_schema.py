@@ -199,6 +199,11 @@ def test_the_layout_of_a_policy_is_no_change(actual: str, wanted: str) -> None:
     assert RESOURCES[ROLE_POLICY](NOWHERE).unchanged("policy", state, inputs["policy"])
 
 
+def test_a_policy_that_a_preview_does_not_know_is_a_change() -> None:
+    state = {"policy": policy("s3:Get*")}
+    assert not RESOURCES[ROLE_POLICY](NOWHERE).unchanged("policy", state, UNKNOWN)
+
+
 @pytest.mark.parametrize(
     ("key", "actual", "wanted", "same"),
     [
