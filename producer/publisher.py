@@ -137,7 +137,7 @@ class Publisher:
             self.retried += len(refused)
             self._lanes.settle(call, refused, now)
             kept = {entry.position for entry in refused}
-            acknowledged = [entry for entry in call if entry.position not in kept]
+            acknowledged = [entry for entry in call if entry.position not in kept] if kept else call
             self._spool.acknowledge(acknowledged)
             if acknowledged:
                 self.newest = orjson.loads(acknowledged[-1].data)["created_at"]

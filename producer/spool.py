@@ -2,9 +2,9 @@
 
 It is an append-only log in segments, each named by the position of its first byte. A record is one line,
 `<CRC-32 in hex> <JSON>`. `cursor.json` holds the lowest position not yet acknowledged, and what above it is
-acknowledged. A segment is deleted when all of it is acknowledged. SQLite in WAL mode, with a commit for each
-record, does the same for three times the CPU time (benchmarks/README.md), and damage costs it the whole file
-instead of a line.
+acknowledged. A segment is deleted when all of it is acknowledged. SQLite in WAL mode does the same for four
+times the CPU time, or half as much again if it may lose 499 records (benchmarks/README.md), and damage costs
+it more than a line.
 
 What survives: a record is in the kernel's page cache before it counts as received, so `kill -9` loses none.
 Under load that is a write for some records together; a single record is written at once.

@@ -16,8 +16,10 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.kinesis_stub import Fault, away, no_faults
+from local.x import CONSUMER_KEY, CONSUMER_SECRET, XServer
 from producer.cli import run_command
 from tests.producer.conftest import PROJECT, Producer, Stream, tweet, tweets
+from tests.producer.sources.watched_x import TERM
 from tests.producer.waiting import until
 
 
@@ -226,6 +228,41 @@ def test_a_damaged_spool_is_reported_and_the_rest_of_it_sent(stream: Stream, pro
     assert "The spool is damaged: 1 unreadable lines" in done.said
     assert done.counts == counts(replayed=2, spooled=2)
     assert list(producer.spool.rglob("*.corrupt"))
+
+
+def configure_for_x(producer: Producer, stream: Stream, x: XServer) -> None:
+    producer.configure(
+        stream.url,
+        x_endpoint=x.url,
+        consumer_key=CONSUMER_KEY,
+        consumer_secret=CONSUMER_SECRET,
+        access_token_key="-",
+        access_token_secret="-",
+    )
+
+
+def test_tweets_of_x_arrive_and_our_rules_are_gone_after_a_signal(stream: Stream, producer: Producer) -> None:
+    with XServer(count=50) as x:
+        x.add_rule("#another", tag="of another program")
+        configure_for_x(producer, stream, x)
+        process = producer.start("--track", TERM)
+        until(lambda: len(stream.ids) == 50)
+        assert len(x.rules) == 2
+
+        process.send_signal(signal.SIGTERM)
+        done = producer.end(process)
+
+        assert (done.code, done.counts) == (0, counts(received=50, sent=50))
+        assert [rule.value for rule in x.rules] == ["#another"]
+
+
+def test_a_refusal_of_x_ends_with_its_reason(stream: Stream, producer: Producer) -> None:
+    with XServer() as x:
+        producer.configure(stream.url, x_endpoint=x.url, bearer_token="wrong")
+        done = producer.run("--track", TERM)
+
+    assert (done.code, done.counts) == (1, counts())
+    assert "X does not accept the credentials" in done.said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""The spool beside SQLite in WAL mode: CPU time to keep a record, hand it out and forget it.
+
+    python -m benchmarks.spool [--records 20000] [--rounds 5]
+
+SQLite once with a commit for each record, which is what the spool promises a single tweet, and once with a
+commit for 500, which loses up to 499 tweets with `kill -9`.
+"""
+
+import argparse
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from producer.record import partition_key, to_json
+from producer.source import Record
+from producer.spool import Spool
+
+_CALL = 500
+
+
+def main() -> None:
+    """Print the comparison."""
+    parser = argparse.ArgumentParser(description="The spool beside SQLite in WAL mode.")
+    parser.add_argument("--records", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    moment = "2026-11-23T14:41:28.000Z"
+    records = [
+        to_json(Record(f"user{number % 997}", str(number), moment, "word " * 60, "en", "file"))
+        for number in range(arguments.records)
+    ]
+    ways: dict[str, Callable[[Path, list[bytes]], None]] = {
+        "spool": with_spool,
+        "SQLite, a commit for each": lambda path, data: with_sqlite(path, data, grouped=False),
+        "SQLite, a commit for 500": lambda path, data: with_sqlite(path, data, grouped=True),
+    }
+    costs: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(arguments.rounds):
+        for name, way in ways.items():
+            with tempfile.TemporaryDirectory() as directory:
+                started = time.process_time()
+                way(Path(directory), records)
+                costs[name].append((time.process_time() - started) / len(records) * 1e6)
+    print(f"{len(records):,} records of {len(records[0])} bytes, medians of {arguments.rounds} rounds")
+    for name, cost in costs.items():
+        ratio = statistics.median(here / spool for here, spool in zip(cost, costs["spool"], strict=True))
+        print(f"  {name:27}{statistics.median(cost):6.1f} µs CPU a record{ratio:6.2f} of the spool's")
+
+
+def with_spool(directory: Path, records: list[bytes]) -> None:
+    """Append 500, take them, acknowledge them."""
+    spool = Spool(directory, 1 << 30, print)
+    for start in range(0, len(records), _CALL):
+        for data in records[start : start + _CALL]:
+            spool.append(data)
+        spool.flush()
+        spool.acknowledge(spool.take(_CALL, 1 << 30))
+    spool.close()
+
+
+def with_sqlite(directory: Path, records: list[bytes], *, grouped: bool) -> None:
+    """The same with a table."""
+    database = sqlite3.connect(directory / "spool.db", isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    database.execute("CREATE TABLE spool (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT, data BLOB)")
+    taken = 0
+    for start in range(0, len(records), _CALL):
+        if grouped:
+            database.execute("BEGIN")
+        for data in records[start : start + _CALL]:
+            database.execute("INSERT INTO spool (key, data) VALUES (?, ?)", (partition_key(data), data))
+        if grouped:
+            database.execute("COMMIT")
+        query = "SELECT id, key, data FROM spool WHERE id > ? ORDER BY id LIMIT ?"
+        rows = database.execute(query, (taken, _CALL)).fetchall()
+        taken = rows[-1][0]
+        database.execute("BEGIN")
+        database.executemany("DELETE FROM spool WHERE id = ?", [row[:1] for row in rows])
+        database.execute("COMMIT")
+    database.close()
+
+
+if __name__ == "__main__":
+    main()
