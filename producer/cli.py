@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -106,8 +107,8 @@ def run_command(
     """Read tweets and put them on the stream, until the source ends or Ctrl-C."""
     _check_usage(source_name, path, track, rule, keep_rules, rate)
     try:
-        settings = config.load(config_path, os.environ, _say)
-        aws = None if dry_run else settings.aws()
+        load = partial(config.load, config_path, os.environ, _say)
+        aws = None if dry_run else load().aws()
 
         def source(note: Callable[[str], None]) -> Source:
             # Imported here: each brings libraries that the others can do without, half of the time to start.
@@ -121,6 +122,7 @@ def run_command(
                 return BlueskySource(track=track, endpoint=None, notify=note)
             from producer.sources.x import XSource
 
+            settings = load()
             return XSource(
                 settings.x(),
                 track=track,

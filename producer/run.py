@@ -60,10 +60,16 @@ def publish(
     reader = Reader(source, spool.append, limit, display.note)
     publishing = _Worker(publisher.run)
     started = synced = time.monotonic()
+    told = False
 
     def watch() -> None:
-        nonlocal synced
+        nonlocal synced, told
         now = time.monotonic()
+        if interrupts.count and not told:
+            told = True
+            display.note(
+                f"Stopping: what waits is sent for {FLUSH_SECONDS:.0f} s; a second Ctrl-C ends at once."
+            )
         spool.flush()
         if now - synced >= _SYNC_SECONDS:
             spool.sync()

@@ -62,7 +62,7 @@ def test_tweets_of_standard_input_arrive_and_bad_lines_are_counted(
 
 def test_a_dry_run_prints_the_records_and_needs_no_configuration(tmp_path: Path) -> None:
     producer = Producer(tmp_path, "")
-    producer.config.unlink()
+    producer.config.write_text("not even JSON")
 
     done = producer.run("--source", "file", "-", "--dry-run", text=tweets(range(2)) + "bad\n")
 
