@@ -28,7 +28,7 @@ from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
-from local.resources import INVOKES, RESOURCES, Aws, ConfigurationError, Properties, Resource
+from local.resources import INVOKES, RESOURCES, SERVICES, Aws, ConfigurationError, Properties, Resource
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -123,9 +123,12 @@ def deploy(
     """
     settings = yaml.safe_load((project / "Pulumi.yaml").read_text())
     values = _with_defaults(settings, config)
-    if "aws:region" not in values:
-        raise ConfigurationError("aws:region is not set: pulumi config set aws:region us-east-1")
-    monitor = _Monitor(Aws.at(endpoint, values["aws:region"], *credentials), on_event)
+    provider = {key[4:]: value for key, value in values.items() if key.startswith("aws:")} | {
+        "accessKey": credentials[0],
+        "secretKey": credentials[1],
+        "endpoints": [dict.fromkeys(SERVICES, endpoint)],
+    }
+    monitor = _Monitor(Aws.configured(provider), on_event)
     try:
         with _importable(project):
             asyncio.run(_run(project / "__main__.py", settings["name"], stack, values, monitor))
@@ -203,6 +206,8 @@ class _Monitor(mocks.MockMonitor):
             if request.type != STACK_TYPE:
                 tell("created")
             return resource_pb2.RegisterResourceResponse(urn=urn)
+        if self.failure:
+            raise DeploymentError(f"{request.type} {request.name!r} was not begun: another resource failed")
         _ensure_event_loop()  # type: ignore[no-untyped-call]  # deserialising needs one on this thread
         tell("creating")
         try:
@@ -224,8 +229,6 @@ class _Monitor(mocks.MockMonitor):
     def _make(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> tuple[Properties, set[str]]:
         """Create the resource; returns its state and which properties of it are secrets."""
         with self._lock:
-            if self.failure:
-                raise DeploymentError("not begun, because another resource failed")
             if urn in self.resources:
                 raise DeploymentError("two resources have this type and name")
             self.resources[urn] = self.ResourceRegistration(urn, "", {})

@@ -6,11 +6,11 @@
 from collections.abc import Mapping
 
 from local.resources import cloudwatch, dynamodb, iam, kinesis, lambda_, logs, s3, sns
-from local.resources.aws import Aws, ConfigurationError
+from local.resources.aws import SERVICES, Aws, ConfigurationError
 from local.resources.invokes import INVOKES
 from local.resources.resource import Properties, Resource
 
-__all__ = ["INVOKES", "RESOURCES", "Aws", "ConfigurationError", "Properties", "Resource"]
+__all__ = ["INVOKES", "RESOURCES", "SERVICES", "Aws", "ConfigurationError", "Properties", "Resource"]
 
 RESOURCES: Mapping[str, type[Resource]] = {
     kind.token: kind

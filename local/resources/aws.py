@@ -54,11 +54,6 @@ class Aws:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @classmethod
-    def at(cls, endpoint: str, region: str, access_key: str, secret_key: str) -> "Aws":
-        """All services at one endpoint, as local AWS serves them."""
-        return cls(region, access_key, secret_key, dict.fromkeys(SERVICES, endpoint))
-
-    @classmethod
     def configured(cls, config: Mapping[str, Any]) -> "Aws":
         """From the stack's `aws:` configuration (without the prefix), as AWS's own provider reads it.
 
@@ -68,9 +63,7 @@ class Aws:
         found: dict[str, str] = {}
         for key in ("region", "accessKey", "secretKey"):
             if not values.get(key):
-                raise ConfigurationError(
-                    f"aws:{key} is not set: local AWS takes it from the stack's configuration"
-                )
+                raise ConfigurationError(f"aws:{key} is not set: pulumi config set aws:{key} VALUE")
             found[key] = values.pop(key)
         endpoints = values.pop("endpoints", [])
         if values:

@@ -99,6 +99,11 @@ class TestConfiguration:
         with pytest.raises(ConfigurationError, match="small:colour is encrypted"):
             program("", colour={"secure": "v1:abc"})
 
+    def test_of_the_provider_that_is_not_implemented_is_refused(self, aws: LocalAws) -> None:
+        config = {"aws:region": "us-east-1", "aws:defaultTags": {"tags": {"a": "b"}}}
+        with pytest.raises(ConfigurationError, match="aws:defaultTags is not implemented"):
+            deploy("dev", PROJECT, config, aws.endpoint)
+
     def test_must_have_a_region(self, aws: LocalAws) -> None:
         with pytest.raises(ConfigurationError, match="pulumi config set aws:region"):
             deploy("dev", PROJECT, {}, aws.endpoint)

@@ -14,7 +14,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from local import plugin
-from local.resources.aws import SERVICES
+from local.resources import SERVICES
 from local.server import LocalAws
 from tests.local.conftest import unique
 
@@ -135,7 +135,7 @@ def test_configuration_is_checked_before_it_is_used(stub: Any) -> None:
     request = provider_pb2.CheckRequest(news=struct({"region": "us-east-1", "profile": "mine"}))
     answer = stub.CheckConfig(request)
     assert [failure.reason for failure in answer.failures] == [
-        "aws:accessKey is not set: local AWS takes it from the stack's configuration"
+        "aws:accessKey is not set: pulumi config set aws:accessKey VALUE"
     ]
 
 

@@ -12,7 +12,7 @@ import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
-from local.resources import RESOURCES, Aws, Properties, Resource
+from local.resources import RESOURCES, SERVICES, Aws, Properties, Resource
 from local.resources.archive import zipped
 from local.server import LocalAws
 from tests.local.conftest import READ_STREAM, TRUST_LAMBDA, unique
@@ -255,7 +255,7 @@ ALWAYS_THERE = [encryption, topic_policy]
 @pytest.fixture(scope="module")
 def connection(aws: LocalAws) -> Aws:
     """Shared, because making clients takes most of the time of a test."""
-    return Aws.at(aws.endpoint, "us-east-1", "test", "test")
+    return Aws("us-east-1", "test", "test", dict.fromkeys(SERVICES, aws.endpoint))
 
 
 @pytest.fixture
