@@ -1,0 +1,36 @@
+"""One AWS a test process; a project folder a test."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.engine import BUILT
+from local.server import LocalAws
+from tests.engine.stack import Project
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without a CLI these tests cannot run: they are left out, and `make test-engine` sees to the CLI.
+
+    Each run of it takes seconds, and some tests make a dozen: they have longer than others to end.
+    """
+    for item in items:
+        if item.nodeid.startswith("tests/engine/"):
+            item.add_marker(pytest.mark.timeout(600))
+    if not (shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT))):
+        items[:] = [item for item in items if not item.nodeid.startswith("tests/engine/")]
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[LocalAws]:
+    """An account that the tests of this process share, each with stacks of its own names."""
+    with LocalAws.start() as running:
+        yield running
+
+
+@pytest.fixture
+def project(tmp_path: Path, aws: LocalAws) -> Project:
+    """The program in a folder of its own."""
+    return Project(tmp_path, aws)

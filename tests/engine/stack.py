@@ -1,0 +1,129 @@
+"""Stacks of the real program under the real Pulumi engine, each in a project folder of its own."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local.engine import PROJECT, Engine
+from local.server import LocalAws
+
+PROGRAM = ("Pulumi.yaml", "__main__.py", "infra", "handler", "producer", "local", "ops")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a run of the CLI ended, and what it did: operation -> names of resources, `same` left out."""
+
+    code: int
+    text: str
+    done: Mapping[str, set[str]]
+
+
+class Project:
+    """A copy of the program with a backend of its own, against a local AWS."""
+
+    def __init__(self, folder: Path, aws: LocalAws) -> None:
+        self.folder = folder / "project"
+        self.aws = aws
+        self.folder.mkdir()
+        for name in PROGRAM:
+            source = PROJECT / name
+            if source.is_dir():
+                shutil.copytree(
+                    source, self.folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.json")
+                )
+            else:
+                shutil.copy(source, self.folder)
+        (self.folder / ".venv").symlink_to(PROJECT / ".venv")
+        self.engine = Engine.prepare(state=folder / "state", project=self.folder)
+
+    def add_stack_file(self, stack: str, like: str, config: Mapping[str, Any]) -> None:
+        """Write the file of a stack: the committed one of `like`, pointed at local AWS, and more keys."""
+        local = yaml.safe_load((PROJECT / "Pulumi.local.yaml").read_text())["config"]
+        provider = {key: value for key, value in local.items() if key.startswith("aws:")}
+        provider["aws:endpoints"] = [
+            dict.fromkeys(services, self.aws.endpoint) for services in provider["aws:endpoints"]
+        ]
+        committed = yaml.safe_load((PROJECT / f"Pulumi.{like}.yaml").read_text())["config"]
+        own = {f"stream-processing:{key}": value for key, value in config.items()}
+        (self.folder / f"Pulumi.{stack}.yaml").write_text(
+            yaml.safe_dump({"config": {**committed, **provider, **own}})
+        )
+
+    def stack(self, name: str, like: str = "local", **config: Any) -> "Stack":
+        """Create a stack; nothing is deployed yet."""
+        self.add_stack_file(name, like, config)
+        stack = Stack(self, name)
+        stack.run("stack", "init")
+        return stack
+
+
+class Stack:
+    """One stack, driven as a person drives it."""
+
+    def __init__(self, project: Project, name: str) -> None:
+        self.project = project
+        self.name = name
+
+    def run(self, *arguments: str, fails: bool = False) -> Result:
+        """Run `pulumi ARGUMENTS` on this stack; asserts that it succeeds, or fails where `fails`."""
+        engine = self.project.engine
+        log = self.project.folder / "events.jsonl"
+        log.unlink(missing_ok=True)
+        event_log = (
+            ["--event-log", str(log)] if arguments[0] in ("up", "destroy", "refresh", "preview") else []
+        )
+        ended = subprocess.run(
+            engine.command(*arguments, "--stack", self.name, "--non-interactive", *event_log),
+            # --event-log is one of the CLI's own debugging options.
+            env=engine.environment() | {"PULUMI_DEBUG_COMMANDS": "true"},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        text = ended.stdout + ended.stderr
+        assert bool(ended.returncode) == fails, text
+        return Result(code=ended.returncode, text=text, done=_operations(log) if log.exists() else {})
+
+    def up(self, *arguments: str, fails: bool = False) -> Result:
+        """Deploy."""
+        return self.run("up", "--yes", "--skip-preview", *arguments, fails=fails)
+
+    def destroy(self, *, fails: bool = False) -> Result:
+        """Remove everything, with the preview that a person sees and that refuses what is protected."""
+        return self.run("destroy", "--yes", fails=fails)
+
+    def configure(self, **config: Any) -> None:
+        """Change some keys of the project."""
+        for key, value in config.items():
+            self.run("config", "set", key, str(value).lower() if isinstance(value, bool) else str(value))
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack outputs, secrets in plain text."""
+        shown = self.run("stack", "output", "--json", "--show-secrets").text
+        outputs: dict[str, Any] = json.loads(shown)
+        return outputs
+
+    def state(self) -> str:
+        """The state file, as it lies on the disk."""
+        folder = self.project.engine.backend / ".pulumi" / "stacks" / "stream-processing"
+        return (folder / f"{self.name}.json").read_text()
+
+
+def _operations(log: Path) -> dict[str, set[str]]:
+    """What the engine finished, from its event log; a replacement counts as its parts."""
+    done: dict[str, set[str]] = {}
+    for line in log.read_text().splitlines():
+        event = json.loads(line)
+        outcome = event.get("resOutputsEvent") or event.get("resourcePreEvent") or {}
+        metadata = outcome.get("metadata", {"op": "same"})
+        if metadata["op"] not in ("same", "read") and "pulumi:providers:" not in metadata["urn"]:
+            done.setdefault(metadata["op"], set()).add(metadata["urn"].rsplit("::", 1)[1])
+    return done

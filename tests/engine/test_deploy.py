@@ -1,0 +1,52 @@
+"""`preview`, `up`, `stack output`: the main road."""
+
+import json
+
+from local.inventory import inventory
+from tests.engine.stack import Project
+from tests.infra.recorder import deploy
+
+
+def test_a_preview_plans_everything_and_makes_nothing(project: Project) -> None:
+    stack = project.stack("planned")
+    planned = stack.run("preview").done
+    assert set(planned) == {"create"}
+    declared = {resource.name for resource in deploy("local").resources}
+    assert planned["create"] == declared | {"stream-processing-planned"}
+    assert inventory(project.aws, "planned") == []
+
+
+def test_a_second_up_changes_nothing(project: Project) -> None:
+    stack = project.stack("twice")
+    assert set(stack.up().done) == {"create"}
+    before = inventory(project.aws, "twice")
+    assert stack.up("--expect-no-changes").done == {}
+    stack.run("preview", "--expect-no-changes")
+    assert inventory(project.aws, "twice") == before
+
+
+def test_the_secret_is_in_no_output_and_in_no_state_file(project: Project) -> None:
+    stack = project.stack("secretive")
+    log = stack.up().text
+    secret = stack.outputs()["secret_access_key"]
+    shown = stack.run("stack", "output", "--json").text
+    assert json.loads(shown)["secret_access_key"] == "[secret]"
+    assert secret not in log
+    assert secret not in stack.state()
+
+
+def test_a_failure_in_the_middle_leaves_a_state_from_which_up_finishes(project: Project) -> None:
+    stack = project.stack("halfway")
+    project.aws.faults.set("dynamodb:CreateTable", error=1)
+    try:
+        failed = stack.up(fails=True)
+    finally:
+        project.aws.faults.clear()
+    assert "table-table" in failed.text
+    made = inventory(project.aws, "halfway")
+    assert "stream: halfway-EventStream" in made
+    assert "table: halfway-EventData" not in made
+    finished = stack.up()
+    assert "table-table" in finished.done["create"]
+    assert "stream-stream" not in finished.done["create"]
+    stack.up("--expect-no-changes")

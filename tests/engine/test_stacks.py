@@ -1,0 +1,48 @@
+"""Two stacks in one account, and the end of each."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.inventory import inventory
+from tests.engine.stack import Project
+
+ROW = {"Username": {"S": "mira"}, "Id": {"S": "1"}}
+
+
+def test_dev_and_prod_are_isolated_and_destroying_dev_leaves_prod_alone(project: Project) -> None:
+    dev = project.stack("dev", like="dev")
+    prod = project.stack("prod", like="prod")
+    dev.up()
+    prod.up()
+    keys = dev.outputs()
+    kinesis = project.aws.client(
+        "kinesis", access_key=keys["access_key"], secret_key=keys["secret_access_key"]
+    )
+    kinesis.put_record(StreamName="dev-EventStream", Data=b"{}", PartitionKey="mira")
+    with pytest.raises(ClientError, match=r"AccessDenied.*prod-EventStream"):
+        kinesis.put_record(StreamName="prod-EventStream", Data=b"{}", PartitionKey="mira")
+
+    before = inventory(project.aws, "prod")
+    assert set(dev.destroy().done) == {"delete"}
+    assert inventory(project.aws, "dev") == []
+    assert inventory(project.aws, "prod") == before
+    prod.up("--expect-no-changes")
+
+
+def test_production_refuses_to_be_destroyed_and_keeps_its_rows(project: Project) -> None:
+    stack = project.stack("guarded", like="prod")
+    stack.up()
+    table = project.aws.client("dynamodb")
+    table.put_item(TableName="guarded-EventData", Item=ROW)
+    before = inventory(project.aws, "guarded")
+
+    refused = stack.destroy(fails=True)
+    assert "protect" in refused.text
+    assert inventory(project.aws, "guarded") == before
+    assert table.scan(TableName="guarded-EventData")["Items"] == [ROW]
+
+    stack.configure(protect=False)
+    stack.up()
+    still = stack.destroy(fails=True)
+    assert "deletion protection" in still.text.lower()
+    assert table.scan(TableName="guarded-EventData")["Items"] == [ROW]

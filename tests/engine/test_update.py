@@ -1,0 +1,120 @@
+"""Updates in place, rotation of the key, and drift."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.server import LocalAws
+from tests.engine.stack import Project
+
+ROW = {"Username": {"S": "mira"}, "Id": {"S": "1"}}
+
+
+def test_updates_in_place_change_what_they_should_and_keep_the_rows(project: Project) -> None:
+    stack = project.stack("changing")
+    stack.up()
+    table = project.aws.client("dynamodb")
+    table.put_item(TableName="changing-EventData", Item=ROW)
+
+    stack.configure(streamShards=2)
+    assert stack.up().done == {"update": {"stream-stream"}}
+    stack.configure(functionMemory=512)
+    assert stack.up().done == {"update": {"processor-function"}}
+    stack.configure(mappingBatchSize=100)
+    assert stack.up().done == {"update": {"processor-mapping"}}
+    stack.configure(itemLifetimeDays=30)
+    assert stack.up().done == {"update": {"table-table", "processor-function"}}
+    with (project.folder / "handler" / "app.py").open("a") as module:
+        module.write("\n# changed\n")
+    assert stack.up().done == {"update": {"processor-function"}}
+    stack.up("--expect-no-changes")
+
+    stream = project.aws.client("kinesis").describe_stream_summary(StreamName="changing-EventStream")
+    assert stream["StreamDescriptionSummary"]["OpenShardCount"] == 2
+    function = project.aws.client("lambda").get_function_configuration(
+        FunctionName="changing-DDBEventProcessor"
+    )
+    assert function["MemorySize"] == 512
+    lifetime = table.describe_time_to_live(TableName="changing-EventData")["TimeToLiveDescription"]
+    assert lifetime == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ExpiresAt"}
+    assert table.scan(TableName="changing-EventData")["Items"] == [ROW]
+
+
+def test_a_renamed_stream_is_replaced(project: Project) -> None:
+    stack = project.stack("renaming")
+    stack.up()
+    program = project.folder / "__main__.py"
+    program.write_text(program.read_text().replace("{stack}-EventStream", "{stack}-Tweets"))
+    done = stack.run("preview").done
+    assert "stream-stream" in done["replace"]
+    assert "processor-mapping" in done["replace"]
+    assert "table-table" not in {name for names in done.values() for name in names}
+
+
+def test_a_rotation_leaves_no_moment_without_a_valid_key(project: Project) -> None:
+    stack = project.stack("rotating")
+    stack.up()
+    old = stack.outputs()
+
+    stack.configure(accessKeySerial=2, accessKeyKeepPrevious=True)
+    assert stack.up().done == {"create": {"producer-key-2"}}
+    new = stack.outputs()
+    assert new["access_key"] != old["access_key"]
+    put(project.aws, old)
+    put(project.aws, new)
+
+    stack.configure(accessKeyKeepPrevious=False)
+    assert stack.up().done == {"delete": {"producer-key-1"}}
+    put(project.aws, new)
+    with pytest.raises(ClientError, match=r"security token|InvalidClientTokenId|UnrecognizedClient"):
+        put(project.aws, old)
+
+
+def test_a_rotation_in_one_step_makes_the_new_key_before_it_deletes_the_old(project: Project) -> None:
+    stack = project.stack("hasty")
+    stack.up()
+    stack.configure(accessKeySerial=2)
+    rotated = stack.up()
+    assert rotated.done == {"create": {"producer-key-2"}, "delete": {"producer-key-1"}}
+    assert rotated.text.index("producer-key-2 created") < rotated.text.index("producer-key-1 deleting")
+
+
+def put(aws: LocalAws, outputs: dict[str, Any]) -> None:
+    """Put a record with the keys of some outputs."""
+    kinesis = aws.client("kinesis", access_key=outputs["access_key"], secret_key=outputs["secret_access_key"])
+    kinesis.put_record(StreamName=outputs["stream_name"], Data=b"{}", PartitionKey="mira")
+
+
+def test_a_refresh_shows_what_was_changed_by_hand_and_up_repairs_it(project: Project) -> None:
+    stack = project.stack("drifting")
+    stack.up()
+    functions = project.aws.client("lambda")
+    (mapping,) = functions.list_event_source_mappings(FunctionName="drifting-DDBEventProcessor")[
+        "EventSourceMappings"
+    ]
+    functions.delete_event_source_mapping(UUID=mapping["UUID"])
+    until = time.monotonic() + 10
+    while functions.list_event_source_mappings(FunctionName="drifting-DDBEventProcessor")[
+        "EventSourceMappings"
+    ]:
+        assert time.monotonic() < until
+    iam = project.aws.client("iam")
+    wide = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_user_policy(
+        UserName="drifting-EventProducer", PolicyName="PutOnStream", PolicyDocument=json.dumps(wide)
+    )
+
+    drift = stack.run("refresh", "--yes", "--skip-preview").done
+    assert drift["delete"] == {"processor-mapping"}
+    assert drift["update"] == {"producer-policy"}
+
+    repaired = stack.up().done
+    assert repaired["create"] == {"processor-mapping"}
+    assert "producer-policy" in repaired["update"]
+    policy = iam.get_user_policy(UserName="drifting-EventProducer", PolicyName="PutOnStream")
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["kinesis:PutRecord", "kinesis:PutRecords"]
+    stack.up("--expect-no-changes")
