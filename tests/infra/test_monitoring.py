@@ -131,20 +131,19 @@ def test_what_an_alarm_watches_is_on_the_dashboard(dev: Deployed) -> None:
             assert (namespace, metric, tuple(part for pair in dimensions.items() for part in pair)) in shown
 
 
-def test_every_metric_of_the_function_is_watched(dev: Deployed) -> None:
+def test_the_dashboard_shows_exactly_the_metrics_that_the_function_emits(dev: Deployed) -> None:
+    emitted = json.loads(metrics.line("dev-DDBEventProcessor", dict.fromkeys(metrics.UNITS, 1)))
+    (directive,) = emitted["_aws"]["CloudWatchMetrics"]
+    (dimensions,) = directive["Dimensions"]
     shown = {
-        line[1]
+        (line[0], line[1], *line[2:-1])
         for each in widgets(dev)
         for line in each["properties"]["metrics"]
-        if line[0] == metrics.NAMESPACE
+        if not line[0].startswith("AWS/")
     }
     assert shown == {
-        metrics.RECEIVED,
-        metrics.STORED,
-        metrics.DUPLICATES,
-        metrics.QUARANTINED,
-        metrics.FAILED,
-        metrics.LAG,
+        (directive["Namespace"], metric["Name"], dimensions[0], emitted[dimensions[0]])
+        for metric in directive["Metrics"]
     }
 
 
