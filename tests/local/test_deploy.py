@@ -66,11 +66,6 @@ class TestTheRealProgram:
         assert [one.name for one in made if one.kind.refresh(one.id, one.state)] == []
         assert deployment.resources == []
 
-    def test_needs_no_stack_file_of_local_aws(self, aws: LocalAws) -> None:
-        stack = unique("local")
-        deployment = deploy(stack, PROJECT, PROJECT / "Pulumi.local.yaml", aws.endpoint)
-        deployment.destroy()
-
 
 class TestConfiguration:
     def test_has_the_defaults_of_the_project(self, program: Program) -> None:

@@ -1,12 +1,14 @@
 """What a resource type accepts, what counts as a change, and which changes replace: decided without AWS."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
-from local.resources import RESOURCES, Aws, ConfigurationError
+from local.resources import RESOURCES, SERVICES, Aws, ConfigurationError
 from local.resources.schema import UNKNOWN
 
 NOWHERE = Aws("us-east-1", "test", "test", {})
@@ -238,6 +240,11 @@ class TestConfiguration:
         aws = Aws.configured(VALID | {"endpoints": endpoints})
         assert (aws.region, aws.access_key, aws.secret_key) == ("us-east-1", "a", "s")
         assert aws.endpoints == {"kinesis": "http://127.0.0.1:1", "s3": "http://127.0.0.1:2"}
+
+    def test_of_the_local_stack_reaches_every_service(self) -> None:
+        stack = yaml.safe_load((Path(__file__).parents[2] / "Pulumi.local.yaml").read_text())
+        config = {key[4:]: value for key, value in stack["config"].items() if key.startswith("aws:")}
+        assert set(Aws.configured(config).endpoints) == set(SERVICES)
 
     @pytest.mark.parametrize("key", ["region", "accessKey", "secretKey"])
     def test_must_say_where_and_who(self, key: str) -> None:
