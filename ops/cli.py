@@ -1,6 +1,5 @@
 """The operator's command line: `python -m ops COMMAND`."""
 
-import sys
 from importlib import import_module
 
 import click
@@ -14,6 +13,8 @@ from botocore.exceptions import (
     ProfileNotFound,
     TokenRetrievalError,
 )
+
+from ops.stack import ConfigError
 
 _COMMANDS = {
     "explore": "ops.explore",
@@ -43,6 +44,15 @@ _MISSING = {"NoSuchBucket", "ResourceNotFoundException", "404"}
 
 
 class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (BotoCoreError, ClientError) as error:
+            raises = ConfigError if isinstance(error, _NO_CREDENTIALS) else click.ClickException
+            raise raises(explain(error)) from error
+        except OSError as error:
+            raise click.ClickException(str(error)) from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
         return list(_COMMANDS)
 
@@ -77,11 +87,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; ends the process."""
-    try:
-        cli(prog_name="python -m ops")
-    except (BotoCoreError, ClientError) as error:
-        click.echo(f"Error: {explain(error)}", err=True)
-        sys.exit(2 if isinstance(error, _NO_CREDENTIALS) else 1)
+    cli(prog_name="python -m ops")
 
 
 def explain(error: BotoCoreError | ClientError) -> str:

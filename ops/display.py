@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,6 +28,12 @@ def console() -> Console:
 def error_console() -> Console:
     """Standard error: progress, and what is not the result itself."""
     return Console(highlight=False, markup=False, emoji=False, stderr=True)
+
+
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """A bar on standard error while work is under way, if a person watches."""
+    out = error_console()
+    return Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
 
 
 def write_json(value: object) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 from botocore.exceptions import ClientError
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +22,7 @@ from ops.display import (
     count,
     error_console,
     printable,
+    progress_bar,
     write_json,
     write_json_line,
 )
@@ -144,7 +145,7 @@ def _progress(
         MofNCompleteColumn(),
         TextColumn("pages, {task.fields[rows]:,} rows, {task.fields[cost]}"),
     )
-    with Progress(*columns, console=error_console(), transient=True) as progress:
+    with progress_bar(*columns) as progress:
         total = None if user else _pages(stack, most_pages)
         task = progress.add_task("", total=total, rows=0, cost=_cost(reading))
 
@@ -229,4 +230,6 @@ def _summary(stack: Stack, user: str | None, reading: Reading) -> str:
 
 
 def _cost(reading: Reading) -> str:
-    return f"{reading.read_units:,.1f} read units, ${_PRICES['dynamodb-read'].of(reading.read_units):.6f}"
+    dollars = _PRICES["dynamodb-read"].of(reading.read_units)
+    price = f"${dollars:,.4f}" if dollars >= 0.0001 else "less than $0.0001"
+    return f"{reading.read_units:,.1f} read units, {price}"

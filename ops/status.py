@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from rich.table import Table
 from rich.text import Text
 
+from handler import metrics
 from ops.display import as_json_option, console, count, printable, size, span, write_json
 from ops.metrics import MINUTES, last_minutes
 from ops.quarantine.bucket import Bucket
@@ -108,6 +109,7 @@ def look(stack: Stack) -> list[Check]:
         ("Iterator age", _iterator_age),
         ("Function", _function),
         ("Invocations", _invocations),
+        ("Tweets", _tweets),
         ("Table", _table),
         ("Table writes", _table_writes),
         ("Quarantine", _quarantine),
@@ -217,6 +219,23 @@ def _invocations(stack: Stack) -> Iterator[Check]:
         return
     text = f"{sum(invocations):,.0f}, of which {sum(errors):,.0f} failed; {sum(throttles):,.0f} throttled"
     yield Check("Invocations", State.BAD if sum(errors) or sum(throttles) else State.OK, text)
+
+
+def _tweets(stack: Stack) -> Iterator[Check]:
+    """What the function itself says of the records that it was given."""
+    function = (metrics.DIMENSION, stack.output("function_name"))
+    names = (metrics.RECEIVED, metrics.STORED, metrics.DUPLICATES, metrics.QUARANTINED, metrics.FAILED)
+    values = last_minutes(stack, metrics.NAMESPACE, function, **dict.fromkeys(names, "Sum"))
+    received, stored, duplicates, quarantined, failed = map(sum, values)
+    if not any(values):
+        yield _no_data("Tweets")
+        return
+    text = f"{received:,.0f} received, {stored:,.0f} stored, {duplicates:,.0f} repeats"
+    if quarantined:
+        text += f", {quarantined:,.0f} quarantined"
+    if failed:
+        text += f", {failed:,.0f} to be retried"
+    yield Check("Tweets", State.WARNING if failed or quarantined else State.OK, text)
 
 
 def _table(stack: Stack) -> Iterator[Check]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import FrameType
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-from ops.display import as_json_option, console, count, error_console, write_json
+from ops.display import as_json_option, console, count, progress_bar, write_json
 from ops.quarantine.redrive import Redrive, Summary
 from ops.quarantine.selection import bucket_of, by_reason, read_object, selected, selection
 from ops.stack import Stack, stack_options
@@ -166,7 +166,7 @@ def _interruptible() -> Iterator[threading.Event]:
 def _progress(what: str, objects: int) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
     """A bar on standard error: functions that advance it, and that say something above it."""
     columns = (TextColumn(what), BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("objects"))
-    with Progress(*columns, console=error_console(), transient=True) as progress:
+    with progress_bar(*columns) as progress:
         task = progress.add_task("", total=objects)
         yield (
             lambda done: progress.advance(task, done),

@@ -1,0 +1,43 @@
+"""One local AWS with the deployed program for each test process."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from local.deploy import deploy
+from local.server import LocalAws
+from tests.ops.stack import PROJECT, DeployedStack, eventually, tweet
+
+CONFIG = {
+    "aws:region": "us-east-1",
+    # Nobody wants to wait: a batch goes at once, and is given up after its first failure.
+    "stream-processing:mappingBatchingWindow": 0,
+    "stream-processing:mappingMaximumRetries": 0,
+}
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack]:
+    """The stack, shared by the tests of this process: they tell their tweets apart by `user`."""
+    with LocalAws.start() as aws:
+        deployment = deploy("dev", PROJECT, CONFIG, aws.endpoint)
+        stack = DeployedStack(aws, deployment.outputs, tmp_path_factory.mktemp("stack"))
+        with stack.mapping(BisectBatchOnFunctionError=False):  # a batch is given up whole, as by its age
+            stack.put(tweet("first"))
+            assert eventually(lambda: stack.rows("first"))
+            yield stack
+
+
+@pytest.fixture
+def stack(deployed: DeployedStack) -> Iterator[DeployedStack]:
+    """The stack with an empty quarantine."""
+    deployed.empty_quarantine()
+    yield deployed
+    deployed.aws.faults.clear()
+
+
+@pytest.fixture
+def user() -> str:
+    """The name of a user whom no other test knows."""
+    return f"user-{uuid.uuid4().hex[:8]}"

@@ -1,0 +1,176 @@
+"""The deployed stack that the tests operate, and ways to break it as people and records do."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from click.testing import CliRunner, Result
+
+from local.server import LocalAws
+from ops.cli import cli
+
+PROJECT = Path(__file__).parent.parent.parent
+
+Value = TypeVar("Value")
+
+
+def eventually(look: Callable[[], Value], seconds: float = 30) -> Value:
+    """What `look` returns as soon as it is true, or at the end of the time."""
+    end = time.monotonic() + seconds
+    while not (value := look()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return value
+
+
+def tweet(user: str, number: int = 1, **members: Any) -> bytes:
+    """A record of the stream."""
+    record = {
+        "username": user,
+        "id": str(number),
+        "created_at": "2026-11-23T14:41:28.000Z",
+        "text": f"tweet {number}",
+        "lang": "en",
+        "source": "file",
+    }
+    return json.dumps(record | members).encode()
+
+
+class DeployedStack:
+    """A stack in local AWS: its clients are the root's, its commands those of an operator."""
+
+    def __init__(self, aws: LocalAws, outputs: dict[str, Any], folder: Path) -> None:
+        self.aws = aws
+        self.outputs = outputs
+        self.outputs_file = folder / "outputs.json"
+        self.outputs_file.write_text(json.dumps(outputs))
+        self.s3, self.iam, self.kinesis = aws.client("s3"), aws.client("iam"), aws.client("kinesis")
+        self.lambda_ = aws.client("lambda")
+        self.dynamodb = aws.client("dynamodb")
+
+    def ops(self, *arguments: str, **options: Any) -> Result:
+        """Run `python -m ops` in this process against this stack."""
+        return CliRunner().invoke(cli, [*arguments, *self.options], **options)
+
+    def ops_as(self, environment: dict[str, str], *arguments: str) -> Result:
+        """The same as another operator."""
+        outputs = ["--outputs", str(self.outputs_file)]
+        return CliRunner().invoke(cli, [*arguments, *outputs], env=environment)
+
+    def ops_process(self, *arguments: str) -> "subprocess.Popen[str]":
+        """The same in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "ops", *arguments, *self.options],
+            cwd=PROJECT,
+            env={**os.environ, "COLUMNS": "120"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def options(self) -> list[str]:
+        return ["--outputs", str(self.outputs_file), "--endpoint", self.aws.endpoint]
+
+    def json(self, *arguments: str) -> Any:
+        """The JSON that a command writes."""
+        return json.loads(self.ops(*arguments, "--json").stdout)
+
+    @contextmanager
+    def operator(self, *actions: str) -> Iterator[dict[str, str]]:
+        """The environment of an operator whose own credentials permit these actions only."""
+        self.iam.create_user(UserName="operator")
+        statement = {"Effect": "Allow", "Action": actions or ["sts:GetCallerIdentity"], "Resource": "*"}
+        document = {"Version": "2012-10-17", "Statement": [statement]}
+        self.iam.put_user_policy(
+            UserName="operator", PolicyName="policy", PolicyDocument=json.dumps(document)
+        )
+        key = self.iam.create_access_key(UserName="operator")["AccessKey"]
+        try:
+            yield {
+                "AWS_ENDPOINT_URL": self.aws.endpoint,
+                "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+            }
+        finally:
+            self.iam.delete_access_key(UserName="operator", AccessKeyId=key["AccessKeyId"])
+            self.iam.delete_user_policy(UserName="operator", PolicyName="policy")
+            self.iam.delete_user(UserName="operator")
+
+    def put(self, *payloads: bytes, key: str = "someone") -> None:
+        """Put records on the stream, in order."""
+        self.kinesis.put_records(
+            StreamName=self.outputs["stream_name"],
+            Records=[{"Data": payload, "PartitionKey": key} for payload in payloads],
+        )
+
+    def on_stream(self) -> list[bytes]:
+        """The payloads of all records of the stream, oldest first."""
+        name = self.outputs["stream_name"]
+        (shard,) = self.kinesis.list_shards(StreamName=name)["Shards"]
+        iterator = self.kinesis.get_shard_iterator(
+            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        payloads: list[bytes] = []
+        while (answer := self.kinesis.get_records(ShardIterator=iterator))["Records"]:
+            payloads += [record["Data"] for record in answer["Records"]]
+            iterator = answer["NextShardIterator"]
+        return payloads
+
+    def rows(self, user: str) -> set[str]:
+        """The ids of a user's rows."""
+        answer = self.dynamodb.query(
+            TableName=self.outputs["table_name"],
+            KeyConditionExpression="Username = :user",
+            ExpressionAttributeValues={":user": {"S": user}},
+        )
+        return {item["Id"]["S"] for item in answer["Items"]}
+
+    def quarantined(self, count: int) -> list[str]:
+        """The keys in quarantine, once they are so many."""
+        return eventually(lambda: keys if len(keys := self.objects()) == count else []) or self.objects()
+
+    def objects(self) -> list[str]:
+        """The keys in quarantine now."""
+        return [key for key in self.everything() if not key.startswith("redriven/")]
+
+    def empty_quarantine(self) -> None:
+        for key in self.everything():
+            self.s3.delete_object(Bucket=self.outputs["quarantine_bucket"], Key=key)
+
+    def everything(self) -> list[str]:
+        """The keys of the bucket, markers included."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.outputs["quarantine_bucket"])
+        return [listed["Key"] for page in pages for listed in page.get("Contents", [])]
+
+    @contextmanager
+    def table_closed(self) -> Iterator[None]:
+        """Somebody took the permission to write the table away from the function."""
+        function = self.outputs["function_name"]
+        policy = {"RoleName": function, "PolicyName": "StoreEvents"}
+        document = self.iam.get_role_policy(**policy)["PolicyDocument"]
+        statements = [each for each in document["Statement"] if each["Sid"] != "WriteTable"]
+        narrowed = {**document, "Statement": statements}
+        self.iam.put_role_policy(**policy, PolicyDocument=json.dumps(narrowed))
+        try:
+            yield
+        finally:
+            self.iam.put_role_policy(**policy, PolicyDocument=json.dumps(document))
+
+    @contextmanager
+    def mapping(self, **settings: Any) -> Iterator[None]:
+        """The event source mapping with other settings."""
+        function = self.outputs["function_name"]
+        (mapping,) = self.lambda_.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+        mapping["Enabled"] = mapping["State"] == "Enabled"
+        before = {name: mapping[name] for name in settings}
+        self.lambda_.update_event_source_mapping(UUID=mapping["UUID"], **settings)
+        try:
+            yield
+        finally:
+            self.lambda_.update_event_source_mapping(UUID=mapping["UUID"], **before)

@@ -1,0 +1,170 @@
+"""`cost`: the sums, and what they are made of."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from infra.settings import PROJECT_FILE, Settings
+from ops import prices as price_list
+from ops.cli import cli
+from ops.cost import settings_of
+from ops.estimate import HOURS, Line, Load, estimate, estimate_original
+from ops.prices import Prices
+
+
+@pytest.fixture
+def prices() -> Prices:
+    return price_list.load()
+
+
+@pytest.fixture
+def dev() -> Settings:
+    return settings_of("dev")
+
+
+def lines(settings: Settings, prices: Prices, rate: float = 100, size: int = 500) -> dict[str, Line]:
+    return {line.name: line for line in estimate(settings, Load(rate, size), prices)}
+
+
+def cost(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["cost", *arguments], env={"COLUMNS": "80"})
+
+
+def as_json(*arguments: str) -> Any:
+    return json.loads(cost(*arguments, "--json").stdout)
+
+
+def test_settings_are_the_stack_file_over_the_defaults() -> None:
+    prod, dev = settings_of("prod"), settings_of("dev")
+    assert (prod.stream.shards, prod.function.memory) == (None, 512)
+    assert (dev.stream.shards, dev.function.memory) == (1, 256)
+    assert prod.mapping.batch_size == dev.mapping.batch_size == 500
+
+
+def test_a_provisioned_stream_costs_its_shards_and_puts(dev: Settings, prices: Prices) -> None:
+    of = lines(dev, prices)
+    assert of["Shards"].dollars == pytest.approx(730 * 0.015)
+    assert of["Puts"].dollars == pytest.approx(100 * 3600 * 730 / 1e6 * 0.014)
+    two = dataclasses.replace(dev, stream=dataclasses.replace(dev.stream, shards=2))
+    assert lines(two, prices)["Shards"].dollars == pytest.approx(2 * 730 * 0.015)
+
+
+def test_an_on_demand_stream_costs_its_data_rounded_up_to_a_kilobyte(dev: Settings, prices: Prices) -> None:
+    on_demand = dataclasses.replace(dev, stream=dataclasses.replace(dev.stream, shards=None))
+    of = lines(on_demand, prices, rate=100, size=500)
+    assert "Shards" not in of
+    assert of["Stream"].dollars == pytest.approx(730 * 0.04)
+    assert of["Data in"].dollars == pytest.approx(100 * 3600 * 730 * 1024 / 1024**3 * 0.08)
+    assert of["Data out"].dollars == pytest.approx(100 * 3600 * 730 * 500 / 1024**3 * 0.04)
+
+
+def test_a_write_unit_is_a_kilobyte(dev: Settings, prices: Prices) -> None:
+    tweets = 100 * 3600 * 730
+    assert lines(dev, prices, size=1024)["Writes"].quantity == tweets
+    assert lines(dev, prices, size=1025)["Writes"].quantity == 2 * tweets
+
+
+def test_invocations_follow_the_window_until_batches_are_full(dev: Settings, prices: Prices) -> None:
+    def invocations_a_second(rate: float, **mapping: Any) -> float:
+        settings = dataclasses.replace(dev, mapping=dataclasses.replace(dev.mapping, **mapping))
+        return lines(settings, prices, rate=rate)["Invocations"].quantity / (HOURS * 3600)
+
+    assert invocations_a_second(0.1) == pytest.approx(0.1)  # one for each tweet
+    assert invocations_a_second(100, batching_window=1) == pytest.approx(1)
+    assert invocations_a_second(100, batching_window=4) == pytest.approx(1 / 4)
+    assert invocations_a_second(1000, batch_size=500, batching_window=1) == pytest.approx(2)
+    assert invocations_a_second(100, parallelization_factor=10) == pytest.approx(10)
+
+
+def test_a_lifetime_bounds_the_storage(dev: Settings, prices: Prices) -> None:
+    a_day = dataclasses.replace(dev, table=dataclasses.replace(dev.table, item_lifetime_days=1))
+    assert lines(a_day, prices)["Table storage"].quantity == pytest.approx(100 * 86_400 * 600 / 1024**3)
+    assert lines(a_day, prices)["Table storage"].quantity < lines(dev, prices)["Table storage"].quantity
+
+
+def test_what_is_switched_off_is_not_charged(dev: Settings, prices: Prices) -> None:
+    assert "Alarms" in lines(dev, prices)
+    assert "Alarms" not in lines(dataclasses.replace(dev, alarms=False), prices)
+    assert "Table backups" not in lines(dev, prices)
+
+
+def test_the_original_design_stores_a_tweet_a_second(prices: Prices) -> None:
+    of = {line.name: line for line in estimate_original(Load(100, 500), prices)}
+    assert of["Invocations"].quantity == pytest.approx(100 * 3600 * 730 / 25)
+    assert of["Write capacity"].dollars == pytest.approx(730 * 0.00065)
+    assert of["Table storage"].quantity == pytest.approx(3600 * 730 * 600 / 1024**3)
+    assert "stores 1 of the 100 tweets a second" in " ".join(cost("--rate", "100").stdout.split())
+
+
+def test_each_price_has_unit_source_and_date(prices: Prices) -> None:
+    for price in prices.by_name.values():
+        assert price.unit
+        assert price.source in prices.sources
+        assert len(price.noted) == len("2026-11-23")
+
+
+def test_what_changes_an_item_is_a_setting_of_the_project(dev: Settings, prices: Prices) -> None:
+    known = yaml.safe_load(PROJECT_FILE.read_text())["config"]
+    named = [name for line in lines(dev, prices).values() for name in line.settings.split(", ")]
+    camel_case = {name for name in named if name.isalpha()}
+    assert camel_case
+    assert camel_case <= known.keys()
+
+
+def test_the_sum_is_the_sum_of_the_lines_and_the_screen_says_the_same() -> None:
+    data = as_json("--rate", "50", "--size", "700")
+    assert data["total"] == pytest.approx(sum(line["dollars"] for line in data["lines"]), abs=0.01)
+    screen = cost("--rate", "50", "--size", "700").stdout
+    assert f"${data['total']:,.2f}" in screen
+    assert "check them against" in " ".join(screen.split())
+    assert max(map(len, screen.splitlines()[:20])) <= 80
+
+
+def test_a_change_is_what_the_other_setting_really_costs(dev: Settings, prices: Prices) -> None:
+    changes = {change["setting"]: change["dollars"] for change in as_json("--rate", "100")["changes"]}
+    on_demand = dataclasses.replace(dev, stream=dataclasses.replace(dev.stream, shards=None))
+    difference = sum(line.dollars for line in lines(on_demand, prices).values()) - sum(
+        line.dollars for line in lines(dev, prices).values()
+    )
+    assert changes["streamMode on-demand"] == pytest.approx(difference, abs=0.01)
+
+
+def test_too_few_shards_are_said() -> None:
+    assert "needs 3 shards" in cost("--rate", "2500").stdout
+    assert "needs 2 shards" in cost("--rate", "900", "--size", "1500").stdout
+
+
+def test_prices_of_another_region(tmp_path: Path) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text('{"region": "eu-west-1", "prices": {"kinesis-shard": {"dollars": 100}}}')
+    data = as_json("--prices", str(file))
+    assert data["region"] == "eu-west-1"
+    assert data["lines"][0]["dollars"] == 73_000
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("nonsense", "cannot be read as JSON"),
+        ('{"prices": {"no-such-price": {"dollars": 1}}}', "no-such-price"),
+        ('{"prices": {"kinesis-shard": {"euros": 1}}}', "does not have the form"),
+        ("[]", "does not have the form"),
+    ],
+)
+def test_a_price_file_that_is_wrong(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text(content)
+    result = cost("--prices", str(file))
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_an_unknown_stack() -> None:
+    result = cost("--stack", "nowhere")
+    assert result.exit_code == 2
+    assert "dev, local, prod" in result.stderr

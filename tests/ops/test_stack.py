@@ -1,0 +1,118 @@
+"""Where the commands take the stack from, and what they say when they cannot."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ops.cli import cli
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+NO_CREDENTIALS = {
+    **dict.fromkeys(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"]),
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/nonexistent",
+    "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+}
+
+
+def ops(*arguments: str, path: Path | None = None, env: dict[str, str | None] | None = None) -> Result:
+    environment = {**CREDENTIALS, **(env or {})}
+    if path:
+        environment["PATH"] = f"{path}:/usr/bin:/bin"
+    return CliRunner().invoke(cli, arguments, env=environment)
+
+
+@pytest.fixture
+def closed_port() -> str:
+    """An address where nobody answers."""
+    return "http://127.0.0.1:9"
+
+
+def pulumi(folder: Path, script: str) -> Path:
+    """A `pulumi` for the PATH, in place of the CLI."""
+    command = folder / "pulumi"
+    command.write_text(f"#!/bin/sh\n{script}\n")
+    command.chmod(0o755)
+    return folder
+
+
+def test_the_cli_is_asked_for_the_outputs_of_the_stack(tmp_path: Path, closed_port: str) -> None:
+    outputs = json.dumps({"region": "us-east-1", "quarantine_bucket": "some-bucket"})
+    folder = pulumi(tmp_path, f"echo \"$@\" > {tmp_path}/arguments; echo '{outputs}'")
+    result = ops("quarantine", "list", "--stack", "prod", "--endpoint", closed_port, path=folder)
+    assert (tmp_path / "arguments").read_text() == "stack output --json --stack prod\n"
+    assert result.exit_code == 1
+    assert "Could not connect to the endpoint" in result.stderr
+    assert "for local AWS, that it runs" in result.stderr
+
+
+def test_options_take_the_place_of_all_outputs(closed_port: str) -> None:
+    options = ["--region", "us-east-1", "--quarantine-bucket", "bucket", "--endpoint", closed_port]
+    assert "Could not connect" in ops("quarantine", "list", *options, path=Path("/nonexistent")).stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo \"error: no stack named 'prod' found\" >&2; exit 255", "no stack named 'prod' found"),
+        ("echo Welcome", "did not write JSON"),
+        (
+            'echo \'{"region": "us-east-1"}\'',
+            "have no quarantine_bucket: deploy it with `pulumi up`, or give",
+        ),
+        ("echo '{}'", "have no "),
+    ],
+)
+def test_what_the_cli_cannot_say_ends_with_2_and_a_way_out(tmp_path: Path, script: str, message: str) -> None:
+    result = ops("quarantine", "list", "--stack", "prod", path=pulumi(tmp_path, script))
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_without_the_cli(tmp_path: Path) -> None:
+    result = ops("quarantine", "list", path=tmp_path)
+    assert result.exit_code == 2
+    assert "give --outputs FILE" in result.stderr
+
+
+@pytest.mark.parametrize("content", ["not JSON", "[]", "\xff"])
+def test_a_file_that_does_not_hold_outputs(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "outputs.json"
+    file.write_bytes(content.encode("latin-1"))
+    result = ops("quarantine", "list", "--outputs", str(file))
+    assert result.exit_code == 2
+    assert str(file) in result.stderr
+
+
+def test_two_places_for_outputs(tmp_path: Path) -> None:
+    file = tmp_path / "outputs.json"
+    file.write_text("{}")
+    result = ops("status", "--outputs", str(file), "--stack", "dev")
+    assert result.exit_code == 2
+
+
+def test_without_credentials(tmp_path: Path) -> None:
+    options = ["--region", "us-east-1", "--quarantine-bucket", "bucket"]
+    result = ops("quarantine", "list", *options, env=NO_CREDENTIALS)
+    assert result.exit_code == 2
+    assert "set AWS_PROFILE" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["explore"],
+        ["status"],
+        ["quarantine", "list"],
+        ["quarantine", "show"],
+        ["quarantine", "redrive"],
+        ["quarantine", "purge"],
+        ["cost"],
+    ],
+)
+def test_each_command_has_json_and_an_example(command: list[str]) -> None:
+    help_text = ops(*command, "--help").stdout
+    assert "--json" in help_text
+    assert f"python -m ops {' '.join(command)}" in help_text

@@ -1,0 +1,89 @@
+"""`status`: what is wrong is seen, and what cannot be seen is said."""
+
+import pytest
+
+from ops.estimate import ALARMS
+from ops.status import LONGEST_DURATION, OLDEST_ITERATOR_MS
+from tests.ops.stack import DeployedStack, eventually
+
+
+def states(stack: DeployedStack) -> dict[str, str]:
+    """The state of each check; of several with one name the last."""
+    return {check["name"]: check["state"] for check in stack.json("status")["checks"]}
+
+
+def test_a_healthy_stack(stack: DeployedStack) -> None:
+    result = stack.ops("status")
+    assert result.exit_code == 0, result.stdout
+    assert "Healthy: dev-DDBEventProcessor in us-east-1." in result.stdout
+    assert "dev-EventStream ACTIVE, provisioned, 1 shard, keeps 24 h" in result.stdout
+    assert "none of 10 rings" in result.stdout
+    assert set(states(stack).values()) <= {"ok", "no data"}
+
+
+def test_the_function_s_metrics_are_shown(stack: DeployedStack) -> None:
+    assert eventually(lambda: states(stack)["Invocations"] == "ok")
+    assert states(stack)["Iterator age"] == "ok"
+
+
+def test_a_metric_without_data_is_not_zero(stack: DeployedStack) -> None:
+    stack.kinesis.create_stream(StreamName="quiet", ShardCount=1)
+    out = stack.ops("status", "--stream-name", "quiet").stdout
+    stack.kinesis.delete_stream(StreamName="quiet")
+    (line,) = [line for line in out.splitlines() if line.startswith("Put")]
+    assert line.split()[1:3] == ["no", "data"]
+
+
+def test_what_is_not_permitted_is_not_known_and_not_healthy(stack: DeployedStack) -> None:
+    with stack.operator("kinesis:DescribeStreamSummary") as environment:
+        result = stack.ops_as(environment, "status")
+    assert result.exit_code == 1
+    assert "dev-EventStream ACTIVE" in result.stdout
+    assert "not known: GetMetricData is not permitted to you" in " ".join(result.stdout.split())
+    assert "Not known to be healthy" in result.stdout
+
+
+def test_a_disabled_mapping(stack: DeployedStack) -> None:
+    with stack.mapping(Enabled=False):
+        assert states(stack)["Mapping"] == "bad"
+        assert stack.ops("status").exit_code == 1
+    assert states(stack)["Mapping"] == "ok"
+
+
+def test_an_alarm_that_rings(stack: DeployedStack) -> None:
+    cloudwatch = stack.aws.client("cloudwatch")
+    alarm = {"AlarmName": "dev-IteratorAge", "StateReason": "a test"}
+    cloudwatch.set_alarm_state(**alarm, StateValue="ALARM")
+    result = stack.ops("status")
+    cloudwatch.set_alarm_state(**alarm, StateValue="OK")
+    assert result.exit_code == 1
+    assert "dev-IteratorAge in ALARM: The function is more than a minute behind" in " ".join(
+        result.stdout.split()
+    )
+
+
+def test_what_is_in_quarantine(stack: DeployedStack) -> None:
+    stack.put(b"not json")
+    assert stack.quarantined(1)
+    result = stack.ops("status")
+    assert result.exit_code == 0
+    assert "1 object" in result.stdout
+    assert states(stack)["Quarantine"] == "warning"
+
+
+@pytest.mark.parametrize("missing", ["--stream-name", "--table-name", "--function-name", "--access-key"])
+def test_a_resource_that_is_gone(stack: DeployedStack, missing: str) -> None:
+    result = stack.ops("status", missing, "AKIAGONEGONEGONEGONE")
+    assert result.exit_code == 1
+    assert "Not healthy" in result.stdout
+
+
+def test_the_thresholds_are_those_of_the_alarms(stack: DeployedStack) -> None:
+    alarms = {
+        alarm["AlarmName"]: alarm["Threshold"]
+        for alarm in stack.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    }
+    function = stack.lambda_.get_function_configuration(FunctionName=stack.outputs["function_name"])
+    assert alarms["dev-IteratorAge"] == OLDEST_ITERATOR_MS
+    assert alarms["dev-FunctionDuration"] == LONGEST_DURATION * function["Timeout"] * 1000
+    assert len(alarms) == ALARMS
