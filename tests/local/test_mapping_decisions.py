@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from local.mapping import decisions
@@ -66,6 +66,8 @@ def test_the_last_records_of_a_shard_do_not_wait() -> None:
 
 
 @given(st.lists(st.integers(min_value=1, max_value=2_000_000), min_size=1, max_size=20))
+@example([2_000_000] * 5)
+@example([7_000_000, 1])
 def test_a_payload_fits_unless_it_is_a_single_record(sizes: list[int]) -> None:
     waiting = [Record(str(index), "key", 0.0, "x" * size) for index, size in enumerate(sizes)]
     count = decisions.batch_to_send(waiting, 0, SETTINGS)

@@ -1,6 +1,7 @@
 """Embedded metrics of a function, and those of the mapping, become metrics that an alarm can read."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -90,6 +91,7 @@ def test_what_the_function_prints_is_counted_once(pipeline: Pipeline, group: str
         return total(pipeline.aws, "Test", "Received", "Function", pipeline.function)
 
     assert eventually(lambda: received() >= 25)
+    time.sleep(1.5)  # the log is looked at again
     assert received() == 25
 
 

@@ -17,10 +17,18 @@ from local.server import LocalAws, LocalAwsError
 from tests.local.conftest import Pipeline, eventually, unique
 
 # Starts a server, and in it a function that never returns; then does what the test asks for.
-OWNER = """
+OWNER = '''
 import json, sys, threading, time
+from pathlib import Path
 from local.server import LocalAws
 from tests.local.conftest import TRUST_LAMBDA, zipped
+
+BUSY = """
+import time
+def handler(event, context):
+    open({mark!r}, "w").close()
+    time.sleep(600)
+"""
 
 with LocalAws.start(mapping=False) as aws:
     aws.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA))
@@ -30,13 +38,15 @@ with LocalAws.start(mapping=False) as aws:
         Runtime="python3.11",
         Role="arn:aws:iam::000000000000:role/role",
         Handler="app.handler",
-        Code={"ZipFile": zipped(app=f"import time\\ndef handler(event, context): time.sleep(600)")},
+        Code={"ZipFile": zipped(app=BUSY.format(mark=sys.argv[1]))},
         Timeout=600,
     )
     threading.Thread(target=functions.invoke, kwargs={"FunctionName": "busy"}, daemon=True).start()
+    while not Path(sys.argv[1]).exists():
+        time.sleep(0.02)
     print(aws.endpoint, flush=True)
     time.sleep(600)
-"""
+'''
 
 
 def processes_of(owner: int) -> set[int]:
@@ -67,15 +77,18 @@ def has_ended(process: int) -> bool:
 class Owner:
     """A process of its own that runs a local AWS with a busy function."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", OWNER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [sys.executable, "-c", OWNER, str(directory / "busy")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         assert self.process.stdout
         self.endpoint = self.process.stdout.readline().strip()
         [self.server] = processes_of(self.process.pid)
         # The server and the worker of the busy function.
-        self.children = eventually(lambda: found if len(found := processes_of(self.server)) > 1 else set())
+        self.children = processes_of(self.server)
 
     def files(self) -> list[Path]:
         """The directory of the server, and its log."""
@@ -85,8 +98,8 @@ class Owner:
 
 
 @pytest.fixture
-def owner() -> Iterator[Owner]:
-    owner = Owner()
+def owner(tmp_path: Path) -> Iterator[Owner]:
+    owner = Owner(tmp_path)
     yield owner
     owner.process.kill()
     owner.process.communicate()
