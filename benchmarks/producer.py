@@ -1,6 +1,6 @@
 """The producer beside a bare boto3 loop: CPU time, throughput, and memory with a backlog.
 
-    python -m benchmarks.producer [--tweets 20000] [--rounds 3] [--backlog 1000000]
+    python -m benchmarks.producer [--tweets 50000] [--rounds 3] [--backlog 1000000]
 
 Each figure is a whole process, imports included, on one core where the system can pin it; the stream is
 another process. The loop and the producer alternate, because a shared machine's speed moves: only their
@@ -34,7 +34,7 @@ class Cost(NamedTuple):
 def main() -> None:
     """Print the comparison."""
     parser = argparse.ArgumentParser(description="The producer beside a bare boto3 loop.")
-    parser.add_argument("--tweets", type=int, default=20_000, help="of each run")
+    parser.add_argument("--tweets", type=int, default=50_000, help="of each run")
     parser.add_argument("--rounds", type=int, default=3, help="how often each runs, in turn")
     parser.add_argument("--backlog", type=int, default=1_000_000, help="tweets of the backlog; 0 for none")
     arguments = parser.parse_args()

@@ -137,7 +137,7 @@ def test_at_the_limit_the_appending_thread_waits_says_so_and_goes_on(directory: 
         ]
 
         while spool.acknowledged < 200:
-            spool.wait(1, 5)
+            spool.flush()
             spool.acknowledge(spool.take(50, LIMIT))
         appending.join()
         assert spool.blocked is None
@@ -152,7 +152,7 @@ def test_a_record_in_the_hand_when_all_ends_goes_in_above_the_limit(directory: P
         spool.stop()
         appending.join()
 
-        assert spool.appended == 106
+    assert (spool.appended, spool.refused) == (106, 0)
 
 
 @contextmanager
