@@ -73,8 +73,10 @@ class Table(Resource):
             **_capacity(inputs),
             **settings,
         )
-        self._wait(inputs["name"])
         return {"id": inputs["name"]}
+
+    def settle(self, id_: str) -> None:
+        wait_until(lambda: self._table(id_)["TableStatus"] == "ACTIVE", f"the table {id_}")
 
     def read(self, id_: str, _known: Properties) -> Properties:
         dynamodb = self.aws.dynamodb
@@ -170,16 +172,13 @@ class Table(Resource):
 
     def _update(self, name: str, **settings: Any) -> None:
         self.aws.dynamodb.update_table(TableName=name, **settings)
-        self._wait(name)
+        self.settle(name)
 
     def _table(self, name: str) -> Any:
         return self.aws.dynamodb.describe_table(TableName=name)["Table"]
 
     def _tags(self, arn: str) -> dict[str, str]:
         return tag_map(self.aws.dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"])
-
-    def _wait(self, name: str) -> None:
-        wait_until(lambda: self._table(name)["TableStatus"] == "ACTIVE", f"the table {name}")
 
 
 def _key_schema(inputs: Properties) -> Any:

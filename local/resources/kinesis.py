@@ -40,13 +40,17 @@ class Stream(Resource):
             yield "kmsKeyId", "is required for encryptionType KMS"
 
     def create(self, inputs: Properties) -> Properties:
+        arn = f"arn:aws:kinesis:{self.aws.region}:{self.aws.account}:stream/{inputs['name']}"
         shards: dict[str, Any] = {"ShardCount": inputs["shardCount"]} if "shardCount" in inputs else {}
         mode = inputs["streamModeDetails"]["streamMode"]
         self.aws.kinesis.create_stream(
             StreamName=inputs["name"], StreamModeDetails={"StreamMode": mode}, **shards
         )
-        self._wait(inputs["name"])
-        return {"id": self._summary(inputs["name"])["StreamARN"]}
+        return {"id": arn}
+
+    def settle(self, id_: str) -> None:
+        name = _name(id_)
+        wait_until(lambda: self._summary(name)["StreamStatus"] == "ACTIVE", f"the stream {name}")
 
     def read(self, id_: str, known: Properties) -> Properties:
         name = _name(id_)
@@ -72,23 +76,26 @@ class Stream(Resource):
         if "streamModeDetails" in changed:
             mode = inputs["streamModeDetails"]["streamMode"]
             kinesis.update_stream_mode(StreamARN=id_, StreamModeDetails={"StreamMode": mode})
-            self._wait(name)
+            self.settle(id_)
         if "shardCount" in changed:
             kinesis.update_shard_count(
                 StreamName=name, TargetShardCount=inputs["shardCount"], ScalingType="UNIFORM_SCALING"
             )
+            self.settle(id_)
         if "retentionPeriod" in changed:
             hours, now = inputs["retentionPeriod"], self._summary(name)["RetentionPeriodHours"]
             if hours > now:
                 kinesis.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)
             elif hours < now:
                 kinesis.decrease_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)
+            self.settle(id_)
         if "shardLevelMetrics" in changed:
             kinesis.disable_enhanced_monitoring(StreamName=name, ShardLevelMetrics=["ALL"])
             if wanted := inputs.get("shardLevelMetrics"):
                 kinesis.enable_enhanced_monitoring(StreamName=name, ShardLevelMetrics=wanted)
         if "encryptionType" in changed or "kmsKeyId" in changed:
             self._encrypt(name, inputs)
+            self.settle(id_)
         if "tags" in changed:
             retag(
                 self._tags(name),
@@ -96,7 +103,6 @@ class Stream(Resource):
                 lambda keys: kinesis.remove_tags_from_stream(StreamName=name, TagKeys=keys),
                 lambda tags: kinesis.add_tags_to_stream(StreamName=name, Tags=tags),
             )
-        self._wait(name)
 
     def delete(self, id_: str, state: Properties) -> None:
         name = _name(id_)
@@ -121,9 +127,6 @@ class Stream(Resource):
 
     def _tags(self, name: str) -> dict[str, str]:
         return tag_map(self.aws.kinesis.list_tags_for_stream(StreamName=name)["Tags"])
-
-    def _wait(self, name: str) -> None:
-        wait_until(lambda: self._summary(name)["StreamStatus"] == "ACTIVE", f"the stream {name}")
 
 
 def _name(arn: str) -> str:

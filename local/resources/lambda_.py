@@ -84,8 +84,14 @@ class Function(Resource):
             Tags=inputs.get("tags", {}),
             **_configuration(inputs),
         )
-        self._wait(inputs["name"])
         return {"id": inputs["name"]}
+
+    def settle(self, id_: str) -> None:
+        def ready() -> bool:
+            found = self.aws.lambda_.get_function_configuration(FunctionName=id_)
+            return found.get("State") == "Active" and found.get("LastUpdateStatus") != "InProgress"
+
+        wait_until(ready, f"the function {id_}")
 
     def read(self, id_: str, _known: Properties) -> Properties:
         found: Any = self.aws.lambda_.get_function(FunctionName=id_)
@@ -134,10 +140,10 @@ class Function(Resource):
             lambda_.update_function_code(
                 FunctionName=id_, ZipFile=zipped(inputs["code"]), Architectures=inputs["architectures"]
             )
-            self._wait(id_)
+            self.settle(id_)
         if set(self.configuration) & set(changed):
             lambda_.update_function_configuration(FunctionName=id_, **_configuration(inputs))
-            self._wait(id_)
+            self.settle(id_)
         if "reservedConcurrentExecutions" in changed:
             reserved = inputs["reservedConcurrentExecutions"]
             if reserved >= 0:
@@ -155,13 +161,6 @@ class Function(Resource):
 
     def delete(self, id_: str, _state: Properties) -> None:
         self.aws.lambda_.delete_function(FunctionName=id_)
-
-    def _wait(self, name: str) -> None:
-        def ready() -> bool:
-            found = self.aws.lambda_.get_function_configuration(FunctionName=name)
-            return found.get("State") == "Active" and found.get("LastUpdateStatus") != "InProgress"
-
-        wait_until(ready, f"the function {name}")
 
 
 class EventSourceMapping(Resource):
@@ -194,8 +193,13 @@ class EventSourceMapping(Resource):
             Tags=inputs.get("tags", {}),
             **_mapping(inputs),
         )
-        self._wait(created["UUID"])
         return {"id": created["UUID"]}
+
+    def settle(self, id_: str) -> None:
+        def settled() -> bool:
+            return self.aws.lambda_.get_event_source_mapping(UUID=id_)["State"] in ("Enabled", "Disabled")
+
+        wait_until(settled, f"the event source mapping {id_}")
 
     def read(self, id_: str, _known: Properties) -> Properties:
         found: Any = self.aws.lambda_.get_event_source_mapping(UUID=id_)
@@ -231,7 +235,7 @@ class EventSourceMapping(Resource):
         lambda_ = self.aws.lambda_
         if set(changed) - {"tags"}:
             lambda_.update_event_source_mapping(UUID=id_, **_mapping(inputs))
-            self._wait(id_)
+            self.settle(id_)
         if "tags" in changed:
             actual = self.read(id_, {})
             retag(
@@ -244,12 +248,6 @@ class EventSourceMapping(Resource):
     def delete(self, id_: str, state: Properties) -> None:
         self.aws.lambda_.delete_event_source_mapping(UUID=id_)
         wait_until(lambda: self.refresh(id_, state) is None, f"deleting the mapping {id_}")
-
-    def _wait(self, uuid: str) -> None:
-        def settled() -> bool:
-            return self.aws.lambda_.get_event_source_mapping(UUID=uuid)["State"] in ("Enabled", "Disabled")
-
-        wait_until(settled, f"the event source mapping {uuid}")
 
 
 def _configuration(inputs: Properties) -> dict[str, Any]:

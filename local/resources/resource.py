@@ -68,7 +68,10 @@ class Resource(ABC):
 
     @abstractmethod
     def create(self, inputs: Properties) -> Properties:
-        """Make it; returns its `id`, and whatever AWS tells only now."""
+        """Make it, by one call; returns its `id`, and whatever AWS tells only now."""
+
+    def settle(self, id_: str) -> None:  # noqa: B027 # most are there at once
+        """Wait until what was made or changed can be used."""
 
     @abstractmethod
     def read(self, id_: str, known: Properties) -> Properties:
@@ -130,13 +133,17 @@ class Resource(ABC):
     def make(self, inputs: Properties) -> Properties:
         """Create and configure; returns the state. What was begun and failed is taken away again."""
         created = self.create(inputs)
+        id_, known = created["id"], inputs | created
         try:
-            later = [key for key in self.configured_after if inputs.get(key)]
-            if later:
-                self.update(created["id"], inputs, later)
-            return self._state(created["id"], inputs | created, inputs)
-        except BaseException:
-            self.remove(created["id"], inputs | created)
+            self.settle(id_)
+            if later := [key for key in self.configured_after if inputs.get(key)]:
+                self.update(id_, inputs, later)
+            return self._state(id_, known, inputs)
+        except BaseException as error:
+            try:
+                self.remove(id_, known)
+            except ClientError as left:
+                error.add_note(f"It is left in AWS as {id_}: {left}")
             raise
 
     def foresee(self, inputs: Properties, state: Properties | None = None) -> Properties:
@@ -158,8 +165,12 @@ class Resource(ABC):
             raise
 
     def change(self, id_: str, state: Properties, inputs: Properties) -> Properties:
-        """Update in place from a state to new inputs; returns the new state."""
-        self.update(id_, inputs, list(self.changes(state, inputs)))
+        """Update in place to new inputs; returns the new state.
+
+        What is changed goes by what AWS has: an update that failed half-way may have changed some already.
+        """
+        actual = self._state(id_, state, inputs)
+        self.update(id_, inputs, list(self.changes(actual, inputs)))
         kept = {key: value for key, value in state.items() if key not in self.inputs}
         return self._state(id_, kept | inputs, inputs)
 

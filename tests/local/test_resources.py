@@ -346,13 +346,34 @@ class TestBucket:
         assert bucket.change(tags=None) == {"tags"}
         assert bucket["tags"] == {}
 
-    def test_that_could_not_be_finished_is_taken_away_again(self, account: Account, aws: LocalAws) -> None:
+
+class TestUnfinished:
+    """What could not be finished is taken away, or the next deployment would find the name taken."""
+
+    def test_bucket_without_its_tags_is_taken_away(self, account: Account, aws: LocalAws) -> None:
         name = unique("unfinished")
         aws.faults.set("s3:PutBucketTagging", error=1)
         with pytest.raises(ClientError):
             account.bucket(bucket=name, tags={"a": "b"})
         aws.faults.clear()
         assert name not in [one["Name"] for one in account.aws.s3.list_buckets()["Buckets"]]
+
+    def test_stream_that_never_gets_ready_is_taken_away(self, account: Account, aws: LocalAws) -> None:
+        name = unique("unfinished")
+        aws.faults.set("kinesis:DescribeStreamSummary", error=1, times=3)
+        with pytest.raises(ClientError):
+            account.stream(name=name)
+        aws.faults.clear()
+        assert name not in account.aws.kinesis.list_streams()["StreamNames"]
+
+    def test_update_goes_on_where_it_failed(self, account: Account, aws: LocalAws) -> None:
+        stream = account.stream()
+        aws.faults.set("kinesis:AddTagsToStream", error=1)
+        with pytest.raises(ClientError):
+            stream.change(shardCount=2.0, tags={"a": "b"})
+        aws.faults.clear()
+        assert stream.change() == {"shardCount", "tags"}, "by the state that the engine still has"
+        assert (stream["shardCount"], stream["tags"]) == (2, {"a": "b"})
 
 
 class TestFunction:
