@@ -10,6 +10,7 @@ from types import FrameType
 import click
 from rich.console import Console
 
+from local.background import start, stop
 from local.demo import demo
 from local.faults import Fault
 from local.server import DEFAULT_PORT, LocalAws, LocalAwsError
@@ -92,4 +93,5 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-main.add_command(demo)
+for command in (demo, start, stop):
+    main.add_command(command)

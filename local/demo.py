@@ -7,6 +7,7 @@ on loopback. Whatever does not hold makes the exit code 1.
 import importlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parent.parent
 STACK = "dev"
+TERM = "#LanternNight"
 TWEETS = 3000
 POISONOUS = 2
 RATE = 1000
@@ -163,11 +165,11 @@ class Demonstration:
             arguments = ["--source", "file", str(path.resolve())]
             expected = sum(1 for line in path.open("rb") if line.strip())
         else:
-            arguments = ["--track", "the", "--limit", str(TWEETS)]
+            arguments = ["--track", TERM, "--limit", str(TWEETS)]
             expected = TWEETS
         self._step(
             f"Stream {expected:,} tweets: producer, stream, function, table",
-            f"python -m producer {' '.join(arguments)}",
+            f"python -m producer {shlex.join(arguments)}",
         )
         log = self.folder / "producer.log"
         with log.open("wb") as stderr:

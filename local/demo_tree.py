@@ -4,18 +4,18 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rich.columns import Columns
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
     from local.deploy import Event
 
+_SLOWEST_FIRST = ("failed", "creating", "created")
 _MARKS = {
     "creating": ("…", "yellow"),
     "created": ("✔", "green"),
     "failed": ("✘", "red"),
-    "deleting": ("…", "yellow"),
-    "deleted": ("✔", "dim"),
 }
 
 
@@ -52,19 +52,16 @@ class ResourceTree:
         return rows
 
 
-def _resources(phases: dict[str, str]) -> Text:
-    text = Text()
+def _resources(phases: dict[str, str]) -> Columns:
     by_kind: dict[str, list[str]] = {}
     for urn, phase in phases.items():
         by_kind.setdefault(_kind(urn), []).append(phase)
+    entries = []
     for kind, group in by_kind.items():
-        worst = next(
-            phase for phase in ("failed", "creating", "deleting", "created", "deleted") if phase in group
-        )
-        mark, style = _MARKS[worst]
+        mark, style = _MARKS[next(phase for phase in _SLOWEST_FIRST if phase in group)]
         count = f" x {len(group)}" if len(group) > 1 else ""
-        text.append(f"{mark} ", style).append(f"{kind}{count}  ")
-    return text
+        entries.append(Text.assemble((mark, style), f" {kind}{count}"))
+    return Columns(entries, padding=(0, 2))
 
 
 def _kind(token_or_urn: str) -> str:

@@ -87,9 +87,7 @@ def main(arguments: list[str]) -> int:
     except NoEngineError as error:
         print(error, file=sys.stderr)
         return 2
-    return subprocess.run(
-        engine.command(*arguments), env=engine.environment(), check=False
-    ).returncode
+    return subprocess.run(engine.command(*arguments), env=engine.environment(), check=False).returncode
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+"""AWS on this machine beyond one command: started in the background, stopped by another command.
+
+What runs is `python -m local up`, with its log and its process id in `.pulumi/`. It holds a lock on the
+file of its id for as long as it lives: an id that nobody locks belongs to no process that is ours to end.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import click
+
+from local.server import DEFAULT_PORT
+
+PROJECT = Path(__file__).resolve().parent.parent
+LOG = PROJECT / ".pulumi" / "local.log"
+PID = PROJECT / ".pulumi" / "local.pid"
+_PATIENCE_SECONDS = 30
+_TICK_SECONDS = 0.1
+
+
+@click.command()
+def start() -> None:
+    """Run `up` in the background, at the port that Pulumi.local.yaml names; `stop` ends it."""
+    if _running():
+        click.echo("Local AWS runs already.")
+        return
+    LOG.parent.mkdir(exist_ok=True)
+    with LOG.open("wb") as log, PID.open("w") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local", "up", "--port", str(DEFAULT_PORT)],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=[locked.fileno()],
+        )
+        locked.write(str(process.pid))
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while not _answers():
+        if process.poll() is not None or time.monotonic() > until:
+            process.terminate()
+            raise click.ClickException(f"local AWS did not start:\n{LOG.read_text()}")
+        time.sleep(_TICK_SECONDS)
+    click.echo(
+        f"Local AWS answers at http://127.0.0.1:{DEFAULT_PORT}, its log is {LOG.relative_to(PROJECT)}."
+    )
+
+
+@click.command()
+def stop() -> None:
+    """End what `start` began, with all that is in its memory."""
+    running = _running()
+    if not running:
+        click.echo("Local AWS does not run.")
+        return
+    os.kill(running, signal.SIGTERM)
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while _running():
+        if time.monotonic() > until:
+            raise click.ClickException(f"process {running} does not end: kill -9 {running}")
+        time.sleep(_TICK_SECONDS)
+    PID.unlink()
+    click.echo("Local AWS has ended.")
+
+
+def _running() -> int | None:
+    """The process that `start` began, if it is there."""
+    if not PID.exists():
+        return None
+    with PID.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(file.read())
+    return None
+
+
+def _answers() -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{DEFAULT_PORT}/_ministack/health", timeout=1):
+            return True
+    except OSError:
+        return False
