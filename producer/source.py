@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One tweet as it goes onto the stream; the fields are the members of the JSON object (handler/README.md).
+    """One tweet as it goes onto the stream; the fields are the JSON object's members (handler/README.md).
 
     `id` is text because 64-bit ids lose digits as JSON numbers; `created_at` is ISO 8601 in UTC with
     milliseconds and a `Z`.
