@@ -22,7 +22,7 @@ from producer.spool import Entry, Spool
 MAX_CALL_RECORDS = 500
 MAX_CALL_BYTES = 10 * 1024 * 1024
 MAX_HELD_RECORDS = 5_000
-"""PublishError records, and those behind them, in memory: beyond this nothing new is taken from the spool."""
+"""Refused records, and those behind them, in memory: beyond this nothing new is taken from the spool."""
 MAX_HELD_BYTES = 16 * 1024 * 1024
 CALL_SECONDS = (0.1, 20.0)
 """The first and the longest back-off of a call that failed as a whole."""
