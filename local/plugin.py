@@ -6,7 +6,10 @@ whose input was secret, and the plugin marks what AWS itself makes up.
 """
 
 import asyncio
+import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -161,8 +164,16 @@ def install(pulumi_home: Path) -> Path:
 
 
 def main() -> None:
-    """Serve the engine that started this process, until it ends it."""
+    """Serve the engine that started this process, until it ends it or is gone itself."""
+    threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     serve(sys.argv[1:], VERSION, AwsProvider())
+
+
+def _end_with(engine: int) -> None:
+    """An engine that is killed ends nobody; what it leaves behind has another parent from then on."""
+    while os.getppid() == engine:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _token(qualified: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -252,6 +253,16 @@ def test_functions_tell_who_and_where(engine: Engine) -> None:
     assert engine.invoke("aws:index/getPartition:getPartition")["partition"] == "aws"
     with pytest.raises(grpc.RpcError, match="getAmi is not implemented"):
         engine.invoke("aws:index/getAmi:getAmi")
+
+
+def test_ends_with_an_engine_that_is_killed(tmp_path: Path) -> None:
+    launcher = plugin.install(tmp_path) / "pulumi-resource-aws"
+    engine = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"]
+    with subprocess.Popen([*engine, str(launcher), "127.0.0.1:1"], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()  # the port: it serves
+        process.kill()
+        assert process.stdout.read() == b""  # which ends when nobody holds the pipe any more
 
 
 def test_version_is_the_one_that_the_sdk_asks_for(stub: Any) -> None:
