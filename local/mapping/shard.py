@@ -191,8 +191,6 @@ class ShardReader:
         records = [
             decisions.record_of(record, self.shard_id, self.settings.stream_arn, self._source.role_arn)
             for record in answer["Records"]
-            # An iterator's timestamp is cut to whole seconds on its way.
-            if self._start is None or record["ApproximateArrivalTimestamp"].timestamp() >= self._start
         ]
         if records:
             self._position = records[-1].sequence_number

@@ -55,7 +55,6 @@ def test_a_batch_is_cut_where_the_invocation_payload_would_exceed_six_megabytes(
 def test_latest_starts_with_what_is_put_after_the_mapping_runs(pipeline: Pipeline) -> None:
     pipeline.create_stream()
     pipeline.create_function()
-    time.sleep(1 - time.time() % 1)  # boto3 sends whole seconds: have both moments in one
     pipeline.put("before")
     uuid = pipeline.map(StartingPosition="LATEST")
     eventually(lambda: uuid in {progress.uuid for progress in pipeline.aws.mappings()})
@@ -66,10 +65,10 @@ def test_latest_starts_with_what_is_put_after_the_mapping_runs(pipeline: Pipelin
 def test_at_timestamp_starts_there(pipeline: Pipeline) -> None:
     pipeline.create_stream()
     pipeline.put("before")
-    next_second = int(time.time()) + 1  # boto3 sends whole seconds
-    time.sleep(next_second - time.time())
+    moment = time.time() + 0.1
+    time.sleep(0.1)
     pipeline.put("after")
-    pipeline.map(StartingPosition="AT_TIMESTAMP", StartingPositionTimestamp=next_second)
+    pipeline.map(StartingPosition="AT_TIMESTAMP", StartingPositionTimestamp=moment)
     assert pipeline.receives(1) == ["after"]
 
 
