@@ -95,7 +95,7 @@ def explain(error: BotoCoreError | ClientError) -> str:
     if isinstance(error, _NO_CREDENTIALS):
         return f"{error}. Sign in as for the AWS CLI, or set AWS_PROFILE; for local AWS give --endpoint."
     if isinstance(error, EndpointConnectionError):
-        return f"{error} Check the region and the network; for local AWS, that it runs and the --endpoint."
+        return f"{error}. Check the region and the network; for local AWS, that it runs and the --endpoint."
     if not isinstance(error, ClientError):
         return str(error)
     code = error.response["Error"]["Code"]

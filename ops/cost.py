@@ -24,6 +24,7 @@ _LEAST_CHANGE = 0.01
 
 
 @click.command(
+    short_help="Estimate a month's cost.",
     epilog="""\b
 Examples:
   python -m ops cost --stack prod --rate 200 --size 700
@@ -33,7 +34,7 @@ Examples:
 The stack's settings are read from Pulumi.yaml and Pulumi.NAME.yaml; nothing is asked of AWS. The prices
 are those of ops/prices.json; --prices takes a file of the same form with what differs elsewhere:
 {"region": "eu-west-1", "prices": {"kinesis-shard": {"dollars": 0.017, "noted": "2026-12-01"}}}.
-"""
+""",
 )
 @click.option("--stack", default="dev", show_default=True, metavar="NAME", help="Whose stack file to read.")
 @click.option(

@@ -36,6 +36,7 @@ _PAGE_BYTES = 1024 * 1024
 
 
 @click.command(
+    short_help="Show what is in the table.",
     epilog="""\b
 Examples:
   python -m ops explore --stack dev
@@ -50,7 +51,7 @@ The table has no index by time. One user's rows are a query; the newest of all a
 --follow reads the stream from now on, as the function does, and asks the table for exactly the keys that
 arrive (BatchGetItem, half a read unit a tweet up to 4 KB): a row is shown once it is stored, and nothing
 is scanned. It shares the stream's reads with the function, one of the five a second that a shard serves.
-"""
+""",
 )
 @click.option("--user", metavar="NAME", help="The tweets of one user.")
 @click.option(

@@ -99,7 +99,7 @@ class Stack:
         return Config(
             connect_timeout=5,
             read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": 5},
+            retries={"mode": "standard", "total_max_attempts": 3},
             max_pool_connections=CONNECTIONS,
             s3={"addressing_style": "path" if self._endpoint else "auto"},
             user_agent_extra="stream-processing-ops",

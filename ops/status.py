@@ -56,6 +56,7 @@ class Check:
 
 
 @click.command(
+    short_help="Show whether the stack is healthy.",
     epilog="""\b
 Examples:
   python -m ops status --stack dev
@@ -64,7 +65,7 @@ Examples:
 
 Exit code 1 when something is bad, or cannot be known for want of a permission. A metric without data is
 neither: nothing flowed. Metrics are those of the last five minutes.
-"""
+""",
 )
 @as_json_option
 @stack_options(

@@ -8,6 +8,7 @@ from ops.quarantine.look import list_, show
 
 @click.group(
     "quarantine",
+    short_help="List, show, redrive and purge what could not be stored.",
     epilog="""\b
 Examples:
   python -m ops quarantine list --reason not-json

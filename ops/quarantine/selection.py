@@ -45,7 +45,8 @@ def selection(command: F) -> F:
         click.option(
             "--reason",
             type=click.Choice(REASONS),
-            help="Only objects of this reason; given-up: Lambda's, of batches out of retries or age.",
+            metavar="REASON",
+            help=f"Only objects of one reason: {', '.join(REASONS)} (Lambda's: out of retries or age).",
         ),
     ):
         command = option(command)

@@ -24,7 +24,7 @@ def eventually(look: Callable[[], Value], seconds: float = 30) -> Value:
     """What `look` returns as soon as it is true, or at the end of the time."""
     end = time.monotonic() + seconds
     while not (value := look()) and time.monotonic() < end:
-        time.sleep(0.05)
+        time.sleep(0.1)
     return value
 
 
