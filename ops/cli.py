@@ -50,6 +50,8 @@ class _Commands(click.Group):
         except (BotoCoreError, ClientError) as error:
             raises = ConfigError if isinstance(error, _NO_CREDENTIALS) else click.ClickException
             raise raises(explain(error)) from error
+        except BrokenPipeError:
+            raise  # click ends quietly
         except OSError as error:
             raise click.ClickException(str(error)) from error
 

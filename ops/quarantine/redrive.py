@@ -27,7 +27,8 @@ MOST_RECORDS = 500
 MOST_BYTES = 1024 * 1024
 """Payloads and partition keys in one call: what a shard takes in a second; a call may have more."""
 
-_READ_AHEAD = 64
+_READ_AHEAD = 16
+"""Objects: one of Lambda's has six megabytes at most."""
 
 _ATTEMPTS = 10
 _BASE_DELAY = 0.1
@@ -57,7 +58,7 @@ class Redrive:
         stream: the stream's name.
         rate: most records a second.
         most: how often a record may be put back at all.
-        stop: set it, and the run ends after the group that is under way.
+        stop: set it, and the run ends once the call that is under way is dealt with.
         note: takes what a person should know.
     """
 
@@ -166,8 +167,9 @@ class Redrive:
         wanted = records if payload is None else [dataclasses.replace(records[0], payload=payload)]
         copies: dict[int, Record] = {}
         for start, chunk in _chunks(wanted, min(MOST_RECORDS, self._rate)):
-            if start and self._stop.is_set():
-                break  # a batch of thousands: what is not sent keeps its object
+            self._wait_for_rate(len(chunk))
+            if self._stop.is_set():
+                break  # what is not sent keeps its object
             copies |= {start + index: copy for index, copy in self._send(chunk).items()}
         self._redriven.remember((records[index], copy) for index, copy in copies.items())
         sent = []
@@ -196,7 +198,7 @@ class Redrive:
             if attempt:
                 longest = min(_BASE_DELAY * 2**attempt, _LONGEST_DELAY)
                 time.sleep(random.uniform(0, longest))
-            self._wait_for_rate(len(pending))
+                self._wait_for_rate(len(pending))
             answers = self._kinesis.put_records(
                 StreamName=self._stream, Records=[_entry(records[index]) for index in pending]
             )["Records"]
@@ -210,7 +212,6 @@ class Redrive:
 
     def _wait_for_rate(self, records: int) -> None:
         now = time.monotonic()
-        # Interrupted, the call that is next is not waited for.
         self._stop.wait(max(0.0, self._not_before - now))
         self._not_before = max(now, self._not_before) + records / self._rate
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.quarantine import redrive
 from tests.ops.stack import DeployedStack, eventually, tweet
 
 
@@ -52,7 +53,7 @@ def test_a_batch_that_ran_out_of_retries_is_listed_shown_redriven_and_stored(
     assert "RetryAttemptsExhausted after 1 invocations" in shown["error"]
     assert [json.loads(record["payload"])["id"] for record in shown["records"]] == ["0", "1", "2"]
 
-    done = stack.json("quarantine", "redrive", "--reason", "given-up")
+    done = stack.json("quarantine", "redrive", "--reason", "given-up", "--rate", "2")  # so in two calls
 
     assert (done["redriven"], done["records"], done["kept"]) == (1, 3, 0)
     assert eventually(lambda: len(stack.rows(user)) == 3)
@@ -128,6 +129,19 @@ def test_refused_entries_are_sent_again_until_the_stream_has_all(stack: Deployed
     assert stack.aws.faults.injected()["kinesis:PutRecords entries"] > 0
     assert (done["records"], done["kept"]) == (20, 0)
     assert eventually(lambda: stack.rows(user) == ids(20))
+
+
+def test_what_the_stream_refuses_stays(
+    stack: DeployedStack, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = give_up(stack, user, 2)
+    monkeypatch.setattr(redrive, "_ATTEMPTS", 1)
+    stack.aws.faults.set("kinesis:PutRecords", entries=1)
+    refused = stack.ops("quarantine", "redrive")
+    assert refused.exit_code == 1
+    assert "Of 1 object: 0 objects (0 records) redriven, 1 kept. Run it again" in refused.stdout
+    assert "The stream refused records of 1 object" in refused.stderr
+    assert stack.objects() == keys
 
 
 def test_without_permission_to_delete_objects_stay_and_a_repeat_is_harmless(
