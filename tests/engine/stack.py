@@ -36,7 +36,9 @@ class Project:
             source = PROJECT / name
             if source.is_dir():
                 shutil.copytree(
-                    source, self.folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.json")
+                    source,
+                    self.folder / name,
+                    ignore=shutil.ignore_patterns("__pycache__", "config.json", "spool"),
                 )
             else:
                 shutil.copy(source, self.folder)

@@ -19,7 +19,7 @@ def test_dev_and_prod_are_isolated_and_destroying_dev_leaves_prod_alone(project:
         "kinesis", access_key=keys["access_key"], secret_key=keys["secret_access_key"]
     )
     kinesis.put_record(StreamName="dev-EventStream", Data=b"{}", PartitionKey="mira")
-    with pytest.raises(ClientError, match=r"AccessDenied.*prod-EventStream"):
+    with pytest.raises(ClientError, match=r"AccessDenied.*dev-EventProducer"):
         kinesis.put_record(StreamName="prod-EventStream", Data=b"{}", PartitionKey="mira")
 
     before = inventory(project.aws, "prod")

@@ -1,8 +1,9 @@
 """Updates in place, rotation of the key, and drift."""
 
 import json
+import threading
 import time
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from botocore.exceptions import ClientError
@@ -59,18 +60,48 @@ def test_a_rotation_leaves_no_moment_without_a_valid_key(project: Project) -> No
     stack.up()
     old = stack.outputs()
 
-    stack.configure(accessKeySerial=2, accessKeyKeepPrevious=True)
-    assert stack.up().done == {"create": {"producer-key-2"}}
-    new = stack.outputs()
-    assert new["access_key"] != old["access_key"]
-    put(project.aws, old)
-    put(project.aws, new)
+    with Putting(project.aws, old) as producer:
+        stack.configure(accessKeySerial=2, accessKeyKeepPrevious=True)
+        assert stack.up().done == {"create": {"producer-key-2"}}
+        new = stack.outputs()
+        assert new["access_key"] != old["access_key"]
+        producer.outputs = new  # python -m producer configure, and a restart
+        stack.configure(accessKeyKeepPrevious=False)
+        assert stack.up().done == {"delete": {"producer-key-1"}}
+    assert producer.put > 10
+    assert producer.errors == []
 
-    stack.configure(accessKeyKeepPrevious=False)
-    assert stack.up().done == {"delete": {"producer-key-1"}}
     put(project.aws, new)
     with pytest.raises(ClientError, match=r"security token|InvalidClientTokenId|UnrecognizedClient"):
         put(project.aws, old)
+
+
+class Putting(threading.Thread):
+    """Puts a record again and again with the keys of some outputs, which may change meanwhile."""
+
+    def __init__(self, aws: LocalAws, outputs: dict[str, Any]) -> None:
+        super().__init__()
+        self.aws = aws
+        self.outputs = outputs
+        self.put = 0
+        self.errors: list[ClientError] = []
+        self._stopping = threading.Event()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._stopping.wait(0.05):
+            try:
+                put(self.aws, self.outputs)
+                self.put += 1
+            except ClientError as error:
+                self.errors.append(error)
 
 
 def test_a_rotation_in_one_step_makes_the_new_key_before_it_deletes_the_old(project: Project) -> None:
