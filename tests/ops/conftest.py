@@ -32,7 +32,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack
 @pytest.fixture
 def stack(deployed: DeployedStack) -> Iterator[DeployedStack]:
     """The stack with an empty quarantine."""
-    deployed.empty_quarantine()
+    deployed.settle()
     yield deployed
     deployed.aws.faults.clear()
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,7 @@ class DeployedStack:
         self.s3, self.iam, self.kinesis = aws.client("s3"), aws.client("iam"), aws.client("kinesis")
         self.lambda_ = aws.client("lambda")
         self.dynamodb = aws.client("dynamodb")
+        self._busy = False
 
     def ops(self, *arguments: str, **options: Any) -> Result:
         """Run `python -m ops` in this process against this stack."""
@@ -104,6 +106,7 @@ class DeployedStack:
 
     def put(self, *payloads: bytes, key: str = "someone") -> None:
         """Put records on the stream, in order."""
+        self._busy = True
         self.kinesis.put_records(
             StreamName=self.outputs["stream_name"],
             Records=[{"Data": payload, "PartitionKey": key} for payload in payloads],
@@ -139,7 +142,13 @@ class DeployedStack:
         """The keys in quarantine now."""
         return [key for key in self.everything() if not key.startswith("redriven/")]
 
-    def empty_quarantine(self) -> None:
+    def settle(self) -> None:
+        """Wait until the function has dealt with all that is on the one shard, then empty the quarantine."""
+        if self._busy:
+            last = f"last-{uuid.uuid4().hex}"
+            self.put(tweet(last))
+            assert eventually(lambda: self.rows(last)), "the function does not get on"
+            self._busy = False
         for key in self.everything():
             self.s3.delete_object(Bucket=self.outputs["quarantine_bucket"], Key=key)
 
