@@ -1,10 +1,11 @@
 """The server process: ministack with what this project needs of it, and nothing left when it ends.
 
-Everything that depends on ministack's insides stands here and in the two modules beside it:
+Everything that depends on ministack's insides stands here and in the three modules beside it:
 
 * ``ministack_lambda``: its own Kinesis poller is off, because ``local.mapping`` does that work with AWS's
   semantics; the role of a function is checked where Lambda checks it;
 * ``ministack_kinesis``: resharding keeps the parent shards readable, as Kinesis does, and puts are counted;
+* ``ministack_logs``: policies are evaluated with the resources of CloudWatch Logs that AWS uses;
 * faults are injected behind authentication (a proxy in front would break the signatures);
 * ``/_local/...`` are control paths that AWS has no API for: fault rules, the credentials that Lambda
   would assume for a function, and the state that Lambda would report of a mapping.
@@ -34,7 +35,7 @@ from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core.iam_actions import extract_iam_action
 
-from local import ministack_kinesis, ministack_lambda
+from local import ministack_kinesis, ministack_lambda, ministack_logs
 from local.faults import Answer, ConnectionLost, Injector, rules_from
 
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
@@ -50,6 +51,7 @@ def main(listening_fd: int, directory: str) -> None:
     ministack._docker_socket_present = lambda: False
     ministack_lambda.install()
     ministack_kinesis.install()
+    ministack_logs.install()
     for service, handler in ministack.SERVICE_HANDLERS.items():
         ministack.SERVICE_HANDLERS[service] = _with_faults(injector, service, handler)
     TCPServer.run = _remember_connection  # type: ignore[assignment,method-assign] # hypercorn has no hook
