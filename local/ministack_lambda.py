@@ -106,7 +106,8 @@ def _write_permitted_log(func: dict[str, Any], *args: Any, **kwargs: Any) -> Non
     default = f"/aws/lambda/{config['FunctionName']}"
     group = (config.get("LoggingConfig") or {}).get("LogGroup") or default
     arn = cloudwatch_logs._make_group_arn(group).removesuffix(":*")
-    needed = [("CreateLogStream", arn), ("PutLogEvents", f"{arn}:log-stream:any")]
+    # Both are asked of the log stream, which is why a policy that grants `<group>:*` holds.
+    needed = [(action, f"{arn}:log-stream:any") for action in ("CreateLogStream", "PutLogEvents")]
     if group not in cloudwatch_logs._log_groups:
         needed.append(("CreateLogGroup", arn))
     if all(_may(config, f"logs:{action}", resource) for action, resource in needed):

@@ -16,6 +16,8 @@ from ops.quarantine.selection import bucket_of, by_reason, find_entry, read_obje
 from ops.stack import CONNECTIONS, Stack, stack_options
 
 _RECORDS_SHOWN = 10
+_SHOWN_BYTES = 512
+"""Of a payload; a record may have a megabyte."""
 
 
 @click.command(
@@ -183,15 +185,17 @@ def _filtered(reason: str | None, since: datetime | None) -> str:
 
 
 def _payload_lines(record: Record) -> Iterator[str]:
-    """The payload as text where it is text, as hexadecimal bytes where it is not."""
+    """The payload's beginning: as text where it is text, as hexadecimal bytes where it is not."""
+    shown = record.payload[:_SHOWN_BYTES]
     try:
-        text = record.payload.decode()
+        record.payload.decode()
     except UnicodeDecodeError:
-        for start in range(0, min(len(record.payload), 512), 16):
-            part = record.payload[start : start + 16]
+        for start in range(0, len(shown), 16):
+            part = shown[start : start + 16]
             characters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
             yield f"{start:04x}  {part.hex(' '):47}  {characters}"
-        if len(record.payload) > 512:
-            yield "... (--raw writes all of it)"
     else:
-        yield from (printable(line) for line in text.split("\n"))
+        # A character that the cut goes through is left out.
+        yield from (printable(line) for line in shown.decode(errors="ignore").split("\n"))
+    if len(record.payload) > _SHOWN_BYTES:
+        yield "... (--raw writes all of it)"

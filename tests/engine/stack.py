@@ -103,9 +103,11 @@ class Stack:
         return self.run("destroy", "--yes", fails=fails)
 
     def configure(self, **config: Any) -> None:
-        """Change some keys of the project."""
-        for key, value in config.items():
-            self.run("config", "set", key, str(value).lower() if isinstance(value, bool) else str(value))
+        """Change some keys of the project, in the stack's file: what `pulumi config set` does, sooner."""
+        file = self.project.folder / f"Pulumi.{self.name}.yaml"
+        settings = yaml.safe_load(file.read_text())
+        settings["config"] |= {f"stream-processing:{key}": value for key, value in config.items()}
+        file.write_text(yaml.safe_dump(settings))
 
     def outputs(self) -> dict[str, Any]:
         """The stack outputs, secrets in plain text."""

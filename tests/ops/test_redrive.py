@@ -43,6 +43,16 @@ def test_a_record_that_can_never_be_stored_is_listed_shown_repaired_and_stored(
     assert "Nothing is in quarantine" in stack.ops("quarantine", "list").stdout
 
 
+def test_of_a_huge_payload_the_beginning_is_shown_and_all_of_it_can_be_written(stack: DeployedStack) -> None:
+    payload = b'"' + "é".encode() * 300_000
+    stack.put(payload)
+    (key,) = stack.quarantined(1)
+    shown = stack.ops("quarantine", "show", key).stdout
+    assert len(shown) < 2_000
+    assert "... (--raw writes all of it)" in shown
+    assert stack.ops("quarantine", "show", key, "--raw").stdout_bytes == payload
+
+
 def test_a_batch_that_ran_out_of_retries_is_listed_shown_redriven_and_stored(
     stack: DeployedStack, user: str
 ) -> None:
