@@ -186,7 +186,7 @@ class Demonstration:
             if producer.poll() is None:
                 producer.terminate()
                 producer.wait()
-        self.console.print(f"  producer: {summary['text']}")
+        self.console.print(f"  producer: {summary['text']}", soft_wrap=True)
         return summary
 
     def _watch(self, producer: "subprocess.Popen[bytes]", log: Path, expected: int) -> dict[str, Any]:
@@ -277,9 +277,8 @@ class Demonstration:
             except ClientError as error:
                 if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
                     raise DemoError(f"{what} failed, but not for want of permission: {error}") from error
-                self.console.print(
-                    f"  {what:22} [green]denied[/]  [dim]{error.response['Error']['Message']}[/]"
-                )
+                action = error.response["Error"]["Message"].split(" because ")[0].rsplit(" ", 1)[1]
+                self.console.print(f"  {what:22} [green]denied[/]  not authorized to perform {action}")
             else:
                 raise DemoError(f"the producer's key could {what}")
 
