@@ -37,6 +37,8 @@ _write_log = lambda_svc._emit_lambda_logs
 def install() -> None:
     """Make this process's ministack check roles, and leave the Kinesis mappings to ``local.mapping``."""
     lambda_svc._ensure_poller = lambda: None
+    # Pending, then active, as on AWS; half a second of it would be a tenth of the demo's way to a first row.
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.02
     lambda_svc._create_esm = _create_checked_mapping
     lambda_svc._update_esm = lambda uuid, data: _complete(_update_mapping(uuid, data), data)
     lambda_svc._create_function = lambda data: _role_error(data) or _create_function(data)
