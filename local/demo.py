@@ -10,7 +10,6 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -78,12 +77,11 @@ def demo(source: str, path: Path | None) -> None:
 
 @contextmanager
 def _prepared(console: Console) -> Iterator["Demonstration"]:
-    """Local AWS, local X and a folder for files, which go away together."""
+    """Local AWS and local X, which go away together."""
     # What the program imports takes as long as the server takes to start.
     importing = threading.Thread(target=importlib.import_module, args=("infra.monitoring",))
     importing.start()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stream-processing-demo-")))
         _announce(
             console,
             "Start AWS and X on this machine, in memory, on loopback",
@@ -93,7 +91,7 @@ def _prepared(console: Console) -> Iterator["Demonstration"]:
         x = stack.enter_context(XServer(count=TWEETS, rate=RATE, poisonous=POISONOUS))
         importing.join()
         console.print(f"  AWS answers at {aws.endpoint}, X at {x.url}")
-        yield Demonstration(console, aws, x, folder)
+        yield Demonstration(console, aws, x)
 
 
 def _announce(console: Console, what: str, on_aws: str) -> None:
@@ -104,13 +102,14 @@ def _announce(console: Console, what: str, on_aws: str) -> None:
 class Demonstration:
     """The steps after the start; each raises DemoError where what it shows does not hold."""
 
-    def __init__(self, console: Console, aws: LocalAws, x: XServer, folder: Path) -> None:
+    def __init__(self, console: Console, aws: LocalAws, x: XServer) -> None:
         self.console = console
         self.aws = aws
         self.x = x
-        self.folder = folder
-        self.config = folder / "config.json"
-        self.outputs_file = folder / "outputs.json"
+        self.folder = aws.directory / "demo"
+        self.folder.mkdir()
+        self.config = self.folder / "config.json"
+        self.outputs_file = self.folder / "outputs.json"
 
     def run(self, path: Path | None) -> None:
         deployment = self.deploy()
@@ -157,7 +156,7 @@ class Demonstration:
                 | {"aws_endpoint": self.aws.endpoint, "x_endpoint": self.x.url}
             )
         )
-        for name, value in (deployment.outputs | hidden).items():
+        for name, value in sorted((deployment.outputs | hidden).items()):
             self.console.print(f"  {name:18} {value}", soft_wrap=True, markup=False)
 
     def stream(self, path: Path | None) -> dict[str, Any]:
@@ -179,6 +178,7 @@ class Demonstration:
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 stderr=stderr,
+                process_group=self.aws.pid,  # whatever becomes of us, it ends with local AWS
             )
         try:
             summary = self._watch(producer, log, expected)
