@@ -323,19 +323,21 @@ class Spool:
 
     def _check(self, path: Path, base: int) -> int:
         """How many records of a segment are still to be sent; a damaged one is set aside and rewritten."""
+        content = path.read_bytes()
         waiting, damaged, position = [], 0, base
-        for line in path.read_bytes().splitlines(keepends=True):
+        for line in content.splitlines(keepends=True):
             if not _is_sound(line):
                 damaged += 1
             elif position >= self._cursor and position not in self._acknowledged_above:
                 waiting.append(line)
             position += len(line)
         if damaged:
+            # At every moment the segment is there, as it was or as it is mended.
             aside = path.with_suffix(".corrupt")
+            aside.write_bytes(content)
             rescued = path.with_suffix(".rescued")
             rescued.write_bytes(b"".join(waiting))
-            path.rename(aside)
-            rescued.rename(path)
+            rescued.replace(path)
             self._cursor = min(
                 self._cursor, base
             )  # what was acknowledged of this segment is not in it any more
