@@ -1,5 +1,10 @@
 """`python -m producer`."""
 
-from producer.cli import main
+import sys
 
-main()
+try:
+    from producer.cli import main
+
+    main()
+except KeyboardInterrupt:  # while it starts: nothing was read yet
+    sys.exit(130)
