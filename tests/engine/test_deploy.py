@@ -1,6 +1,9 @@
 """`preview`, `up`, `stack output`: the main road."""
 
 import json
+import stat
+import subprocess
+import sys
 
 from local.inventory import inventory
 from tests.engine.stack import Project
@@ -33,6 +36,22 @@ def test_the_secret_is_in_no_output_and_in_no_state_file(project: Project) -> No
     assert json.loads(shown)["secret_access_key"] == "[secret]"
     assert secret not in log
     assert secret not in stack.state()
+
+    config = project.folder / "producer" / "config.json"
+    config.write_text('{"consumer_key": "kept"}')
+    configured = subprocess.run(
+        [sys.executable, "-m", "producer", "configure", "--stack", "secretive"],
+        cwd=project.folder,
+        env=project.engine.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    written = json.loads(config.read_text())
+    assert written["secret_access_key"] == secret
+    assert written["consumer_key"] == "kept"
+    assert secret not in configured.stdout + configured.stderr
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
 
 
 def test_a_failure_in_the_middle_leaves_a_state_from_which_up_finishes(project: Project) -> None:
