@@ -2,10 +2,8 @@
 
 import contextlib
 import logging
-import signal
 import sys
 from collections.abc import Iterator
-from types import FrameType
 
 import click
 from rich.console import Console
@@ -62,7 +60,6 @@ def up(port: int | None, x_port: int | None, rate: int, faults: tuple[Fault, ...
     """Run AWS and X until Ctrl-C, and show what flows. State is in memory: it ends with the command."""
     console = Console(highlight=False)
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    signal.signal(signal.SIGTERM, _interrupt)  # end as with Ctrl-C
     try:
         with LocalAws.start(port, faults=faults) as aws, _x(x_port, rate) as x_url:
             # Imported once the server is up: with it comes boto3, which loads while the server starts.
@@ -87,10 +84,6 @@ def _x(port: int | None, rate: int) -> Iterator[str]:
         server = XServer(rate=rate)
     with server:
         yield server.url
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 for command in (demo, start, stop):

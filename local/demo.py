@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -78,20 +79,42 @@ def demo(source: str, path: Path | None) -> None:
 @contextmanager
 def _prepared(console: Console) -> Iterator["Demonstration"]:
     """Local AWS and local X, which go away together."""
-    # What the program imports takes as long as the server takes to start.
-    importing = threading.Thread(target=importlib.import_module, args=("infra.monitoring",))
-    importing.start()
     with ExitStack() as stack:
         _announce(
             console,
             "Start AWS and X on this machine, in memory, on loopback",
             "nothing to do: they are there",
         )
-        aws = stack.enter_context(LocalAws.start())
-        x = stack.enter_context(XServer(count=TWEETS, rate=RATE, poisonous=POISONOUS))
-        importing.join()
+        with _uninterrupted():
+            # What the program imports takes as long as the server takes to start.
+            importing = threading.Thread(target=importlib.import_module, args=("infra.monitoring",))
+            importing.start()
+            aws = stack.enter_context(LocalAws.start())
+            x = stack.enter_context(XServer(count=TWEETS, rate=RATE, poisonous=POISONOUS))
+            importing.join()
         console.print(f"  AWS answers at {aws.endpoint}, X at {x.url}")
         yield Demonstration(console, aws, x)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold interrupts back until the end.
+
+    Raised in the middle of an import, one may leave the lock of all imports held: a thread that imports
+    meanwhile would wait for ever, and we for that thread.
+    """
+    held_back: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: held_back.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if held_back:
+        raise KeyboardInterrupt
 
 
 def _announce(console: Console, what: str, on_aws: str) -> None:

@@ -52,8 +52,10 @@ class LocalAws:
     Attributes:
         endpoint: the URL that every service answers on.
         port: its port, on the loopback interface only.
-        pid: its process, which leads the process group of all that it starts.
+        pid: its process, which leads the process group of all that it starts; a child of ours that joins
+            the group (``Popen(process_group=aws.pid)``) ends with it.
         log: the file with what the server wrote; removed at a regular end, kept after a failure.
+        directory: for files that go away with the server, however this process ends.
         faults: rules for faults, see ``local.faults``.
     """
 
@@ -63,8 +65,8 @@ class LocalAws:
     def __init__(self, listener: socket.socket, *, mapping: bool) -> None:
         self.port: int = listener.getsockname()[1]
         self.endpoint = f"http://127.0.0.1:{self.port}"
-        self._directory = Path(tempfile.mkdtemp(prefix="local-aws-"))
-        self.log = self._directory.with_suffix(".log")
+        self.directory = Path(tempfile.mkdtemp(prefix="local-aws-"))
+        self.log = self.directory.with_suffix(".log")
         self._stopping = False
         self._clients = threading.Lock()
         self._runs_mappings = mapping
@@ -77,15 +79,15 @@ class LocalAws:
                     "-m",
                     "local.ministack_server",
                     str(listener.fileno()),
-                    str(self._directory),
+                    str(self.directory),
                 ],
                 cwd=_PROJECT,
-                env=_environment(self.port, self._directory),
+                env=_environment(self.port, self.directory),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[listener.fileno()],
-                start_new_session=True,  # its own group: Ctrl-C reaches us alone, and we end the whole group
+                process_group=0,  # its own: Ctrl-C reaches us alone, and we end the whole group
             )
         self.pid = self._process.pid
         self._watch = threading.Thread(target=self._clean_up_after_server, daemon=True)
@@ -238,7 +240,7 @@ class LocalAws:
         self._process.wait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _last_log_lines(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:]

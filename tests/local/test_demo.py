@@ -1,0 +1,119 @@
+"""``python -m local demo`` as a user runs it, and as a user ends it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.local.conftest import eventually
+from tests.local.test_server import alive, processes_of
+from tests.producer.conftest import tweet, tweets
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class Demo:
+    """The command, with a folder of its own for temporary files."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local", "demo", *arguments],
+            cwd=PROJECT,
+            env={**os.environ, "TMPDIR": str(self.temporary), "COLUMNS": "100"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            process_group=0,  # as a terminal's shell starts it: Ctrl-C goes to the group
+        )
+
+    def ends(self) -> tuple[int, str]:
+        """Its exit code, and all that it wrote."""
+        output, _ = self.process.communicate(timeout=60)
+        return self.process.returncode, output
+
+    def started(self) -> set[int]:
+        """What it started, and what these started."""
+        found: set[int] = set()
+        new = {self.process.pid}
+        while new:
+            found |= new
+            new = {child for process in new for child in processes_of(process)} - found
+        return found - {self.process.pid}
+
+    def runs(self, module: str) -> bool:
+        """Whether something that it started runs a module."""
+        return any(f"-m {module} " in _command(process) for process in self.started())
+
+
+def _command(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:  # ended while we looked
+        return ""
+
+
+Start = Callable[..., Demo]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Start]:
+    """Starts the command."""
+    running: list[Demo] = []
+
+    def start(*arguments: str) -> Demo:
+        running.append(Demo(tmp_path, *arguments))
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.process.kill()
+        each.process.communicate()
+
+
+def test_all_that_it_shows_holds(demo: Start, tmp_path: Path) -> None:
+    own, too_large = tmp_path / "own.jsonl", tweet(200, text="x" * 410_000)
+    own.write_text(tweets(range(200)) + "not a tweet\n" + tweets(range(20)) + too_large)
+    command = demo("--source", "file", "--file", str(own))
+    code, output = command.ends()
+    assert code == 0, output
+    assert "received 222 = sent 221 + spooled 0 + rejected 1" in output
+    assert "sent 221 = 200 rows + 20 repeats of a row + 1 in quarantine" in output
+    assert output.count(" denied ") == 3
+    assert "nothing is left in the account" in output
+    assert "All of it held" in output
+    assert list(command.temporary.iterdir()) == []
+
+
+def test_what_does_not_hold_is_said_and_makes_the_exit_code_1(demo: Start, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    code, output = demo("--source", "file", "--file", str(tmp_path / "empty.jsonl")).ends()
+    assert code == 1
+    assert "This does not hold: the table is empty" in output
+    assert "All of it held" not in output
+
+
+@pytest.mark.parametrize(
+    ("ending", "once", "code"),
+    [
+        pytest.param(signal.SIGINT, "producer", 130, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, "local.ministack_server", 130, id="SIGTERM"),
+        pytest.param(signal.SIGKILL, "producer", -signal.SIGKILL, id="SIGKILL"),
+    ],
+)
+def test_nothing_is_left_of_one_that_ends_in_the_middle(
+    demo: Start, ending: signal.Signals, once: str, code: int
+) -> None:
+    command = demo()
+    assert eventually(lambda: command.runs(once))
+    started = command.started()
+    os.killpg(command.process.pid, ending)
+    ended, output = command.ends()
+    assert ended == code, output
+    assert eventually(lambda: not alive(started))
+    assert eventually(lambda: not list(command.temporary.iterdir()))
