@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 
 from local.deploy import deploy
 from local.server import LocalAws
-from tests.local.conftest import eventually
+from tests.local.conftest import eventually, unique
 from tests.producer.conftest import Produced, Producer, tweet
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ CONFIG = {
 TOO_LARGE = "x" * 410_000
 """A text that a record of the stream can hold, and an item of the table cannot."""
 
-Key = tuple[str, str]
+Produce = Callable[[Iterable[str]], Produced]
 
 
 class DeployedStack:
@@ -42,16 +42,29 @@ class DeployedStack:
                 StreamName=self.outputs["stream_name"], Data=payload, PartitionKey="somebody"
             )
 
-    def rows(self) -> set[Key]:
-        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.outputs["table_name"])
-        return {(item["Username"]["S"], item["Id"]["S"]) for page in pages for item in page["Items"]}
+    def rows(self, user: str) -> set[int]:
+        """The ids of a user's rows."""
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=self.outputs["table_name"],
+            KeyConditionExpression="Username = :user",
+            ExpressionAttributeValues={":user": {"S": user}},
+        )
+        return {int(item["Id"]["S"]) for page in pages for item in page["Items"]}
 
-    def quarantined(self, prefix: str) -> list[bytes]:
+    def quarantined(self, prefix: str = "") -> list[bytes]:
         """The payloads of the objects under a prefix: what the function, or Lambda, put there."""
-        pages = self.s3.get_paginator("list_objects_v2").paginate(**self.bucket, Prefix=prefix)
-        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-        objects = [json.load(self.s3.get_object(**self.bucket, Key=key)["Body"]) for key in keys]
+        objects = [
+            json.load(self.s3.get_object(**self.bucket, Key=key)["Body"]) for key in self.objects(prefix)
+        ]
         return [base64.b64decode(data) for each in objects for data in _data_of(each)]
+
+    def objects(self, prefix: str = "") -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(**self.bucket, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def empty_quarantine(self) -> None:
+        for key in self.objects():
+            self.s3.delete_object(**self.bucket, Key=key)
 
     @contextmanager
     def policy(self, sid: str, resource: str | None) -> Iterator[None]:
@@ -76,23 +89,35 @@ def _data_of(quarantined: dict[str, Any]) -> list[str]:
     return [record["kinesis"]["data"] for record in json.loads(quarantined["payload"])["Records"]]
 
 
-@pytest.fixture
-def stack(aws: LocalAws) -> Iterator[DeployedStack]:
-    """A stack of its own for each test: what lies in its table and its bucket is the test's."""
-    deployment = deploy("path", PROJECT, CONFIG, aws.endpoint)
+@pytest.fixture(scope="module")
+def deployed(aws: LocalAws) -> Iterator[DeployedStack]:
+    deployment = deploy(unique("path"), PROJECT, CONFIG, aws.endpoint)
     yield DeployedStack(aws, deployment.outputs)
-    aws.faults.clear()
     deployment.destroy()
 
 
 @pytest.fixture
-def produce(stack: DeployedStack, tmp_path: Path) -> Iterator[Any]:
+def stack(deployed: DeployedStack) -> Iterator[DeployedStack]:
+    """The stack without faults, its quarantine empty."""
+    yield deployed
+    deployed.aws.faults.clear()
+    deployed.empty_quarantine()
+
+
+@pytest.fixture
+def user() -> str:
+    """Whose rows are the test's."""
+    return unique("user")
+
+
+@pytest.fixture
+def produce(stack: DeployedStack, tmp_path: Path) -> Iterator[Produce]:
     """Runs the producer's command with the stack's outputs, on lines of a file."""
     outputs = ("access_key", "secret_access_key", "region", "stream_name")
     producer = Producer(tmp_path, stack.aws.endpoint)
     producer.configure(stack.aws.endpoint, **{name: stack.outputs[name] for name in outputs})
 
-    def run(lines: list[str]) -> Produced:
+    def run(lines: Iterable[str]) -> Produced:
         (tmp_path / "tweets.jsonl").write_text("".join(lines))
         return producer.run("--source", "file", str(tmp_path / "tweets.jsonl"), "--linger", "20")
 
@@ -100,34 +125,36 @@ def produce(stack: DeployedStack, tmp_path: Path) -> Iterator[Any]:
     producer.close()
 
 
-def keys(numbers: range) -> set[Key]:
-    return {(f"author{number % 7}", str(number)) for number in numbers}
+def tweets(numbers: range, user: str) -> list[str]:
+    return [tweet(number, user) for number in numbers]
 
 
-def ids(payloads: list[bytes]) -> list[str]:
-    return sorted(json.loads(payload)["id"] for payload in payloads)
+def ids(payloads: list[bytes]) -> list[int]:
+    return sorted(int(json.loads(payload)["id"]) for payload in payloads)
 
 
-def test_every_tweet_is_accounted_for_whatever_fails(stack: DeployedStack, produce: Any) -> None:
+def test_every_tweet_is_accounted_for_whatever_fails(
+    stack: DeployedStack, produce: Produce, user: str
+) -> None:
     faults = stack.aws.faults
     faults.set("kinesis:PutRecords", entries=0.1, error=0.2, reset=0.2)
     faults.set("kinesis:GetRecords", error=0.2)
     faults.set("lambda:InvokeFunction", error=1, times=2)
     faults.set("dynamodb:BatchWriteItem", entries=0.1, throttle=0.1, lost=0.1)
     faults.set("s3:PutObject", error=1, times=2)
-    lines = [tweet(number) for number in range(2000)]
-    repeats = lines[100:200]
-    poison = [tweet(number, text=TOO_LARGE) for number in range(2000, 2003)]
-    without_id = ['{"data": {"text": "no id"}}\n']
+    good = tweets(range(1200), user)
+    poison = [tweet(number, user, text=TOO_LARGE) for number in (1200, 1201)]
+    repeats = good[100:200]
+    no_tweets = ["not JSON\n"]
 
-    done = produce(lines[:1000] + poison + repeats + without_id + lines[1000:])
+    done = produce(good[:600] + poison + repeats + no_tweets + good[600:])
 
     assert done.code == 0
-    assert done.counts == {"received": 2104, "replayed": 0, "sent": 2103, "spooled": 0, "rejected": 1}
-    assert eventually(lambda: len(stack.rows()) >= 2000)
-    assert stack.rows() == keys(range(2000))
-    assert eventually(lambda: len(stack.quarantined("")) >= 3)
-    assert ids(stack.quarantined("records/too-large/")) == ["2000", "2001", "2002"]
+    assert done.counts == {"received": 1303, "replayed": 0, "sent": 1302, "spooled": 0, "rejected": 1}
+    eventually(lambda: len(stack.rows(user)) >= 1200)
+    assert stack.rows(user) == set(range(1200))
+    eventually(lambda: len(stack.objects()) >= 2)
+    assert ids(stack.quarantined("records/too-large/")) == [1200, 1201]
     assert stack.quarantined("aws/lambda/") == []
     assert {strike.split()[0] for strike in faults.injected()} == {
         "kinesis:PutRecords",
@@ -138,37 +165,38 @@ def test_every_tweet_is_accounted_for_whatever_fails(stack: DeployedStack, produ
     }
 
 
-def test_poison_at_the_head_of_the_shard_holds_nothing_back(stack: DeployedStack, produce: Any) -> None:
+def test_poison_at_the_head_of_the_shard_holds_nothing_back(
+    stack: DeployedStack, produce: Produce, user: str
+) -> None:
     poison = [b"not JSON", b"\xff", b"[]", b'{"username": "", "id": "1"}']
     stack.put(*poison)
-    produce([tweet(number) for number in range(300)])
-    assert eventually(lambda: len(stack.rows()) >= 300)
-    assert eventually(lambda: len(stack.quarantined("records/")) >= len(poison))
-    assert stack.rows() == keys(range(300))
-    assert sorted(stack.quarantined("")) == sorted(poison)
+    produce(tweets(range(300), user))
+    eventually(lambda: len(stack.rows(user)) >= 300)
+    assert stack.rows(user) == set(range(300))
+    eventually(lambda: len(stack.objects()) >= len(poison))
+    assert sorted(stack.quarantined("records/")) == sorted(poison)
 
 
 def test_poison_that_the_function_cannot_quarantine_is_given_up_alone(
-    stack: DeployedStack, produce: Any
+    stack: DeployedStack, produce: Produce, user: str
 ) -> None:
     lambdas_part = f"arn:aws:s3:::{stack.outputs['quarantine_bucket']}/aws/lambda/*"
     with stack.policy("WriteQuarantine", lambdas_part):
         stack.put(b"not JSON")
-        produce([tweet(number) for number in range(300)])
-        assert eventually(lambda: stack.quarantined("aws/lambda/"))
-        assert eventually(lambda: len(stack.rows()) >= 300)
-    assert stack.rows() == keys(range(300))
-    assert stack.quarantined("") == [b"not JSON"]
+        produce(tweets(range(300), user))
+        eventually(lambda: len(stack.rows(user)) >= 300 and stack.objects())
+    assert stack.rows(user) == set(range(300))
+    assert stack.quarantined() == stack.quarantined("aws/lambda/") == [b"not JSON"]
 
 
 def test_a_batch_that_exhausts_its_retries_lies_in_quarantine_with_its_payload(
-    stack: DeployedStack, produce: Any
+    stack: DeployedStack, produce: Produce, user: str
 ) -> None:
     with stack.policy("WriteTable", None):
-        produce([tweet(0), tweet(1)])  # few: after each error the function starts anew
-        assert eventually(lambda: len(stack.quarantined("aws/lambda/")) >= 2)
-        assert stack.rows() == set()
-    produce([tweet(number) for number in range(2, 300)])
-    assert eventually(lambda: len(stack.rows()) >= 298)
-    assert stack.rows() == keys(range(2, 300))
-    assert ids(stack.quarantined("")) == ["0", "1"]
+        produce(tweets(range(2), user))  # few, because the function starts anew after each error
+        eventually(lambda: len(stack.objects("aws/lambda/")) >= 2)
+        assert stack.rows(user) == set()
+    produce(tweets(range(2, 300), user))
+    eventually(lambda: len(stack.rows(user)) >= 298)
+    assert stack.rows(user) == set(range(2, 300))
+    assert ids(stack.quarantined()) == [0, 1]
