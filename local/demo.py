@@ -87,13 +87,20 @@ def _prepared(console: Console) -> Iterator["Demonstration"]:
         )
         with _uninterrupted():
             # What the program imports takes as long as the server takes to start.
-            importing = threading.Thread(target=importlib.import_module, args=("infra.monitoring",))
+            importing = threading.Thread(target=_import_program)
             importing.start()
             aws = stack.enter_context(LocalAws.start())
             x = stack.enter_context(XServer(count=TWEETS, rate=RATE, poisonous=POISONOUS))
             importing.join()
         console.print(f"  AWS answers at {aws.endpoint}, X at {x.url}")
         yield Demonstration(console, aws, x)
+
+
+def _import_program() -> None:
+    """Import what runs the program, and what the program imports."""
+    modules = sorted((PROJECT / "infra").glob("[!_]*.py"))
+    for name in ("local.deploy", *(f"infra.{module.stem}" for module in modules)):
+        importlib.import_module(name)
 
 
 @contextmanager
