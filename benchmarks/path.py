@@ -110,10 +110,10 @@ def observe(*arguments: str, rows: int | None = None) -> Run:
             if count > run.rows:
                 if not run.rows:
                     run.first_row, run.rows_at_first = now, count
-                run.rows, run.last_row = count, now
+                run.rows, run.last_row, run.cpu = count, now, defaultdict(float)
+                for each, (part, seconds) in used.items():
+                    run.cpu[part] += seconds - before.get(each, 0.0)
             time.sleep(_TICK_SECONDS)
-        for each, (part, seconds) in used.items():
-            run.cpu[part] = run.cpu.get(part, 0.0) + seconds - before.get(each, 0.0)
         assert process.wait() == 0, "the demo did not hold"
     return run
 
@@ -195,7 +195,9 @@ def family(demo_pid: int) -> dict[int, str]:
     children: dict[int, list[int]] = defaultdict(list)
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            children[int(_fields(stat)[1])].append(int(stat.parent.name))
+            state, parent, *_ = _fields(stat)
+            if state != "Z":  # ended, and without a command to tell its part by
+                children[int(parent)].append(int(stat.parent.name))
     found, new = {}, [demo_pid]
     while new:
         process = new.pop()
