@@ -51,7 +51,8 @@ class Alarm:
     """An alarm on one metric, evaluated each minute.
 
     It rings when the metric is at or above the threshold in `datapoints` of the last five minutes, so that
-    one bad minute, which the retries heal, wakes nobody.
+    one bad minute, which the retries heal, wakes nobody. An alarm on `silence` rings when the metric is
+    below the threshold, or absent.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Alarm:
     metric: Metric
     threshold: float = 1
     datapoints: int = 3
+    silence: bool = False
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -86,7 +88,8 @@ class Monitoring(pulumi.ComponentResource):
         self.dashboard_url = pulumi.Output.format(
             "https://{0}.{1}/cloudwatch/home?region={0}#dashboards/dashboard/{2}",
             args.region,
-            pulumi.Output.from_input(args.partition).apply(CONSOLES.__getitem__),
+            # A link that may be wrong in a partition of tomorrow is better than no stack there.
+            pulumi.Output.from_input(args.partition).apply(lambda name: CONSOLES.get(name, CONSOLES["aws"])),
             dashboard.dashboard_name,
         )
         self.alarm_topic_arn = self._alarms(name, args, watched) if args.alarms else None
@@ -123,13 +126,15 @@ class Monitoring(pulumi.ComponentResource):
                 metric_name=alarm.metric.name,
                 dimensions=alarm.metric.dimensions,
                 statistic=alarm.metric.statistic,
-                comparison_operator="GreaterThanOrEqualToThreshold",
+                comparison_operator=(
+                    "LessThanThreshold" if alarm.silence else "GreaterThanOrEqualToThreshold"
+                ),
                 threshold=alarm.threshold,
                 period=60,
                 evaluation_periods=5,
                 datapoints_to_alarm=alarm.datapoints,
                 # No tweets, no data: a quiet stream is not a broken one.
-                treat_missing_data="notBreaching",
+                treat_missing_data="breaching" if alarm.silence else "notBreaching",
                 alarm_actions=[topic.arn],
                 ok_actions=[topic.arn],
                 tags=args.tags,
@@ -162,6 +167,7 @@ def _metrics(args: MonitoringArgs) -> dict[str, Metric]:
     return {
         "put": kinesis("IncomingRecords"),
         "put throttled": kinesis("WriteProvisionedThroughputExceeded"),
+        "reads": kinesis("GetRecords.Success"),
         "iterator age": lambda_("IteratorAge", "Maximum"),
         "lag": own(metrics.LAG, "Maximum"),
         "invocations": lambda_("Invocations"),
@@ -177,6 +183,7 @@ def _metrics(args: MonitoringArgs) -> dict[str, Metric]:
         "quarantined": own(metrics.QUARANTINED),
         "quarantined by Lambda": poller("OnFailureDestinationDeliveredEventCount"),
         "dropped": poller("DroppedEventCount"),
+        "quarantine refused": lambda_("DestinationDeliveryFailures"),
     }
 
 
@@ -237,6 +244,22 @@ def _alarms(args: MonitoringArgs, watched: Mapping[str, Metric]) -> Sequence[Ala
             metric=watched["dropped"],
             datapoints=1,
         ),
+        Alarm(
+            name="QuarantineRefused",
+            description="Lambda could not write a batch to the quarantine bucket: its records are lost",
+            metric=watched["quarantine refused"],
+            datapoints=1,
+        ),
+        # Lambda reads once a second even when nothing comes: silence means that the mapping is disabled,
+        # gone or denied, of which no metric of the function would tell. It rings once at the first
+        # deployment, until the mapping has begun.
+        Alarm(
+            name="NobodyReads",
+            description="Nothing reads the stream: records expire unless the mapping is mended in time",
+            metric=watched["reads"],
+            datapoints=5,
+            silence=True,
+        ),
     )
 
 
@@ -245,9 +268,9 @@ def _dashboard(watched: Mapping[str, Metric], region: pulumi.Input[str]) -> dict
     columns = (
         (5, ("Put on the stream", ("put", "put throttled"))),
         (5, ("Lag, ms", ("iterator age", "lag"))),
-        (5, ("Processed", ("invocations", "errors", "throttles", "received", "failed"))),
+        (5, ("Processed", ("reads", "invocations", "errors", "throttles", "received", "failed"))),
         (5, ("Stored", ("stored", "duplicates", "table throttled", "table errors"))),
-        (4, ("Quarantined", ("quarantined", "quarantined by Lambda", "dropped"))),
+        (4, ("Quarantined", ("quarantined", "quarantined by Lambda", "quarantine refused", "dropped"))),
     )
     widgets = []
     x = 0

@@ -16,13 +16,17 @@ from pulumi.runtime.config import CONFIG, get_config_env
 
 PROJECT_FILE = Path(__file__).parent.parent / "Pulumi.yaml"
 
-LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+# No higher level: Lambda takes the line of embedded metrics for INFO and would filter it, and with it every
+# metric and alarm of the function ("Log-level filtering", AWS Lambda Developer Guide).
+LOG_LEVELS = ("TRACE", "DEBUG", "INFO")
 # The retention periods of the CloudWatch Logs API, PutRetentionPolicy.
 LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+# What S3 allows in a bucket's prefix, of 37 characters at most: the quarantine's is `<stack>-quarantine-`.
+STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,24}")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -121,6 +125,7 @@ def load() -> Settings:
         ConfigError: a value has the wrong type, is outside the service's range or contradicts another, or
             a key of this project is unknown.
     """
+    _refuse_stack_name(pulumi.get_stack())
     read = _Reader(pulumi.Config())
     read.refuse_unknown_keys()
     settings = Settings(
@@ -167,6 +172,16 @@ def load() -> Settings:
     )
     _refuse_contradictions(settings)
     return settings
+
+
+def _refuse_stack_name(name: str) -> None:
+    if not STACK_NAME.fullmatch(name):
+        raise ConfigError(
+            "the stack's name",
+            name,
+            "at most 25 letters, digits and hyphens, because AWS's names are made of it",
+            "pulumi stack rename NAME",
+        )
 
 
 def _shards(read: "_Reader") -> int | None:

@@ -8,6 +8,7 @@ from tests.infra.recorder import Deployed, deploy
 
 FUNCTION = {"FunctionName": "dev-DDBEventProcessor"}
 MAPPING = {"EventSourceMappingUUID": "f8d2b9a1-0000-4000-8000-000000000000"}
+STREAM = {"StreamName": "dev-EventStream"}
 TABLE = {"TableName": "dev-EventData"}
 
 # name -> namespace, metric, dimensions, statistic, threshold, minutes of five
@@ -19,7 +20,7 @@ ALARMS = {
     "StreamThrottles": (
         "AWS/Kinesis",
         "WriteProvisionedThroughputExceeded",
-        {"StreamName": "dev-EventStream"},
+        STREAM,
         "Sum",
         1,
         3,
@@ -43,7 +44,10 @@ ALARMS = {
     ),
     "QuarantinedByLambda": ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount", MAPPING, "Sum", 1, 1),
     "Dropped": ("AWS/Lambda", "DroppedEventCount", MAPPING, "Sum", 1, 1),
+    "QuarantineRefused": ("AWS/Lambda", "DestinationDeliveryFailures", FUNCTION, "Sum", 1, 1),
+    "NobodyReads": ("AWS/Kinesis", "GetRecords.Success", STREAM, "Sum", 1, 5),
 }
+SILENCE = {"NobodyReads"}
 
 
 def test_every_alarm_is_expected(dev: Deployed) -> None:
@@ -62,12 +66,12 @@ def test_an_alarm_watches_the_right_metric_and_does_not_flap(dev: Deployed, name
         "metricName": metric,
         "dimensions": dimensions,
         "statistic": statistic,
-        "comparisonOperator": "GreaterThanOrEqualToThreshold",
+        "comparisonOperator": "LessThanThreshold" if name in SILENCE else "GreaterThanOrEqualToThreshold",
         "threshold": threshold,
         "period": 60,
         "evaluationPeriods": 5,
         "datapointsToAlarm": datapoints,
-        "treatMissingData": "notBreaching",
+        "treatMissingData": "breaching" if name in SILENCE else "notBreaching",
         "alarmActions": [dev.outputs["alarm_topic_arn"]],
         "okActions": [dev.outputs["alarm_topic_arn"]],
     }
@@ -153,6 +157,7 @@ def test_the_dashboard_shows_exactly_the_metrics_that_the_function_emits(dev: De
         ("aws", "us-east-1.console.aws.amazon.com"),
         ("aws-cn", "us-east-1.console.amazonaws.cn"),
         ("aws-us-gov", "us-east-1.console.amazonaws-us-gov.com"),
+        ("aws-of-tomorrow", "us-east-1.console.aws.amazon.com"),
     ],
 )
 def test_the_dashboard_is_linked_in_the_console_of_the_partition(partition: str, console: str) -> None:

@@ -27,7 +27,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("functionMemory", 10241, "a whole number from 128 to 10240"),
     ("functionTimeout", 901, "a whole number from 10 to 900"),
     ("functionArchitecture", "amd64", "one of arm64, x86_64"),
-    ("functionLogLevel", "info", "one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL"),
+    ("functionLogLevel", "info", "one of TRACE, DEBUG, INFO"),
+    ("functionLogLevel", "WARN", "one of TRACE, DEBUG, INFO"),
     ("functionTracing", "Active", "one of true, false"),
     ("logRetentionDays", 8, "one of 1, 3, 5, 7, 14, 30"),
     ("mappingBatchSize", 0, "a whole number from 1 to 10000"),
@@ -97,6 +98,12 @@ def test_an_unknown_key_is_refused_with_the_known_ones() -> None:
         ConfigError, match=r"(?s)streamShard: .*does not have.*streamShards.*config rm streamShard "
     ):
         deploy(streamShard=2)
+
+
+@pytest.mark.parametrize("name", ["feature_x", "a" * 26, "-x", "x.y"])
+def test_a_stack_whose_name_aws_would_refuse_is_refused_before_anything_is_made(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"(?s)the stack's name: .*25 letters.*pulumi stack rename"):
+        deploy(name, file="dev")
 
 
 def test_the_limits_themselves_are_allowed() -> None:
