@@ -30,6 +30,11 @@ def start() -> None:
     if _running():
         click.echo("Local AWS runs already.")
         return
+    if _answers():
+        raise click.ClickException(
+            f"port {DEFAULT_PORT} is taken by what `start` did not begin, perhaps by `python -m local up` in"
+            " another terminal: end that first"
+        )
     LOG.parent.mkdir(exist_ok=True)
     with LOG.open("wb") as log, PID.open("w") as locked:
         fcntl.flock(locked, fcntl.LOCK_EX)
