@@ -10,22 +10,22 @@ ROW = {"Username": {"S": "mira"}, "Id": {"S": "1"}}
 
 
 def test_dev_and_prod_are_isolated_and_destroying_dev_leaves_prod_alone(project: Project) -> None:
-    dev = project.stack("dev", like="dev")
-    prod = project.stack("prod", like="prod")
+    dev = project.stack("our-dev", like="dev")
+    prod = project.stack("our-prod", like="prod")
     dev.up()
     prod.up()
     keys = dev.outputs()
     kinesis = project.aws.client(
         "kinesis", access_key=keys["access_key"], secret_key=keys["secret_access_key"]
     )
-    kinesis.put_record(StreamName="dev-EventStream", Data=b"{}", PartitionKey="mira")
-    with pytest.raises(ClientError, match=r"AccessDenied.*dev-EventProducer"):
-        kinesis.put_record(StreamName="prod-EventStream", Data=b"{}", PartitionKey="mira")
+    kinesis.put_record(StreamName="our-dev-EventStream", Data=b"{}", PartitionKey="mira")
+    with pytest.raises(ClientError, match=r"AccessDenied.*our-dev-EventProducer"):
+        kinesis.put_record(StreamName="our-prod-EventStream", Data=b"{}", PartitionKey="mira")
 
-    before = inventory(project.aws, "prod")
+    before = inventory(project.aws, "our-prod")
     assert set(dev.destroy().done) == {"delete"}
-    assert inventory(project.aws, "dev") == []
-    assert inventory(project.aws, "prod") == before
+    assert inventory(project.aws, "our-dev") == []
+    assert inventory(project.aws, "our-prod") == before
     prod.up("--expect-no-changes")
 
 
