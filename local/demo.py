@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from local.demo_tree import ResourceTree
 from local.inventory import inventory
-from local.server import LocalAws
+from local.server import LocalAws, LocalAwsError
 from local.x import CONSUMER_KEY, CONSUMER_SECRET, XServer
 
 if TYPE_CHECKING:
@@ -69,6 +69,9 @@ def demo(source: str, path: Path | None) -> None:
             demonstration.run(path)
     except DemoError as error:
         console.print(f"[bold red]This does not hold:[/] {error}")
+        sys.exit(1)
+    except LocalAwsError as error:
+        console.print(f"[bold red]Error:[/] {error}")
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("Interrupted; everything that was started has ended.")
@@ -160,14 +163,17 @@ class Demonstration:
 
     def deploy(self) -> "Deployment":
         """Run the program; the resources appear as they are made."""
-        from local.deploy import deploy
+        from local.deploy import DeploymentError, deploy
 
         self._step("Deploy the dev stack from __main__.py", f"pulumi up --stack {STACK}")
         tree = ResourceTree(STACK)
-        with Live(tree, console=self.console, refresh_per_second=10):
-            return deploy(
-                STACK, PROJECT, PROJECT / f"Pulumi.{STACK}.yaml", self.aws.endpoint, on_event=tree.show
-            )
+        try:
+            with Live(tree, console=self.console, refresh_per_second=10):
+                return deploy(
+                    STACK, PROJECT, PROJECT / f"Pulumi.{STACK}.yaml", self.aws.endpoint, on_event=tree.show
+                )
+        except DeploymentError as error:
+            raise DemoError(str(error)) from error
 
     def configure(self, deployment: "Deployment") -> None:
         """Write what `pulumi stack output` would write, and the X half of the configuration."""
@@ -236,18 +242,22 @@ class Demonstration:
             while summary is None or delivered < summary["sent"]:
                 if time.monotonic() > until:
                     raise DemoError(
-                        f"the function handled {delivered:,} records in {_PATIENCE_SECONDS} seconds"
+                        f"the function handled {delivered:,} records, and none in {_PATIENCE_SECONDS} seconds"
                     )
                 time.sleep(_TICK_SECONDS)
                 self.aws.check()
                 mappings = self.aws.mappings()
-                delivered = sum(mapping.delivered for mapping in mappings)
+                before, delivered = delivered, sum(mapping.delivered for mapping in mappings)
+                if delivered > before:
+                    until = time.monotonic() + _PATIENCE_SECONDS
                 lag = max((mapping.lag for mapping in mappings), default=0.0)
                 if summary is None and producer.poll() is not None:
                     summary = _summary(producer.returncode, log)
                     progress.update(put, total=summary["sent"])
                     progress.update(handled, total=summary["sent"])
-                progress.update(put, completed=summary["sent"] if summary else self.x.delivered)
+                progress.update(
+                    put, completed=summary["sent"] if summary else max(self.x.delivered, delivered)
+                )
                 progress.update(handled, completed=delivered, note=f"lag {lag:.1f} s")
         return summary
 
