@@ -67,9 +67,8 @@ class Spool:
     def __init__(self, directory: Path, limit: int, notify: Callable[[str], None]) -> None:
         self.directory = directory
         self._limit = limit
-        self._segment_bytes = min(
-            SEGMENT_BYTES, limit // 8
-        )  # what is acknowledged must be freed well below it
+        # What is acknowledged must be freed well below the limit.
+        self._segment_bytes = min(SEGMENT_BYTES, limit // 8)
         self._notify = notify
         self._changed = threading.Condition()
         self._closed = self._stopping = False
@@ -332,16 +331,14 @@ class Spool:
                 waiting.append(line)
             position += len(line)
         if damaged:
-            # At every moment the segment is there, as it was or as it is mended.
-            aside = path.with_suffix(".corrupt")
-            aside.write_bytes(content)
-            rescued = path.with_suffix(".rescued")
-            rescued.write_bytes(b"".join(waiting))
-            rescued.replace(path)
-            self._cursor = min(
-                self._cursor, base
-            )  # what was acknowledged of this segment is not in it any more
+            aside = _free_name(path.with_suffix(".corrupt"))
+            self._replace(aside, content)
+            # The mended segment holds only what waits, from its beginning on. The cursor has to say so first:
+            # the old one would take these lines for acknowledged, if the process died in between.
+            self._cursor = min(self._cursor, base)
             self._acknowledged_above = {p for p in self._acknowledged_above if not base <= p < position}
+            self._replace(self._cursor_path, self._cursor_json())
+            self._replace(path, b"".join(waiting))
             self._notify(
                 f"The spool is damaged: {damaged:,} unreadable lines in {aside}, which is kept; "
                 f"the other {len(waiting):,} that wait there will be sent."
@@ -365,7 +362,7 @@ class Spool:
         except FileNotFoundError:
             return 0, set()
         except (ValueError, KeyError, TypeError):
-            aside = self._cursor_path.with_suffix(".corrupt")
+            aside = _free_name(self._cursor_path.with_suffix(".corrupt"))
             self._cursor_path.rename(aside)
             self._notify(
                 f"The spool's cursor is damaged and kept as {aside}: all that lies there is sent again."
@@ -374,12 +371,37 @@ class Spool:
 
     def _save_cursor(self) -> None:
         temporary = self._cursor_path.with_suffix(".new")
-        cursor = {"position": self._cursor, "acknowledged": list(self._acknowledged_above)}
         try:
-            temporary.write_bytes(orjson.dumps(cursor))
+            temporary.write_bytes(self._cursor_json())
             temporary.replace(self._cursor_path)
         except OSError:  # a full disk: an old cursor only makes a restart send more again
             temporary.unlink(missing_ok=True)
+
+    def _cursor_json(self) -> bytes:
+        return orjson.dumps({"position": self._cursor, "acknowledged": list(self._acknowledged_above)})
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        """Write a whole file to the disk itself: at every moment it is as it was, or as it shall be."""
+        temporary = path.with_suffix(".new")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file)
+            temporary.replace(path)
+            os.fsync(self._lock)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _free_name(path: Path) -> Path:
+    """The path, or one with a number in its name: what was set aside earlier is kept."""
+    free, number = path, 1
+    while free.exists():
+        number += 1
+        free = path.with_suffix(f".{number}{path.suffix}")
+    return free
 
 
 def _is_sound(line: bytes) -> bool:

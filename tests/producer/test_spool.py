@@ -253,6 +253,51 @@ def test_zeros_that_a_power_failure_left_are_set_aside(directory: Path, kept: Pa
     assert left(directory, lambda _: None) == [1, 2, 3, 5, 6, 7, 8, 9]
 
 
+def test_a_mended_segment_is_still_there_when_the_producer_dies_at_once(directory: Path) -> None:
+    with opened(directory) as spool:
+        fill(spool, range(10))
+        spool.acknowledge(spool.take(6, LIMIT))
+    path = segment(directory)
+    path.write_bytes(path.read_bytes()[:-5])
+    program = f"""
+import os
+from pathlib import Path
+from producer.spool import Spool
+print(Spool(Path({str(directory)!r}), {LIMIT}, lambda _: None).waiting, flush=True)
+os._exit(0)
+"""
+    first = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert first.stdout == "3\n"
+    assert left(directory) == [6, 7, 8]
+
+
+def test_a_segment_is_not_mended_before_the_cursor_can_be_saved(directory: Path, kept: Path) -> None:
+    content = kept.read_bytes()[:-5]
+    kept.write_bytes(content)
+    (directory / "cursor.new").mkdir()
+
+    with pytest.raises(SpoolError, match="cannot be used"):
+        Spool(directory, LIMIT, pytest.fail)
+
+    assert kept.read_bytes() == content
+
+
+def test_damage_after_damage_keeps_what_was_set_aside_first(directory: Path, kept: Path) -> None:
+    first = kept.read_bytes()[:-5]
+    kept.write_bytes(first)
+    left(directory, lambda _: None)
+    second = kept.read_bytes()[:-5]
+    kept.write_bytes(second)
+
+    assert left(directory, lambda _: None) == [1, 2, 3, 5, 6, 7]
+
+    assert kept.with_suffix(".corrupt").read_bytes() == first
+    assert kept.with_suffix(".2.corrupt").read_bytes() == second
+
+
 def test_records_follow_a_rescued_segment_in_order(directory: Path, kept: Path) -> None:
     kept.write_bytes(b"nonsense\n" + kept.read_bytes())
     with opened(directory, notify=lambda _: None) as spool:
