@@ -26,6 +26,7 @@ import orjson
 from producer.record import MAX_RECORD_BYTES, partition_key
 
 SEGMENT_BYTES = 8 * 1024 * 1024
+_SEGMENTS = "[0-9]" * 20 + ".log"
 _CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
 _CRC_WIDTH = len(b"00000000 ")
 _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
@@ -306,7 +307,7 @@ class Spool:
 
     def _open(self) -> None:
         self._cursor, self._acknowledged_above = self._load_cursor()
-        for path in sorted(self.directory.glob("*.log")):
+        for path in sorted(self.directory.glob(_SEGMENTS)):
             base, size = int(path.stem), path.stat().st_size
             if base + size <= self._cursor or not size:
                 path.unlink()

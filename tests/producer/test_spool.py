@@ -210,6 +210,15 @@ def test_a_directory_that_cannot_be_used_is_said_to_be(directory: Path) -> None:
         Spool(directory, LIMIT, pytest.fail)
 
 
+@pytest.mark.parametrize("name", ["notes.log", "7.log", "x0000000000000000000.log"])
+def test_what_is_no_segment_is_left_alone(directory: Path, kept: Path, name: str) -> None:
+    other = directory / name
+    other.write_text("of somebody else")
+
+    assert left(directory) == [1, 2, 3, 5, 6, 7, 8, 9]
+    assert other.read_text() == "of somebody else"
+
+
 def segment(directory: Path) -> Path:
     (path,) = directory.glob("*.log")
     return path
