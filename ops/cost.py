@@ -97,11 +97,12 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
         f"{stack}: {rate:,g} tweets/s of {size:,} bytes, in a month of {HOURS} hours, {prices.region}\n"
     )
     out.print(_table(ours, original, prices))
-    largest = max(ours, key=lambda line: line.dollars)
-    share = largest.dollars / total
-    out.print(
-        f"\nThe largest item is {largest.name}, {share:.0%} of the sum. It depends on {largest.settings}."
-    )
+    if total:  # --prices may have everything for nothing
+        largest = max(ours, key=lambda line: line.dollars)
+        share = largest.dollars / total
+        out.print(
+            f"\nThe largest item is {largest.name}, {share:.0%} of the sum. It depends on {largest.settings}."
+        )
     out.print("What other settings would change, in dollars a month:")
     for change, name in changes:
         if abs(change) >= _LEAST_CHANGE:

@@ -9,8 +9,9 @@ from ops.stack import ConfigError
 
 FILE = Path(__file__).parent / "prices.json"
 
-
 _FACTORS: dict[float, str] = {1: "", 1000: "/k", 1_000_000: "/M"}
+_MOST = 1_000_000
+"""Dollars, or what an assumption counts: sums of it remain numbers that mean something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,36 +51,47 @@ def load(override: Path | None = None) -> Prices:
     """The project's prices, with what `override` has of them in place of the project's.
 
     Raises:
-        ConfigError: the override cannot be read, or has a name or a form that the project's file has not.
+        ConfigError: the override cannot be read, or has a name or a value that is not allowed.
     """
     values = json.loads(FILE.read_text())
     if override:
-        _merge(values, override)
-    try:
-        return Prices(
-            values["region"],
-            values["note"],
-            values["sources"],
-            {name: Price(**price) for name, price in values["prices"].items()},
-            {name: float(each["value"]) for name, each in values["assumptions"].items()},
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"{override or FILE} does not have the form of {FILE}: {error}.") from error
+        try:
+            given = json.loads(override.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{override} cannot be read as JSON: {error}.") from error
+        values = _replaced(values, given, str(override))
+        for name, price in values["prices"].items():
+            for member, allowed in (("per", _FACTORS), ("source", values["sources"])):
+                if price[member] not in allowed:
+                    one_of = f"one of {', '.join(map(str, allowed))}"
+                    raise _not_allowed(f"{override}: prices: {name}: {member}", price[member], one_of)
+    return Prices(
+        values["region"],
+        values["note"],
+        values["sources"],
+        {name: Price(**price) for name, price in values["prices"].items()},
+        {name: each["value"] for name, each in values["assumptions"].items()},
+    )
 
 
-def _merge(values: dict[str, Any], path: Path) -> None:
-    try:
-        override = json.loads(path.read_text(encoding="utf-8-sig"))
-        for name, value in override.items():
-            if isinstance(values[name], dict):
-                for key, members in value.items():
-                    known = values[name][key]
-                    values[name][key] = {**known, **members} if isinstance(known, dict) else members
-            else:
-                values[name] = value
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read as JSON: {error}.") from error
-    except KeyError as error:
-        raise ConfigError(f"{path}: {FILE} has no {error}; an override takes its names.") from error
-    except (AttributeError, TypeError) as error:
-        raise ConfigError(f"{path} does not have the form of {FILE}: {error}.") from error
+def _replaced(known: Any, given: Any, where: str) -> Any:
+    """`known` with what is given of it: no other names, and values of the kind that it has."""
+    if isinstance(known, dict):
+        if not isinstance(given, dict):
+            raise _not_allowed(where, given, f"an object with some of {', '.join(known)}")
+        for name in given:
+            if name not in known:
+                raise ConfigError(f"{where}: {name} is not one of {', '.join(known)}.")
+        changed = {name: _replaced(known[name], value, f"{where}: {name}") for name, value in given.items()}
+        return known | changed
+    if isinstance(known, str):
+        if not isinstance(given, str):
+            raise _not_allowed(where, given, "text")
+    # Python's JSON has NaN, Infinity and integers that no float can hold; true is an integer to Python.
+    elif isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= _MOST:
+        raise _not_allowed(where, given, f"a number from 0 to {_MOST:,}")
+    return given
+
+
+def _not_allowed(where: str, given: Any, allowed: str) -> ConfigError:
+    return ConfigError(f"{where} is {json.dumps(given)}, but must be {allowed}.")

@@ -147,21 +147,69 @@ def test_prices_of_another_region(tmp_path: Path) -> None:
     assert data["lines"][0]["dollars"] == 73_000
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("nonsense", "cannot be read as JSON"),
-        ('{"prices": {"no-such-price": {"dollars": 1}}}', "no-such-price"),
-        ('{"prices": {"kinesis-shard": {"euros": 1}}}', "does not have the form"),
-        ("[]", "does not have the form"),
-    ],
-)
-def test_a_price_file_that_is_wrong(tmp_path: Path, content: str, message: str) -> None:
+def refusal(tmp_path: Path, content: str) -> str:
+    """What is said of a file of prices that is wrong, without the file's name before it."""
     file = tmp_path / "prices.json"
     file.write_text(content)
     result = cost("--prices", str(file))
-    assert result.exit_code == 2
-    assert message in result.stderr
+    assert result.exit_code == 2, result.output
+    assert result.stderr.startswith(f"Error: {file}"), result.stderr
+    return result.stderr.removeprefix(f"Error: {file}").rstrip()
+
+
+def test_a_price_file_that_is_not_json(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "nonsense").startswith(" cannot be read as JSON")
+
+
+@pytest.mark.parametrize(
+    ("member", "allowed"),
+    [
+        ('"per": 10000', "one of 1, 1000, 1000000"),
+        ('"per": 0', "one of 1, 1000, 1000000"),
+        ('"dollars": "0.02"', "a number from 0 to 1,000,000"),
+        ('"dollars": true', "a number from 0 to 1,000,000"),
+        ('"dollars": null', "a number from 0 to 1,000,000"),
+        ('"dollars": -1', "a number from 0 to 1,000,000"),
+        ('"dollars": NaN', "a number from 0 to 1,000,000"),
+        ('"dollars": Infinity', "a number from 0 to 1,000,000"),
+        ('"source": "me"', "one of kinesis, lambda, dynamodb, cloudwatch, s3, xray, x"),
+        ('"source": []', "text"),
+        ('"noted": 2026', "text"),
+    ],
+)
+def test_a_value_that_no_price_has(tmp_path: Path, member: str, allowed: str) -> None:
+    name, value = member.replace('"', "", 2).split(": ")
+    said = refusal(tmp_path, f'{{"prices": {{"kinesis-shard": {{{member}}}}}}}')
+    assert said == f": prices: kinesis-shard: {name} is {value}, but must be {allowed}."
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", " is [], but must be an object with some of note, region, sources, prices, assumptions."),
+        ('{"region": 5}', ": region is 5, but must be text."),
+        ('{"prices": {"kinesis-shard": 5}}', ": prices: kinesis-shard is 5, but must be an object with"),
+        (
+            '{"prices": {"kinesis-shard": {"euros": 1}}}',
+            ": prices: kinesis-shard: euros is not one of dollars, per,",
+        ),
+        (
+            '{"prices": {"no-such-price": {"dollars": 1}}}',
+            ": prices: no-such-price is not one of kinesis-shard,",
+        ),
+        ('{"assumptions": {"log-bytes": {"value": "5"}}}', ': log-bytes: value is "5", but must be a number'),
+    ],
+)
+def test_a_form_that_the_prices_have_not(tmp_path: Path, content: str, message: str) -> None:
+    assert message in refusal(tmp_path, content)
+
+
+def test_prices_may_be_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text(json.dumps({"prices": {name: {"dollars": 0} for name in price_list.load().by_name}}))
+    result = cost("--prices", str(file))
+    assert result.exit_code == 0, result.output
+    assert "$0.00" in result.stdout
 
 
 def test_an_unknown_stack() -> None:
