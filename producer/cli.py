@@ -12,7 +12,7 @@ from producer import config
 from producer.configure import configure
 from producer.display import display
 from producer.publisher import Publisher
-from producer.run import publish, rehearse
+from producer.run import FLUSH_SECONDS, publish, rehearse
 from producer.source import Source
 from producer.spool import Spool, SpoolError
 
@@ -61,7 +61,11 @@ def main() -> None:
 @click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="file: tweets a second.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N tweets.")
 @click.option(
-    "--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this long."
+    "--duration",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Stop reading after this long. What waits at the end of such a run is sent for "
+    f"{FLUSH_SECONDS:.0f} s; the spool keeps the rest.",
 )
 @click.option(
     "--linger",

@@ -17,7 +17,7 @@ from producer.source import Source
 from producer.spool import Spool
 
 FLUSH_SECONDS = 10.0
-"""How long an interrupted run tries to send what waits; the spool keeps the rest."""
+"""How long a run that is interrupted, or has a duration, tries to send what waits; the spool keeps the rest."""
 _CLOSE_SECONDS = 15.0
 _TICK_SECONDS = 0.05
 _SYNC_SECONDS = 1.0
@@ -54,8 +54,9 @@ def publish(
 ) -> int:
     """Send what the source yields until it ends, `limit` tweets or `duration` seconds; the exit code.
 
-    SIGINT and SIGTERM end it too: it tries to send what waits for `FLUSH_SECONDS`. The second one ends it at
-    once. Whatever is not sent stays in the spool, and makes the exit code 1.
+    SIGINT and SIGTERM end it too; the second one at once. What waits when reading ends is sent for as long as
+    it takes; after a signal, or with a `duration`, for `FLUSH_SECONDS`. Whatever is not sent stays in the
+    spool, and makes the exit code 1.
     """
     reader = Reader(source, spool.append, limit, display.note)
     publishing = _Worker(publisher.run)
@@ -84,8 +85,8 @@ def publish(
     with _Interrupts() as interrupts:
         publishing.start()
         reading = _Reading(reader, stop, interrupts, watch)
-        patient = reading.run(duration, publishing.is_alive)
-        _finish(publisher, publishing, interrupts, watch, patient=patient)
+        by_itself = reading.run(duration, publishing.is_alive)
+        _finish(publisher, publishing, interrupts, watch, patient=by_itself and duration is None)
     spool.close()
     rejected = reader.rejected + spool.refused
     summary = Summary(
@@ -224,9 +225,8 @@ def _finish(
     while publishing.is_alive() and interrupts.count < 2 and time.monotonic() < until:
         if until == math.inf and (interrupts.count or not patient):
             publisher.finish(FLUSH_SECONDS)
-            until = (
-                time.monotonic() + FLUSH_SECONDS + 1
-            )  # a call that hangs: what it carries stays in the spool
+            # A call that hangs is not waited for: what it carries stays in the spool.
+            until = time.monotonic() + FLUSH_SECONDS + 1
         publishing.join(_TICK_SECONDS)
         watch()
     publisher.finish(0)

@@ -123,6 +123,19 @@ def test_the_duration_ends_a_source_that_does_not_end(stream: Stream, producer: 
     assert stream.ids == ["1"]
 
 
+def test_the_duration_bounds_a_run_whose_source_has_ended_and_whose_stream_is_away(
+    stream: Stream, producer: Producer
+) -> None:
+    stream.stub.faults = away
+    impatient = "import producer.cli, producer.run; producer.run.FLUSH_SECONDS = 0.2; producer.cli.main()"
+    process = producer.start("--source", "file", "-", "--duration", "0.1", program=("-c", impatient))
+
+    done = producer.end(process, tweets(range(3)))
+
+    assert (done.code, done.counts) == (1, counts(received=3, spooled=3))
+    assert "3 tweets wait in" in done.said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_sends_what_waits_and_ends_with_an_exact_summary(
     stream: Stream, producer: Producer, number: signal.Signals
