@@ -17,7 +17,7 @@ from producer.source import Source
 from producer.spool import Spool
 
 FLUSH_SECONDS = 10.0
-"""How long a run that is interrupted, or has a duration, tries to send what waits; the spool keeps the rest."""
+"""How long a run that is interrupted, or has a duration, sends what waits; the spool keeps the rest."""
 _CLOSE_SECONDS = 15.0
 _TICK_SECONDS = 0.05
 _SYNC_SECONDS = 1.0

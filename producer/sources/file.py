@@ -65,6 +65,8 @@ class FileSource:
             yield None if too_long else rest
 
     def _chunks(self) -> Iterator[bytes]:
+        if self._path == "-" and sys.stdin is None:
+            raise SourceError("Standard input is closed: pipe tweets into it, or name a file.")
         try:
             file = sys.stdin.fileno() if self._path == "-" else os.open(Path(self._path), os.O_RDONLY)
             while not self._closed.is_set():

@@ -92,6 +92,21 @@ def test_a_dry_run_ends_quietly_when_its_reader_has_enough(tmp_path: Path) -> No
     assert "Traceback" not in (process.stderr.read() if process.stderr else "")
 
 
+def test_a_closed_standard_input_is_said_to_be() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"exec '{sys.executable}' -m producer --source file - --dry-run <&-"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "Standard input is closed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_script_does_the_same_from_any_directory(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, PROJECT / "producer" / "twitter2kinesis.py", "--source", "file", "-", "--dry-run"],
