@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import boto3
 import click
+from botocore.client import BaseClient
 from botocore.config import Config
 
 if TYPE_CHECKING:
@@ -30,12 +32,36 @@ CONNECTIONS = 8
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Client = TypeVar("Client", bound=BaseClient)
 
 
 class ConfigError(click.ClickException):
     """What is asked for cannot be found in the options or the outputs. The message says what to do."""
 
     exit_code = 2
+
+
+def _client(make: "Callable[[Stack], Client]") -> "cached_property[Client]":
+    """A client, made when it is first needed.
+
+    Raises:
+        ConfigError: the region or the endpoint is not one.
+    """
+
+    @functools.wraps(make)
+    def made(stack: "Stack") -> Client:
+        try:
+            client = make(stack)
+            _ = urlsplit(client.meta.endpoint_url).port  # which botocore would read at the first call
+        except ValueError as error:
+            # Of this kind is botocore's error about a region too; those about credentials are not.
+            raise ConfigError(
+                f"The region or the endpoint does not serve: {error}. "
+                "A region is like us-east-1, an endpoint like http://127.0.0.1:4566."
+            ) from error
+        return client
+
+    return cached_property(made)
 
 
 class Stack:
@@ -66,7 +92,7 @@ class Stack:
         """Make every client, before several threads ask for them: a session makes one at a time.
 
         Raises:
-            ConfigError: there are no outputs, or no region is among them.
+            ConfigError: there are no outputs, or no region among them, or it or the endpoint is not one.
             botocore.exceptions.ProfileNotFound: AWS_PROFILE names none.
         """
         _ = self.cloudwatch, self.dynamodb, self.iam, self.kinesis, self.lambda_, self.s3
@@ -105,32 +131,32 @@ class Stack:
             user_agent_extra="stream-processing-ops",
         )
 
-    @cached_property
+    @_client
     def cloudwatch(self) -> "CloudWatchClient":
         """Metrics and alarms."""
         return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config)
 
-    @cached_property
+    @_client
     def dynamodb(self) -> "DynamoDBClient":
         """The table."""
         return self._session.client("dynamodb", endpoint_url=self._endpoint, config=self._config)
 
-    @cached_property
+    @_client
     def iam(self) -> "IAMClient":
         """The producer's access key."""
         return self._session.client("iam", endpoint_url=self._endpoint, config=self._config)
 
-    @cached_property
+    @_client
     def kinesis(self) -> "KinesisClient":
         """The stream."""
         return self._session.client("kinesis", endpoint_url=self._endpoint, config=self._config)
 
-    @cached_property
+    @_client
     def lambda_(self) -> "LambdaClient":
         """The function and its event source mapping."""
         return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config)
 
-    @cached_property
+    @_client
     def s3(self) -> "S3Client":
         """The quarantine."""
         return self._session.client("s3", endpoint_url=self._endpoint, config=self._config)

@@ -100,6 +100,36 @@ def test_without_credentials(tmp_path: Path) -> None:
     assert "set AWS_PROFILE" in result.stderr
 
 
+COMMANDS = (
+    ["explore", "--table-name", "table"],
+    ["explore", "--follow", "--table-name", "table", "--stream-name", "stream"],
+    ["status", "--table-name", "table"],
+    ["quarantine", "list", "--quarantine-bucket", "bucket"],
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("endpoint", ["nonsense", "127.0.0.1:4566", "http://[::1", "http://127.0.0.1:99999"])
+def test_an_endpoint_that_is_none(command: list[str], endpoint: str) -> None:
+    result = ops(*command, "--region", "us-east-1", "--endpoint", endpoint)
+    assert result.exit_code == 2
+    assert "an endpoint like http://127.0.0.1:4566" in result.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_region_that_is_none(command: list[str]) -> None:
+    result = ops(*command, "--region", "the moon")
+    assert result.exit_code == 2
+    assert "'the moon'" in result.stderr
+    assert "A region is like us-east-1" in result.stderr
+
+
+def test_a_profile_that_is_none() -> None:
+    result = ops(*COMMANDS[0], "--region", "us-east-1", env=NO_CREDENTIALS | {"AWS_PROFILE": "nobody"})
+    assert result.exit_code == 2
+    assert "set AWS_PROFILE" in result.stderr
+
+
 @pytest.mark.parametrize(
     "command",
     [
