@@ -1,6 +1,7 @@
 """`python -m ops cost`: what a stack costs in a month under a load."""
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,15 @@ from ops.stack import PROJECT, ConfigError
 
 _LEAST_CHANGE = 0.01
 """Dollars: a setting that changes less is not worth a line."""
+_MOST_TWEETS = 1_000_000
+"""A second: what a thousand shards take in."""
+
+
+def _number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """Refuse NaN, which is in every range to click because it is neither below nor above a limit."""
+    if math.isnan(value):
+        raise click.BadParameter("nan is not a number.")
+    return value
 
 
 @click.command(
@@ -39,7 +49,8 @@ are those of ops/prices.json; --prices takes a file of the same form with what d
 @click.option("--stack", default="dev", show_default=True, metavar="NAME", help="Whose stack file to read.")
 @click.option(
     "--rate",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0, _MOST_TWEETS, min_open=True),
+    callback=_number,
     default=10,
     show_default=True,
     metavar="N",

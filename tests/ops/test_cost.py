@@ -139,6 +139,14 @@ def test_too_few_shards_are_said() -> None:
     assert "needs 2 shards" in cost("--rate", "900", "--size", "1500").stdout
 
 
+@pytest.mark.parametrize("option", ["--rate", "--size"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e308", "0"])
+def test_a_load_that_is_none(option: str, value: str) -> None:
+    result = cost(option, value)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.stderr
+
+
 def test_prices_of_another_region(tmp_path: Path) -> None:
     file = tmp_path / "prices.json"
     file.write_text('{"region": "eu-west-1", "prices": {"kinesis-shard": {"dollars": 100}}}')
