@@ -17,6 +17,7 @@ ENDPOINT = "wss://jetstream2.us-east.bsky.network/subscribe"
 _POSTS = "app.bsky.feed.post"
 _OVERLAP_MICROSECONDS = 5_000_000  # Jetstream orders events loosely; what comes twice is stored once
 _SECONDS_TO_CONNECT = 10
+_TIMES_US = range(253_402_300_799_000_000)  # from 1970 to the last second that a datetime can hold
 
 
 class BlueskySource:
@@ -94,8 +95,8 @@ class BlueskySource:
             event = load(message)
             if not isinstance(event, dict):
                 raise NotATweet("not a JSON object")
-            if isinstance(event.get("time_us"), int):
-                self._cursor = event["time_us"]
+            if (time_us := _time_us(event)) is not None:
+                self._cursor = time_us
             post = parse_event(event)
         except NotATweet as error:
             return Rejected("an event of Jetstream", str(error))
@@ -120,9 +121,10 @@ def parse_event(event: Json) -> Record | None:
         return None
     if commit.get("collection") != _POSTS or commit.get("operation") != "create":
         return None
-    match event, commit:
+    match event, _time_us(event), commit:
         case (
-            {"did": str(did), "time_us": int(time_us)},
+            {"did": str(did)},
+            int(time_us),
             {"rkey": str(rkey), "record": {"text": str(text), **post}},
         ):
             arrived = iso_ms(datetime.fromtimestamp(time_us / 1_000_000, UTC))
@@ -136,6 +138,12 @@ def parse_event(event: Json) -> Record | None:
                 source="bluesky",
             )
     raise NotATweet("a post without an author, a time, a key or a text")
+
+
+def _time_us(event: Json) -> int | None:
+    """When Jetstream saw an event, in microseconds since 1970; None if that is no such time."""
+    time_us = event.get("time_us")
+    return time_us if type(time_us) is int and time_us in _TIMES_US else None
 
 
 def _first_language(languages: object) -> str | None:

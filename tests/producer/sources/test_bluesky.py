@@ -110,7 +110,7 @@ def test_other_events_are_passed_over(other: Json) -> None:
         event(record={"text": None}),
         event(rkey=None),
         event() | {"did": None},
-        event() | {"time_us": None},
+        *(event() | {"time_us": time_us} for time_us in (None, True, "1", 1e15, -1, 2**63 - 1, 10**30)),
         {"did": DID, "time_us": 1, "commit": {"operation": "create", "collection": "app.bsky.feed.post"}},
     ],
 )
@@ -218,6 +218,16 @@ def test_after_a_lost_connection_it_goes_on_from_a_few_seconds_before() -> None:
     assert jet.queries[1]["cursor"] == [str(TIME_US + 4_000_000)]
     assert len(source.notes) == 1
     assert "Jetstream closed the connection" in source.notes[0]
+
+
+@pytest.mark.parametrize("time_us", [-1, 2**63 - 1])
+def test_an_absurd_time_is_rejected_and_nothing_to_go_on_from(time_us: int) -> None:
+    absurd = event("absurd", time_us=time_us)
+    with jetstream(sends(event("one"), absurd), sends(event("two"), then=stay)) as jet:
+        with Reading(Watched(jet.url)) as reading:
+            reading.until_items(3)
+        assert (reading.texts, len(reading.rejected)) == (["one", "two"], 1)
+    assert jet.queries[1]["cursor"] == [str(TIME_US - 5_000_000)]
 
 
 def test_a_connection_that_breaks_is_made_again() -> None:
