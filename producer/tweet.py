@@ -62,7 +62,8 @@ def parse(obj: object, source: str) -> Record:
     missing time is taken from the id.
 
     Raises:
-        NotATweet: no id, no text, no time, or something else altogether, such as a deletion notice.
+        NotATweet: no id, no text, no time, an id or a username that is neither text nor a number, or
+            something else altogether, such as a deletion notice.
     """
     if not isinstance(obj, dict):
         raise NotATweet("not a JSON object")
@@ -139,12 +140,13 @@ def _retweeted_id(data: Json) -> object:
 
 def _username(data: Json, includes: object) -> str:
     author = data.get("author_id")
-    if not author:
+    author_id = _key(author)
+    if not author_id:
         return "unknown"
     for user in _objects(includes, "users"):
         if user.get("id") == author and isinstance(name := user.get("username"), str) and name:
             return name
-    return str(author)
+    return author_id
 
 
 def _text_v1(status: Json) -> object:
@@ -166,17 +168,25 @@ def _username_v1(status: Json) -> str:
     user = status.get("user")
     if not isinstance(user, dict):
         return "unknown"
-    return str(user.get("screen_name") or user.get("id_str") or user.get("id") or "unknown")
+    return _key(user.get("screen_name")) or _key(user.get("id_str")) or _key(user.get("id")) or "unknown"
 
 
 def _tweet_id(tweet: Json) -> str:
     # v1.1's number has been rounded by many a JSON reader on its way; its text has not.
-    match tweet.get("id_str") or tweet.get("id"):
-        case str(tweet_id) if tweet_id:
-            return tweet_id
-        case int(number) if number > 0:
-            return str(number)
+    if tweet_id := _key(tweet.get("id_str")) or _key(tweet.get("id")):
+        return tweet_id
     raise NotATweet("no id")
+
+
+def _key(value: object) -> str:
+    """An id or a username as text, empty if it was left out."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if type(value) is int and value > 0:
+        return str(value)
+    raise NotATweet(f"{value!r:.40} is no id or username")
 
 
 def _created_at(created_at: object, tweet_id: str) -> str:

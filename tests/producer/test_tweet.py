@@ -219,7 +219,15 @@ def test_every_month_of_an_older_status_is_known(month: str) -> None:
         (v2({"id": None}), "no id"),
         (v2({"id": ""}), "no id"),
         (v2({"id": -1}), "no id"),
-        (v2({"id": 1.89e18}), "no id"),
+        (v2({"id": 1.89e18}), r"1\.89e\+18 is no id"),
+        (v2({"id": True}), "True is no id"),
+        (v2({"id": ["1"]}), "is no id"),
+        (v2({"author_id": [1]}), r"\[1\] is no id or username"),
+        (v2({"author_id": False}), "False is no id or username"),
+        (v1(id_str={"a": 1}), "is no id"),
+        (v1(user={"screen_name": {"a": 1}}), "is no id or username"),
+        (v1(user={"id_str": True}), "is no id or username"),
+        (v1(user={"id": 7.0}), "is no id or username"),
     ],
 )
 def test_what_is_no_tweet_is_refused_with_the_reason(obj: object, reason: str) -> None:
