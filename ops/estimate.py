@@ -16,7 +16,7 @@ from ops.prices import Price, Prices
 HOURS = 730
 """In a month, as AWS's own calculator has it."""
 
-ALARMS = 10
+ALARMS = 12
 """Of infra/monitoring.py (asserted by a test)."""
 MAPPING_METRICS = 6
 """That EventCount makes of a Kinesis mapping ("Event source mapping metrics", AWS Lambda Developer Guide)."""

@@ -267,13 +267,18 @@ def _quarantine(stack: Stack) -> Iterator[Check]:
 
 
 def _dropped(stack: Stack) -> Iterator[Check]:
+    """What Lambda gave up and could not put into quarantine; it tells of that by two metrics."""
+    function = ("FunctionName", stack.output("function_name"))
+    (refused,) = last_minutes(stack, "AWS/Lambda", function, DestinationDeliveryFailures="Sum")
     dropped = 0.0
     for mapping in _mappings(stack):
         dimension = ("EventSourceMappingUUID", mapping["UUID"])
         (values,) = last_minutes(stack, "AWS/Lambda", dimension, DroppedEventCount="Sum")
         dropped += sum(values)
-    if dropped:
-        yield Check("Dropped", State.BAD, f"{dropped:,.0f} records that quarantine did not take are lost")
+    if dropped or sum(refused):
+        writes = count(round(sum(refused)), "write")
+        text = f"records are lost: {dropped:,.0f} dropped, {writes} to quarantine refused"
+        yield Check("Dropped", State.BAD, text)
     else:
         yield Check("Dropped", State.OK, "no drop reported")  # like throttles: emitted only when it happens
 

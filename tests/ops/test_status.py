@@ -82,6 +82,20 @@ def test_what_is_in_quarantine(stack: DeployedStack) -> None:
     assert states(stack)["Quarantine"] == "warning"
 
 
+def test_a_batch_that_the_quarantine_bucket_refused(stack: DeployedStack, user: str) -> None:
+    cloudwatch = stack.aws.client("cloudwatch")
+    refused = {
+        "MetricName": "DestinationDeliveryFailures",
+        "Dimensions": [{"Name": "FunctionName", "Value": user}],
+        "Value": 1,
+    }
+    cloudwatch.put_metric_data(Namespace="AWS/Lambda", MetricData=[refused])
+    checks = stack.json("status", "--function-name", user)["checks"]
+    (dropped,) = (check for check in checks if check["name"] == "Dropped")
+    assert dropped["state"] == "bad"
+    assert dropped["text"] == "records are lost: 0 dropped, 1 write to quarantine refused"
+
+
 @pytest.mark.parametrize("missing", ["--stream-name", "--table-name", "--function-name", "--access-key"])
 def test_a_resource_that_is_gone(stack: DeployedStack, missing: str) -> None:
     result = stack.ops("status", missing, "AKIAGONEGONEGONEGONE")
