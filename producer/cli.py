@@ -1,5 +1,6 @@
 """The command line: `python -m producer`, and `python -m producer configure`."""
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -45,6 +46,13 @@ def main() -> None:
     run_command(prog_name="python -m producer")
 
 
+def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    # For FloatRange, nan and inf are above every minimum.
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number.")
+    return value
+
+
 @click.command(epilog=_EXAMPLES)
 @click.argument("path", required=False)
 @click.option(
@@ -58,11 +66,18 @@ def main() -> None:
 @click.option("--track", multiple=True, metavar="TERM", help="x, bluesky: posts with this term; repeatable.")
 @click.option("--rule", multiple=True, metavar="EXPR", help="x: a rule of the filtered stream; repeatable.")
 @click.option("--keep-rules", is_flag=True, help="x: leave our rules on X at the end.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="file: tweets a second.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    callback=_finite,
+    metavar="N",
+    help="file: tweets a second.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N tweets.")
 @click.option(
     "--duration",
     type=click.FloatRange(0, min_open=True),
+    callback=_finite,
     metavar="SECONDS",
     help="Stop reading after this long. What waits at the end of such a run is sent for "
     f"{FLUSH_SECONDS:.0f} s; the spool keeps the rest.",
