@@ -19,6 +19,7 @@ _SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
 _SNOWFLAKES = range(29_700_859_247, 1 << 63)
 
 _V1_DATE = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d) (\d\d:\d\d:\d\d) \+0000 (\d{4})", re.ASCII)
+_RECORD_DATE = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z", re.ASCII)
 _MONTHS = {
     name: f"{number:02}"
     for number, name in enumerate(
@@ -101,6 +102,9 @@ def iso_utc(time: object) -> str | None:
         return None
     try:
         moment = datetime.fromisoformat(time)
+        # X's times come in this form already, and to write one anew is most of the work here.
+        if _RECORD_DATE.fullmatch(time):
+            return time
         if moment.tzinfo is not UTC:
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
@@ -193,7 +197,7 @@ def _created_at(created_at: object, tweet_id: str) -> str:
     if isinstance(created_at, str):
         if found := _V1_DATE.fullmatch(created_at):
             month, day, time, year = found.groups()
-            created_at = f"{year}-{_MONTHS.get(month, '??')}-{day}T{time}+00:00"
+            created_at = f"{year}-{_MONTHS.get(month, '??')}-{day}T{time}.000Z"
         if normalised := iso_utc(created_at):
             return normalised
     if tweet_id.isascii() and tweet_id.isdigit() and len(tweet_id) < 20 and int(tweet_id) in _SNOWFLAKES:
