@@ -121,7 +121,8 @@ def stream(
 
 def _stamp() -> tuple[str, str]:
     milliseconds = time.time_ns() // 1_000_000
-    post_id = (milliseconds - _EPOCH_MS) << 22 | next(_sequence) & 0x3FFFFF
+    # An id whose time is a whole second, like created_at: the order by time is the order of sending.
+    post_id = (milliseconds // 1000 * 1000 - _EPOCH_MS) << 22 | next(_sequence) & 0x3FFFFF
     created_at = datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     return str(post_id), created_at
 

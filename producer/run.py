@@ -54,9 +54,9 @@ def publish(
 ) -> int:
     """Send what the source yields until it ends, `limit` tweets or `duration` seconds; the exit code.
 
-    SIGINT and SIGTERM end it too; the second one at once. What waits when reading ends is sent for as long as
-    it takes; after a signal, or with a `duration`, for `FLUSH_SECONDS`. Whatever is not sent stays in the
-    spool, and makes the exit code 1.
+    SIGINT and SIGTERM end it too; the second one at once. What waits when the source ends is sent for as long
+    as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. Whatever is not sent stays
+    in the spool, and makes the exit code 1.
     """
     reader = Reader(source, spool.append, limit, display.note)
     publishing = _Worker(publisher.run)
@@ -86,7 +86,8 @@ def publish(
         publishing.start()
         reading = _Reading(reader, stop, interrupts, watch)
         by_itself = reading.run(duration, publishing.is_alive)
-        _finish(publisher, publishing, interrupts, watch, patient=by_itself and duration is None)
+        ends = math.inf if duration is None else started + duration
+        _finish(publisher, publishing, interrupts, watch, patient_until=ends if by_itself else started)
     spool.close()
     rejected = reader.rejected + spool.refused
     summary = Summary(
@@ -217,13 +218,13 @@ def _finish(
     interrupts: _Interrupts,
     watch: Callable[[], None],
     *,
-    patient: bool,
+    patient_until: float,
 ) -> None:
-    """Send what waits: as long as it takes if `patient` and no signal comes, else for `FLUSH_SECONDS`."""
+    """Send what waits: until that time (monotonic) if no signal comes, and then for `FLUSH_SECONDS`."""
     until = math.inf
     publisher.finish(None)
     while publishing.is_alive() and interrupts.count < 2 and time.monotonic() < until:
-        if until == math.inf and (interrupts.count or not patient):
+        if until == math.inf and (interrupts.count or time.monotonic() >= patient_until):
             publisher.finish(FLUSH_SECONDS)
             # A call that hangs is not waited for: what it carries stays in the spool.
             until = time.monotonic() + FLUSH_SECONDS + 1
