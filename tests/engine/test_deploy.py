@@ -19,13 +19,19 @@ def test_a_preview_plans_everything_and_makes_nothing(project: Project) -> None:
     assert inventory(project.aws, "planned") == []
 
 
-def test_a_second_up_changes_nothing(project: Project) -> None:
+def test_a_second_up_changes_nothing_and_a_new_name_replaces(project: Project) -> None:
     stack = project.stack("twice")
     assert set(stack.up().done) == {"create"}
     before = inventory(project.aws, "twice")
     assert stack.up("--expect-no-changes").done == {}
     stack.run("preview", "--expect-no-changes")
     assert inventory(project.aws, "twice") == before
+
+    program = project.folder / "__main__.py"
+    program.write_text(program.read_text().replace("{stack}-EventStream", "{stack}-Tweets"))
+    done = stack.run("preview").done
+    assert {"stream-stream", "processor-mapping"} <= done["replace"]
+    assert "table-table" not in {name for names in done.values() for name in names}
 
 
 def test_the_secret_is_in_no_output_and_in_no_state_file(project: Project) -> None:
