@@ -124,6 +124,8 @@ class ShardReader:
                 try:
                     self._read()
                 except _NOT_REACHED as error:
+                    # A stream of this name that comes later is another one, for another reader.
+                    self._closed = self._closed or _is_gone(error)
                     self._clients.clear()  # the role may have changed
                     self._next_read = time.monotonic() + READ_INTERVAL
                     self._source.report(f"PROBLEM: {error}")
@@ -300,3 +302,7 @@ class ShardReader:
         """The metrics of a mapping itself ("Lambda event source mapping metrics", developer guide)."""
         mapping = {"EventSourceMappingUUID": self.settings.uuid}
         self._source.metrics.add("AWS/Lambda", metric, records, "Count", mapping)
+
+
+def _is_gone(error: Exception) -> bool:
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException"
