@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import yaml
@@ -116,6 +117,21 @@ class Settings:
     alarms: bool
     alarm_email: str | None
     tags: Mapping[str, str]
+
+
+def with_defaults(project: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
+    """A stack's configuration as the engine hands it to the program: full keys, every value a text.
+
+    `project` is what `Pulumi.yaml` holds, `config` what stands under a stack file's `config:`. For those who
+    run the program, or read its settings, without the engine.
+    """
+    defaults = {
+        key if ":" in key else f"{project['name']}:{key}": entry["default"]
+        for key, entry in project.get("config", {}).items()
+        if "default" in entry
+    }
+    values = {**defaults, **config}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
 def load() -> Settings:

@@ -10,7 +10,6 @@ state beyond the returned `Deployment`, so nothing is compared and nothing is up
 """
 
 import asyncio
-import json
 import runpy
 import sys
 import threading
@@ -28,6 +27,7 @@ from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
+from infra.settings import with_defaults
 from local.resources import INVOKES, RESOURCES, SERVICES, Aws, ConfigurationError, Properties, Resource
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -122,7 +122,7 @@ def deploy(
     cannot be made, or whatever the program raises; in all cases nothing that was made is left.
     """
     settings = yaml.safe_load((project / "Pulumi.yaml").read_text())
-    values = _with_defaults(settings, config)
+    values = _configuration(settings, config)
     provider = {key[4:]: value for key, value in values.items() if key.startswith("aws:")} | {
         "accessKey": credentials[0],
         "secretKey": credentials[1],
@@ -270,21 +270,15 @@ def _remove(resources: list[Made], on_event: Callable[[Event], None]) -> None:
         on_event(made.event("deleted"))
 
 
-def _with_defaults(settings: Mapping[str, Any], config: Mapping[str, Any] | Path) -> dict[str, str]:
+def _configuration(settings: Mapping[str, Any], config: Mapping[str, Any] | Path) -> dict[str, str]:
     """The stack's configuration as the engine hands it to the program: full keys, every value a string."""
     given = (
         (yaml.safe_load(config.read_text()) or {}).get("config", {}) if isinstance(config, Path) else config
     )
-    defaults = {
-        key if ":" in key else f"{settings['name']}:{key}": schema["default"]
-        for key, schema in settings.get("config", {}).items()
-        if "default" in schema
-    }
-    values = {**defaults, **given}
-    for key, value in values.items():
+    for key, value in given.items():
         if isinstance(value, Mapping) and "secure" in value:
             raise ConfigurationError(f"{key} is encrypted: only the Pulumi CLI can read it")
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    return with_defaults(settings, given)
 
 
 @contextmanager

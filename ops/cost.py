@@ -1,6 +1,5 @@
 """`python -m ops cost`: what a stack costs in a month under a load."""
 
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -143,11 +142,7 @@ def settings_of(stack: str) -> configuration.Settings:
         raise ConfigError(f"There is no {path}: the stacks with a file are {known}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {error}") from error
-    defaults = {f"{project['name']}:{key}": entry["default"] for key, entry in project["config"].items()}
-    values = {**defaults, **given}
-    set_all_config(
-        {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}, []
-    )
+    set_all_config(configuration.with_defaults(project, given), [])
     runtime.configure(pulumi.runtime.Settings(project=project["name"], stack=stack))
     try:
         return configuration.load()

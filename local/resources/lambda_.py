@@ -151,13 +151,7 @@ class Function(Resource):
             else:
                 lambda_.delete_function_concurrency(FunctionName=id_)
         if "tags" in changed:
-            actual = self.read(id_, {})
-            retag(
-                actual["tags"],
-                inputs.get("tags"),
-                lambda keys: lambda_.untag_resource(Resource=actual["arn"], TagKeys=keys),
-                lambda tags: lambda_.tag_resource(Resource=actual["arn"], Tags=tags),
-            )
+            _retag(self, id_, inputs)
 
     def delete(self, id_: str, _state: Properties) -> None:
         self.aws.lambda_.delete_function(FunctionName=id_)
@@ -237,17 +231,22 @@ class EventSourceMapping(Resource):
             lambda_.update_event_source_mapping(UUID=id_, **_mapping(inputs))
             self.settle(id_)
         if "tags" in changed:
-            actual = self.read(id_, {})
-            retag(
-                actual["tags"],
-                inputs.get("tags"),
-                lambda keys: lambda_.untag_resource(Resource=actual["arn"], TagKeys=keys),
-                lambda tags: lambda_.tag_resource(Resource=actual["arn"], Tags=tags),
-            )
+            _retag(self, id_, inputs)
 
     def delete(self, id_: str, state: Properties) -> None:
         self.aws.lambda_.delete_event_source_mapping(UUID=id_)
         wait_until(lambda: self.refresh(id_, state) is None, f"deleting the mapping {id_}")
+
+
+def _retag(resource: Resource, id_: str, inputs: Properties) -> None:
+    lambda_ = resource.aws.lambda_
+    actual = resource.read(id_, {})
+    retag(
+        actual["tags"],
+        inputs.get("tags"),
+        lambda keys: lambda_.untag_resource(Resource=actual["arn"], TagKeys=keys),
+        lambda tags: lambda_.tag_resource(Resource=actual["arn"], Tags=tags),
+    )
 
 
 def _configuration(inputs: Properties) -> dict[str, Any]:

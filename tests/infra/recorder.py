@@ -14,6 +14,8 @@ from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
+from infra.settings import with_defaults
+
 PROJECT = Path(__file__).parent.parent.parent
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -167,11 +169,12 @@ def _unwrap(value: Any) -> Any:
     return value
 
 
-def stack_config(stack: str) -> dict[str, Any]:
-    """The configuration of a committed stack file, over the defaults of `Pulumi.yaml`, as the engine does."""
+def stack_config(stack: str, **config: Any) -> dict[str, str]:
+    """The configuration of a committed stack file as the engine gives it, with some keys changed."""
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
-    defaults = {f"{project['name']}:{key}": entry["default"] for key, entry in project["config"].items()}
-    return {**defaults, **yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]}
+    committed = yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    changed = {f"{project['name']}:{key}": value for key, value in config.items()}
+    return with_defaults(project, committed | changed)
 
 
 def deploy(stack: str = "dev", *, file: str | None = None, partition: str = "aws", **config: Any) -> Deployed:
@@ -179,9 +182,6 @@ def deploy(stack: str = "dev", *, file: str | None = None, partition: str = "aws
 
     `file` names the stack whose file is taken where it is not that of `stack`.
     """
-    values = stack_config(file or stack) | {
-        f"stream-processing:{key}": value for key, value in config.items()
-    }
     deployed = Deployed()
 
     async def run() -> None:
@@ -189,7 +189,7 @@ def deploy(stack: str = "dev", *, file: str | None = None, partition: str = "aws
         mocks.set_mocks(
             monitor.mocks, project="stream-processing", stack=stack, preview=False, monitor=monitor
         )
-        set_all_config({key: _as_text(value) for key, value in values.items()}, [])
+        set_all_config(stack_config(file or stack, **config), [])
         set_root_resource(None)  # type: ignore[arg-type]  # what a fresh process has
         await run_in_stack(_run_program)
 
@@ -199,7 +199,3 @@ def deploy(stack: str = "dev", *, file: str | None = None, partition: str = "aws
 
 def _run_program() -> None:
     runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
