@@ -3,18 +3,16 @@
 import io
 import json
 import textwrap
-import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from local.server import LocalAws
-
-Value = TypeVar("Value")
+from tests.waiting import eventually
 
 TRUST_LAMBDA = {
     "Version": "2012-10-17",
@@ -58,14 +56,6 @@ def respond(payloads, numbers):
     if any(payload.startswith("bad") for payload in payloads):
         raise ValueError("a bad payload")
 """
-
-
-def eventually(look: Callable[[], Value], seconds: float = 30) -> Value:
-    """What ``look`` returns as soon as it is true, or at the end of the time."""
-    end = time.monotonic() + seconds
-    while not (value := look()) and time.monotonic() < end:
-        time.sleep(0.05)
-    return value
 
 
 def unique(name: str) -> str:

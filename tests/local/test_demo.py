@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.conftest import eventually
 from tests.local.test_server import alive, processes_of
 from tests.producer.conftest import tweet, tweets
+from tests.waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -5,7 +5,8 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.conftest import HANDLER, Pipeline, eventually, zipped
+from tests.local.conftest import HANDLER, Pipeline, zipped
+from tests.waiting import eventually
 
 
 def numbers(count: int, start: int = 0) -> list[str]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.local.conftest import RAISE_ON_BAD, REPORT_BAD, Pipeline, eventually, unique
+from tests.local.conftest import RAISE_ON_BAD, REPORT_BAD, Pipeline, unique
+from tests.waiting import eventually
 
 
 def payloads_of(given_up: dict[str, Any]) -> list[str]:

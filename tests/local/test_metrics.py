@@ -9,7 +9,8 @@ import pytest
 
 from local.metrics import Series, embedded
 from local.server import LocalAws
-from tests.local.conftest import REPORT_BAD, Pipeline, eventually
+from tests.local.conftest import REPORT_BAD, Pipeline
+from tests.waiting import eventually
 
 PRINT_METRICS = """
 import os

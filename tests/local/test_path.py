@@ -11,8 +11,9 @@ import pytest
 
 from local.deploy import deploy
 from local.server import LocalAws
-from tests.local.conftest import eventually, unique
+from tests.local.conftest import unique
 from tests.producer.conftest import Produced, Producer, tweet
+from tests.waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
 CONFIG = {

@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError
 
 from local import server
 from local.server import LocalAws, LocalAwsError
-from tests.local.conftest import Pipeline, eventually, unique
+from tests.local.conftest import Pipeline, unique
+from tests.waiting import eventually
 
 # Starts a server, and in it a function that never returns; then does what the test asks for.
 OWNER = '''

@@ -7,7 +7,8 @@ import pytest
 
 from local.deploy import deploy
 from local.server import LocalAws
-from tests.ops.stack import PROJECT, DeployedStack, eventually, tweet
+from tests.ops.stack import PROJECT, DeployedStack, tweet
+from tests.waiting import eventually
 
 CONFIG = {
     "aws:region": "us-east-1",

@@ -4,29 +4,19 @@ import json
 import os
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from click.testing import CliRunner, Result
 
 from local.server import LocalAws
 from ops.cli import cli
+from tests.waiting import eventually
 
 PROJECT = Path(__file__).parent.parent.parent
-
-Value = TypeVar("Value")
-
-
-def eventually(look: Callable[[], Value], seconds: float = 30) -> Value:
-    """What `look` returns as soon as it is true, or at the end of the time."""
-    end = time.monotonic() + seconds
-    while not (value := look()) and time.monotonic() < end:
-        time.sleep(0.1)
-    return value
 
 
 def tweet(user: str, number: int = 1, **members: Any) -> bytes:

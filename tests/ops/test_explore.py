@@ -11,7 +11,8 @@ import pytest
 
 from ops.chart import tweets_per_minute
 from ops.display import printable
-from tests.ops.stack import DeployedStack, eventually, tweet
+from tests.ops.stack import DeployedStack, tweet
+from tests.waiting import eventually
 
 
 class Tables:

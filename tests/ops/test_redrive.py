@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ops.quarantine import redrive
-from tests.ops.stack import DeployedStack, eventually, tweet
+from tests.ops.stack import DeployedStack, tweet
+from tests.waiting import eventually
 
 
 def give_up(stack: DeployedStack, user: str, count: int) -> list[str]:

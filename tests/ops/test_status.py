@@ -9,7 +9,8 @@ from local.deploy import deploy
 from ops.estimate import ALARMS
 from ops.status import LONGEST_DURATION, OLDEST_ITERATOR_MS
 from tests.ops.conftest import CONFIG
-from tests.ops.stack import PROJECT, DeployedStack, eventually, tweet
+from tests.ops.stack import PROJECT, DeployedStack, tweet
+from tests.waiting import eventually
 
 
 def states(stack: DeployedStack) -> dict[str, str]:
