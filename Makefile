@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 PULUMI := $(BIN)/python -m local.engine
-.PHONY: help install demo test check format engine test-engine up-local down-local benchmark requirements clean
+.PHONY: help install demo test check format engine test-engine record-state up-local down-local benchmark requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ engine: ## Make sure that there is a Pulumi CLI: on PATH, or built from source, 
 
 test-engine: install engine ## Run the stack's tests under the real Pulumi engine
 	$(BIN)/pytest tests/engine
+
+record-state: install engine ## Record the state that this release leaves, for the tests of upgrades
+	$(BIN)/python -m tests.engine.record_state
 
 up-local: install engine ## Start local AWS in the background and run `pulumi up` against it
 	@$(BIN)/python -m local start
