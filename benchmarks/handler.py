@@ -93,20 +93,20 @@ def contenders() -> dict[str, Contender]:
     import boto3
 
     from handler import app
-    from handler.tweet import tweet_of
+    from handler.tweet import parse_tweet
 
     table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
     client = boto3.client("dynamodb")
 
     def batch_writer(batch: list["KinesisRecord"]) -> None:
         with table.batch_writer(overwrite_by_pkeys=["Username", "Id"]) as writer:
-            for username, identifier, timestamp, message in map(tweet_of, batch):
+            for username, identifier, timestamp, message in map(parse_tweet, batch):
                 writer.put_item(
                     Item={"Username": username, "Id": identifier, "Timestamp": timestamp, "Message": message}
                 )
 
     def sequential(batch: list["KinesisRecord"]) -> None:
-        tweets = {(tweet.username, tweet.id): tweet for tweet in map(tweet_of, batch)}
+        tweets = {(tweet.username, tweet.id): tweet for tweet in map(parse_tweet, batch)}
         requests: list[WriteRequestTypeDef] = [
             {
                 "PutRequest": {

@@ -99,7 +99,7 @@ def serving(answer: Answer) -> Iterator[str]:
             return connections[-1]
 
         server = await loop.create_server(connect, "127.0.0.1", 0)
-        url.append(_url_of(server))
+        url.append(_url(server))
         stop.append(lambda: loop.call_soon_threadsafe(stopped.set))
         ready.set()
         await stopped.wait()
@@ -135,11 +135,11 @@ async def _serve_constant(response: Response, delay: float) -> None:
         return response
 
     server = await asyncio.get_running_loop().create_server(lambda: _Connection(answer), "127.0.0.1", 0)
-    print(_url_of(server), flush=True)
+    print(_url(server), flush=True)
     await server.serve_forever()
 
 
-def _url_of(server: asyncio.Server) -> str:
+def _url(server: asyncio.Server) -> str:
     return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 

@@ -1,6 +1,6 @@
 """The function's metrics, in CloudWatch's Embedded Metric Format.
 
-A line of JSON on standard output becomes metrics without a call to CloudWatch ("Specification: Embedded
+A JSON line on standard output becomes metrics without a call to CloudWatch ("Specification: Embedded
 metric format", Amazon CloudWatch User Guide).
 """
 
@@ -31,7 +31,7 @@ UNITS: Final = {
 
 
 def line(function: str, values: Mapping[str, int]) -> str:
-    """The line that makes metrics of `values`, by name."""
+    """Format the values of metrics, by name, as one line of the log."""
     return json.dumps(
         {
             "_aws": {

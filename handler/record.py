@@ -21,16 +21,16 @@ class KinesisRecord(TypedDict):
     kinesis: KinesisData
 
 
-def arrival_of(record: KinesisRecord) -> datetime:
-    """When the stream took the record, in UTC."""
+def arrival_time(record: KinesisRecord) -> datetime:
+    """Return when the stream received the record, in UTC."""
     return datetime.fromtimestamp(record["kinesis"]["approximateArrivalTimestamp"], UTC)
 
 
-def shard_of(record: KinesisRecord) -> str:
-    """The shard's id: an `eventID` is `<shard id>:<sequence number>`."""
+def shard_id(record: KinesisRecord) -> str:
+    """Return the shard's id: an `eventID` is `<shard id>:<sequence number>`."""
     return record["eventID"].partition(":")[0]
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds and a `Z`, the form of every time that the project stores."""
+    """Format a time as ISO 8601 in UTC with milliseconds and `Z`, as the project stores every time."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

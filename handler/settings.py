@@ -7,16 +7,16 @@ from typing import Final
 EXPIRY_ATTRIBUTE: Final = "ExpiresAt"
 """The table's time-to-live attribute: a number, seconds since the epoch."""
 
-SECONDS_A_DAY: Final = 86_400
+SECONDS_PER_DAY: Final = 86_400
 
 
 class SettingsError(Exception):
-    """An environment variable is missing or wrong; the message names it and says what to do."""
+    """An environment variable is missing or invalid; the message names it and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the function has to know before its first batch.
+    """The function's configuration.
 
     Attributes:
         table_name: the table that the items go to.
@@ -59,4 +59,4 @@ def _lifetime(environment: Mapping[str, str]) -> int | None:
         raise SettingsError(
             f"ITEM_LIFETIME_DAYS is {days!r}: give a whole number above 0, or remove it to keep items"
         )
-    return int(days) * SECONDS_A_DAY
+    return int(days) * SECONDS_PER_DAY

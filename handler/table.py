@@ -1,4 +1,4 @@
-"""The table: items in `BatchWriteItem`'s form, and the calls that write them."""
+"""Writes items to the table with `BatchWriteItem`."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.calls import CLIENT, attempts, code_of, is_transient
+from handler.calls import CLIENT, attempts, error_code, is_transient
 from handler.record import KinesisRecord
 from handler.settings import EXPIRY_ATTRIBUTE
 from handler.tweet import PoisonError, Reason, Tweet
@@ -16,13 +16,13 @@ from handler.tweet import PoisonError, Reason, Tweet
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import WriteRequestOutputTypeDef
 
-MOST_ITEMS: Final = 25
-MOST_BYTES: Final = 16 * 1024 * 1024
+MAX_CALL_ITEMS: Final = 25
+MAX_CALL_BYTES: Final = 16 * 1024 * 1024
 """Limits of one call ("BatchWriteItem", Amazon DynamoDB API Reference); bytes of the whole request."""
 
-LONGEST_USERNAME: Final = 2048
-LONGEST_ID: Final = 1024
-LARGEST_ITEM: Final = 400 * 1024
+MAX_USERNAME_BYTES: Final = 2048
+MAX_ID_BYTES: Final = 1024
+MAX_ITEM_BYTES: Final = 400 * 1024
 """Limits of a partition key, a sort key and an item, in bytes ("Constraints in Amazon DynamoDB")."""
 
 _NAMES: Final = len("UsernameIdTimestampMessage")
@@ -33,11 +33,11 @@ _quote: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class TableError(Exception):
-    """A failure of every write, not of an item: access denied, table missing, wrong keys."""
+    """Every write fails, not a single item: access denied, table missing, wrong keys."""
 
 
 class Put(NamedTuple):
-    """A record's item, ready to be sent; `request` is its element of the call's JSON."""
+    """A record's item, ready to send; `request` is its element in the call's JSON."""
 
     record: KinesisRecord
     key: tuple[str, str]
@@ -45,20 +45,20 @@ class Put(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of some puts; those in neither list are stored."""
+    """The outcome of a call's puts; those in neither list are stored."""
 
     refused: list[tuple[Put, str]]
-    """Refused by DynamoDB for good, with its words."""
+    """Refused for good, with DynamoDB's message."""
 
     unfinished: list[tuple[Put, str]]
-    """Not stored before the deadline, with the name of what stood in the way; they may succeed later."""
+    """Not stored before the deadline, with the cause; a retry may succeed."""
 
 
-def put_of(record: KinesisRecord, tweet: Tweet, item_lifetime: int | None) -> Put:
+def build_put(record: KinesisRecord, tweet: Tweet, item_lifetime: int | None) -> Put:
     """Build the item's put request; `item_lifetime` is in seconds from the record's arrival.
 
     Raises:
-        PoisonError: DynamoDB would refuse the item's size, its key's size, or a surrogate without its pair.
+        PoisonError: DynamoDB would refuse the item's size, its key's size, or an unpaired surrogate.
     """
     username, identifier, timestamp, message = tweet
     expiry = ""
@@ -71,13 +71,13 @@ def put_of(record: KinesisRecord, tweet: Tweet, item_lifetime: int | None) -> Pu
             f'"Timestamp":{{"S":{_quote(timestamp)}}},"Message":{{"S":{_quote(message)}}}{expiry}}}}}}}'
         ).encode()
     except UnicodeEncodeError:
-        raise PoisonError(Reason.NOT_UTF8, "a surrogate without its pair cannot be stored as UTF-8") from None
-    # A character has four bytes at most, and JSON is never shorter than the strings in it: nearly every item
-    # is known to fit without counting.
+        raise PoisonError(Reason.NOT_UTF8, "an unpaired surrogate cannot be stored as UTF-8") from None
+    # A character has at most four bytes, and JSON is never shorter than the strings in it: nearly every item
+    # is known to be within the limits without counting its bytes.
     if (
-        4 * len(username) > LONGEST_USERNAME
-        or 4 * len(identifier) > LONGEST_ID
-        or len(request) > LARGEST_ITEM
+        4 * len(username) > MAX_USERNAME_BYTES
+        or 4 * len(identifier) > MAX_ID_BYTES
+        or len(request) > MAX_ITEM_BYTES
     ):
         _check_sizes(tweet)
     return Put(record, (username, identifier), request)
@@ -85,26 +85,26 @@ def put_of(record: KinesisRecord, tweet: Tweet, item_lifetime: int | None) -> Pu
 
 def _check_sizes(tweet: Tweet) -> None:
     username, identifier, timestamp, message = (len(value.encode()) for value in tweet)
-    if username > LONGEST_USERNAME:
+    if username > MAX_USERNAME_BYTES:
         raise PoisonError(
-            Reason.INVALID_KEY, f"the username has {username} bytes, at most {LONGEST_USERNAME} fit"
+            Reason.INVALID_KEY, f"the username has {username} bytes; the limit is {MAX_USERNAME_BYTES}"
         )
-    if identifier > LONGEST_ID:
-        raise PoisonError(Reason.INVALID_KEY, f"the id has {identifier} bytes, at most {LONGEST_ID} fit")
-    # The expiry attribute is left to DynamoDB, which alone knows what a number takes.
+    if identifier > MAX_ID_BYTES:
+        raise PoisonError(Reason.INVALID_KEY, f"the id has {identifier} bytes; the limit is {MAX_ID_BYTES}")
+    # The expiry attribute is not counted: only DynamoDB knows how many bytes a number takes.
     size = _NAMES + username + identifier + timestamp + message
-    if size > LARGEST_ITEM:
-        raise PoisonError(Reason.TOO_LARGE, f"the item has {size} bytes, at most {LARGEST_ITEM} fit")
+    if size > MAX_ITEM_BYTES:
+        raise PoisonError(Reason.TOO_LARGE, f"the item has {size} bytes; the limit is {MAX_ITEM_BYTES}")
 
 
 def chunks(puts: Iterable[Put]) -> Iterator[list[Put]]:
-    """Cut puts into what one call takes, by count and by bytes."""
+    """Split puts into calls, by count and by bytes."""
     chunk: list[Put] = []
-    room = MOST_BYTES - _ENVELOPE
+    room = MAX_CALL_BYTES - _ENVELOPE
     for put in puts:
-        if len(chunk) == MOST_ITEMS or len(put.request) + 1 > room:
+        if len(chunk) == MAX_CALL_ITEMS or len(put.request) + 1 > room:
             yield chunk
-            chunk, room = [], MOST_BYTES - _ENVELOPE
+            chunk, room = [], MAX_CALL_BYTES - _ENVELOPE
         chunk.append(put)
         room -= len(put.request) + 1
     if chunk:
@@ -112,7 +112,7 @@ def chunks(puts: Iterable[Put]) -> Iterator[list[Put]]:
 
 
 class Table:
-    """The table that the items go to, by one low-level client."""
+    """The table, written by one low-level client."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -120,45 +120,45 @@ class Table:
             "dynamodb",
             config=CLIENT.merge(Config(parameter_validation=False, user_agent="stream-processing")),
         )
-        # botocore's serializer walks every member of every item; the items are JSON already, so it is given
-        # none, and the body is put in its place before the call is signed.
+        # botocore's serializer would walk every member of every item. The items are JSON already, so it gets
+        # none, and the body is set before the call is signed.
         events = self._client.meta.events
         events.register("before-parameter-build.dynamodb.BatchWriteItem", _set_aside)
         events.register("before-call.dynamodb.BatchWriteItem", _set_body)
 
-    def write(self, puts: list[Put], until: float) -> Outcome:
-        """Write one call's worth of puts with different keys, with retries until `until` (monotonic).
+    def write(self, puts: list[Put], deadline: float) -> Outcome:
+        """Write one call's puts, all with different keys, and retry until the deadline (monotonic clock).
 
         Raises:
-            TableError: the failure concerns every write.
+            TableError: every write fails.
         """
-        pending, obstacle = puts, "no time was left"
-        for _ in attempts(until):
+        pending, cause = puts, "no time left"
+        for _ in attempts(deadline):
             try:
-                pending, obstacle = self._put(pending), "UnprocessedItems"
+                pending, cause = self._put(pending), "UnprocessedItems"
             except (BotoCoreError, ClientError) as error:
                 if _is_refusal(error):
-                    return self._isolate(pending, str(error), until)
+                    return self._isolate(pending, str(error), deadline)
                 if not is_transient(error):
                     raise TableError(
                         f"Nothing can be written to {self._name}: {error}. Check the table's name and keys, "
-                        "and the role's policy; the batch comes again"
+                        "and the role's policy. The batch will be retried"
                     ) from error
-                obstacle = code_of(error)
+                cause = error_code(error)
             if not pending:
                 break
-        return Outcome([], [(put, obstacle) for put in pending])
+        return Outcome([], [(put, cause) for put in pending])
 
-    def _isolate(self, puts: list[Put], error: str, until: float) -> Outcome:
-        """Find what a refused call was refused for, by halves; one bad item refuses the whole call."""
+    def _isolate(self, puts: list[Put], error: str, deadline: float) -> Outcome:
+        """Find the items that a call was refused for, by halves: one bad item fails the whole call."""
         if len(puts) == 1:
             return Outcome([(puts[0], error)], [])
         middle = len(puts) // 2
-        first, second = self.write(puts[:middle], until), self.write(puts[middle:], until)
+        first, second = self.write(puts[:middle], deadline), self.write(puts[middle:], deadline)
         return Outcome(first.refused + second.refused, first.unfinished + second.unfinished)
 
     def _put(self, puts: list[Put]) -> list[Put]:
-        """One call; the puts that DynamoDB left unprocessed."""
+        """Make one call; return the puts that DynamoDB left unprocessed."""
         answer = self._client.batch_write_item(
             RequestItems={self._name: cast("list[WriteRequestOutputTypeDef]", [put.request for put in puts])}
         )
@@ -173,21 +173,21 @@ class Table:
 
 
 def _is_refusal(error: BotoCoreError | ClientError) -> bool:
-    """Whether an item is at fault; the same error also says that the keys or the call fit no item at all."""
+    """Tell whether an item is at fault. The same error code also reports that every item would fail."""
     return (
         isinstance(error, ClientError)
-        and code_of(error) == "ValidationException"
-        and not any(words in str(error) for words in _WORDS_OF_A_WRONG_TABLE)
+        and error_code(error) == "ValidationException"
+        and not any(words in str(error) for words in _WRONG_TABLE_MESSAGES)
     )
 
 
-_WORDS_OF_A_WRONG_TABLE: Final = (
+_WRONG_TABLE_MESSAGES: Final = (
     "does not match the schema",
     "Missing the key",
     "Type mismatch for",
     "validation error detected",
 )
-"""Our items always have the same keys of the same types: what is said of these is said of the table."""
+"""Every item has the same keys of the same types, so these messages concern the table, not an item."""
 
 
 def _set_aside(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:

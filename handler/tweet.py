@@ -1,4 +1,4 @@
-"""From a record's payload to a tweet, or to the reason why it can never be one; pure functions.
+"""Parses a record's payload into a tweet, or names the reason why it can never be one; pure functions.
 
 Three shapes are read: the stream's own record (README.md beside this file), an object of X's v2 filtered
 stream, and an X v1.1 status.
@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from handler.record import KinesisRecord, arrival_of, iso
+from handler.record import KinesisRecord, arrival_time, iso
 
 
 class Reason(StrEnum):
-    """Why a record is in quarantine; a folder of the bucket each."""
+    """Why a record is in quarantine; each reason is a folder of the bucket."""
 
     NOT_BASE64 = "not-base64"
     AGGREGATED = "aggregated"
@@ -30,7 +30,7 @@ class Reason(StrEnum):
 
 
 class PoisonError(Exception):
-    """A record that fails for ever, however often it comes; `reason` is the kind, the message the detail."""
+    """A record that fails however often it is retried; `reason` is the kind, the message the detail."""
 
     def __init__(self, reason: Reason, error: str) -> None:
         super().__init__(error)
@@ -38,7 +38,7 @@ class PoisonError(Exception):
 
 
 class Tweet(NamedTuple):
-    """What the table stores of a tweet: the values of `Username`, `Id`, `Timestamp` and `Message`."""
+    """A tweet as the table stores it: the values of `Username`, `Id`, `Timestamp` and `Message`."""
 
     username: str
     id: str
@@ -47,7 +47,7 @@ class Tweet(NamedTuple):
 
 
 _AGGREGATED_MAGIC: Final = b"\xf3\x89\x9a\xc2"
-"""How a record begins that the Kinesis Producer Library aggregated ("KPL Aggregated Record Format")."""
+"""The first bytes of a record aggregated by the Kinesis Producer Library ("KPL Aggregated Record Format")."""
 
 _CONTROL_MEMBERS: Final = frozenset(
     [
@@ -65,13 +65,13 @@ _FINAL_FORM: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.AS
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def tweet_of(record: KinesisRecord) -> Tweet:
-    """Read the tweet that a record carries.
+def parse_tweet(record: KinesisRecord) -> Tweet:
+    """Parse the tweet that a record carries.
 
     Raises:
         PoisonError: the record can never become an item.
     """
-    message = _json_of(record["kinesis"]["data"])
+    message = _decode(record["kinesis"]["data"])
     if not isinstance(message, dict):
         raise PoisonError(
             Reason.NOT_A_TWEET, f"the payload is JSON of type {type(message).__name__}, not an object"
@@ -89,39 +89,39 @@ def tweet_of(record: KinesisRecord) -> Tweet:
     username, identifier, created, text = parts
     return Tweet(
         _key(username, "the username"),
-        # An integer of any size is exact in Python; as a float its last digits are gone.
+        # Python's integers are exact at any size; a float has already lost its last digits.
         _key(str(identifier) if type(identifier) is int else identifier, "the id"),
-        created or iso(arrival_of(record)),
+        created or iso(arrival_time(record)),
         text,
     )
 
 
 _Parts = tuple[object, object, str | None, str]
-"""Username and id as they came, the time of creation in its final form if there is one, and the text."""
+"""Username and id as received, the time of creation in its final form or None, and the text."""
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-_decode: Final = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_parse_json: Final = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
-def _json_of(data: str) -> Any:
+def _decode(data: str) -> Any:
     try:
         payload = binascii.a2b_base64(data, strict_mode=True)
     except ValueError as error:
         raise PoisonError(Reason.NOT_BASE64, str(error)) from None
     if payload.startswith(_AGGREGATED_MAGIC):
         raise PoisonError(
-            Reason.AGGREGATED, "aggregated by the Kinesis Producer Library: send records singly"
+            Reason.AGGREGATED, "aggregated by the Kinesis Producer Library: turn aggregation off"
         )
     try:
         text = payload.decode()
     except UnicodeDecodeError as error:
         raise PoisonError(Reason.NOT_UTF8, str(error)) from None
     try:
-        return _decode(text)
+        return _parse_json(text)
     except RecursionError:
         raise PoisonError(Reason.NOT_JSON, "nested too deeply") from None
     except ValueError as error:
@@ -156,13 +156,13 @@ def _v1(status: dict[str, Any]) -> _Parts:
     return (
         user.get("screen_name") or user.get("id_str") or "unknown",
         status.get("id_str") or status.get("id"),
-        _time(status.get("created_at"), _iso_of_v1),
+        _time(status.get("created_at"), _v1_time_to_iso),
         _unescape(text),
     )
 
 
 def _v2_text(data: dict[str, Any]) -> str:
-    """A post's text; of a long post, `text` is only the beginning."""
+    """Return a post's text; in a long post, `text` is only the beginning."""
     note = data.get("note_tweet")
     return _string(note.get("text") if isinstance(note, dict) else data.get("text"))
 
@@ -175,7 +175,7 @@ def _v1_text(status: dict[str, Any]) -> str:
 
 
 def _retweet(text: str, original: str) -> str:
-    """A retweet's text is `RT @name: ` and the original's, cut to length: put the whole original there."""
+    """Replace the shortened original in a retweet's text, `RT @name: …`, by the whole one."""
     head, separator, _ = text.partition(": ")
     return head + separator + original if head.startswith("RT @") else text
 
@@ -186,28 +186,28 @@ def _unescape(text: str) -> str:
 
 
 def _time(value: object, to_iso: Callable[[str], str] = str) -> str | None:
-    """A time of creation in its final form, None where there is none; one without an offset is UTC."""
+    """Convert a time of creation to its final form, None to None; a time without an offset is UTC."""
     if value is None:
         return None
     try:
         if not isinstance(value, str):
             raise TypeError
         moment = datetime.fromisoformat(to_iso(value))
-        if _FINAL_FORM(value):  # nearly every time, and formatting costs ten times this question
+        if _FINAL_FORM(value):  # nearly always so, and formatting costs ten times this check
             return value
         return iso(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
     except (TypeError, ValueError, OverflowError):
         raise PoisonError(Reason.NOT_A_TWEET, "created_at is not a time") from None
 
 
-def _iso_of_v1(value: str) -> str:
-    """`Wed Oct 10 20:19:24 +0000 2018` in ISO 8601; `strptime` would cost more than the rest of the tweet."""
+def _v1_time_to_iso(value: str) -> str:
+    """Convert `Wed Oct 10 20:19:24 +0000 2018` to ISO 8601; `strptime` is slower than all other parsing."""
     _, month, day, clock, offset, year = value.split()
     return f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{clock}{offset}"
 
 
 def _included(includes: object, kind: str, identifier: object) -> dict[str, Any]:
-    """The expanded object of that id, or an empty one: `includes` may lack it, or be absent."""
+    """Find the expanded object of an id; an empty one if `includes` lacks it or is absent."""
     if isinstance(includes, dict) and identifier is not None:
         for candidate in _objects(includes.get(kind)):
             if candidate.get("id") == identifier:

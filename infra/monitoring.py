@@ -1,4 +1,4 @@
-"""What tells a person that the stream is healthy, and what wakes one when it is not."""
+"""CloudWatch dashboard, and alarms that notify an SNS topic."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ CONSOLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs:
-    """What is watched; `prefix` starts the names of what is made, `function_timeout` is in seconds."""
+    """The resources to monitor; `prefix` starts the names of the alarms, `function_timeout` is in seconds."""
 
     prefix: str
     account_id: pulumi.Input[str]
@@ -50,9 +50,9 @@ class Metric:
 class Alarm:
     """An alarm on one metric, evaluated each minute.
 
-    It rings when the metric is at or above the threshold in `datapoints` of the last five minutes, so that
-    one bad minute, which the retries heal, wakes nobody. An alarm on `silence` rings when the metric is
-    below the threshold, or absent.
+    It fires when the metric is at or above the threshold in `datapoints` of the last five minutes, so that
+    one bad minute, which the retries heal, wakes nobody. An alarm on `silence` fires when the metric is
+    below the threshold or missing.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Monitoring(pulumi.ComponentResource):
 
     Attributes:
         dashboard_url: the dashboard in the AWS console.
-        alarm_topic_arn: the topic to subscribe to; None where the alarms are off.
+        alarm_topic_arn: the topic to subscribe to; None if the alarms are off.
     """
 
     dashboard_url: pulumi.Output[str]
@@ -88,7 +88,7 @@ class Monitoring(pulumi.ComponentResource):
         self.dashboard_url = pulumi.Output.format(
             "https://{0}.{1}/cloudwatch/home?region={0}#dashboards/dashboard/{2}",
             args.region,
-            # A link that may be wrong in a partition of tomorrow is better than no stack there.
+            # In an unknown partition, a link that may be wrong is better than a failed deployment.
             pulumi.Output.from_input(args.partition).apply(lambda name: CONSOLES.get(name, CONSOLES["aws"])),
             dashboard.dashboard_name,
         )
@@ -133,7 +133,7 @@ class Monitoring(pulumi.ComponentResource):
                 period=60,
                 evaluation_periods=5,
                 datapoints_to_alarm=alarm.datapoints,
-                # No tweets, no data: a quiet stream is not a broken one.
+                # A quiet stream has no data and is not broken.
                 treat_missing_data="breaching" if alarm.silence else "notBreaching",
                 alarm_actions=[topic.arn],
                 ok_actions=[topic.arn],
@@ -144,7 +144,7 @@ class Monitoring(pulumi.ComponentResource):
 
 
 def _metrics(args: MonitoringArgs) -> dict[str, Metric]:
-    """Every metric that the dashboard or an alarm shows, by a name of ours."""
+    """Every metric of the dashboard and the alarms, by its label."""
     stream = {"StreamName": args.stream_name}
     function = {"FunctionName": args.function_name}
     table = {"TableName": args.table_name}
@@ -250,9 +250,9 @@ def _alarms(args: MonitoringArgs, watched: Mapping[str, Metric]) -> Sequence[Ala
             metric=watched["quarantine refused"],
             datapoints=1,
         ),
-        # Lambda reads once a second even when nothing comes: silence means that the mapping is disabled,
-        # gone or denied, of which no metric of the function would tell. It rings once at the first
-        # deployment, until the mapping has begun.
+        # Lambda reads once a second even from an empty stream: silence means that the mapping is disabled,
+        # missing or denied, which no metric of the function would show. The alarm fires once at the first
+        # deployment, until the mapping starts.
         Alarm(
             name="NobodyReads",
             description="Nothing reads the stream: records expire unless the mapping is mended in time",
@@ -264,7 +264,7 @@ def _alarms(args: MonitoringArgs, watched: Mapping[str, Metric]) -> Sequence[Ala
 
 
 def _dashboard(watched: Mapping[str, Metric], region: pulumi.Input[str]) -> dict[str, Any]:
-    """The path of a tweet from left to right, a column a step; the grid is 24 wide."""
+    """The dashboard: the path of a tweet from left to right, one column per step, 24 units wide."""
     columns = (
         (5, ("Put on the stream", ("put", "put throttled"))),
         (5, ("Lag, ms", ("iterator age", "lag"))),
@@ -295,6 +295,6 @@ def _dashboard(watched: Mapping[str, Metric], region: pulumi.Input[str]) -> dict
 
 
 def _line(label: str, metric: Metric) -> list[Any]:
-    """A line of a graph: namespace, name, dimensions as alternating names and values, rendering options."""
+    """A graph's line: namespace, name, dimensions as alternating names and values, rendering options."""
     dimensions = [part for dimension in metric.dimensions.items() for part in dimension]
     return [metric.namespace, metric.name, *dimensions, {"label": label, "stat": metric.statistic}]

@@ -1,4 +1,4 @@
-"""The function that stores the stream's tweets in the table, with all that it needs to run."""
+"""The Lambda function that stores the stream's tweets in the table, with its role, log group and mapping."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ RUNTIME = "python3.13"
 
 @dataclass(frozen=True, kw_only=True)
 class EventProcessorArgs:
-    """What the function reads from, writes to and runs with.
+    """The resources that the function reads and writes, and its settings.
 
-    `item_lifetime_days` is None where items are kept for ever, `kms_key_arn` where AWS manages the keys.
+    `item_lifetime_days` is None if items are kept forever, `kms_key_arn` if AWS manages the keys.
     """
 
     function_name: str
@@ -57,7 +57,7 @@ class EventProcessor(pulumi.ComponentResource):
     ) -> None:
         super().__init__("stream-processing:infra:EventProcessor", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        # Made before the function, which would otherwise make it itself and keep its lines for ever.
+        # Created before the function, because Lambda would create one that keeps its lines forever.
         log_group = aws.cloudwatch.LogGroup(
             f"{name}-log-group",
             name=f"/aws/lambda/{args.function_name}",
@@ -127,10 +127,10 @@ class EventProcessor(pulumi.ComponentResource):
                     destination_arn=args.quarantine_arn
                 )
             ),
-            # Without it nobody would see a batch that went to quarantine, or one that was dropped.
+            # The only metrics that show a batch that Lambda quarantined or dropped.
             metrics_config=aws.lambda_.EventSourceMappingMetricsConfigArgs(metrics=["EventCount"]),
             tags=args.tags,
-            # AWS refuses a mapping whose role may not read the stream yet.
+            # AWS refuses a mapping whose role is not yet allowed to read the stream.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.function_name = function.name
@@ -139,7 +139,7 @@ class EventProcessor(pulumi.ComponentResource):
 
 
 def _statements(args: EventProcessorArgs, log_group: aws.cloudwatch.LogGroup) -> list[Statement]:
-    """Exactly what Lambda and the function do with the role."""
+    """Exactly the actions that Lambda and the function use."""
     statements = [
         Statement(
             sid="ReadStream",
@@ -163,7 +163,7 @@ def _statements(args: EventProcessorArgs, log_group: aws.cloudwatch.LogGroup) ->
             actions=["s3:PutObject"],
             resources=[pulumi.Output.concat(args.quarantine_arn, "/*")],
         ),
-        # Lambda looks whether the on-failure bucket is there.
+        # Lambda checks that the on-failure bucket exists.
         Statement(sid="FindQuarantine", actions=["s3:ListBucket"], resources=[args.quarantine_arn]),
     ]
     if args.kms_key_arn:
@@ -173,7 +173,7 @@ def _statements(args: EventProcessorArgs, log_group: aws.cloudwatch.LogGroup) ->
             )
         )
     if args.function.tracing:
-        # X-Ray knows no resources, so "*" is the only one that grants these two actions.
+        # X-Ray has no resources, so "*" is the only one that grants these two actions.
         statements.append(
             Statement(
                 sid="SendTraces",
@@ -195,7 +195,7 @@ def _environment(args: EventProcessorArgs) -> dict[str, pulumi.Input[str]]:
 
 
 def _code() -> pulumi.AssetArchive:
-    """The modules of `handler/` and nothing else: an unchanged handler is then no change of the function."""
+    """The modules of `handler/` and nothing else, so that the function changes only when they do."""
     return pulumi.AssetArchive(
         {
             f"{HANDLER_FOLDER.name}/{module.name}": pulumi.FileAsset(module)

@@ -1,4 +1,4 @@
-"""The identity that puts tweets on the stream, and nothing else."""
+"""The IAM user whose credentials the producer uses."""
 
 from collections.abc import Mapping
 
@@ -10,14 +10,14 @@ from infra.settings import AccessKeySettings
 
 
 class ProducerUser(pulumi.ComponentResource):
-    """An IAM user who may put records on one stream.
+    """An IAM user who is allowed to put records on one stream, and nothing else.
 
     A user with a key, not a role, because the producer runs outside AWS; the policy is inline because it
-    belongs to this one user and goes with it.
+    belongs to this one user and is deleted with it.
 
     Rotation: each serial is a resource of its own, so that raising the serial creates the new key before
-    the old one is deleted. With `keep_previous` the key of the serial before stays valid, until the running
-    producers have changed over; IAM allows a user two keys.
+    the old one is deleted. With `keep_previous` the key of the previous serial stays valid until the running
+    producers use the new one; IAM allows a user two keys.
 
     Attributes:
         access_key: id of the current key, the producer's `access_key`.

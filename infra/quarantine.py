@@ -1,4 +1,4 @@
-"""The bucket for records that could not be stored, with their payload and the reason."""
+"""The S3 bucket for records that could not be stored, each with its payload and the reason."""
 
 from collections.abc import Mapping
 
@@ -10,11 +10,11 @@ from infra.settings import QuarantineSettings
 
 
 class Quarantine(pulumi.ComponentResource):
-    """A private bucket, reached over TLS only, that forgets its records after a while.
+    """A private, TLS-only bucket whose objects expire.
 
     Decided against: versions (an object's key names its record, so a repeat overwrites the same bytes, and
     a redriven record should be gone), access logs (CloudTrail data events say more, where they are wanted),
-    replication (the evidence serves the stack in its own region), object lock (redrive deletes).
+    replication (the records belong to the stack in its own region), object lock (redrive deletes).
 
     Attributes:
         bucket_name: name of the bucket, made unique by the provider because it is global to AWS.
@@ -70,7 +70,7 @@ class Quarantine(pulumi.ComponentResource):
                             kms_master_key_id=kms_key_arn,
                         )
                     ),
-                    # One data key for many objects instead of a KMS call for each.
+                    # One data key for many objects, instead of one KMS call per object.
                     bucket_key_enabled=True if kms_key_arn else None,
                 )
             ],
@@ -109,7 +109,7 @@ class Quarantine(pulumi.ComponentResource):
                     condition={"Bool": {"aws:SecureTransport": "false"}},
                 )
             ),
-            # S3 answers 409 when both are written to one bucket at the same moment.
+            # S3 answers 409 when both are written to one bucket at the same time.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
         )
         self.bucket_name = bucket.bucket

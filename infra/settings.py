@@ -1,7 +1,7 @@
 """The configuration of the stack: read once, validated, frozen.
 
-Every key, its type, default and description stand in `Pulumi.yaml`, from where the engine fills in what a
-stack file leaves out. This module says which values are allowed, in the terms of the services' own limits.
+`Pulumi.yaml` declares every key with its type, default and description; the engine takes from there what a
+stack file leaves out. This module checks the values against the services' own limits.
 """
 
 import json
@@ -17,8 +17,8 @@ from pulumi.runtime.config import CONFIG, get_config_env
 
 PROJECT_FILE = Path(__file__).parent.parent / "Pulumi.yaml"
 
-# No higher level: Lambda takes the line of embedded metrics for INFO and would filter it, and with it every
-# metric and alarm of the function ("Log-level filtering", AWS Lambda Developer Guide).
+# No higher level: Lambda treats the line of embedded metrics as INFO and would filter it out, and with it
+# every metric and alarm of the function ("Log-level filtering", AWS Lambda Developer Guide).
 LOG_LEVELS = ("TRACE", "DEBUG", "INFO")
 # The retention periods of the CloudWatch Logs API, PutRetentionPolicy.
 LOG_RETENTION_DAYS = (
@@ -26,13 +26,13 @@ LOG_RETENTION_DAYS = (
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
-# What S3 allows in a bucket's prefix, of 37 characters at most: the quarantine's is `<stack>-quarantine-`.
+# S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`.
 STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,24}")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class ConfigError(pulumi.RunError):
-    """A key of the configuration has a value that the program or AWS refuses; says how to mend it."""
+    """A configuration key has a value that the program or AWS refuses; the message says how to fix it."""
 
     def __init__(
         self, key: str, value: object, allowed: str, remedy: str, problem: str = "is not a valid value"
@@ -40,7 +40,7 @@ class ConfigError(pulumi.RunError):
         super().__init__(
             f"{key}: {json.dumps(value)} {problem}.\n"
             f"  Allowed: {allowed}.\n"
-            f"  Mend it: {remedy} --stack {pulumi.get_stack()}"
+            f"  Fix: {remedy} --stack {pulumi.get_stack()}"
         )
 
 
@@ -55,7 +55,7 @@ class StreamSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """`item_lifetime_days` is None where tweets are kept for ever."""
+    """`item_lifetime_days` is None if tweets are kept forever."""
 
     point_in_time_recovery: bool
     deletion_protection: bool
@@ -104,7 +104,7 @@ class AccessKeySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The whole configuration; `kms_key_arn` and `alarm_email` are None where none is set."""
+    """The whole configuration; `kms_key_arn` and `alarm_email` are None if not set."""
 
     stream: StreamSettings
     table: TableSettings
@@ -120,10 +120,10 @@ class Settings:
 
 
 def with_defaults(project: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
-    """A stack's configuration as the engine hands it to the program: full keys, every value a text.
+    """Merge a stack's configuration as the engine passes it to the program: full keys, string values.
 
-    `project` is what `Pulumi.yaml` holds, `config` what stands under a stack file's `config:`. For those who
-    run the program, or read its settings, without the engine.
+    `project` is the content of `Pulumi.yaml`, `config` a stack file's `config:`. For running the program, or
+    reading its settings, without the engine.
     """
     defaults = {
         key if ":" in key else f"{project['name']}:{key}": entry["default"]
@@ -161,7 +161,7 @@ def load() -> Settings:
         ),
         function=FunctionSettings(
             memory=read.integer("functionMemory", 128, 10240),
-            # Under ten seconds there is no room for the handler's retries and its margin.
+            # Less than ten seconds leaves no room for the handler's retries and its margin.
             timeout=read.integer("functionTimeout", 10, 900),
             architecture=read.choice("functionArchitecture", "arm64", "x86_64"),
             log_level=read.choice("functionLogLevel", *LOG_LEVELS),
@@ -181,9 +181,9 @@ def load() -> Settings:
             keep_previous=read.boolean("accessKeyKeepPrevious"),
         ),
         protect=read.boolean("protect"),
-        kms_key_arn=read.optional_text("kmsKeyArn", KMS_KEY_ARN, "the ARN of a KMS key, or nothing"),
+        kms_key_arn=read.optional_string("kmsKeyArn", KMS_KEY_ARN, "the ARN of a KMS key, or "),
         alarms=read.boolean("alarms"),
-        alarm_email=read.optional_text("alarmEmail", EMAIL, "an e-mail address, or nothing"),
+        alarm_email=read.optional_string("alarmEmail", EMAIL, "an e-mail address, or "),
         tags=read.tags("tags"),
     )
     _refuse_contradictions(settings)
@@ -195,7 +195,7 @@ def _refuse_stack_name(name: str) -> None:
         raise ConfigError(
             "the stack's name",
             name,
-            "at most 25 letters, digits and hyphens, because AWS's names are made of it",
+            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it",
             "pulumi stack rename NAME",
         )
 
@@ -229,14 +229,14 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise ConfigError(
             "alarmEmail",
             settings.alarm_email,
-            "no address while alarms is false, because nothing would be sent",
+            "no address while alarms is false, because nothing would be sent to it",
             "pulumi config set alarms true",
         )
     if settings.access_key.keep_previous and settings.access_key.serial == 1:
         raise ConfigError(
             "accessKeyKeepPrevious",
             True,
-            "false while accessKeySerial is 1, because no key came before the first",
+            "false while accessKeySerial is 1, because the first key has no predecessor",
             "pulumi config set accessKeyKeepPrevious false",
         )
 
@@ -260,7 +260,7 @@ class _Reader:
                     problem="is the value of a key that this project does not have",
                 )
 
-    def text(self, key: str) -> str:
+    def string(self, key: str) -> str:
         return self._config.require(key)
 
     def integer(self, key: str, lowest: int, highest: int) -> int:
@@ -281,36 +281,36 @@ class _Reader:
         return self.choice(key, "true", "false") == "true"
 
     def choice(self, key: str, *allowed: str) -> str:
-        if self.text(key) not in allowed:
+        if self.string(key) not in allowed:
             raise self._error(key, f"one of {', '.join(allowed)}")
-        return self.text(key)
+        return self.string(key)
 
-    def optional_text(self, key: str, pattern: re.Pattern[str], allowed: str) -> str | None:
-        value = self.text(key)
+    def optional_string(self, key: str, pattern: re.Pattern[str], allowed: str) -> str | None:
+        value = self.string(key)
         if value and not pattern.fullmatch(value):
             raise self._error(key, allowed)
         return value or None
 
     def tags(self, key: str) -> Mapping[str, str]:
-        """At most 48, because the program adds two to the 50 that AWS takes."""
-        allowed = 'a map of at most 48 texts, none starting with aws:, such as {"Team": "data"}'
+        """Up to 48, because AWS allows 50 and the program adds two."""
+        allowed = 'a map of up to 48 string values, no key starting with aws:, such as {"Team": "data"}'
         try:
-            value = json.loads(self.text(key))
+            value = json.loads(self.string(key))
         except ValueError:
             raise self._error(key, allowed) from None
         if (
             not isinstance(value, dict)
             or len(value) > 48
-            or not all(isinstance(text, str) for text in value.values())
+            or not all(isinstance(item, str) for item in value.values())
             or any(name.lower().startswith("aws:") for name in value)
         ):
             raise self._error(key, allowed)
         return value
 
     def _whole_number(self, key: str, allowed: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,18}", self.text(key)):
+        if not re.fullmatch(r"-?[0-9]{1,18}", self.string(key)):
             raise self._error(key, allowed)
-        return int(self.text(key))
+        return int(self.string(key))
 
     def _error(self, key: str, allowed: str) -> ConfigError:
-        return ConfigError(key, self.text(key), allowed, f"pulumi config set {key} VALUE")
+        return ConfigError(key, self.string(key), allowed, f"pulumi config set {key} VALUE")

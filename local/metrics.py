@@ -21,9 +21,9 @@ from local.server import LocalAws
 _INTERVAL = 1.0
 _LATE_MILLISECONDS = 2000
 """How late a log line may appear behind one with a later timestamp."""
-_MOST_VALUES = 150
+_MAX_VALUES = 150
 """Of one metric in a call (PutMetricData, API reference)."""
-_MOST_METRICS = 1000
+_MAX_METRICS = 1000
 
 Item = TypeVar("Item")
 
@@ -128,7 +128,7 @@ class Metrics:
             values, self._values = self._values, defaultdict(Counter)
         data: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for series, counts in values.items():
-            for part in _slices(list(counts.items()), _MOST_VALUES):
+            for part in _slices(list(counts.items()), _MAX_VALUES):
                 data[series.namespace].append(
                     {
                         "MetricName": series.name,
@@ -140,7 +140,7 @@ class Metrics:
                     }
                 )
         for namespace, metrics in data.items():
-            for some in _slices(metrics, _MOST_METRICS):
+            for some in _slices(metrics, _MAX_METRICS):
                 self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=some)
 
 

@@ -24,6 +24,10 @@ _NAMESPACE = "dynamodb"
 _DIMENSION = "dynamodb:table:WriteCapacityUnits"
 _ACCOUNT = "000000000000"
 _REGION = "us-east-1"
+_SERVICE_LINKED_ROLE = (
+    "aws-service-role/dynamodb.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
+)
 
 Request = dict[str, Any]
 Key = tuple[str, str, str]
@@ -87,14 +91,13 @@ def _register_scalable_target(request: Request) -> Request:
         "ResourceId": key[1],
         "ScalableDimension": key[2],
         "CreationTime": time.time(),
-        "RoleARN": f"arn:aws:iam::{_ACCOUNT}:role/aws-service-role/dynamodb.application-autoscaling.amazonaws.com"
-        "/AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
+        "RoleARN": f"arn:aws:iam::{_ACCOUNT}:role/{_SERVICE_LINKED_ROLE}",
         "SuspendedState": {
             "DynamicScalingInSuspended": False,
             "DynamicScalingOutSuspended": False,
             "ScheduledScalingSuspended": False,
         },
-        "ScalableTargetARN": f"arn:aws:{SERVICE}:{_REGION}:{_ACCOUNT}:scalable-target/{uuid.uuid4().hex[:32]}",
+        "ScalableTargetARN": f"arn:aws:{SERVICE}:{_REGION}:{_ACCOUNT}:scalable-target/{uuid.uuid4().hex}",
     }
     _targets[key] = {**target, "MinCapacity": low, "MaxCapacity": high}
     arn = target["ScalableTargetARN"]

@@ -46,7 +46,7 @@ def install() -> None:
     lambda_svc._emit_lambda_logs = _write_permitted_log
 
 
-def credentials_of(function: str) -> dict[str, str] | None:
+def function_credentials(function: str) -> dict[str, str] | None:
     """The credentials that Lambda assumes for a function, as environment variables; None: no function."""
     record = lambda_svc._functions.get(function)
     return execution_credentials(record["config"]) if record else None

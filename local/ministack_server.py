@@ -141,7 +141,7 @@ def _control(injector: Injector, method: str, path: str, body: bytes) -> tuple[i
             return 200, injector.injected
         case ["GET", "credentials", name]:
             function = urllib.parse.unquote(name)
-            credentials = ministack_lambda.credentials_of(function)
+            credentials = ministack_lambda.function_credentials(function)
             return (200, credentials) if credentials else (404, {"message": f"no function {function}"})
         case ["PUT", "mappings", uuid]:
             found = ministack_lambda.update_mapping(uuid, json.loads(body))

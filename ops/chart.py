@@ -8,8 +8,8 @@ _HEIGHT = 5
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
-def minute_of(timestamp: str) -> int | None:
-    """The minute of an ISO 8601 time, counted from the epoch; None for what is no time."""
+def parse_minute(timestamp: str) -> int | None:
+    """Return the minute of an ISO 8601 time, counted from the epoch; None if it is not a time."""
     try:
         return int(datetime.fromisoformat(timestamp).timestamp()) // 60
     except (ValueError, OverflowError):
@@ -17,7 +17,7 @@ def minute_of(timestamp: str) -> int | None:
 
 
 def tweets_per_minute(counts: Mapping[int, int]) -> list[str]:
-    """The hour that ends with the newest tweet, a column a minute: seven lines, 70 wide at most.
+    """Draw the hour that ends with the newest tweet, one column per minute: seven lines, up to 70 wide.
 
     Args:
         counts: tweets by minute of the epoch; not empty.
@@ -39,7 +39,7 @@ def tweets_per_minute(counts: Mapping[int, int]) -> list[str]:
 
 
 def _cell(count: int, highest: int, level: int) -> str:
-    """The part of a bar in one line; a minute with any tweet shows at least the lowest mark."""
+    """Return one line's part of a bar; a minute with any tweet shows at least the lowest mark."""
     eighths = round(count / highest * _HEIGHT * 8)
     if count and level == 0:
         eighths = max(eighths, 1)

@@ -19,10 +19,10 @@ from ops.stack import ConfigError
 _COMMANDS = {
     "explore": "ops.explore",
     "status": "ops.status",
-    "quarantine": "ops.quarantine.cli",
+    "quarantine": "ops.quarantine.commands",
     "cost": "ops.cost",
 }
-"""Modules, imported when they are asked for: only `cost` needs Pulumi's SDK."""
+"""Modules, imported on demand: only `cost` needs Pulumi's SDK."""
 
 _NO_CREDENTIALS = (
     CredentialRetrievalError,
@@ -78,13 +78,13 @@ Examples:
   python -m ops quarantine list --outputs outputs.json --json
   python -m ops cost --stack prod --rate 200 --size 700
 
-AWS is asked with your own credentials, as the AWS CLI finds them (AWS_PROFILE and so on).
+Commands use your own AWS credentials, found as the AWS CLI finds them (AWS_PROFILE and so on).
 
-Exit codes: 0 done, or healthy; 1 it failed, or is not healthy; 2 wrong usage or configuration.
+Exit codes: 0 done or healthy; 1 failed or not healthy; 2 wrong usage or configuration.
 """,
 )
 def cli() -> None:
-    """Look after a deployed stack: explore the table, see its health, empty the quarantine, know the cost."""
+    """Operate a deployed stack: explore the table, check health, redrive the quarantine, estimate cost."""
 
 
 def main() -> None:
@@ -93,11 +93,11 @@ def main() -> None:
 
 
 def explain(error: BotoCoreError | ClientError) -> str:
-    """What AWS said, and what to do about it."""
+    """Explain an AWS error, and what to do about it."""
     if isinstance(error, _NO_CREDENTIALS):
         return f"{error}. Sign in as for the AWS CLI, or set AWS_PROFILE; for local AWS give --endpoint."
     if isinstance(error, EndpointConnectionError):
-        return f"{error}. Check the region and the network; for local AWS, that it runs and the --endpoint."
+        return f"{error}. Check the region and the network; for local AWS, that it runs and --endpoint."
     if not isinstance(error, ClientError):
         return str(error)
     code = error.response["Error"]["Code"]

@@ -19,9 +19,9 @@ from ops.estimate import HOURS, Line, Load, estimate, estimate_original, origina
 from ops.prices import Prices
 from ops.stack import PROJECT, ConfigError
 
-_LEAST_CHANGE = 0.01
+_MIN_CHANGE = 0.01
 """Dollars: a setting that changes less is not worth a line."""
-_MOST_TWEETS = 1_000_000
+_MAX_TWEETS = 1_000_000
 """A second: what a thousand shards take in."""
 
 
@@ -48,7 +48,7 @@ are those of ops/prices.json; --prices takes a file of the same form with what d
 @click.option("--stack", default="dev", show_default=True, metavar="NAME", help="Whose stack file to read.")
 @click.option(
     "--rate",
-    type=click.FloatRange(0, _MOST_TWEETS, min_open=True),
+    type=click.FloatRange(0, _MAX_TWEETS, min_open=True),
     callback=_number,
     default=10,
     show_default=True,
@@ -73,7 +73,7 @@ are those of ops/prices.json; --prices takes a file of the same form with what d
 @as_json_option
 def command(stack: str, rate: float, size: int, override: Path | None, as_json: bool) -> None:
     """Estimate a month's cost, beside the original design's, with what dominates and what would change it."""
-    settings, prices, load = settings_of(stack), price_list.load(override), Load(rate, size)
+    settings, prices, load = load_settings(stack), price_list.load(override), Load(rate, size)
     ours, original = estimate(settings, load, prices), estimate_original(load, prices)
     total = _total(ours)
     changes = sorted(
@@ -115,7 +115,7 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
         )
     out.print("What other settings would change, in dollars a month:")
     for change, name in changes:
-        if abs(change) >= _LEAST_CHANGE:
+        if abs(change) >= _MIN_CHANGE:
             out.print(f"  {_signed(change):>10}  {name}")
     for remark in remarks:
         out.print(f"\n{remark}")
@@ -127,7 +127,7 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
     out.print(f"Prices of {prices.region}, noted {noted}. {printable(prices.note)}", style="yellow")
 
 
-def settings_of(stack: str) -> configuration.Settings:
+def load_settings(stack: str) -> configuration.Settings:
     """The settings of a stack, from the project's defaults and the stack's file, as the engine merges them.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How the commands show things: text that a terminal may show, spans, sizes, JSON for scripts."""
+"""Formats output for terminals and scripts: safe text, durations, sizes, JSON."""
 
 import json
 import re
@@ -21,38 +21,38 @@ as_json_option: Callable[[F], F] = click.option(
 
 
 def console() -> Console:
-    """Standard output; made anew for each use, because tests exchange the stream."""
+    """Return a console on standard output; a new one for each use, because tests replace the stream."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
 def error_console() -> Console:
-    """Standard error: progress, and what is not the result itself."""
+    """Return a console on standard error, for progress and messages beside the result."""
     return Console(highlight=False, markup=False, emoji=False, stderr=True)
 
 
 def progress_bar(*columns: ProgressColumn) -> Progress:
-    """A bar on standard error while work is under way, if a person watches."""
+    """Return a progress bar on standard error, shown only on a terminal."""
     out = error_console()
     return Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
 
 
 def write_json(value: object) -> None:
-    """One JSON document on standard output; ASCII, so that no content reaches a terminal as a control."""
+    """Write one JSON document to standard output; ASCII, so that no content can control a terminal."""
     click.echo(json.dumps(value, indent=2, default=_as_text))
 
 
 def write_json_line(value: object) -> None:
-    """One line of JSON lines on standard output."""
+    """Write one line of JSON lines to standard output."""
     click.echo(json.dumps(value, default=_as_text))
 
 
 def printable(text: str) -> str:
-    """Text of strangers on one line: blanks for line ends, and nothing that moves the cursor."""
+    """Make untrusted text safe for a terminal: one line, without control characters."""
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", _BLANKS.sub(" ", text))
 
 
 def span(duration: timedelta) -> str:
-    """A length of time in its largest unit, such as `3 h`."""
+    """Format a duration in its largest unit, such as `3 h`."""
     seconds = max(0, int(duration.total_seconds()))
     for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size:
@@ -61,7 +61,7 @@ def span(duration: timedelta) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes in their largest unit, such as `1.5 MB`."""
+    """Format a number of bytes in its largest unit, such as `1.5 MB`."""
     for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
@@ -69,7 +69,7 @@ def size(count: int) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """A number with its noun: `1 record`, `2,000 records`."""
+    """Format a number with its noun: `1 record`, `2,000 records`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 

@@ -1,4 +1,4 @@
-"""`python -m ops explore`: what is in the table."""
+"""`python -m ops explore`: show the tweets in the table."""
 
 import heapq
 import math
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import prices
-from ops.chart import minute_of, tweets_per_minute
+from ops.chart import parse_minute, tweets_per_minute
 from ops.display import (
     as_json_option,
     console,
@@ -45,12 +45,12 @@ Examples:
   python -m ops explore --follow
   python -m ops explore --follow --json | jq .message
 
-The table has no index by time. One user's rows are a query; the newest of all are a scan, which reads
---pages pages (1 MB each) and says when that was not the whole table, and what it cost.
+The table has no index by time. One user's rows take a query; the newest rows of all take a scan, which
+reads up to --pages pages of 1 MB, and says if that was only a part of the table, and what it cost.
 
---follow reads the stream from now on, as the function does, and asks the table for exactly the keys that
-arrive (BatchGetItem, half a read unit a tweet up to 4 KB): a row is shown once it is stored, and nothing
-is scanned. It shares the stream's reads with the function, one of the five a second that a shard serves.
+--follow reads the stream from now on, as the function does, and gets exactly the keys that arrive from
+the table (BatchGetItem, half a read unit per tweet up to 4 KB): a row is shown once it is stored, and
+nothing is scanned. It uses one of the five reads a second that a shard allows all its readers.
 """,
 )
 @click.option("--user", metavar="NAME", help="The tweets of one user.")
@@ -59,14 +59,14 @@ is scanned. It shares the stream's reads with the function, one of the five a se
     type=click.IntRange(1),
     metavar="N",
     show_default=f"{_SHOWN}; with --export or --follow, all",
-    help="The newest N tweets of what is read.",
+    help="Show the newest N of the tweets that were read.",
 )
 @click.option(
     "--pages",
     type=click.IntRange(0),
     default=10,
     show_default=True,
-    help="Read at most so many pages of 1 MB; 0 reads everything.",
+    help="Maximum number of 1 MB pages to read; 0 reads everything.",
 )
 @click.option("--follow", "following", is_flag=True, help="Show new rows as they are stored, until Ctrl-C.")
 @click.option(
@@ -86,7 +86,7 @@ def command(
     export: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the newest tweets of the table, how many there are, and tweets a minute."""
+    """Show the table's newest tweets, their number, and tweets per minute."""
     if following and export:
         raise click.UsageError("--follow writes no file: use --follow --json and redirect it.")
     if export and export.suffix not in FORMATS:
@@ -137,7 +137,7 @@ def _follow(stack: Stack, user: str | None, limit: int | None, as_json: bool) ->
 
 @contextmanager
 def _progress(
-    stack: Stack, user: str | None, most_pages: int | None, reading: Reading
+    stack: Stack, user: str | None, max_pages: int | None, reading: Reading
 ) -> Iterator[Iterator[Row]]:
     """The rows, with a bar on standard error that shows the pages as they are read, and what they cost."""
     columns = (
@@ -147,23 +147,23 @@ def _progress(
         TextColumn("pages, {task.fields[rows]:,} rows, {task.fields[cost]}"),
     )
     with progress_bar(*columns) as progress:
-        total = None if user else _pages(stack, most_pages)
+        total = None if user else _pages(stack, max_pages)
         task = progress.add_task("", total=total, rows=0, cost=_cost(reading))
 
         def on_page() -> None:
             progress.update(task, completed=reading.pages, rows=reading.rows, cost=_cost(reading))
 
-        yield read(stack.dynamodb, stack.output("table_name"), user, most_pages, reading, on_page)
+        yield read(stack.dynamodb, stack.output("table_name"), user, max_pages, reading, on_page)
 
 
-def _pages(stack: Stack, most_pages: int | None) -> int | None:
+def _pages(stack: Stack, max_pages: int | None) -> int | None:
     """How many pages a scan will read, by the table's size as DynamoDB last noted it (every six hours)."""
     try:
         table = stack.dynamodb.describe_table(TableName=stack.output("table_name"))["Table"]
     except ClientError:
-        return most_pages  # only the bar needs it
+        return max_pages  # only the bar needs it
     pages = math.ceil(table.get("TableSizeBytes", 0) / _PAGE_BYTES)
-    return min(pages, most_pages or pages) or most_pages
+    return min(pages, max_pages or pages) or max_pages
 
 
 def _export(rows: Iterable[Row], path: Path, limit: int | None) -> int:
@@ -179,7 +179,7 @@ def _export(rows: Iterable[Row], path: Path, limit: int | None) -> int:
 
 def _counted(rows: Iterable[Row], per_minute: Counter[int]) -> Iterator[Row]:
     for row in rows:
-        minute = minute_of(row.timestamp)
+        minute = parse_minute(row.timestamp)
         if minute is not None:
             per_minute[minute] += 1
         yield row

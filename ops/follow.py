@@ -1,4 +1,4 @@
-"""New rows of the table as they are stored, found by way of the stream."""
+"""Follows new rows of the table, which it learns of from the stream."""
 
 import base64
 import time
@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from handler.record import KinesisRecord
-from handler.table import put_of
-from handler.tweet import PoisonError, tweet_of
+from handler.table import build_put
+from handler.tweet import PoisonError, parse_tweet
 from ops.stack import Stack
-from ops.table import Row, row_of
+from ops.table import Row, parse_row
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import RecordTypeDef
 
 POLL_SECONDS = 1.0
-_MOST_AWAITED = 10_000
-"""Tweets that are on the stream and not yet in the table: beyond these the oldest are not waited for."""
-_MOST_KEYS = 100
+_MAX_AWAITED = 10_000
+"""Maximum number of tweets on the stream to wait for in the table; beyond it the oldest are forgotten."""
+_MAX_KEYS = 100
 """In one BatchGetItem (Amazon DynamoDB API reference)."""
 
 Key = tuple[str, str]
@@ -27,21 +27,21 @@ Key = tuple[str, str]
 def follow(stack: Stack, user: str | None) -> Iterator[Row]:
     """Yield each row that is stored from now on, of one user or of all, oldest first in each second.
 
-    The stream says which keys come, the table whether they are there: a tweet that the function has not
-    stored yet is asked for again. Ends only with an exception.
+    The stream tells which keys to expect, the table whether they are stored; a tweet that is not stored yet
+    is looked up again. Ends only with an exception.
 
     Raises:
-        botocore.exceptions.ClientError: the stream or the table may not be read.
+        botocore.exceptions.ClientError: reading the stream or the table is not allowed.
     """
     stream = _Stream(stack)
     awaited: OrderedDict[Key, None] = OrderedDict()
     while True:
         began = time.monotonic()
         for record in stream.read():
-            key = _key_of(record)
+            key = _row_key(record)
             if key and user in (None, key[0]):
                 awaited[key] = None
-        while len(awaited) > _MOST_AWAITED:
+        while len(awaited) > _MAX_AWAITED:
             awaited.popitem(last=False)
         rows = list(_stored(stack, list(awaited)))
         for row in rows:
@@ -51,7 +51,7 @@ def follow(stack: Stack, user: str | None) -> Iterator[Row]:
 
 
 class _Stream:
-    """The records of every shard from now on."""
+    """Reads the records of every shard from now on."""
 
     def __init__(self, stack: Stack) -> None:
         self._kinesis = stack.kinesis
@@ -61,7 +61,7 @@ class _Stream:
         self._find_shards("LATEST")
 
     def read(self) -> Iterator["RecordTypeDef"]:
-        """What has arrived since the last call."""
+        """Yield the records that arrived since the last call."""
         for shard, iterator in list(self._iterators.items()):
             if iterator:
                 answer = self._kinesis.get_records(ShardIterator=iterator)
@@ -79,8 +79,8 @@ class _Stream:
                     )["ShardIterator"]
 
 
-def _key_of(record: "RecordTypeDef") -> Key | None:
-    """The key of the row that the function will make of a record; None if it cannot make one."""
+def _row_key(record: "RecordTypeDef") -> Key | None:
+    """Return the key of the row that the function will store for a record; None if it cannot."""
     event: KinesisRecord = {
         "eventID": "",
         "eventSourceARN": "",
@@ -92,17 +92,17 @@ def _key_of(record: "RecordTypeDef") -> Key | None:
         },
     }
     try:
-        return put_of(event, tweet_of(event), item_lifetime=None).key
+        return build_put(event, parse_tweet(event), item_lifetime=None).key
     except PoisonError:
         return None
 
 
 def _stored(stack: Stack, keys: list[Key]) -> Iterator[Row]:
     table = stack.output("table_name")
-    for start in range(0, len(keys), _MOST_KEYS):
+    for start in range(0, len(keys), _MAX_KEYS):
         wanted = [
-            {"Username": {"S": user}, "Id": {"S": id_}} for user, id_ in keys[start : start + _MOST_KEYS]
+            {"Username": {"S": user}, "Id": {"S": id_}} for user, id_ in keys[start : start + _MAX_KEYS]
         ]
-        # What a full answer leaves out is asked for again with the next round.
+        # Keys that a full answer left out are looked up again in the next round.
         answer = stack.dynamodb.batch_get_item(RequestItems={table: {"Keys": wanted}})
-        yield from map(row_of, answer["Responses"].get(table, []))
+        yield from map(parse_row, answer["Responses"].get(table, []))

@@ -1,4 +1,4 @@
-"""The last minutes of CloudWatch metrics."""
+"""Reads the last minutes of CloudWatch metrics."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,17 +10,17 @@ MINUTES = 5
 def last_minutes(
     stack: Stack, namespace: str, dimension: tuple[str, str], **statistics: str
 ) -> list[list[float]]:
-    """The values of some metrics of one resource, minute by minute, oldest first, with one call.
+    """Get the values of one resource's metrics per minute, oldest first, with one call.
 
     Args:
         dimension: name and value of the metrics' dimension.
         statistics: the statistic for each metric, by its name.
 
     Returns:
-        A list for each metric; a minute without data has no value, and an empty list means no data.
+        A list for each metric; a minute without data is left out, so an empty list means no data.
 
     Raises:
-        botocore.exceptions.ClientError: the metrics may not be read.
+        botocore.exceptions.ClientError: reading the metrics is not allowed.
     """
     now = datetime.now(UTC)
     answer = stack.cloudwatch.get_metric_data(

@@ -1,4 +1,4 @@
-"""The prices of `prices.json`, or of a file of the operator's that replaces some of them."""
+"""AWS prices from `prices.json`, some of which a file of the operator may replace."""
 
 import json
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from ops.stack import ConfigError
 FILE = Path(__file__).parent / "prices.json"
 
 _FACTORS: dict[float, str] = {1: "", 1000: "/k", 1_000_000: "/M"}
-_MOST = 1_000_000
-"""Dollars, or what an assumption counts: sums of it remain numbers that mean something."""
+_MAX_VALUE = 1_000_000
+"""Limit of a price in dollars and of an assumption, which keeps their sums meaningful."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars for a number of units, with where that was read and when."""
+    """Dollars for a number of units, with its source and date."""
 
     dollars: float
     per: float
@@ -25,7 +25,7 @@ class Price:
     noted: str
 
     def of(self, quantity: float) -> float:
-        """Dollars for a quantity of the unit."""
+        """Return the dollars for a quantity of the unit."""
         return quantity * self.dollars / self.per
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Prices:
 
 
 def load(override: Path | None = None) -> Prices:
-    """The project's prices, with what `override` has of them in place of the project's.
+    """Load the project's prices; those in the file `override` replace them.
 
     Raises:
         ConfigError: the override cannot be read, or has a name or a value that is not allowed.
@@ -75,7 +75,7 @@ def load(override: Path | None = None) -> Prices:
 
 
 def _replaced(known: Any, given: Any, where: str) -> Any:
-    """`known` with what is given of it: no other names, and values of the kind that it has."""
+    """Return `known` with the values of `given`, which has no other names and the same types."""
     if isinstance(known, dict):
         if not isinstance(given, dict):
             raise _not_allowed(where, given, f"an object with some of {', '.join(known)}")
@@ -88,8 +88,8 @@ def _replaced(known: Any, given: Any, where: str) -> Any:
         if not isinstance(given, str):
             raise _not_allowed(where, given, "text")
     # Python's JSON has NaN, Infinity and integers that no float can hold; true is an integer to Python.
-    elif isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= _MOST:
-        raise _not_allowed(where, given, f"a number from 0 to {_MOST:,}")
+    elif isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= _MAX_VALUE:
+        raise _not_allowed(where, given, f"a number from 0 to {_MAX_VALUE:,}")
     return given
 
 

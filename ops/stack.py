@@ -1,4 +1,4 @@
-"""The stack that a command looks at: its outputs, and AWS clients with the operator's credentials."""
+"""A deployed stack: its outputs, and AWS clients with the operator's credentials."""
 
 import functools
 import json
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parent.parent
 
 _TEST_KEY = "test"
-"""Access key and secret key that every local AWS takes."""
+"""Access key and secret key that local AWS accepts."""
 
 CONNECTIONS = 8
-"""Calls that a client may have under way."""
+"""Maximum number of concurrent calls of a client."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,27 +36,27 @@ Client = TypeVar("Client", bound=BaseClient)
 
 
 class ConfigError(click.ClickException):
-    """What is asked for cannot be found in the options or the outputs. The message says what to do."""
+    """The options or the stack's outputs are missing or invalid. The message says what to do."""
 
     exit_code = 2
 
 
 def _client(make: "Callable[[Stack], Client]") -> "cached_property[Client]":
-    """A client, made when it is first needed.
+    """Create a client when it is first needed.
 
     Raises:
-        ConfigError: the region or the endpoint is not one.
+        ConfigError: the region or the endpoint is invalid.
     """
 
     @functools.wraps(make)
     def made(stack: "Stack") -> Client:
         try:
             client = make(stack)
-            _ = urlsplit(client.meta.endpoint_url).port  # which botocore would read at the first call
+            _ = urlsplit(client.meta.endpoint_url).port  # botocore would parse it at the first call only
         except ValueError as error:
-            # Of this kind is botocore's error about a region too; those about credentials are not.
+            # botocore's error about a region is a ValueError too; its errors about credentials are not.
             raise ConfigError(
-                f"The region or the endpoint does not serve: {error}. "
+                f"The region or the endpoint is invalid: {error}. "
                 "A region is like us-east-1, an endpoint like http://127.0.0.1:4566."
             ) from error
         return client
@@ -65,7 +65,7 @@ def _client(make: "Callable[[Stack], Client]") -> "cached_property[Client]":
 
 
 class Stack:
-    """A deployed stack; its outputs are fetched when the first one is needed that no option gives."""
+    """A deployed stack; its outputs are loaded when the first one is needed that no option gives."""
 
     def __init__(
         self, given: Mapping[str, str], outputs: Callable[[], Mapping[str, object]], endpoint: str | None
@@ -75,10 +75,10 @@ class Stack:
         self._endpoint = endpoint
 
     def output(self, name: str) -> str:
-        """The value of a stack output.
+        """Return the value of a stack output.
 
         Raises:
-            ConfigError: there are no outputs, or this one is not among them.
+            ConfigError: the outputs cannot be loaded, or lack this one.
         """
         value = self.optional_output(name)
         if value is None:
@@ -89,19 +89,19 @@ class Stack:
         return value
 
     def connect(self) -> None:
-        """Make every client, before several threads ask for them: a session makes one at a time.
+        """Create every client before several threads use them: a session creates one at a time.
 
         Raises:
-            ConfigError: there are no outputs, or no region among them, or it or the endpoint is not one.
-            botocore.exceptions.ProfileNotFound: AWS_PROFILE names none.
+            ConfigError: the outputs cannot be loaded or lack the region, or region or endpoint are invalid.
+            botocore.exceptions.ProfileNotFound: AWS_PROFILE names a profile that does not exist.
         """
         _ = self.cloudwatch, self.dynamodb, self.iam, self.kinesis, self.lambda_, self.s3
 
     def optional_output(self, name: str) -> str | None:
-        """The same for an output that a stack may be without, such as the topic where alarms are off.
+        """Return the value of an output that a stack may lack, such as the topic if the alarms are off.
 
         Raises:
-            ConfigError: there are no outputs.
+            ConfigError: the outputs cannot be loaded.
         """
         if name in self._given:
             return self._given[name]
@@ -114,7 +114,7 @@ class Stack:
 
     @cached_property
     def _session(self) -> boto3.Session:
-        # Nobody's real credentials are meant for a local AWS.
+        # Real credentials never go to a local AWS.
         key = _TEST_KEY if self._endpoint else None
         return boto3.Session(
             aws_access_key_id=key, aws_secret_access_key=key, region_name=self.output("region")
@@ -163,10 +163,10 @@ class Stack:
 
 
 def stack_options(*outputs: str) -> Callable[[Callable[P, R]], Callable[..., R]]:
-    """Give a command the options that say which stack it looks at, as its parameter `stack`.
+    """Add the options that choose the stack to a command, as its parameter `stack`.
 
     Args:
-        outputs: the outputs that the command uses; each gets an option of its own, which precedes the rest.
+        outputs: the outputs that the command uses; each gets an option that overrides it.
     """
     options = [
         click.option(
@@ -197,7 +197,7 @@ def stack_options(*outputs: str) -> Callable[[Callable[P, R]], Callable[..., R]]
         @functools.wraps(command)
         def run(stack_name: str | None, outputs_file: Path | None, endpoint: str | None, **values: Any) -> R:
             if stack_name and outputs_file:
-                raise click.UsageError("--stack and --outputs are two ways to the same: give one.")
+                raise click.UsageError("give either --stack or --outputs, not both.")
             given = {name: value for name in outputs if (value := values.pop(name))}
 
             def load() -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""`python -m ops status`: is it healthy, in one screen."""
+"""`python -m ops status`: show on one screen whether the stack is healthy."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -22,17 +22,17 @@ from ops.stack import CONNECTIONS, ConfigError, Stack, stack_options
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
-# What the alarms of infra/monitoring.py call unhealthy (asserted by a test).
-OLDEST_ITERATOR_MS = 60_000
-LONGEST_DURATION = 0.8
-"""Of the function's timeout."""
+# The thresholds of the alarms in infra/monitoring.py (asserted by a test).
+MAX_ITERATOR_AGE_MS = 60_000
+MAX_DURATION_SHARE = 0.8
+"""Share of the function's timeout."""
 
-OLDEST_KEY_DAYS = 90
-"""Rotate access keys after that ("CIS AWS Foundations Benchmark", 1.14)."""
+MAX_KEY_AGE_DAYS = 90
+"""Age at which access keys should be rotated ("CIS AWS Foundations Benchmark", 1.14)."""
 
 
 class State(StrEnum):
-    """Of one check; `BAD` and `UNKNOWN` make the whole not healthy."""
+    """Result of a check; `BAD` and `UNKNOWN` make the stack unhealthy."""
 
     OK = "ok"
     NO_DATA = "no data"
@@ -48,7 +48,7 @@ _STYLES = {State.OK: "green", State.NO_DATA: "dim", State.WARNING: "yellow", Sta
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the screen."""
+    """One line on the screen."""
 
     name: str
     state: State
@@ -61,10 +61,10 @@ class Check:
 Examples:
   python -m ops status --stack dev
   python -m ops status --outputs outputs.json --json | jq '.checks[] | select(.state != "ok")'
-  python -m ops status > /dev/null || echo "look at it"
+  python -m ops status > /dev/null || echo "unhealthy"
 
-Exit code 1 when something is bad, or cannot be known for want of a permission. A metric without data is
-neither: nothing flowed. Metrics are those of the last five minutes.
+The exit code is 1 if a check is bad, or impossible for lack of a permission. A metric without data is
+neither: nothing was processed. Metrics cover the last five minutes.
 """,
 )
 @as_json_option
@@ -78,8 +78,8 @@ neither: nothing flowed. Metrics are those of the last five minutes.
     "alarm_topic_arn",
 )
 def command(stack: Stack, as_json: bool) -> None:
-    """Show in one screen whether the stack is healthy."""
-    checks = look(stack)
+    """Show on one screen whether the stack is healthy."""
+    checks = run_checks(stack)
     wrong = [check for check in checks if check.state in (State.BAD, State.UNKNOWN)]
     if as_json:
         write_json(
@@ -96,11 +96,11 @@ def command(stack: Stack, as_json: bool) -> None:
         sys.exit(1)
 
 
-def look(stack: Stack) -> list[Check]:
-    """Every check, each of which says itself when it could not look.
+def run_checks(stack: Stack) -> list[Check]:
+    """Run every check; one that fails to run is reported as unknown.
 
     Raises:
-        ConfigError: there are no outputs of the stack.
+        ConfigError: the stack's outputs cannot be loaded.
         botocore.exceptions.BotoCoreError: AWS cannot be reached, or there are no credentials.
     """
     parts: tuple[tuple[str, Callable[[Stack], Iterator[Check]]], ...] = (
@@ -124,18 +124,19 @@ def look(stack: Stack) -> list[Check]:
 
 
 def _safely(stack: Stack, name: str, part: Callable[[Stack], Iterator[Check]]) -> list[Check]:
-    """The checks of a part, or that they could not be made."""
+    """Run the checks of one part, or report why they could not run."""
     try:
         return list(part(stack))
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if "AccessDenied" in code or code == "403":
-            action = f"{error.operation_name} is not permitted to you"
-            return [Check(name, State.UNKNOWN, f"not known: {action}")]
+            return [
+                Check(name, State.UNKNOWN, f"unknown: you are not allowed to call {error.operation_name}")
+            ]
         gone = code in ("ResourceNotFoundException", "NoSuchBucket", "NoSuchEntity", "404")
         return [Check(name, State.BAD if gone else State.UNKNOWN, str(error))]
     except ConfigError as error:
-        return [Check(name, State.UNKNOWN, f"not known: {error.message}")]
+        return [Check(name, State.UNKNOWN, f"unknown: {error.message}")]
 
 
 def _stream(stack: Stack) -> Iterator[Check]:
@@ -178,7 +179,7 @@ def _mappings(stack: Stack) -> "list[EventSourceMappingConfigurationTypeDef]":
 def _mapping(stack: Stack) -> Iterator[Check]:
     mappings = _mappings(stack)
     if not mappings:
-        yield Check("Mapping", State.BAD, "there is none: `pulumi up` makes it")
+        yield Check("Mapping", State.BAD, "missing: run `pulumi up` to create it")
     for mapping in mappings:
         state, result = mapping["State"], mapping.get("LastProcessingResult", "none yet")
         works = state in ("Enabled", "Creating", "Enabling", "Updating") and not result.startswith("PROBLEM")
@@ -192,7 +193,7 @@ def _iterator_age(stack: Stack) -> Iterator[Check]:
         yield _no_data("Iterator age")
         return
     text = f"{_milliseconds(ages[-1])}, at most {_milliseconds(max(ages))}"
-    yield Check("Iterator age", State.BAD if ages[-1] >= OLDEST_ITERATOR_MS else State.OK, text)
+    yield Check("Iterator age", State.BAD if ages[-1] >= MAX_ITERATOR_AGE_MS else State.OK, text)
 
 
 def _function(stack: Stack) -> Iterator[Check]:
@@ -205,7 +206,7 @@ def _function(stack: Stack) -> Iterator[Check]:
     if not durations:
         yield _no_data("Duration")
         return
-    slow = max(durations) >= LONGEST_DURATION * timeout * 1000
+    slow = max(durations) >= MAX_DURATION_SHARE * timeout * 1000
     text = f"at most {_milliseconds(max(durations))} of {timeout} s"
     yield Check("Duration", State.BAD if slow else State.OK, text)
 
@@ -223,7 +224,7 @@ def _invocations(stack: Stack) -> Iterator[Check]:
 
 
 def _tweets(stack: Stack) -> Iterator[Check]:
-    """What the function itself says of the records that it was given."""
+    """The function's own count of the records that it received."""
     function = (metrics.DIMENSION, stack.output("function_name"))
     names = (metrics.RECEIVED, metrics.STORED, metrics.DUPLICATES, metrics.QUARANTINED, metrics.FAILED)
     values = last_minutes(stack, metrics.NAMESPACE, function, **dict.fromkeys(names, "Sum"))
@@ -241,7 +242,7 @@ def _tweets(stack: Stack) -> Iterator[Check]:
 
 def _table(stack: Stack) -> Iterator[Check]:
     name = stack.output("table_name")
-    status = stack.dynamodb.describe_table(TableName=name)["Table"].get("TableStatus", "of unknown status")
+    status = stack.dynamodb.describe_table(TableName=name)["Table"].get("TableStatus", "in an unknown status")
     yield Check("Table", State.OK if status in ("ACTIVE", "UPDATING") else State.BAD, f"{name} {status}")
 
 
@@ -249,7 +250,7 @@ def _table_writes(stack: Stack) -> Iterator[Check]:
     (throttled,) = last_minutes(
         stack, "AWS/DynamoDB", ("TableName", stack.output("table_name")), WriteThrottleEvents="Sum"
     )
-    # DynamoDB emits this metric only when it throttles: no data is good news.
+    # DynamoDB emits this metric only when it throttles: no data means no throttling.
     text = f"{sum(throttled):,.0f} throttled" if throttled else "no throttling reported"
     yield Check("Table writes", State.BAD if sum(throttled) else State.OK, text)
 
@@ -267,7 +268,7 @@ def _quarantine(stack: Stack) -> Iterator[Check]:
 
 
 def _dropped(stack: Stack) -> Iterator[Check]:
-    """What Lambda gave up and could not put into quarantine; it tells of that by two metrics."""
+    """Batches that Lambda gave up and could not quarantine, which two metrics report."""
     function = ("FunctionName", stack.output("function_name"))
     (refused,) = last_minutes(stack, "AWS/Lambda", function, DestinationDeliveryFailures="Sum")
     dropped = 0.0
@@ -280,7 +281,7 @@ def _dropped(stack: Stack) -> Iterator[Check]:
         text = f"records are lost: {dropped:,.0f} dropped, {writes} to quarantine refused"
         yield Check("Dropped", State.BAD, text)
     else:
-        yield Check("Dropped", State.OK, "no drop reported")  # like throttles: emitted only when it happens
+        yield Check("Dropped", State.OK, "no drop reported")  # like throttles, emitted only when it happens
 
 
 def _alarms(stack: Stack) -> Iterator[Check]:
@@ -289,14 +290,14 @@ def _alarms(stack: Stack) -> Iterator[Check]:
         yield Check("Alarms", State.WARNING, "off: pulumi config set alarms true")
         return
     pages = stack.cloudwatch.get_paginator("describe_alarms").paginate(ActionPrefix=topic)
-    # A prefix may be that of another stack's topic too.
+    # The prefix may match another stack's topic too.
     alarms = [alarm for page in pages for alarm in page["MetricAlarms"] if topic in alarm["AlarmActions"]]
-    ringing = [alarm for alarm in alarms if alarm["StateValue"] == "ALARM"]
+    firing = [alarm for alarm in alarms if alarm["StateValue"] == "ALARM"]
     if not alarms:
-        yield Check("Alarms", State.BAD, "there are none: `pulumi up` makes them")
-    elif not ringing:
-        yield Check("Alarms", State.OK, f"none of {len(alarms)} rings")
-    for alarm in ringing:
+        yield Check("Alarms", State.BAD, "missing: run `pulumi up` to create them")
+    elif not firing:
+        yield Check("Alarms", State.OK, f"0 of {len(alarms)} firing")
+    for alarm in firing:
         text = f"{alarm['AlarmName']} in ALARM: {alarm.get('AlarmDescription', '')}"
         yield Check("Alarms", State.BAD, text)
 
@@ -310,10 +311,10 @@ def _access_key(stack: Stack) -> Iterator[Check]:
         yield Check("Access key", State.BAD, f"{user} has no key {key}: `pulumi up --refresh`")
         return
     age = datetime.now(UTC) - created
-    old = age >= timedelta(days=OLDEST_KEY_DAYS)
-    text = f"{span(age)} old" + (", rotate it: README.md, Operate" if old else "")
+    old = age >= timedelta(days=MAX_KEY_AGE_DAYS)
+    text = f"{span(age)} old" + ("; rotate it (README.md, Operate)" if old else "")
     if len(found) > 1:
-        text += ", and the previous one is still valid"
+        text += "; the previous one is still valid"
     yield Check("Access key", State.WARNING if old else State.OK, text)
 
 
@@ -332,13 +333,13 @@ def _show(stack: Stack, checks: list[Check], wrong: list[Check]) -> None:
         return
     bad = [check.name for check in wrong if check.state is State.BAD]
     unknown = [check.name for check in wrong if check.state is State.UNKNOWN]
-    verdict = f"Not healthy ({', '.join(dict.fromkeys(bad))})" if bad else "Not known to be healthy"
-    missing = f"; not known: {', '.join(unknown)}" if unknown else ""
+    verdict = f"Not healthy ({', '.join(dict.fromkeys(bad))})" if bad else "Health unknown"
+    missing = f"; unknown: {', '.join(unknown)}" if unknown else ""
     console().print(f"{verdict}: {where}{missing}.", style="bold red" if bad else "bold magenta")
 
 
 def _no_data(name: str) -> Check:
-    return Check(name, State.NO_DATA, f"in {MINUTES} minutes")
+    return Check(name, State.NO_DATA, f"in the last {MINUTES} minutes")
 
 
 def _milliseconds(value: float) -> str:

@@ -1,7 +1,7 @@
-"""Rows of the table, read page by page, with what the reading costs.
+"""Reads the table's rows page by page, and counts what that costs.
 
-The table is keyed by user and id, without an index by time: the rows of one user are a Query; the newest of
-all users need a Scan, which is therefore bounded by pages.
+The table is keyed by user and id, without an index by time: one user's rows take a Query, the newest rows of
+all users a Scan, whose pages are therefore limited.
 """
 
 import csv
@@ -20,7 +20,7 @@ FORMATS = (".csv", ".jsonl")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A tweet as the table has it; an attribute that a row lacks is empty."""
+    """A tweet as stored in the table; an attribute that a row lacks is empty."""
 
     username: str
     id: str
@@ -29,13 +29,13 @@ class Row:
 
     @property
     def age_order(self) -> tuple[str, int, str]:
-        """Sorts the oldest first, in the same millisecond the lower id: ids are numbers of any length."""
+        """Sort key: oldest first, then the lower id; ids are numbers of any length."""
         return self.timestamp, len(self.id), self.id
 
 
 @dataclass(slots=True)
 class Reading:
-    """How far a reading is and what it consumed; `complete` when nothing was left to read."""
+    """Progress of a read and what it consumed; `complete` when nothing is left."""
 
     rows: int = 0
     pages: int = 0
@@ -43,8 +43,8 @@ class Reading:
     complete: bool = False
 
 
-def row_of(item: dict[str, Any]) -> Row:
-    """A row from DynamoDB's form of an item."""
+def parse_row(item: dict[str, Any]) -> Row:
+    """Parse an item in DynamoDB's JSON form."""
     return Row(*(item.get(name, {}).get("S", "") for name in ("Username", "Id", "Timestamp", "Message")))
 
 
@@ -52,20 +52,20 @@ def read(
     dynamodb: "DynamoDBClient",
     table: str,
     user: str | None,
-    most_pages: int | None,
+    max_pages: int | None,
     reading: Reading,
     on_page: Callable[[], None],
 ) -> Iterator[Row]:
     """Read the rows of a user, or of all; `reading` is kept up to date.
 
-    A page is 1 MB at most, so 128 read units (eventually consistent reads, half a unit for 4 KB).
+    A page has up to 1 MB, which takes 128 read units (eventually consistent reads, half a unit for 4 KB).
 
     Args:
-        most_pages: where to stop; None reads everything.
+        max_pages: pages to read; None reads everything.
         on_page: called after each page.
 
     Raises:
-        botocore.exceptions.ClientError: the table is not there, or may not be read.
+        botocore.exceptions.ClientError: the table does not exist, or reading it is not allowed.
     """
     if user is None:
         pages: Iterable[Any] = dynamodb.get_paginator("scan").paginate(
@@ -84,9 +84,9 @@ def read(
         reading.rows += len(page["Items"])
         reading.read_units += page["ConsumedCapacity"]["CapacityUnits"]
         reading.complete = "LastEvaluatedKey" not in page
-        yield from map(row_of, page["Items"])
+        yield from map(parse_row, page["Items"])
         on_page()
-        if reading.pages == most_pages:
+        if reading.pages == max_pages:
             return
 
 

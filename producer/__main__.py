@@ -6,5 +6,5 @@ try:
     from producer.cli import main
 
     main()
-except KeyboardInterrupt:  # while it starts: nothing was read yet
+except KeyboardInterrupt:  # during start-up: nothing was read yet
     sys.exit(130)

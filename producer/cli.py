@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
-    # For FloatRange, nan and inf are above every minimum.
+    # FloatRange accepts nan and inf.
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is not a finite number.")
     return value
@@ -65,7 +65,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 )
 @click.option("--track", multiple=True, metavar="TERM", help="x, bluesky: posts with this term; repeatable.")
 @click.option("--rule", multiple=True, metavar="EXPR", help="x: a rule of the filtered stream; repeatable.")
-@click.option("--keep-rules", is_flag=True, help="x: leave our rules on X at the end.")
+@click.option("--keep-rules", is_flag=True, help="x: leave this run's rules on X at the end.")
 @click.option(
     "--rate",
     type=click.FloatRange(0, min_open=True),
@@ -79,7 +79,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.FloatRange(0, min_open=True),
     callback=_finite,
     metavar="SECONDS",
-    help="Stop reading after this long. What waits at the end of such a run is sent for "
+    help="Stop reading after this time. Queued tweets are then sent for up to "
     f"{FLUSH_SECONDS:.0f} s; the spool keeps the rest.",
 )
 @click.option(
@@ -88,7 +88,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     default=200,
     show_default=True,
     metavar="MS",
-    help="How long a tweet may wait for others to share its call, in milliseconds.",
+    help="How long to wait to fill a batch, in milliseconds.",
 )
 @click.option(
     "--spool",
@@ -96,7 +96,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     show_default="spool/ beside the configuration",
-    help="Where tweets wait until the stream has them.",
+    help="Folder for tweets that the stream has not acknowledged yet.",
 )
 @click.option(
     "--spool-limit",
@@ -104,7 +104,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     default=4 * 1024**3,
     show_default=True,
     metavar="BYTES",
-    help="When so much waits, reading stops.",
+    help="Pause reading when the spool reaches this size.",
 )
 @_CONFIG
 @click.option("--dry-run", is_flag=True, help="Print the records instead of sending them.")
@@ -130,7 +130,7 @@ def run_command(
         aws = None if dry_run else load().aws()
 
         def source(note: Callable[[str], None]) -> Source:
-            # Imported here: each brings libraries that the others can do without, half of the time to start.
+            # Imported on demand: each brings libraries that the others do not need, half of the start-up time.
             if source_name == "file":
                 from producer.sources.file import FileSource
 
@@ -164,10 +164,10 @@ def run_command(
 
 
 @click.command()
-@click.option("--stack", metavar="NAME", show_default="the selected one", help="The stack to take it from.")
+@click.option("--stack", metavar="NAME", show_default="the selected one", help="Stack whose outputs to use.")
 @_CONFIG
 def configure_command(stack: str | None, config_path: Path) -> None:
-    """Write the stream and the key that may put on it into the configuration; the X half is kept."""
+    """Write the stream and the producer's key into the configuration; keep the X half."""
     try:
         configure(config_path, stack, _say)
     except config.ConfigError as error:
@@ -189,7 +189,7 @@ def _check_usage(
             f"{path!r} is unexpected: a PATH needs --source file, each term its own --track."
         )
     if source == "file" and path != "-" and not Path(path or "").exists():
-        raise click.UsageError(f"There is no file {path!r}.")
+        raise click.UsageError(f"File {path!r} does not exist.")
     if source != "file" and rate is not None:
         raise click.UsageError("--rate needs --source file.")
     if source != "x" and (rule or keep_rules):

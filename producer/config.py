@@ -1,7 +1,7 @@
 """The producer's configuration: one JSON file, overridden by environment variables of the same names.
 
-The AWS half is what `pulumi stack output --json --show-secrets` writes; the X half are the credentials of an
-X app. `python -m producer configure` fills in the first and keeps the second.
+The AWS half is the output of `pulumi stack output --json --show-secrets`; the X half holds the credentials of
+an X app. `python -m producer configure` writes the first and keeps the second.
 """
 
 import json
@@ -26,12 +26,12 @@ _PULUMI_PLACEHOLDER = "[secret]"
 
 
 class ConfigError(Exception):
-    """The configuration does not serve; the message names the key, the file and what to do. Exit code 2."""
+    """The configuration is invalid; the message names the key, the file and what to do. Exit code 2."""
 
 
 @dataclass(frozen=True, slots=True)
 class AwsCredentials:
-    """The stream to put on, and the identity that may; `endpoint` is None on AWS itself."""
+    """The stream to write to, and the credentials for it; `endpoint` is None for AWS itself."""
 
     access_key: str
     secret_access_key: str = field(repr=False)
@@ -41,7 +41,7 @@ class AwsCredentials:
 
     @property
     def stream_id(self) -> str:
-        """A name of the stream for a directory: what waits for one stream must never go to another."""
+        """Directory name of the stream: tweets spooled for one stream must never go to another."""
         host = urlsplit(self.endpoint or "").netloc
         return re.sub(r"[^\w.-]", "_", "_".join(filter(None, (self.stream_name, self.region, host))))
 
@@ -58,26 +58,26 @@ class XCredentials:
 
 
 class Config:
-    """Values by key; each half is checked when it is asked for, so that a run needs only what it uses."""
+    """Values by key; each half is validated when it is used, so that a run needs only its own."""
 
     def __init__(self, path: Path, values: Mapping[str, object]) -> None:
         self.path = path
         self._values = values
 
     def aws(self) -> AwsCredentials:
-        """The AWS half.
+        """Return the AWS half.
 
         Raises:
-            ConfigError: a value is missing, empty or not text.
+            ConfigError: a value is missing, empty or not a string.
         """
         values = {key: self._required(key, _FROM_THE_STACK) for key in AWS_KEYS}
         return AwsCredentials(**values, endpoint=self._text("aws_endpoint"))
 
     def x(self) -> XCredentials:
-        """The X half: all four keys, or a ready `bearer_token`.
+        """Return the X half: all four keys, or a `bearer_token`.
 
         Raises:
-            ConfigError: a value is missing, empty or not text.
+            ConfigError: a value is missing, empty or not a string.
         """
         bearer = self._text("bearer_token")
         values = {key: self._text(key) or "" if bearer else self._required(key, _FROM_X) for key in X_KEYS}
@@ -85,7 +85,7 @@ class Config:
 
     @property
     def x_endpoint(self) -> str | None:
-        """Where X answers, when it is not X itself, such as `http://127.0.0.1:8080`."""
+        """URL of the X API if it is not X itself, such as `http://127.0.0.1:8080`."""
         return self._text("x_endpoint")
 
     def _required(self, key: str, remedy: str) -> str:
@@ -102,7 +102,7 @@ class Config:
         if value is None:
             return None
         if not isinstance(value, str):
-            raise ConfigError(f"`{key}` in {self.path} must be text, not {json.dumps(value)}.")
+            raise ConfigError(f"`{key}` in {self.path} must be a string, not {json.dumps(value)}.")
         if value == _PULUMI_PLACEHOLDER:
             raise ConfigError(
                 f"`{key}` in {self.path} is Pulumi's placeholder for a secret: run "
@@ -112,7 +112,7 @@ class Config:
 
 
 def load(path: Path, environ: Mapping[str, str], notify: Callable[[str], None]) -> Config:
-    """Read the file, if there is one, and the environment; a file that others can read is closed to them.
+    """Read the file, if it exists, and the environment; restrict a file that others can read.
 
     Raises:
         ConfigError: the file cannot be read, or is not a JSON object.
@@ -125,7 +125,7 @@ def load(path: Path, environ: Mapping[str, str], notify: Callable[[str], None]) 
 
 
 def read_file(path: Path) -> dict[str, object]:
-    """The members of the file; none if it does not exist.
+    """Read the file's members; none if it does not exist.
 
     Raises:
         ConfigError: the file cannot be read, or is not a JSON object.
@@ -138,7 +138,7 @@ def read_file(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise ConfigError(
-            f"{path} is not JSON ({error}): mend it, or delete it and run `python -m producer configure`."
+            f"{path} is not JSON ({error}): fix it, or delete it and run `python -m producer configure`."
         ) from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold a JSON object, such as `pulumi stack output --json` writes.")
@@ -146,14 +146,14 @@ def read_file(path: Path) -> dict[str, object]:
 
 
 def write_file(path: Path, values: Mapping[str, object]) -> None:
-    """Replace the file in one step, readable by its owner only: a reader sees the old or the new, never half.
+    """Replace the file atomically, readable by its owner only.
 
     Raises:
         ConfigError: the file cannot be written.
     """
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600 from the start
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # created with mode 0600
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(values, file, indent=2)
             file.write("\n")
@@ -172,6 +172,6 @@ def _tighten(path: Path, notify: Callable[[str], None]) -> None:
     try:
         path.chmod(0o600)
     except OSError as error:
-        notify(f"{path} holds secrets and can be read by others: chmod 600 it ({error.strerror}).")
+        notify(f"{path} holds secrets and is readable by others: run chmod 600 on it ({error.strerror}).")
     else:
-        notify(f"{path} holds secrets and could be read by others: its mode is 0600 now.")
+        notify(f"{path} holds secrets and was readable by others: restricted its permissions to 0600.")

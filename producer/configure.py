@@ -1,4 +1,4 @@
-"""`python -m producer configure`: the outputs of the deployed stack into the producer's configuration."""
+"""`python -m producer configure`: writes the stack's outputs to the producer's configuration."""
 
 import json
 import subprocess
@@ -11,15 +11,15 @@ _PROJECT = Path(__file__).parent.parent
 
 
 def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> None:
-    """Write the AWS half of the file from `pulumi stack output`, and keep the rest. Secrets are not shown.
+    """Write the AWS half of the file from `pulumi stack output` and keep the rest. Secrets are not shown.
 
     Args:
-        path: the configuration file; it is made if need be, and replaced in one step.
-        stack: the name of the stack; None is the selected one.
-        notify: takes what a person should know.
+        path: the configuration file; created if missing, replaced atomically.
+        stack: the name of the stack; None for the selected one.
+        notify: called with messages for the user.
 
     Raises:
-        ConfigError: there are no such outputs, or the file cannot be read or written.
+        ConfigError: the outputs cannot be loaded, or the file cannot be read or written.
     """
     outputs = _stack_outputs(stack)
     missing = [key for key in AWS_KEYS if not outputs.get(key)]
@@ -29,7 +29,7 @@ def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> N
     write_file(path, values)
     notify(f"{path}: stream {values['stream_name']} in {values['region']}.")
     if values.get("aws_endpoint"):
-        notify(f"Its aws_endpoint is still {values['aws_endpoint']}: remove that to use AWS.")
+        notify(f"aws_endpoint is still {values['aws_endpoint']}: remove it to use AWS.")
     absent = [key for key in X_KEYS if not values.get(key)]
     if absent and not values.get("bearer_token"):
         notify(f"For --source x, add {', '.join(absent)}; --source bluesky needs none.")
@@ -43,7 +43,7 @@ def _stack_outputs(stack: str | None) -> dict[str, object]:
         done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, check=True)
         outputs: dict[str, object] = json.loads(done.stdout)
     except FileNotFoundError as error:
-        raise ConfigError("`pulumi` is not on PATH: install it, or add where it lies to PATH.") from error
+        raise ConfigError("`pulumi` is not on PATH: install it, or add its folder to PATH.") from error
     except subprocess.CalledProcessError as error:
         raise ConfigError(f"`{' '.join(command)}` failed: {error.stderr.strip()}") from error
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The boto3 client of the stream: without retries of its own, and quick with PutRecords' JSON."""
+"""The boto3 client of the stream: without retries, and with fast JSON for PutRecords."""
 
 from base64 import b64encode
 from contextlib import suppress
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def connect(aws: AwsCredentials) -> "KinesisClient":
-    """A client whose every failure is the caller's to count and to wait for.
+    """Create a client that does not retry: the caller counts failures and backs off.
 
-    Its parameters are not validated, and `Records` are written and read as JSON here: botocore's own passes
-    over 500 records, shape by shape, take two thirds of the CPU time of a call (benchmarks/README.md).
+    Parameters are not validated, and `Records` are encoded and decoded here: botocore's own passes over 500
+    records take two thirds of a call's CPU time (benchmarks/README.md).
 
     Raises:
-        ConfigError: the region or the endpoint is not one.
+        ConfigError: the region or the endpoint is invalid.
     """
     settings = ClientConfig(
         retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, parameter_validation=False
@@ -37,7 +37,7 @@ def connect(aws: AwsCredentials) -> "KinesisClient":
             config=settings,
         )
     except (BotoCoreError, ValueError) as error:
-        raise ConfigError(f"`region` or `aws_endpoint` does not serve: {error}") from error
+        raise ConfigError(f"`region` or `aws_endpoint` is invalid: {error}") from error
     client.meta.events.register("before-parameter-build.kinesis.PutRecords", _set_records_aside)
     client.meta.events.register("before-call.kinesis.PutRecords", _write_body)
     client.meta.events.register("before-parse.kinesis.PutRecords", _read_body)

@@ -1,8 +1,8 @@
-"""Records that the stream refused, and when each is sent again: pure bookkeeping, without clock or network.
+"""Tracks refused records and when to send each again: pure bookkeeping, without clock or network.
 
-Each partition key with a refused record is a lane: its newer records queue behind, so that a username's
+Each partition key with a refused record is a lane: its newer records queue behind it, so that a username's
 tweets stay in order. Only within one PutRecords call can a record overtake a refused one of the same key.
-Other keys pass by.
+Other keys are not held up.
 """
 
 import math
@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from producer.spool import Entry
 
 LANE_SECONDS = (0.05, 5.0)
-"""The first and the longest back-off of a refused record."""
+"""First and maximum back-off of a refused record, in seconds."""
 
 
-def backoff(attempt: int, first: float, longest: float) -> float:
-    """Seconds to wait after that many failures in a row: doubling, half of it at random."""
-    return min(longest, math.ldexp(first, min(attempt - 1, 30))) * random.uniform(0.5, 1)
+def backoff(attempt: int, first: float, maximum: float) -> float:
+    """Return the seconds to wait after consecutive failures: doubling, half of it random."""
+    return min(maximum, math.ldexp(first, min(attempt - 1, 30))) * random.uniform(0.5, 1)
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class _Lane:
 
 
 class Lanes:
-    """The lanes, by partition key; times are seconds of any clock that does not go back.
+    """The lanes, by partition key; times are seconds of a monotonic clock.
 
     Attributes:
         held: the records in all lanes.
@@ -42,7 +42,7 @@ class Lanes:
         self.held = self.held_bytes = 0
 
     def hold(self, entry: Entry) -> bool:
-        """Queue a new record behind the refused ones of its key; False if there are none: it may be sent."""
+        """Queue a new record behind the refused ones of its key; return False if it may be sent."""
         lane = self._lanes.get(entry.partition_key)
         if lane is None:
             return False
@@ -51,7 +51,7 @@ class Lanes:
         return True
 
     def due(self, now: float, count: int, size: int) -> list[Entry]:
-        """Take out what may be sent again: at most `count` records, data and keys at most `size` bytes."""
+        """Remove and return records that are due: up to `count`, up to `size` bytes of data and keys."""
         entries: list[Entry] = []
         for lane in self._lanes.values():
             while lane.due <= now and lane.entries:
@@ -64,7 +64,7 @@ class Lanes:
         return entries
 
     def settle(self, sent: Iterable[Entry], refused: Iterable[Entry], now: float) -> None:
-        """Note the answer to one call: `refused`, a part of `sent`, goes back to the head of its lanes."""
+        """Record the answer to a call: `refused`, a subset of `sent`, returns to the head of its lanes."""
         again: dict[str, list[Entry]] = {}
         for entry in refused:
             again.setdefault(entry.partition_key, []).append(entry)
@@ -82,7 +82,7 @@ class Lanes:
                 self._count(+1, entry)
 
     def next_due(self) -> float:
-        """When `due` has something next; infinity if nothing is held."""
+        """Return when the next record is due; infinity if none is held."""
         return min((lane.due for lane in self._lanes.values()), default=math.inf)
 
     def _count(self, sign: int, entry: Entry) -> None:

@@ -1,7 +1,7 @@
-"""Puts what the spool holds onto the stream, as long as it takes, and acknowledges what the stream has.
+"""Puts the spool's records on the stream, retries as long as it takes, and acknowledges what was accepted.
 
-Calls go out one at a time: that keeps the order of a username's tweets, and 500 records an answer are several
-shards' worth. Answers are judged entry by entry (Kinesis API reference, PutRecords: HTTP 200 with failed
+Only one call is made at a time, which keeps a username's tweets in order; 500 records per call feed several
+shards. Answers are evaluated entry by entry (Kinesis API reference, PutRecords: HTTP 200 with failed
 entries is normal).
 """
 
@@ -22,10 +22,10 @@ from producer.spool import Entry, Spool
 MAX_CALL_RECORDS = 500
 MAX_CALL_BYTES = 10 * 1024 * 1024
 MAX_HELD_RECORDS = 5_000
-"""Refused records, and those behind them, in memory: beyond this nothing new is taken from the spool."""
+"""Limit of refused records, and those queued behind them, in memory; above it the spool is not read."""
 MAX_HELD_BYTES = 16 * 1024 * 1024
 CALL_SECONDS = (0.1, 20.0)
-"""The first and the longest back-off of a call that failed as a whole."""
+"""First and maximum back-off of a call that failed as a whole, in seconds."""
 
 _THROTTLED = {
     "KMSThrottlingException",
@@ -38,23 +38,23 @@ _THROTTLED = {
 _NETWORK_ERRORS = (HTTPClientError, EndpointError, ResponseParserError)
 _ADVICE = {
     "AccessDeniedException": "Deploy the stack that allows it, or run `python -m producer configure`.",
-    "ResourceNotFoundException": "Deploy the stack, or run `python -m producer configure` for the right one.",
+    "ResourceNotFoundException": "Deploy the stack, or run `python -m producer configure` for the right stream.",
     "InvalidSignatureException": "Check the secret and this machine's clock; `python -m producer configure`.",
-    "UnrecognizedClientException": "The key is deleted or rotated: run `python -m producer configure`.",
+    "UnrecognizedClientException": "The key was deleted or rotated: run `python -m producer configure`.",
 }
 
 
 class PublishError(Exception):
-    """The stream refuses us and trying again is useless; the message says which identity, stream and why."""
+    """The stream refuses every call, and retrying is useless; the message names the identity, stream and cause."""
 
 
 class Publisher:
-    """Takes from the spool in one thread, which runs `run`; the other methods are called from any.
+    """Publishes from one thread, which calls `run`; the other methods may be called from any thread.
 
     Attributes:
-        retried: records sent again, each time counted.
-        trouble: why it is waiting, or None.
-        answer_seconds: how long the last calls took.
+        retried: number of times that a record was sent again.
+        trouble: the reason why it is waiting, or None.
+        answer_seconds: durations of the last calls.
         newest: `created_at` of the tweet acknowledged last.
     """
 
@@ -73,10 +73,10 @@ class Publisher:
         self.newest: str | None = None
 
     def run(self) -> None:
-        """Publish until `finish`, and then what is left.
+        """Publish until `finish` is called, and then what is left.
 
         Raises:
-            PublishError: trying again is useless.
+            PublishError: retrying is useless.
         """
         while not self._expired() and not (
             self._finishing and not self._lanes.held and not self._spool.unread
@@ -84,10 +84,10 @@ class Publisher:
             if call := self._next_call():
                 self._deliver(call)
 
-    def finish(self, patience: float | None) -> None:
-        """Nothing more will be appended: make `run` end when all is sent, or after `patience` seconds."""
-        if patience is not None:
-            self._deadline = time.monotonic() + patience
+    def finish(self, timeout: float | None) -> None:
+        """Let `run` end when everything is sent, or after `timeout` seconds. Nothing more will be appended."""
+        if timeout is not None:
+            self._deadline = time.monotonic() + timeout
         self._finishing = True
         self._wake.set()
 
@@ -101,16 +101,16 @@ class Publisher:
             self._wake.clear()
 
     def _next_call(self) -> list[Entry]:
-        """What to send now; empty if there was nothing for a while."""
+        """Return the records to send now; empty if there was nothing for a while."""
         now = time.monotonic()
         call = self._lanes.due(now, MAX_CALL_RECORDS, MAX_CALL_BYTES)
         full = self._lanes.held >= MAX_HELD_RECORDS or self._lanes.held_bytes >= MAX_HELD_BYTES
-        until_due = min(self._lanes.next_due() - now, 1.0)
+        wait = min(self._lanes.next_due() - now, 1.0)
         if not call and (full or (self._finishing and not self._spool.unread)):
-            self._pause(until_due)
+            self._pause(wait)
             return call
-        if not call and self._spool.wait(1, until_due):
-            self._spool.wait(MAX_CALL_RECORDS, min(until_due, self._linger))
+        if not call and self._spool.wait(1, wait):
+            self._spool.wait(MAX_CALL_RECORDS, min(wait, self._linger))
         if not full:
             size = MAX_CALL_BYTES - sum(entry.size for entry in call)
             new = self._spool.take(MAX_CALL_RECORDS - len(call), size)
@@ -144,7 +144,7 @@ class Publisher:
             return
 
     def _put(self, call: list[Entry]) -> tuple[list[Entry], str | None]:
-        """One call: the entries that the stream refused, and why."""
+        """Make one call; return the entries that the stream refused, and why."""
         answer = self._client.put_records(
             StreamName=self._aws.stream_name,
             Records=[{"Data": entry.data, "PartitionKey": entry.partition_key} for entry in call],
@@ -165,7 +165,7 @@ class Publisher:
         if self._aws.endpoint:
             where += f" at {self._aws.endpoint}"
         return (
-            f"Access key {self._aws.access_key} may not put on {where}: {_describe(error)}. "
+            f"Access key {self._aws.access_key} is not allowed to write to {where}: {_describe(error)}. "
             + _ADVICE.get(code, "Run `python -m producer configure` if the stack has changed.")
         )
 

@@ -1,4 +1,4 @@
-"""Reads a source to its end in a thread, and counts: every tweet is kept, or rejected with a reason."""
+"""Reads a source to its end: every tweet is kept, or rejected with a reason, and counted."""
 
 import threading
 from collections.abc import Callable
@@ -8,10 +8,10 @@ from producer.source import Rejected, Source, SourceError
 
 
 class Reader:
-    """Hands each record to `keep`.
+    """Passes each record to `keep`.
 
     Attributes:
-        rejected: what was read and is not kept; `notify` was told the reason of each.
+        rejected: number of items that were not kept; `notify` received each reason.
         failure: why the source ended early, or None.
     """
 
@@ -46,7 +46,7 @@ class Reader:
             self.failure = str(error)
 
     def stop(self) -> None:
-        """End `run` soon, and let the source give up what it holds; may take as long as a network request."""
+        """End `run` soon and close the source, which may take as long as a network request."""
         self._stopped.set()
         self._source.close()
 

@@ -1,4 +1,4 @@
-"""One run: a thread reads, a thread publishes, and this one watches, shows and ends it."""
+"""Runs the producer: one thread reads, one publishes, and the calling thread monitors and ends them."""
 
 import math
 import os
@@ -10,14 +10,15 @@ from dataclasses import asdict, dataclass
 from types import FrameType, TracebackType
 from typing import Self
 
-from producer.display import Display, Progress
+from producer.display import Display
+from producer.progress import Progress
 from producer.publisher import Publisher, PublishError
 from producer.reader import Reader
 from producer.source import Source
 from producer.spool import Spool
 
 FLUSH_SECONDS = 10.0
-"""How long a run that is interrupted, or has a duration, sends what waits; the spool keeps the rest."""
+"""How long an interrupted run, or one with a duration, keeps sending queued tweets; the spool keeps the rest."""
 _CLOSE_SECONDS = 15.0
 _TICK_SECONDS = 0.05
 _SYNC_SECONDS = 1.0
@@ -25,7 +26,7 @@ _SYNC_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The exact end of a run: `received + replayed = sent + spooled + rejected`."""
+    """The exact result of a run: `received + replayed = sent + spooled + rejected`."""
 
     received: int
     replayed: int
@@ -52,24 +53,24 @@ def publish(
     limit: int | None,
     duration: float | None,
 ) -> int:
-    """Send what the source yields until it ends, `limit` tweets or `duration` seconds; the exit code.
+    """Send the source's tweets until it ends, `limit` tweets or `duration` seconds; return the exit code.
 
-    SIGINT and SIGTERM end it too; the second one at once. What waits when the source ends is sent for as long
-    as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. Whatever is not sent stays
+    SIGINT and SIGTERM end the run too; the second one at once. When the source ends, queued tweets are sent for
+    as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. What is not sent stays
     in the spool, and makes the exit code 1.
     """
     reader = Reader(source, spool.append, limit, display.note)
     publishing = _Worker(publisher.run)
     started = synced = time.monotonic()
-    told = False
+    announced = False
 
     def watch() -> None:
-        nonlocal synced, told
+        nonlocal synced, announced
         now = time.monotonic()
-        if interrupts.count and not told:
-            told = True
+        if interrupts.count and not announced:
+            announced = True
             display.note(
-                f"Stopping: what waits is sent for {FLUSH_SECONDS:.0f} s; a second Ctrl-C ends at once."
+                f"Stopping: sending queued tweets for up to {FLUSH_SECONDS:.0f} s; press Ctrl-C again to quit now."
             )
         spool.flush()
         if now - synced >= _SYNC_SECONDS:
@@ -87,7 +88,7 @@ def publish(
         reading = _Reading(reader, stop, interrupts, watch)
         by_itself = reading.run(duration, publishing.is_alive)
         ends = math.inf if duration is None else started + duration
-        _finish(publisher, publishing, interrupts, watch, patient_until=ends if by_itself else started)
+        _finish(publisher, publishing, interrupts, watch, unhurried_until=ends if by_itself else started)
     spool.close()
     rejected = reader.rejected + spool.refused
     summary = Summary(
@@ -102,19 +103,19 @@ def publish(
     refused = isinstance(publishing.error, PublishError)
     messages = [reader.failure, str(publishing.error) if refused else None]
     if spool.refused:
-        messages.append(f"{spool.refused:,} tweets are lost: {spool.blocked}.")
+        messages.append(f"{spool.refused:,} tweets were lost: {spool.blocked}.")
     if summary.spooled:
-        messages.append(f"{summary.spooled:,} tweets wait in {spool.directory}; the next start sends them.")
-    said = [message for message in messages if message]
-    display.end(str(summary), asdict(summary), said)
+        messages.append(f"{summary.spooled:,} tweets remain in {spool.directory}; the next run sends them.")
+    shown = [message for message in messages if message]
+    display.end(str(summary), asdict(summary), shown)
     reading.raise_unexpected()
     if publishing.error and not refused:
         raise publishing.error
-    return 1 if said else 0
+    return 1 if shown else 0
 
 
 def rehearse(source: Source, display: Display, *, limit: int | None, duration: float | None) -> int:
-    """Print the records to standard output, a line each, instead of sending them; the exit code."""
+    """Print the records to standard output, one per line, instead of sending them; return the exit code."""
     printed = 0
 
     def write(data: bytes) -> None:
@@ -136,7 +137,7 @@ def rehearse(source: Source, display: Display, *, limit: int | None, duration: f
 
 
 class _Worker(threading.Thread):
-    """A thread that keeps its error for whoever joins it, and does not keep the process from ending."""
+    """A daemon thread that keeps its error for the thread that joins it."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         super().__init__(daemon=True)
@@ -153,7 +154,7 @@ class _Worker(threading.Thread):
 class _Interrupts:
     """Counts SIGINT and SIGTERM instead of dying of them.
 
-    A number, not an event: a handler that takes a lock which the interrupted code holds would wait for ever.
+    A number, not an event: a handler that takes a lock held by the interrupted code would deadlock.
     """
 
     def __init__(self) -> None:
@@ -176,7 +177,7 @@ class _Interrupts:
 
 
 class _Reading:
-    """The reading half of a run; `watch` is called some times a second."""
+    """The reading half of a run; `watch` is called several times a second."""
 
     def __init__(
         self, reader: Reader, stop: Callable[[], None], interrupts: _Interrupts, watch: Callable[[], None]
@@ -188,25 +189,28 @@ class _Reading:
         self._watch = watch
 
     def run(self, duration: float | None, going: Callable[[], bool]) -> bool:
-        """Read to the end, a signal, `duration` seconds, or while `going`; whether the source just ended."""
-        until = math.inf if duration is None else time.monotonic() + duration
+        """Read until the end, a signal, `duration` seconds or not `going`; return whether the source ended by itself."""
+        deadline = math.inf if duration is None else time.monotonic() + duration
         self._reading.start()
         while (
-            self._reading.is_alive() and going() and not self._interrupts.count and time.monotonic() < until
+            self._reading.is_alive()
+            and going()
+            and not self._interrupts.count
+            and time.monotonic() < deadline
         ):
             self._reading.join(_TICK_SECONDS)
             self._watch()
         by_itself = not (self._reading.is_alive() or self._reader.failure or self._reading.error)
         self._closing.start()
-        until = time.monotonic() + _CLOSE_SECONDS
+        deadline = time.monotonic() + _CLOSE_SECONDS
         for worker in (self._closing, self._reading):
-            while worker.is_alive() and self._interrupts.count < 2 and time.monotonic() < until:
+            while worker.is_alive() and self._interrupts.count < 2 and time.monotonic() < deadline:
                 worker.join(_TICK_SECONDS)
                 self._watch()
         return by_itself
 
     def raise_unexpected(self, expected: type[Exception] | None = None) -> None:
-        """Raise what ended the threads, unless it is what was expected."""
+        """Raise the error that ended a thread, unless it was expected."""
         for error in (self._reading.error, self._closing.error):
             if error and not (expected and isinstance(error, expected)):
                 raise error
@@ -218,16 +222,16 @@ def _finish(
     interrupts: _Interrupts,
     watch: Callable[[], None],
     *,
-    patient_until: float,
+    unhurried_until: float,
 ) -> None:
-    """Send what waits: until that time (monotonic) if no signal comes, and then for `FLUSH_SECONDS`."""
-    until = math.inf
+    """Send queued tweets until `unhurried_until` (monotonic) or a signal, and then for `FLUSH_SECONDS`."""
+    deadline = math.inf
     publisher.finish(None)
-    while publishing.is_alive() and interrupts.count < 2 and time.monotonic() < until:
-        if until == math.inf and (interrupts.count or time.monotonic() >= patient_until):
+    while publishing.is_alive() and interrupts.count < 2 and time.monotonic() < deadline:
+        if deadline == math.inf and (interrupts.count or time.monotonic() >= unhurried_until):
             publisher.finish(FLUSH_SECONDS)
-            # A call that hangs is not waited for: what it carries stays in the spool.
-            until = time.monotonic() + FLUSH_SECONDS + 1
+            # A hanging call is not waited for: its records stay in the spool.
+            deadline = time.monotonic() + FLUSH_SECONDS + 1
         publishing.join(_TICK_SECONDS)
         watch()
     publisher.finish(0)

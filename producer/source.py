@@ -1,4 +1,4 @@
-"""What a source of tweets offers to the producer."""
+"""The interface of the producer's sources."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One tweet as it goes onto the stream; the fields are the JSON object's members (handler/README.md).
+    """A tweet as it is put on the stream; the fields are the JSON object's members (handler/README.md).
 
-    `id` is text because 64-bit ids lose digits as JSON numbers; `created_at` is ISO 8601 in UTC with
+    `id` is a string because 64-bit ids lose digits as JSON numbers; `created_at` is ISO 8601 in UTC with
     milliseconds and a `Z`.
     """
 
@@ -23,24 +23,24 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Something that was read and is not a tweet: counted, shown, not sent."""
+    """An item that is not a tweet: counted and reported, not sent."""
 
     where: str
     reason: str
 
 
 class SourceError(Exception):
-    """The source cannot go on; the message says why and what to do next. Ends the run with exit code 1."""
+    """The source cannot continue; the message says why and what to do next. Ends the run with exit code 1."""
 
 
 class Source(Protocol):
-    """A stream of tweets; used from one reading thread, closed from any."""
+    """A stream of tweets; read from one thread, closed from any thread."""
 
     def read(self) -> Iterator[Record | Rejected]:
-        """Yield what arrives, until the source ends or is closed.
+        """Yield items until the source ends or is closed.
 
         Raises:
-            SourceError: the source refuses us and trying again is useless.
+            SourceError: the source refuses the request, and retrying is useless.
         """
 
     def close(self) -> None:

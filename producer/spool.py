@@ -1,8 +1,8 @@
-"""The spool: what was received and not yet acknowledged, on disk; and the queue between reader and publisher.
+"""The spool: records that the stream has not acknowledged yet, on disk; the queue between reader and publisher.
 
 It is an append-only log in segments, each named by the position of its first byte. A record is one line,
-`<CRC-32 in hex> <JSON>`. `cursor.json` holds the lowest position not yet acknowledged, and what above it is
-acknowledged. A segment is deleted when all of it is acknowledged. SQLite in WAL mode does the same for four
+`<CRC-32 in hex> <JSON>`. `cursor.json` holds the lowest position not yet acknowledged, and the acknowledged
+ones above it. A segment is deleted once all of it is acknowledged. SQLite in WAL mode does the same for four
 times the CPU time, or half as much again if it may lose 499 records (benchmarks/README.md), and damage costs
 it more than a line.
 
@@ -40,7 +40,7 @@ class SpoolError(Exception):
 
 @dataclass(slots=True)
 class Entry:
-    """A record of the spool: its position there, and what goes onto the stream.
+    """A record of the spool: its position, and what is put on the stream.
 
     `size` is in bytes as Kinesis counts them: data and partition key.
     """
@@ -52,14 +52,14 @@ class Entry:
 
 
 class Spool:
-    """One thread appends, one takes and acknowledges, any may look at the numbers.
+    """One thread appends, one takes and acknowledges, any thread may read the numbers.
 
     Attributes:
         replayed: records found at the start, left by an earlier run.
         appended: records added since, and written.
-        refused: records that were added and never could be written; settled by `close`.
-        acknowledged: records that the stream has, of both.
-        blocked: why the appending thread is waiting, or None.
+        refused: records that could never be written; known after `close`.
+        acknowledged: records of both kinds that the stream accepted.
+        blocked: the reason why the appending thread waits, or None.
 
     Raises:
         SpoolError: the directory cannot be used, or another producer uses it.
@@ -68,17 +68,17 @@ class Spool:
     def __init__(self, directory: Path, limit: int, notify: Callable[[str], None]) -> None:
         self.directory = directory
         self._limit = limit
-        # What is acknowledged must be freed well below the limit.
+        # Small enough that acknowledged records are freed well below the limit.
         self._segment_bytes = min(SEGMENT_BYTES, limit // 8)
         self._notify = notify
         self._changed = threading.Condition()
         self._closed = self._stopping = False
         self._synced = True
-        self._segments: deque[int] = deque()  # the first position of each; the last one grows
+        self._segments: deque[int] = deque()  # first position of each; the last one grows
         self._files: dict[int, int] = {}  # segments open for writing, or not yet synchronised
         self._end = 0  # the position after the last record
         self._unread = 0  # records not yet taken
-        self._wanted = 1  # how many of them the taking thread waits for
+        self._wanted = 1  # how many unread records the taking thread waits for
         self._cursor = 0  # the lowest position not acknowledged
         self._acknowledged_above: set[int] = set()
         self._pending: list[bytes] = []  # lines not yet written
@@ -86,7 +86,7 @@ class Spool:
         self._flushed = 0.0
         self._in_flight: deque[int] = deque()  # positions taken, from the lowest not acknowledged on
         self._taken = 0  # the position after the last record taken
-        self._next: Entry | None = None  # read, and too big for the last take
+        self._next: Entry | None = None  # read, but too large for the last take
         self.appended = self.refused = self.acknowledged = self.replayed = 0
         self.blocked: str | None = None
         try:
@@ -97,7 +97,7 @@ class Spool:
         except BlockingIOError as error:
             os.close(self._lock)
             message = (
-                f"Another producer uses the spool {directory}: end it, or give this one its own --spool."
+                f"Another producer uses the spool {directory}: stop it, or give this one its own --spool."
             )
             raise SpoolError(message) from error
         except OSError as error:
@@ -121,9 +121,9 @@ class Spool:
     # The appending thread
 
     def append(self, data: bytes) -> None:
-        """Add a record; when the limit is reached, or the disk refuses, wait and say so.
+        """Add a record; wait, and notify, when the limit is reached or the disk is full.
 
-        Records that come within a millisecond are written together, the last of them by `flush`.
+        Records that arrive within a millisecond are written together, the last of them by `flush`.
         """
         line = b"%08x %b\n" % (crc32(data), data)
         with self._changed:
@@ -135,13 +135,13 @@ class Spool:
                 self._changed.wait(_RETRY_SECONDS)
 
     def flush(self) -> None:
-        """Write what was appended, if that is possible now; called from any thread, some times a second."""
+        """Write pending records if possible; called from any thread, several times a second."""
         with self._changed:
             if self._pending and not self._closed:
                 self._flush()
 
     def stop(self) -> None:
-        """Let the appending thread wait no longer: what it has in hand goes in above the limit."""
+        """Stop waiting in `append`: its current record is added even above the limit."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -158,7 +158,7 @@ class Spool:
             return False
         if self.blocked:
             self.blocked = None
-            self._notify("Reading goes on.")
+            self._notify("Reading resumed.")
         self.appended += len(self._pending)
         self._unread += len(self._pending)
         self._pending, self._pending_bytes, self._flushed = [], 0, time.monotonic()
@@ -170,7 +170,7 @@ class Spool:
         if self.blocked != reason:
             self.blocked = reason
             self._notify(
-                f"Reading stops: {reason}. Nothing is lost; it goes on as the stream takes what waits."
+                f"Reading paused: {reason}. Nothing is lost; reading resumes as the stream accepts the backlog."
             )
 
     def _write(self, lines: bytes) -> None:
@@ -182,7 +182,7 @@ class Spool:
             while rest:
                 rest = rest[os.write(file, rest) :]
         except OSError:
-            os.ftruncate(file, self._end - self._segments[-1])  # half a line must not precede the next
+            os.ftruncate(file, self._end - self._segments[-1])  # the next line must not follow half a line
             raise
         self._end += len(lines)
         self._synced = False
@@ -190,13 +190,13 @@ class Spool:
     # The taking thread
 
     def wait(self, count: int, timeout: float) -> bool:
-        """Wait up to `timeout` seconds until so many records are unread, or `stop`; whether it was so."""
+        """Wait until `count` records are unread or `stop`, up to `timeout` seconds; return False on timeout."""
         with self._changed:
             self._wanted = count
             return self._changed.wait_for(lambda: self._unread >= count or self._stopping, timeout)
 
     def take(self, count: int, size: int) -> list[Entry]:
-        """The next records in order: at most `count`, and data and keys at most `size` bytes."""
+        """Take the next records in order: up to `count`, up to `size` bytes of data and keys."""
         entries: list[Entry] = []
         while len(entries) < count and (entry := self._next or next(self._reading)):
             self._next = None
@@ -213,7 +213,7 @@ class Spool:
         return entries
 
     def acknowledge(self, entries: Iterable[Entry]) -> None:
-        """The stream has these: forget them. Without effect once closed, when their number is settled."""
+        """Forget records that the stream accepted. Has no effect once closed."""
         with self._changed:
             if self._closed:
                 return
@@ -229,7 +229,7 @@ class Spool:
             self._changed.notify_all()
 
     def _read(self) -> Iterator[Entry | None]:
-        """The records from the cursor on; None when there is none for now."""
+        """Yield the records from the cursor on; None when there are no more for now."""
         position, opened, file = self._cursor, -1, -1
         try:
             while True:
@@ -239,7 +239,7 @@ class Spool:
                     if file >= 0:
                         os.close(file)
                     opened, file = base, os.open(self._path(base), os.O_RDONLY)
-                size = min(_CHUNK_BYTES, self._end - position)  # never half of a line being written
+                size = min(_CHUNK_BYTES, self._end - position)  # never a partially written line
                 chunk = os.pread(file, size, position - base)
                 if not chunk:
                     later = [base for base in segments if base > position]
@@ -259,9 +259,9 @@ class Spool:
     # Any thread
 
     def sync(self) -> None:
-        """Save the cursor, and have what waits written to the disk itself.
+        """Save the cursor, and flush waiting records to the disk itself.
 
-        The cursor may be a second old after `kill -9`: so much is sent again, which the table does not mind.
+        The cursor may be a second old after `kill -9`: that much is sent again, which is harmless.
         """
         with self._changed:
             if self._closed:
@@ -278,7 +278,7 @@ class Spool:
             os.close(file)
 
     def close(self) -> None:
-        """Settle the numbers and let go of the directory; what is not acknowledged stays."""
+        """Settle the numbers and unlock the directory; unacknowledged records stay."""
         with self._changed:
             if self._closed:
                 return
@@ -322,7 +322,7 @@ class Spool:
         self._reading = self._read()
 
     def _check(self, path: Path, base: int) -> int:
-        """How many records of a segment are still to be sent; a damaged one is set aside and rewritten."""
+        """Count the records of a segment to send; set a damaged segment aside and rewrite it."""
         content = path.read_bytes()
         waiting, damaged, position = [], 0, base
         for line in content.splitlines(keepends=True):
@@ -334,15 +334,15 @@ class Spool:
         if damaged:
             aside = _free_name(path.with_suffix(".corrupt"))
             self._replace(aside, content)
-            # The mended segment holds only what waits, from its beginning on. The cursor has to say so first:
-            # the old one would take these lines for acknowledged, if the process died in between.
+            # The rewritten segment holds only waiting records. The cursor must say so first: if the process died
+            # in between, the old cursor would count these lines as acknowledged.
             self._cursor = min(self._cursor, base)
             self._acknowledged_above = {p for p in self._acknowledged_above if not base <= p < position}
             self._replace(self._cursor_path, self._cursor_json())
             self._replace(path, b"".join(waiting))
             self._notify(
-                f"The spool is damaged: {damaged:,} unreadable lines in {aside}, which is kept; "
-                f"the other {len(waiting):,} that wait there will be sent."
+                f"The spool is damaged: {damaged:,} unreadable lines are kept in {aside}; "
+                f"the other {len(waiting):,} waiting records will be sent."
             )
         return len(waiting)
 
@@ -365,9 +365,7 @@ class Spool:
         except (ValueError, KeyError, TypeError):
             aside = _free_name(self._cursor_path.with_suffix(".corrupt"))
             self._cursor_path.rename(aside)
-            self._notify(
-                f"The spool's cursor is damaged and kept as {aside}: all that lies there is sent again."
-            )
+            self._notify(f"The spool's cursor is damaged and kept as {aside}: the whole spool is sent again.")
             return 0, set()
 
     def _save_cursor(self) -> None:
@@ -375,14 +373,14 @@ class Spool:
         try:
             temporary.write_bytes(self._cursor_json())
             temporary.replace(self._cursor_path)
-        except OSError:  # a full disk: an old cursor only makes a restart send more again
+        except OSError:  # a full disk: with an old cursor, a restart only sends more again
             temporary.unlink(missing_ok=True)
 
     def _cursor_json(self) -> bytes:
         return orjson.dumps({"position": self._cursor, "acknowledged": list(self._acknowledged_above)})
 
     def _replace(self, path: Path, content: bytes) -> None:
-        """Write a whole file to the disk itself: at every moment it is as it was, or as it shall be."""
+        """Replace a file atomically, and flush it to the disk itself."""
         temporary = path.with_suffix(".new")
         try:
             with temporary.open("wb") as file:
@@ -397,7 +395,7 @@ class Spool:
 
 
 def _free_name(path: Path) -> Path:
-    """The path, or one with a number in its name: what was set aside earlier is kept."""
+    """Return the path, with a number if it exists: files set aside earlier are kept."""
     free, number = path, 1
     while free.exists():
         number += 1

@@ -1,4 +1,4 @@
-"""The display of a run on a terminal."""
+"""Shows a run on a terminal."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -7,13 +7,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from producer.display import Progress, Rate, lag_seconds, median
+from producer.progress import Progress, Rate, lag_seconds, median
 
 _REFRESH_SECONDS = 0.25
 
 
 class TerminalDisplay:
-    """Four lines that stay at the bottom, below the messages."""
+    """Four lines at the bottom, below the messages."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -40,7 +40,7 @@ class TerminalDisplay:
         numbers: Mapping[str, object],  # noqa: ARG002  -- the words say the same
         messages: Sequence[str],
     ) -> None:
-        """Put the summary in place of the numbers."""
+        """Replace the numbers by the summary."""
         self._live.stop()
         self._console.print(Text(f"Done: {summary}.", style="bold"), soft_wrap=True)
         for message in messages:

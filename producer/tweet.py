@@ -1,6 +1,6 @@
-"""Tweets as X delivers them, made into records: v2 stream objects, and the older v1.1 statuses.
+"""Parses tweets as X delivers them: v2 stream objects and the older v1.1 statuses.
 
-Pure and on the hot path: no `strptime`, and no work for what a tweet does not have.
+Pure functions on the hot path: no `strptime`, and no work for members that a tweet lacks.
 """
 
 import json
@@ -14,7 +14,7 @@ from producer.source import Record
 
 Json = dict[str, Any]
 
-# Ids made since 4 November 2010 hold their time: milliseconds since this epoch, above 22 bits ("Snowflake").
+# Ids created since 4 November 2010 contain their time: milliseconds since this epoch, above 22 bits ("Snowflake").
 _SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
 _SNOWFLAKES = range(29_700_859_247, 1 << 63)
 
@@ -29,11 +29,11 @@ _MONTHS = {
 
 
 class NotATweet(ValueError):  # noqa: N818  -- an answer about the input, not a failure
-    """What was read cannot become a record; the message is the reason."""
+    """The input cannot become a record; the message is the reason."""
 
 
 def load(line: bytes) -> object:
-    """Decode one line of JSON; half a surrogate pair in a string becomes U+FFFD.
+    """Decode one line of JSON; an unpaired surrogate becomes U+FFFD.
 
     Raises:
         NotATweet: the line is not JSON.
@@ -56,7 +56,7 @@ def _load_lone_surrogates(line: bytes) -> object:
 
 
 def parse(obj: object, source: str) -> Record:
-    """Make a record of a decoded tweet, in the v2 stream shape or the v1.1 shape.
+    """Convert a decoded tweet, a v2 stream object or a v1.1 status, to a record.
 
     The text is the whole text: of a long post, of the original of a retweet; `&amp;`, `&lt;` and `&gt;` are
     unescaped. A username that X left out is replaced by the author's id, an unknown author by `unknown`. A
@@ -79,7 +79,7 @@ def parse(obj: object, source: str) -> Record:
         username = _username_v1(obj)
         tweet = obj
     else:
-        raise NotATweet("`data` is not one post; give one post a line")
+        raise NotATweet("`data` is not a single post; give one post per line")
     if not isinstance(text, str):
         raise NotATweet(f"no text in an object of {', '.join(list(tweet)[:5]) or 'no members'}")
     tweet_id = _tweet_id(tweet)
@@ -97,12 +97,12 @@ def parse(obj: object, source: str) -> Record:
 
 
 def iso_utc(time: object) -> str | None:
-    """Normalise an ISO 8601 time to UTC, milliseconds and `Z`; None if it is no such time."""
+    """Normalize an ISO 8601 time to UTC, milliseconds and `Z`; None if it cannot be parsed."""
     if not isinstance(time, str):
         return None
     try:
         moment = datetime.fromisoformat(time)
-        # X's times come in this form already, and to write one anew is most of the work here.
+        # X's times already have this form, and formatting one anew is most of the work here.
         if _RECORD_DATE.fullmatch(time):
             return time
         if moment.tzinfo is not UTC:
@@ -113,13 +113,13 @@ def iso_utc(time: object) -> str | None:
 
 
 def iso_ms(moment: datetime) -> str:
-    """Write a UTC time as the records have it: `2026-11-23T14:41:28.000Z`."""
+    """Format a UTC time as in the records: `2026-11-23T14:41:28.000Z`."""
     return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def _text_v2(data: Json, includes: object) -> object:
     text = _whole_text_v2(data)
-    # A withheld retweet has a notice for a text, without this prefix: the notice stands.
+    # The text of a withheld retweet is a notice without this prefix, which is kept.
     if isinstance(text, str) and text.startswith("RT @") and (retweeted := _retweeted_id(data)):
         for original in _objects(includes, "tweets"):
             if original.get("id") == retweeted and isinstance(whole := _whole_text_v2(original), str):
@@ -176,21 +176,21 @@ def _username_v1(status: Json) -> str:
 
 
 def _tweet_id(tweet: Json) -> str:
-    # v1.1's number has been rounded by many a JSON reader on its way; its text has not.
+    # JSON readers may have rounded v1.1's number, but not its string.
     if tweet_id := _key(tweet.get("id_str")) or _key(tweet.get("id")):
         return tweet_id
     raise NotATweet("no id")
 
 
 def _key(value: object) -> str:
-    """An id or a username as text, empty if it was left out."""
+    """Return an id or a username as a string, empty if it is missing."""
     if isinstance(value, str):
         return value
     if value is None:
         return ""
     if type(value) is int and value > 0:
         return str(value)
-    raise NotATweet(f"{value!r:.40} is no id or username")
+    raise NotATweet(f"{value!r:.40} is not an id or a username")
 
 
 def _created_at(created_at: object, tweet_id: str) -> str:
@@ -205,10 +205,10 @@ def _created_at(created_at: object, tweet_id: str) -> str:
         return iso_ms(
             datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
         )
-    raise NotATweet(f"no time: created_at is {created_at!r}, and the id {tweet_id[:40]} holds none")
+    raise NotATweet(f"no time: created_at is {created_at!r}, and the id {tweet_id[:40]} contains none")
 
 
 def _objects(parent: object, member: str) -> list[Json]:
-    """The objects in a list that a lenient or an older sender may have left out, or made something else."""
+    """Return the objects in a list; empty if the member is missing or not a list."""
     found = parent.get(member) if isinstance(parent, dict) else None
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -92,7 +92,7 @@ class Record:
     event: str
 
 
-def record_of(answer: dict[str, Any], shard_id: str, stream_arn: str, role_arn: str) -> Record:
+def build_record(answer: dict[str, Any], shard_id: str, stream_arn: str, role_arn: str) -> Record:
     """A record of ``GetRecords`` as the function will see it."""
     arrival = answer["ApproximateArrivalTimestamp"].timestamp()
     event = {
@@ -114,12 +114,12 @@ def record_of(answer: dict[str, Any], shard_id: str, stream_arn: str, role_arn: 
     return Record(answer["SequenceNumber"], answer["PartitionKey"], arrival, json.dumps(event))
 
 
-def event_of(records: Sequence[Record]) -> str:
+def build_event(records: Sequence[Record]) -> str:
     """The function's event, as JSON."""
     return f'{{"Records": [{", ".join(record.event for record in records)}]}}'
 
 
-def lane_of(partition_key: str, lanes: int) -> int:
+def lane_index(partition_key: str, lanes: int) -> int:
     """Which of the concurrent batches of a shard a key belongs to: always the same, so its order is kept."""
     return int.from_bytes(hashlib.md5(partition_key.encode(), usedforsecurity=False).digest()[:4]) % lanes
 

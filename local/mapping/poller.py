@@ -17,7 +17,7 @@ from local.server import LocalAws, LocalAwsError
 _MAPPINGS_INTERVAL = 0.2
 _SHARDS_INTERVAL = 1.0
 _FUNCTION_TIMEOUT = 900
-_MOST_INVOCATIONS = 50  # at once, of all mappings
+_MAX_INVOCATIONS = 50  # at once, of all mappings
 _ONE_ATTEMPT: dict[str, Any] = {"retries": {"total_max_attempts": 1}}  # the loop tries again
 
 log = logging.getLogger("local.mapping")
@@ -69,7 +69,7 @@ class Poller:
         self._lambda = aws.client(
             "lambda",
             read_timeout=_FUNCTION_TIMEOUT,
-            max_pool_connections=_MOST_INVOCATIONS,
+            max_pool_connections=_MAX_INVOCATIONS,
             **_ONE_ATTEMPT,
         )
         self._mappings: dict[str, _Mapping] = {}

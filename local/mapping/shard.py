@@ -20,9 +20,9 @@ from local.server import LocalAws, LocalAwsError
 
 READ_INTERVAL = 0.2
 """Seconds between reads that found no more: a shard serves five a second (Kinesis quotas)."""
-_MOST_RECORDS = 10_000
+_MAX_RECORDS = 10_000
 """Of one read (Kinesis quotas)."""
-_LONGEST_WAIT = 2.0
+_MAX_RETRY_WAIT = 2.0
 """Seconds between attempts at most. AWS waits longer; here somebody is watching."""
 _NOT_REACHED = (ClientError, BotoCoreError, LocalAwsError, LookupError)
 """What a call raises that did not do its work; LookupError: the function was deleted."""
@@ -143,7 +143,7 @@ class ShardReader:
             sent, lane.sent, lane.batch = lane.sent.result(), None, None
             lane.again.extendleft(reversed(sent.again))
             lane.failures = lane.failures + 1 if sent.same_again else 0
-            delay = min(0.05 * 2**lane.failures, _LONGEST_WAIT) if sent.same_again else 0.0
+            delay = min(0.05 * 2**lane.failures, _MAX_RETRY_WAIT) if sent.same_again else 0.0
             lane.not_before = time.monotonic() + delay
         held = [batch for lane in self._lanes for batch in lane.batches()]
         self._held = sum(map(len, held))
@@ -163,7 +163,7 @@ class ShardReader:
 
     def _take(self, records: list[Record]) -> None:
         for record in records:
-            lane = self._lanes[decisions.lane_of(record.partition_key, len(self._lanes))]
+            lane = self._lanes[decisions.lane_index(record.partition_key, len(self._lanes))]
             if not lane.waiting:
                 lane.since = time.monotonic()
             lane.waiting.append(record)
@@ -182,7 +182,7 @@ class ShardReader:
             answer = kinesis.get_records(
                 ShardIterator=self._iterator,
                 StreamARN=self.settings.stream_arn,
-                Limit=min(room, _MOST_RECORDS),
+                Limit=min(room, _MAX_RECORDS),
             )
         except kinesis.exceptions.ExpiredIteratorException:
             self._iterator = None
@@ -191,7 +191,7 @@ class ShardReader:
         self._closed = self._iterator is None
         self._behind = answer.get("MillisBehindLatest", 0) / 1000
         records = [
-            decisions.record_of(record, self.shard_id, self.settings.stream_arn, self._source.role_arn)
+            decisions.build_record(record, self.shard_id, self.settings.stream_arn, self._source.role_arn)
             for record in answer["Records"]
         ]
         if records:
@@ -246,7 +246,7 @@ class ShardReader:
         )
         try:
             answer = self._source.invoker.invoke(
-                FunctionName=settings.function_arn, Payload=decisions.event_of(kept.records).encode()
+                FunctionName=settings.function_arn, Payload=decisions.build_event(kept.records).encode()
             )
             response = answer["Payload"].read()
         except _NOT_REACHED as error:
@@ -277,7 +277,7 @@ class ShardReader:
             return
         record = decisions.failure_record(batch, condition, self.shard_id, settings, request_id, time.time())
         try:
-            deliver(self._client, settings, self.shard_id, record, decisions.event_of(batch.records))
+            deliver(self._client, settings, self.shard_id, record, decisions.build_event(batch.records))
         except (*_NOT_REACHED, ValueError) as error:
             # As on AWS: the shard goes on, and metrics are all that tells of the records.
             log.error("%d records are lost, the destination refused them: %s", len(batch.records), error)

@@ -1,13 +1,12 @@
-"""The quarantine bucket: two kinds of object, one form to look at them.
+"""Reads and deletes the objects of the quarantine bucket, the function's and Lambda's.
 
-The function writes an object for each record that can never be stored (`handler/quarantine.py`). Lambda
-writes one for each batch that ran out of retries or grew too old, with the function's whole event as its
-payload ("Retain discarded batch records for a Kinesis Data Streams event source", AWS Lambda Developer
-Guide). `redriven/` holds a marker for each record that was put back; see `ops/quarantine/redrive.py`.
+The function writes an object for each record that can never be stored (`handler/quarantine_format.py`).
+Lambda writes one for each batch that ran out of retries or grew too old, with the function's whole event as
+its payload ("Retain discarded batch records for a Kinesis Data Streams event source", AWS Lambda Developer
+Guide). `redriven/` holds a marker for each record that was put back on the stream; see `redrive.py`.
 """
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -18,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handler.quarantine import QUARANTINE_PREFIX
-from handler.record import arrival_of, iso
+from handler import quarantine_format
+from handler.quarantine_format import QuarantinedRecord
+from handler.record import arrival_time, iso
 from handler.tweet import Reason
 from ops.stack import CONNECTIONS
 
@@ -31,24 +31,24 @@ LAMBDA_PREFIX = "aws/lambda/"
 MARKER_PREFIX = "redriven/"
 
 GIVEN_UP = "given-up"
-"""The reason of Lambda's objects, beside the function's own reasons."""
+"""The reason of Lambda's objects, in addition to the function's reasons."""
 REASONS = (*(reason.value for reason in Reason), GIVEN_UP)
 
-_MOST_DELETED = 1000
+_MAX_DELETED = 1000
 """In one DeleteObjects (Amazon S3 API reference)."""
 
 
 class UnreadableError(Exception):
-    """An object is neither of the function's form nor of Lambda's. The message names it."""
+    """An object has neither the function's format nor Lambda's. The message names it."""
 
 
 class GoneError(Exception):
-    """An object that was listed is not there any more."""
+    """An object that was listed no longer exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An object as a listing shows it, without its content."""
+    """An object as listed, without its content."""
 
     key: str
     reason: str
@@ -57,46 +57,29 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A stream record as it was when it went to quarantine."""
-
-    payload: bytes
-    partition_key: str
-    sequence_number: str
-    shard: str
-    arrival: str
-
-    @property
-    def marker(self) -> str:
-        """The key of the marker that says how often this content was put back on the stream."""
-        digest = hashlib.sha256(self.payload + self.partition_key.encode())
-        return f"{MARKER_PREFIX}{digest.hexdigest()}.json"
-
-
-@dataclass(frozen=True, slots=True)
 class Quarantined:
-    """An object with its records; `error` says in words why they are here."""
+    """An object with its records; `error` describes why they are here."""
 
     entry: Entry
     error: str
-    records: tuple[Record, ...]
+    records: tuple[QuarantinedRecord, ...]
 
 
 class Bucket:
-    """The bucket; every method raises botocore's ClientError where it may not do what it has to."""
+    """The bucket; every method raises botocore's ClientError if a call is denied."""
 
     def __init__(self, s3: "S3Client", name: str) -> None:
         self._s3 = s3
         self.name = name
 
     def entries(self, reason: str | None = None, since: datetime | None = None) -> list[Entry]:
-        """What is in quarantine, oldest first; with a reason or a time only what it selects."""
+        """List the quarantined objects, oldest first, of one reason and since a time if given."""
         if reason is None:
-            prefixes = [QUARANTINE_PREFIX, LAMBDA_PREFIX]
+            prefixes = [quarantine_format.PREFIX, LAMBDA_PREFIX]
         else:
-            prefixes = [LAMBDA_PREFIX if reason == GIVEN_UP else f"{QUARANTINE_PREFIX}{reason}/"]
+            prefixes = [LAMBDA_PREFIX if reason == GIVEN_UP else f"{quarantine_format.PREFIX}{reason}/"]
         found = [
-            Entry(listed["Key"], _reason_of(listed["Key"]), listed["LastModified"], listed["Size"])
+            Entry(listed["Key"], _key_reason(listed["Key"]), listed["LastModified"], listed["Size"])
             for prefix in prefixes
             for listed in self._listing(prefix)
         ]
@@ -106,8 +89,8 @@ class Bucket:
         )
 
     def entry(self, key: str) -> Entry | None:
-        """The entry of a key; None if there is no such object."""
-        if not key.startswith((QUARANTINE_PREFIX, LAMBDA_PREFIX)):
+        """Return the entry of a key; None if there is no such object."""
+        if not key.startswith((quarantine_format.PREFIX, LAMBDA_PREFIX)):
             return None
         try:
             head = self._s3.head_object(Bucket=self.name, Key=key)
@@ -115,39 +98,40 @@ class Bucket:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
                 return None
             raise
-        return Entry(key, _reason_of(key), head["LastModified"], head["ContentLength"])
+        return Entry(key, _key_reason(key), head["LastModified"], head["ContentLength"])
 
     def read(self, entry: Entry) -> Quarantined:
-        """The content of an object.
+        """Read an object and parse its records.
 
         Raises:
-            GoneError: somebody deleted it meanwhile, or it expired.
-            UnreadableError: it is of neither form.
+            GoneError: it was deleted or has expired since it was listed.
+            UnreadableError: it has neither the function's format nor Lambda's.
         """
         try:
             body = self._s3.get_object(Bucket=self.name, Key=entry.key)["Body"].read()
         except self._s3.exceptions.NoSuchKey:
             raise GoneError(entry.key) from None
         try:
-            content = json.loads(body)
-            parse = _of_lambda if entry.reason == GIVEN_UP else _of_function
-            return parse(entry, content)
-        except (AttributeError, KeyError, TypeError, ValueError, binascii.Error) as error:
+            if entry.reason == GIVEN_UP:
+                return _parse_lambda_object(entry, json.loads(body))
+            error_text, record = quarantine_format.parse_body(body)
+            return Quarantined(entry, error_text, (record,))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UnreadableError(
-                f"{entry.key} has neither the function's form nor Lambda's ({type(error).__name__}: "
-                f"{error}). Look at it: aws s3 cp s3://{self.name}/{entry.key} -"
+                f"{entry.key} has neither the function's format nor Lambda's ({type(error).__name__}: "
+                f"{error}). To see it: aws s3 cp s3://{self.name}/{entry.key} -"
             ) from error
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects; one that is gone already is no error.
+        """Delete objects; one that is already gone is not an error.
 
         Raises:
             OSError: S3 refused some of them; the message names the first.
         """
         wanted: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
-        for start in range(0, len(wanted), _MOST_DELETED):
+        for start in range(0, len(wanted), _MAX_DELETED):
             answer = self._s3.delete_objects(
-                Bucket=self.name, Delete={"Objects": wanted[start : start + _MOST_DELETED], "Quiet": True}
+                Bucket=self.name, Delete={"Objects": wanted[start : start + _MAX_DELETED], "Quiet": True}
             )
             if errors := answer.get("Errors"):
                 raise OSError(
@@ -156,11 +140,11 @@ class Bucket:
                 )
 
     def markers(self) -> set[str]:
-        """The keys of all markers."""
+        """List the keys of all markers."""
         return {listed["Key"] for listed in self._listing(MARKER_PREFIX)}
 
     def copies(self, marker: str) -> dict[str, int]:
-        """What a marker says: sequence number of each copy put on the stream, and the how-manieth it was."""
+        """Read a marker: each copy's sequence number, mapped to its redrive count."""
         try:
             body = self._s3.get_object(Bucket=self.name, Key=marker)["Body"].read()
         except self._s3.exceptions.NoSuchKey:
@@ -169,7 +153,7 @@ class Bucket:
         return copies
 
     def mark(self, marker: str, copies: dict[str, int]) -> None:
-        """Write a marker."""
+        """Write a marker that maps each copy's sequence number to its redrive count."""
         body = {"copies": copies, "redrivenAt": datetime.now(UTC).isoformat(timespec="seconds")}
         self._s3.put_object(
             Bucket=self.name, Key=marker, Body=json.dumps(body).encode(), ContentType="application/json"
@@ -180,34 +164,40 @@ class Bucket:
             yield from page.get("Contents", [])
 
 
-class Redriven:
-    """How often records were put back on the stream before they came (back) to quarantine.
+def marker_key(record: QuarantinedRecord) -> str:
+    """Return the key of the marker that counts the redrives of this content."""
+    digest = hashlib.sha256(record.payload + record.partition_key.encode())
+    return f"{MARKER_PREFIX}{digest.hexdigest()}.json"
 
-    A record is known by its own sequence number: the same content that came from the producer twice is not
-    taken for one that returned.
+
+class RedriveMarkers:
+    """Counts how often records were put back on the stream before they were quarantined again.
+
+    A record is identified by its own sequence number, so that content which the producer sent twice is not
+    mistaken for a record that returned.
     """
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._known = bucket.markers()
 
-    def times(self, records: Iterable[Record]) -> int:
-        """The highest count of some records; each marker that there is costs a call."""
-        marked = [record for record in records if record.marker in self._known]
+    def times(self, records: Iterable[QuarantinedRecord]) -> int:
+        """Return the highest redrive count of some records; each existing marker costs a call."""
+        marked = [record for record in records if marker_key(record) in self._known]
         if not marked:
             return 0
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            copies = pool.map(lambda record: self._bucket.copies(record.marker), marked)
+            copies = pool.map(lambda record: self._bucket.copies(marker_key(record)), marked)
             return max(of.get(record.sequence_number, 0) for record, of in zip(marked, copies, strict=True))
 
-    def remember(self, sent: Iterable[tuple[Record, Record]]) -> None:
-        """Mark copies on the stream: pairs of a record and its copy, which has the new sequence number."""
+    def remember(self, sent: Iterable[tuple[QuarantinedRecord, QuarantinedRecord]]) -> None:
+        """Mark copies on the stream: pairs of a record and its copy with the new sequence number."""
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             self._known.update(pool.map(self._mark, _by_marker(sent)))
 
-    def _mark(self, pairs: list[tuple[Record, Record]]) -> str:
-        """Mark copies that have a marker in common, one after the other."""
-        marker = pairs[0][1].marker
+    def _mark(self, pairs: list[tuple[QuarantinedRecord, QuarantinedRecord]]) -> str:
+        """Mark copies that share one marker."""
+        marker = marker_key(pairs[0][1])
         copies = self._bucket.copies(marker) if marker in self._known else {}
         for record, copy in pairs:
             copies[copy.sequence_number] = copies.get(record.sequence_number, 0) + 1
@@ -215,29 +205,24 @@ class Redriven:
         return marker
 
 
-def _by_marker(pairs: Iterable[tuple[Record, Record]]) -> Iterable[list[tuple[Record, Record]]]:
-    groups: dict[str, list[tuple[Record, Record]]] = {}
+def _by_marker(
+    pairs: Iterable[tuple[QuarantinedRecord, QuarantinedRecord]],
+) -> Iterable[list[tuple[QuarantinedRecord, QuarantinedRecord]]]:
+    groups: dict[str, list[tuple[QuarantinedRecord, QuarantinedRecord]]] = {}
     for pair in pairs:
-        groups.setdefault(pair[1].marker, []).append(pair)
+        groups.setdefault(marker_key(pair[1]), []).append(pair)
     return groups.values()
 
 
-def _reason_of(key: str) -> str:
-    return GIVEN_UP if key.startswith(LAMBDA_PREFIX) else key.removeprefix(QUARANTINE_PREFIX).split("/")[0]
-
-
-def _of_function(entry: Entry, content: dict[str, Any]) -> Quarantined:
-    record = Record(
-        _payload_of(content["payload"]),
-        content["partitionKey"],
-        content["sequenceNumber"],
-        content["shardId"],
-        content["arrivalTime"],
+def _key_reason(key: str) -> str:
+    return (
+        GIVEN_UP
+        if key.startswith(LAMBDA_PREFIX)
+        else key.removeprefix(quarantine_format.PREFIX).split("/")[0]
     )
-    return Quarantined(entry, content["error"], (record,))
 
 
-def _of_lambda(entry: Entry, content: dict[str, Any]) -> Quarantined:
+def _parse_lambda_object(entry: Entry, content: dict[str, Any]) -> Quarantined:
     event = content["payload"]
     if isinstance(event, str):
         event = json.loads(event)
@@ -250,17 +235,13 @@ def _of_lambda(entry: Entry, content: dict[str, Any]) -> Quarantined:
         entry,
         error,
         tuple(
-            Record(
-                _payload_of(record["kinesis"]["data"]),
+            QuarantinedRecord(
+                base64.b64decode(record["kinesis"]["data"], validate=True),
                 record["kinesis"]["partitionKey"],
                 record["kinesis"]["sequenceNumber"],
                 record["eventID"].partition(":")[0],
-                iso(arrival_of(record)),
+                iso(arrival_time(record)),
             )
             for record in event["Records"]
         ),
     )
-
-
-def _payload_of(data: str) -> bytes:
-    return base64.b64decode(data, validate=True)

@@ -1,4 +1,4 @@
-"""Which objects of the quarantine a command is about."""
+"""Selects the quarantined objects that a command applies to."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -34,33 +34,33 @@ class _Since(click.ParamType[datetime | None]):
 
 
 def selection(command: F) -> F:
-    """The options that choose objects."""
+    """Add the options that select objects to a command."""
     for option in (
         click.option(
             "--since",
             type=_Since(),
             metavar="TIME",
-            help="Only what went to quarantine since: 90m, 12h, 3d ago, or a time in UTC.",
+            help="Only objects quarantined since then: 90m, 12h or 3d ago, or a time in UTC.",
         ),
         click.option(
             "--reason",
             type=click.Choice(REASONS),
             metavar="REASON",
-            help=f"Only objects of one reason: {', '.join(REASONS)} (Lambda's: out of retries or age).",
+            help=f"Only objects of one reason: {', '.join(REASONS)} (given-up by Lambda: no retries or too old).",
         ),
     ):
         command = option(command)
     return command
 
 
-def bucket_of(stack: Stack) -> Bucket:
+def open_bucket(stack: Stack) -> Bucket:
     return Bucket(stack.s3, stack.output("quarantine_bucket"))
 
 
 def find_entry(bucket: Bucket, key: str) -> Entry:
     entry = bucket.entry(key)
     if entry is None:
-        raise ConfigError(f"{bucket.name} has no {key} in quarantine: `quarantine list` shows what there is.")
+        raise ConfigError(f"{bucket.name} has no object {key}: `quarantine list` shows them.")
     return entry
 
 

@@ -13,11 +13,11 @@ from producer.tweet import NotATweet, load, parse
 
 _CHUNK_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
-"""A longer line is rejected without being held in memory."""
+"""Longer lines are rejected without being held in memory."""
 
 
 class FileSource:
-    """`path`, or standard input for `-`; at most `rate` tweets a second, if given.
+    """Read `path`, or standard input for `-`, at up to `rate` tweets a second.
 
     It reads with `select`, so that one line in a quiet pipe is delivered at once and `close` ends a wait.
     """
@@ -29,7 +29,7 @@ class FileSource:
         self._woken, self._wake = os.pipe()
 
     def read(self) -> Iterator[Record | Rejected]:
-        """Yield each line's tweet, or what is wrong with the line, by its number.
+        """Yield each line's tweet, or the reason why it is rejected.
 
         Raises:
             SourceError: the file cannot be read.
@@ -40,7 +40,7 @@ class FileSource:
                 continue
             yield _decode(line, f"line {number}")
             if self._interval:
-                due = max(due + self._interval, time.monotonic() - 1)  # catch up a second at most
+                due = max(due + self._interval, time.monotonic() - 1)  # catch up with at most one second
                 self._closed.wait(due - time.monotonic())
             if self._closed.is_set():
                 return
@@ -51,7 +51,7 @@ class FileSource:
         os.write(self._wake, b"\0")
 
     def _lines(self) -> Iterator[bytes | None]:
-        """The lines; None stands for one that is too long."""
+        """Yield the lines; None for one that is too long."""
         rest, too_long = b"", False
         for chunk in self._chunks():
             *lines, tail = chunk.split(b"\n")

@@ -1,4 +1,4 @@
-"""Keeping a long-lived stream connected: what interrupts it, how long to wait, and again."""
+"""Keeps a long-lived stream connected: interruptions, back-off, reconnection."""
 
 import threading
 import time
@@ -12,11 +12,11 @@ Kind = Literal["network", "http", "rate"]
 
 
 class Interrupted(Exception):  # noqa: N818  -- an event of every long-lived stream, not a defect
-    """A connection failed or ended, and another attempt may succeed; the message says what happened.
+    """A connection failed or ended, and another attempt may succeed; the message says why.
 
     Attributes:
-        kind: which of the waits applies.
-        reset: when the service will take requests again, in seconds since the epoch, if it said so.
+        kind: which back-off applies.
+        reset: when the service accepts requests again, in seconds since the epoch, if it said so.
     """
 
     def __init__(self, kind: Kind, what: str, reset: float | None = None) -> None:
@@ -27,7 +27,7 @@ class Interrupted(Exception):  # noqa: N818  -- an event of every long-lived str
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits in seconds; the defaults are what X asks for (X API: "Handling disconnections").
+    """Back-off in seconds; the defaults are those that X asks for (X API: "Handling disconnections").
 
     Attributes:
         network: step of the waits after a lost connection, up to `network_limit`.
@@ -45,7 +45,7 @@ class Backoff:
     silence: float = 30
 
     def wait(self, interruption: Interrupted, attempt: int, now: float) -> float:
-        """How long to wait; `attempt` counts interruptions of one kind in a row, from 1."""
+        """Return how long to wait; `attempt` counts interruptions of one kind in a row, from 1."""
         doublings = min(attempt, 16) - 1
         match interruption.kind:
             case "network":
@@ -67,7 +67,7 @@ def reconnecting(
     stop: threading.Event,
     notify: Callable[[str], None],
 ) -> Generator[T]:
-    """Yield what one connection after another yields, until `stop` is set or another error is raised."""
+    """Yield the items of one connection after another, until `stop` is set or another error is raised."""
     attempt, kind = 0, None
     while not stop.is_set():
         try:
@@ -81,12 +81,12 @@ def reconnecting(
             attempt = attempt + 1 if interruption.kind == kind else 1
             kind = interruption.kind
             seconds = backoff.wait(interruption, attempt, time.time())
-            notify(f"{interruption}; connecting again in {seconds:.3g} s")
+            notify(f"{interruption}; reconnecting in {seconds:.3g} s")
             stop.wait(seconds)
 
 
 def cause(error: BaseException) -> str:
-    """The system's own words at the bottom of nested connection errors, such as `Connection refused`."""
+    """Return the system's message inside nested connection errors, such as `Connection refused`."""
     words = "cut off in the middle"
     below: BaseException | None = error
     while below:

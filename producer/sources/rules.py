@@ -1,10 +1,10 @@
-"""Stream rules: what is to be on X, what is there, and the difference."""
+"""Rules of X's filtered stream: the wanted, the existing, and the difference."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 TAG = "twitter2kinesis"
-"""Marks the rules that the producer made; others of the same app are never changed."""
+"""Tag of the rules that the producer creates; other rules of the app are never changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +18,20 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What turns the rules on X into those that a run wants."""
+    """The changes that turn the existing rules into the wanted ones."""
 
     add: tuple[str, ...]
     delete: tuple[str, ...]
 
 
 def expressions(track: Iterable[str], rules: Iterable[str]) -> tuple[str, ...]:
-    """The rules of a run: a tracked term is a word or a phrase to look for; a rule is taken as it is."""
+    """Return the rules of a run: a tracked term is a word or a phrase; a rule is used as it is."""
     terms = (_term(term) for term in track)
     return tuple(dict.fromkeys(value for value in (*terms, *(rule.strip() for rule in rules)) if value))
 
 
 def change(present: Sequence[Rule], wanted: Sequence[str]) -> Change:
-    """Add what no rule says yet; delete what an earlier run of ours left behind and this does not want."""
+    """Add missing rules; delete the producer's own rules of earlier runs that are not wanted any more."""
     there = {rule.value for rule in present}
     return Change(
         add=tuple(value for value in wanted if value not in there),
@@ -40,7 +40,7 @@ def change(present: Sequence[Rule], wanted: Sequence[str]) -> Change:
 
 
 def _term(term: str) -> str:
-    # In quotation marks nothing is an operator: `rock'n'roll`, `C++` or two words are looked for as they are.
+    # Nothing in quotation marks is an operator: `rock'n'roll`, `C++` or two words match literally.
     words = term.replace('"', " ").split()
     if (
         len(words) == 1

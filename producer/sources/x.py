@@ -27,9 +27,9 @@ _CHUNK_BYTES = 65_536
 class XSource:
     """The filtered stream, for one app, which may have one connection.
 
-    Each term and each rule becomes a stream rule tagged as ours; rules of others stay. They share the stream,
-    however: a post that matches only rules of others was not asked for, and is rejected with that reason.
-    Without a term or a rule, the rules that are on X already select the posts.
+    Each term and each rule becomes a tagged stream rule; other rules of the app stay. They share the stream,
+    however: a post that matches only other rules was not requested, and is rejected with that reason.
+    Without a term or a rule, the rules that already exist select the posts.
 
     A lost connection is made again after the waits that X asks for; X does not repeat what passed meanwhile.
 
@@ -61,7 +61,7 @@ class XSource:
         self._notify = notify
         self._backoff = backoff
         self._api: Any = None
-        self._asked_for: set[str] = set()  # ids of the rules, whoever made them, that say what this run wants
+        self._asked_for: set[str] = set()  # ids of the rules that this run wants, whoever created them
         self._ours: set[str] = set()  # ids of the rules to remove at the end
         self._rules_lock = threading.Lock()
         self._response: requests.Response | None = None
@@ -70,7 +70,7 @@ class XSource:
         self._told_of_others = False
 
     def read(self) -> Iterator[Record | Rejected]:
-        """Yield posts, for ever; reconnect as often as it takes.
+        """Yield posts forever; reconnect as often as necessary.
 
         Raises:
             SourceError: X refuses the credentials, the app, a rule or any further post.
@@ -80,10 +80,10 @@ class XSource:
                 yield item
 
     def close(self) -> None:
-        """End `read`, even while it waits for a byte, and remove our rules from X."""
+        """End `read`, even while it waits for data, and remove the run's rules from X."""
         self._closing.set()
         if self._response is not None:
-            # The reading thread may have closed it, or be doing so now.
+            # The reading thread may have closed it already, or may be closing it.
             with suppress(ValueError, RuntimeError, OSError):
                 self._response.raw.shutdown()
         with self._rules_lock:
@@ -92,10 +92,10 @@ class XSource:
                 try:
                     self._change_rules({"delete": {"ids": sorted(ours)}})
                 except (Interrupted, SourceError) as error:
-                    self._notify(f"our rules stay on X, where the next run takes care of them: {error}")
+                    self._notify(f"the rules stay on X until the next run: {error}")
 
     def _items(self) -> Generator[Record | Rejected | None]:
-        """One connection: a post, what is no post, or None for a keep-alive."""
+        """Read one connection: yield posts, rejected items, and None for each keep-alive."""
         with self._rules_lock:
             if self._closing.is_set():
                 return
@@ -115,10 +115,10 @@ class XSource:
         raise Interrupted("network", "X closed the stream")
 
     def _lines(self, body: urllib3.HTTPResponse) -> Iterator[bytes]:
-        """What stands before each line end, as soon as it arrives; nothing for a keep-alive."""
+        """Yield each line as soon as it arrives; an empty one for a keep-alive."""
         tail = b""
-        # Not `stream` or `iter_lines`: where a body is not chunked, they wait until their buffer is full, and
-        # on a quiet stream that can take hours.
+        # Not `stream` or `iter_lines`: if the body is not chunked, they wait until their buffer is full, which
+        # takes hours on a quiet stream.
         while not self._closing.is_set() and (chunk := body.read1(_CHUNK_BYTES, decode_content=True)):
             *lines, tail = (tail + chunk).split(b"\r\n")
             yield from lines
@@ -146,11 +146,11 @@ class XSource:
         return any(isinstance(rule, dict) and str(rule.get("id")) in self._asked_for for rule in matching)
 
     def _synchronise_rules(self) -> None:
-        """Make X have the wanted rules; without a wanted one, make sure that it has any.
+        """Create the wanted rules on X; without any, check that a rule exists.
 
         Raises:
-            Interrupted: X could not be reached, or asks to come back later.
-            SourceError: X refuses a rule, or there is none.
+            Interrupted: X could not be reached, or asks to retry later.
+            SourceError: X refuses a rule, or no rule exists.
         """
         answer = xapi.ask(self._api, xapi.RULES, {})
         present = [Rule(str(rule["id"]), rule["value"], rule.get("tag")) for rule in answer.get("data") or []]
@@ -173,11 +173,11 @@ class XSource:
             self._ours |= made
             self._check(refused)
             if len(made) + len(refused) < len(change.add):
-                raise Interrupted("http", "X does not say what became of the rules")
+                raise Interrupted("http", "X does not confirm the rules")
 
     def _check(self, refused: Sequence[Json]) -> None:
         for error in refused:
-            if error.get("title") == "DuplicateRule":  # somebody added it since we looked
+            if error.get("title") == "DuplicateRule":  # added since the rules were read
                 self._asked_for.add(str(error.get("id")))
             else:
                 reasons = "; ".join(error.get("details") or [error.get("detail") or error.get("title")])
@@ -191,6 +191,6 @@ class XSource:
         if others and not self._told_of_others:
             self._told_of_others = True
             self._notify(
-                f"rules of others are on X too ({len(others)}, such as `{others[0]}`): X sends and bills "
-                "what they match; it is counted as rejected"
+                f"X has {len(others)} other rules, such as `{others[0]}`: X sends and bills "
+                "their posts too, which are counted as rejected"
             )

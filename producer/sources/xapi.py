@@ -1,4 +1,4 @@
-"""The X API v2 through TwitterAPI: where it is, who asks, and what its refusals mean."""
+"""Calls the X API v2 through TwitterAPI: endpoint, credentials, and the meaning of errors."""
 
 import logging
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ RULES = "tweets/search/stream/rules"
 _SECONDS_TO_CONNECT = 5
 _SECONDS_TO_ANSWER = 10
 
-# TwitterAPI writes each failed connection to the root logger too, besides raising what we report ourselves.
+# TwitterAPI logs each failed connection to the root logger, besides raising an error, which is reported.
 logging.getLogger().addFilter(lambda record: record.module != "TwitterError")
 
 
@@ -35,18 +35,18 @@ def sign_in(credentials: XCredentials, endpoint: str, silence: float) -> Twitter
         silence: seconds without a byte after which reading the stream fails.
 
     Raises:
-        Interrupted: X could not be reached, or asks to come back later.
+        Interrupted: X could not be reached, or asks to retry later.
         SourceError: X refuses the credentials, or the endpoint is not an address.
     """
     if not endpoint.startswith(("https://", "http://")):
         raise SourceError(f"x_endpoint is `{endpoint}`: give scheme and host, such as {ENDPOINT}.")
     api = TwitterAPI(
         oauth2_access_token=credentials.bearer_token or _bearer_token(credentials, endpoint),
-        auth_type="oAuth2User",  # in the library's words: send this bearer token as it is
+        auth_type="oAuth2User",  # how the library is told to send this bearer token unchanged
         api_version="2",
     )
-    # The library knows one host, and that by its old name, from constants of its modules; this one client
-    # is pointed elsewhere by its method instead.
+    # The library takes its only host, under its old name, from module constants; overriding a method points
+    # this one client elsewhere.
     api._prepare_url = lambda _subdomain, path: f"{endpoint}/2/{path}"
     api.CONNECTION_TIMEOUT = _SECONDS_TO_CONNECT
     api.REST_TIMEOUT = _SECONDS_TO_ANSWER
@@ -55,7 +55,7 @@ def sign_in(credentials: XCredentials, endpoint: str, silence: float) -> Twitter
 
 
 def _bearer_token(credentials: XCredentials, endpoint: str) -> str:
-    # Not by the library: it asks without a time limit, and hides whether X refused or could not be reached.
+    # Not by the library: it sets no timeout, and hides whether X refused or could not be reached.
     try:
         answer = requests.post(
             f"{endpoint}/oauth2/token",
@@ -74,10 +74,10 @@ def _bearer_token(credentials: XCredentials, endpoint: str) -> str:
 
 
 def ask(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -> Json:
-    """Send one request, for an answer of a JSON object.
+    """Send one request; return the JSON object of the answer.
 
     Raises:
-        Interrupted: X could not be reached, asks to come back later, or answers with something else.
+        Interrupted: X could not be reached, asks to retry later, or does not answer with JSON.
         SourceError: X refuses.
     """
     response = request(api, resource, params, method)
@@ -91,7 +91,7 @@ def request(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -
     """Send one request; the response of the stream must be closed by the caller.
 
     Raises:
-        Interrupted: X could not be reached, or asks to come back later.
+        Interrupted: X could not be reached, or asks to retry later.
         SourceError: X refuses.
     """
     try:
@@ -106,7 +106,7 @@ def request(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -
 
 
 def refusal(status: int, body: Json, headers: Mapping[str, str]) -> Interrupted | SourceError:
-    """What an error of X means: come back later, or give up and tell the user why.
+    """Interpret an error of X: retry later, or give up and tell the user why.
 
     Args:
         status: the HTTP status; 0 for an error inside the stream that names none.
@@ -114,33 +114,35 @@ def refusal(status: int, body: Json, headers: Mapping[str, str]) -> Interrupted 
         headers: those of the response.
     """
     problem = _problem(body)
-    said = _said(problem)
+    message = _said(problem)
     kinds = f"{problem.get('title')} {problem.get('type')} {problem.get('connection_issue')}"
     status = status or _number(problem.get("status")) or 0
     if "TooManyConnections" in kinds:
-        return Interrupted("rate", f"another connection of this app reads the stream: close it ({said})")
+        return Interrupted("rate", f"another connection of this app reads the stream: close it ({message})")
     if "UsageCap" in kinds or "usage-capped" in kinds or status == 402:
         return SourceError(
-            f"X delivers no more posts to this app ({said}): raise the cap or add credit at "
+            f"X delivers no more posts to this app ({message}): raise the cap or add credit at "
             "https://developer.x.com, or wait for the next period."
         )
     if status == 401:
         return SourceError(
-            f"X does not accept the credentials ({said}): copy consumer_key and consumer_secret again from "
+            f"X does not accept the credentials ({message}): copy consumer_key and consumer_secret again from "
             "your app at https://developer.x.com; they change when they are regenerated."
         )
     if status == 403 or "client-forbidden" in kinds:
         return SourceError(
-            f"X refuses this app ({said}): check its keys, and that its project has access to the filtered "
+            f"X refuses this app ({message}): check its keys, and that its project has access to the filtered "
             "stream of API v2, at https://developer.x.com."
         )
     if status == 429:
-        return Interrupted("rate", f"X limits the rate ({said})", _number(headers.get("x-rate-limit-reset")))
+        return Interrupted(
+            "rate", f"X limits the rate ({message})", _number(headers.get("x-rate-limit-reset"))
+        )
     if status == 0:
-        return Interrupted("network", f"X ended the stream ({said})")
+        return Interrupted("network", f"X ended the stream ({message})")
     if status in {408, 409} or status >= 500:
-        return Interrupted("http", f"X answered {status} ({said})")
-    return SourceError(f"X refuses the request with {status} ({said}).")
+        return Interrupted("http", f"X answered {status} ({message})")
+    return SourceError(f"X refuses the request with {status} ({message}).")
 
 
 def _problem(body: Json) -> Json:

@@ -284,7 +284,7 @@ class TestWhatItTells:
         assert (good["levelname"], bad["levelname"]) == ("INFO", "WARNING")
         assert (bad["shard"], bad["Stored"], bad["Quarantined"], bad["Failed"]) == (SHARD, 1, 1, 1)
         assert bad["reasons"] == {"not-json": 1, "not-utf8": 1}
-        assert bad["obstacles"] == {"quarantine: AccessDenied": 1}
+        assert bad["causes"] == {"quarantine: AccessDenied": 1}
 
     def test_no_payload_is_ever_logged(
         self,

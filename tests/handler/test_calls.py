@@ -64,23 +64,21 @@ def test_delays_have_full_jitter(clock: Clock) -> None:
     assert 1.8 < max(late) <= 2
 
 
-def test_no_attempt_is_begun_that_would_be_after_the_end(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_attempt_starts_after_the_deadline(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     longest_delay(monkeypatch)
     assert len(list(calls.attempts(0.36))) == 4  # at 0, 0.05, 0.15, 0.35 s
     assert clock.now == pytest.approx(0.35)
 
 
-def test_no_attempt_is_made_when_the_end_has_passed(clock: Clock) -> None:
+def test_no_attempt_is_made_once_the_deadline_has_passed(clock: Clock) -> None:
     assert list(calls.attempts(0.0)) == []
 
 
 @pytest.mark.parametrize(("remaining", "seconds"), [(60_000, 55), (10_000, 5), (3_000, 1.5), (0, 0)])
-def test_the_end_is_five_seconds_before_lambdas_or_halfway(
+def test_the_deadline_is_five_seconds_before_lambdas_timeout_or_halfway_to_it(
     clock: Clock, remaining: int, seconds: float
 ) -> None:
-    assert calls.deadline(remaining) == pytest.approx(seconds)
+    assert calls.call_deadline(remaining) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +96,7 @@ def test_the_end_is_five_seconds_before_lambdas_or_halfway(
     ],
     ids=str,
 )
-def test_what_may_pass_is_tried_again(failure: ClientError) -> None:
+def test_a_transient_error_is_retried(failure: ClientError) -> None:
     assert calls.is_transient(failure)
 
 
@@ -113,5 +111,5 @@ def test_what_may_pass_is_tried_again(failure: ClientError) -> None:
     ],
     ids=str,
 )
-def test_what_stays_is_not(failure: ClientError) -> None:
+def test_a_permanent_error_is_not_retried(failure: ClientError) -> None:
     assert not calls.is_transient(failure)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.settings import EXPIRY_ATTRIBUTE
-from handler.table import LARGEST_ITEM, MOST_BYTES, Put, chunks, put_of
+from handler.table import MAX_CALL_BYTES, MAX_ITEM_BYTES, Put, build_put, chunks
 from handler.tweet import PoisonError, Reason, Tweet
 from tests.handler.events import ARRIVAL, record
 
@@ -22,12 +22,12 @@ def sized(size: int) -> Put:
 
 def reason_of(tweet: Tweet) -> Reason:
     with pytest.raises(PoisonError) as poison:
-        put_of(RECORD, tweet, None)
+        build_put(RECORD, tweet, None)
     return poison.value.reason
 
 
 def test_an_item_has_its_four_attributes() -> None:
-    put = put_of(RECORD, TWEET, None)
+    put = build_put(RECORD, TWEET, None)
     assert put.key == ("ada", "1001")
     assert json.loads(put.request) == {
         "PutRequest": {
@@ -42,14 +42,14 @@ def test_an_item_has_its_four_attributes() -> None:
 
 
 def test_an_item_with_a_lifetime_expires_that_long_after_the_records_arrival() -> None:
-    item = json.loads(put_of(RECORD, TWEET, 86_400).request)["PutRequest"]["Item"]
+    item = json.loads(build_put(RECORD, TWEET, 86_400).request)["PutRequest"]["Item"]
     assert item[EXPIRY_ATTRIBUTE] == {"N": str(int(ARRIVAL.timestamp()) + 86_400)}
 
 
 @given(st.text(), st.text(), st.text())
 def test_any_text_survives_the_way(username: str, identifier: str, message: str) -> None:
     tweet = Tweet(username, identifier, TWEET.timestamp, message)
-    item = json.loads(put_of(RECORD, tweet, 1).request)["PutRequest"]["Item"]
+    item = json.loads(build_put(RECORD, tweet, 1).request)["PutRequest"]["Item"]
     assert Tweet(*(item[name]["S"] for name in ("Username", "Id", "Timestamp", "Message"))) == tweet
 
 
@@ -61,16 +61,16 @@ def test_a_surrogate_without_its_pair_is_poison(field: str) -> None:
 @pytest.mark.parametrize(("field", "limit"), [("username", 2048), ("id", 1024)])
 def test_a_key_may_have_so_many_bytes_and_no_more(field: str, limit: int) -> None:
     widest = "\N{PILE OF POO}" * (limit // 4)
-    assert put_of(RECORD, TWEET._replace(**{field: widest}), None)
+    assert build_put(RECORD, TWEET._replace(**{field: widest}), None)
     assert reason_of(TWEET._replace(**{field: widest + "x"})) is Reason.INVALID_KEY
 
 
 @pytest.mark.parametrize("character", ["x", '"', "\x00", "\N{UMBRELLA}"])
 def test_an_item_may_have_400_kb_as_dynamodb_counts_them(character: str) -> None:
-    room = LARGEST_ITEM - len("UsernameIdTimestampMessage") - sum(map(len, TWEET[:3]))
+    room = MAX_ITEM_BYTES - len("UsernameIdTimestampMessage") - sum(map(len, TWEET[:3]))
     count, rest = divmod(room, len(character.encode()))
     largest = TWEET._replace(message=character * count + "x" * rest)
-    assert put_of(RECORD, largest, None)
+    assert build_put(RECORD, largest, None)
     assert reason_of(largest._replace(message=largest.message + "x")) is Reason.TOO_LARGE
 
 
@@ -81,9 +81,9 @@ def test_chunks_keep_order_and_fit_a_call(puts: list[Put]) -> None:
     assert [put for chunk in cut for put in chunk] == puts
     for chunk in cut:
         assert 1 <= len(chunk) <= 25
-        assert sum(len(put.request) + 1 for put in chunk) <= MOST_BYTES - 300
+        assert sum(len(put.request) + 1 for put in chunk) <= MAX_CALL_BYTES - 300
 
 
 def test_a_chunk_is_closed_only_when_it_is_full() -> None:
     assert [len(chunk) for chunk in chunks([sized(100)] * 60)] == [25, 25, 10]
-    assert [len(chunk) for chunk in chunks([sized(MOST_BYTES // 4)] * 6)] == [3, 3]
+    assert [len(chunk) for chunk in chunks([sized(MAX_CALL_BYTES // 4)] * 6)] == [3, 3]

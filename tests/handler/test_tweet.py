@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.tweet import PoisonError, Reason, Tweet, tweet_of
+from handler.tweet import PoisonError, Reason, Tweet, parse_tweet
 from tests.handler.events import record, tweet, v1_status, v2_post
 
 GOOD_MORNING = Tweet("ada", "1001", "2026-11-23T14:41:28.000Z", "good morning")
 
 
 def read(payload: object) -> Tweet:
-    return tweet_of(record(payload))
+    return parse_tweet(record(payload))
 
 
 def reason_of(payload: object) -> Reason:
@@ -180,7 +180,7 @@ class TestPoison:
         broken = record(b"")
         broken["kinesis"]["data"] = data
         with pytest.raises(PoisonError) as poison:
-            tweet_of(broken)
+            parse_tweet(broken)
         assert poison.value.reason is Reason.NOT_BASE64
 
     @pytest.mark.parametrize(

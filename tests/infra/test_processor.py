@@ -168,7 +168,7 @@ def test_the_settings_of_function_and_mapping_reach_them() -> None:
     assert mapping["maximumRecordAgeInSeconds"] == 600
 
 
-def code_of(deployed: Deployed) -> dict[str, bytes]:
+def archive_of_function(deployed: Deployed) -> dict[str, bytes]:
     archive = deployed.one("Function").inputs["code"]
     return {name: Path(asset.path).read_bytes() for name, asset in archive.assets.items()}
 
@@ -176,7 +176,7 @@ def code_of(deployed: Deployed) -> dict[str, bytes]:
 def test_the_archive_holds_the_modules_of_the_handler_and_nothing_else(dev: Deployed) -> None:
     folder = processor.HANDLER_FOLDER
     tracked = {f"handler/{module.name}": module.read_bytes() for module in folder.glob("*.py")}
-    assert code_of(dev) == tracked
+    assert archive_of_function(dev) == tracked
     assert "handler/app.py" in tracked
 
 
@@ -190,4 +190,4 @@ def test_caches_and_notes_beside_the_handler_do_not_change_the_archive(
     (folder / "__pycache__" / "app.cpython-313.pyc").write_bytes(b"cache")
     (folder / "README.md").write_text("notes")
     monkeypatch.setattr(processor, "HANDLER_FOLDER", folder)
-    assert code_of(deploy()) == code_of(dev)
+    assert archive_of_function(deploy()) == archive_of_function(dev)

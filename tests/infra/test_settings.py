@@ -44,10 +44,10 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("accessKeyKeepPrevious", "maybe", "one of true, false"),
     ("alarms", "off", "one of true, false"),
     ("alarmEmail", "on-call", "an e-mail address"),
-    ("tags", "Team=data", "a map of at most 48 texts"),
-    ("tags", {"Team": 7}, "a map of at most 48 texts"),
-    ("tags", {"aws:team": "data"}, "none starting with aws:"),
-    ("tags", {f"Tag{number}": "" for number in range(49)}, "a map of at most 48 texts"),
+    ("tags", "Team=data", "a map of up to 48 string values"),
+    ("tags", {"Team": 7}, "a map of up to 48 string values"),
+    ("tags", {"aws:team": "data"}, "no key starting with aws:"),
+    ("tags", {f"Tag{number}": "" for number in range(49)}, "a map of up to 48 string values"),
 ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.test_server import alive, processes_of
+from tests.local.test_server import alive, child_processes
 from tests.producer.conftest import tweet, tweets
 from tests.waiting import eventually
 
@@ -43,7 +43,7 @@ class Demo:
         new = {self.process.pid}
         while new:
             found |= new
-            new = {child for process in new for child in processes_of(process)} - found
+            new = {child for process in new for child in child_processes(process)} - found
         return found - {self.process.pid}
 
     def runs(self, module: str) -> bool:

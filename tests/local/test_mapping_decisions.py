@@ -72,19 +72,19 @@ def test_a_payload_fits_unless_it_is_a_single_record(sizes: list[int]) -> None:
     waiting = [Record(str(index), "key", 0.0, "x" * size) for index, size in enumerate(sizes)]
     count = decisions.batch_to_send(waiting, 0, SETTINGS)
     assert count
-    assert count == 1 or len(decisions.event_of(waiting[:count])) <= MAX_PAYLOAD_BYTES
-    assert count == len(waiting) or len(decisions.event_of(waiting[: count + 1])) > MAX_PAYLOAD_BYTES
+    assert count == 1 or len(decisions.build_event(waiting[:count])) <= MAX_PAYLOAD_BYTES
+    assert count == len(waiting) or len(decisions.build_event(waiting[: count + 1])) > MAX_PAYLOAD_BYTES
 
 
 @given(st.text(min_size=1), st.integers(min_value=1, max_value=10))
 def test_a_partition_key_has_one_lane(key: str, lanes: int) -> None:
-    lane = decisions.lane_of(key, lanes)
+    lane = decisions.lane_index(key, lanes)
     assert 0 <= lane < lanes
-    assert lane == decisions.lane_of(key, lanes)
+    assert lane == decisions.lane_index(key, lanes)
 
 
 def test_lanes_share_the_keys() -> None:
-    assert {decisions.lane_of(f"user{number}", 10) for number in range(200)} == set(range(10))
+    assert {decisions.lane_index(f"user{number}", 10) for number in range(200)} == set(range(10))
 
 
 def test_the_event_is_the_one_that_a_function_receives_from_kinesis() -> None:
@@ -94,8 +94,8 @@ def test_the_event_is_the_one_that_a_function_receives_from_kinesis() -> None:
         "SequenceNumber": "42",
         "ApproximateArrivalTimestamp": datetime(2026, 11, 23, tzinfo=UTC),
     }
-    record = decisions.record_of(answer, "shardId-000000000000", SETTINGS.stream_arn, "arn:role")
-    assert json.loads(decisions.event_of([record])) == {
+    record = decisions.build_record(answer, "shardId-000000000000", SETTINGS.stream_arn, "arn:role")
+    assert json.loads(decisions.build_event([record])) == {
         "Records": [
             {
                 "kinesis": {

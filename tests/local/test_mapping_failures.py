@@ -10,7 +10,7 @@ from tests.local.conftest import RAISE_ON_BAD, REPORT_BAD, Pipeline, unique
 from tests.waiting import eventually
 
 
-def payloads_of(given_up: dict[str, Any]) -> list[str]:
+def received_payloads(given_up: dict[str, Any]) -> list[str]:
     import base64
 
     records = json.loads(given_up["payload"])["Records"]
@@ -73,7 +73,7 @@ def test_a_bad_record_is_retried_given_up_and_does_not_block_the_shard(
     assert record["KinesisBatchInfo"]["batchSize"] == 1
     assert record["KinesisBatchInfo"]["streamArn"] == pipeline.stream_arn
     assert record["version"] == "1.0"
-    assert payloads_of(record) == ["bad"]
+    assert received_payloads(record) == ["bad"]
 
 
 def test_bisect_gives_up_the_bad_record_alone(pipeline: Pipeline) -> None:
@@ -88,7 +88,7 @@ def test_bisect_gives_up_the_bad_record_alone(pipeline: Pipeline) -> None:
         DestinationConfig={"OnFailure": {"Destination": bucket}},
     )
     [record] = pipeline.given_up(bucket).values()
-    assert payloads_of(record) == ["bad"]
+    assert received_payloads(record) == ["bad"]
     eventually(lambda: good[-1] in [batch[-1] for batch in pipeline.batches() if "bad" not in batch])
     taken = [payload for batch in pipeline.batches() if "bad" not in batch for payload in batch]
     assert taken == good
@@ -100,7 +100,7 @@ def test_without_bisect_the_rest_of_the_batch_is_given_up_with_the_bad_record(pi
     pipeline.put("a", "bad", "b")
     pipeline.map(REPORT_BAD, MaximumRetryAttempts=1, DestinationConfig={"OnFailure": {"Destination": bucket}})
     [record] = pipeline.given_up(bucket).values()
-    assert payloads_of(record) == ["bad", "b"]
+    assert received_payloads(record) == ["bad", "b"]
 
 
 def test_records_that_grow_too_old_are_given_up(pipeline: Pipeline) -> None:
@@ -112,7 +112,7 @@ def test_records_that_grow_too_old_are_given_up(pipeline: Pipeline) -> None:
     )
     [record] = pipeline.given_up(bucket).values()
     assert record["requestContext"]["condition"] == "RecordAgeExceeded"
-    assert payloads_of(record) == ["bad"]
+    assert received_payloads(record) == ["bad"]
 
 
 def test_a_timeout_is_a_failure_of_the_function(pipeline: Pipeline) -> None:
@@ -122,7 +122,7 @@ def test_a_timeout_is_a_failure_of_the_function(pipeline: Pipeline) -> None:
     pipeline.create_function("def respond(payloads, numbers): time.sleep(30)", timeout=1)
     pipeline.map(MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": bucket}})
     [record] = pipeline.given_up(bucket).values()
-    assert payloads_of(record) == ["slow"]
+    assert received_payloads(record) == ["slow"]
 
 
 def test_a_queue_receives_what_was_given_up_without_the_payload(pipeline: Pipeline) -> None:

@@ -57,7 +57,7 @@ class DeployedStack:
         objects = [
             json.load(self.s3.get_object(**self.bucket, Key=key)["Body"]) for key in self.objects(prefix)
         ]
-        return [base64.b64decode(data) for each in objects for data in _data_of(each)]
+        return [base64.b64decode(data) for each in objects for data in _payload(each)]
 
     def objects(self, prefix: str = "") -> list[str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(**self.bucket, Prefix=prefix)
@@ -83,7 +83,7 @@ class DeployedStack:
             iam.put_role_policy(**policy, PolicyDocument=json.dumps(document))
 
 
-def _data_of(quarantined: dict[str, Any]) -> list[str]:
+def _payload(quarantined: dict[str, Any]) -> list[str]:
     """The base64 data of the one record of the function's own object, or of the batch of Lambda's."""
     if "KinesisBatchInfo" not in quarantined:
         return [quarantined["payload"]]

@@ -50,7 +50,7 @@ with LocalAws.start(mapping=False) as aws:
 '''
 
 
-def processes_of(owner: int) -> set[int]:
+def child_processes(owner: int) -> set[int]:
     """The server of a process and everything in the server's process group."""
     found = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -87,9 +87,9 @@ class Owner:
         )
         assert self.process.stdout
         self.endpoint = self.process.stdout.readline().strip()
-        [self.server] = processes_of(self.process.pid)
+        [self.server] = child_processes(self.process.pid)
         # The server and the worker of the busy function.
-        self.children = processes_of(self.server)
+        self.children = child_processes(self.server)
 
     def files(self) -> list[Path]:
         """The directory of the server, and its log."""

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from infra.settings import PROJECT_FILE, Settings
 from ops import prices as price_list
 from ops.cli import cli
-from ops.cost import settings_of
+from ops.cost import load_settings
 from ops.estimate import HOURS, Line, Load, estimate, estimate_original
 from ops.prices import Prices
 
@@ -24,7 +24,7 @@ def prices() -> Prices:
 
 @pytest.fixture
 def dev() -> Settings:
-    return settings_of("dev")
+    return load_settings("dev")
 
 
 def lines(settings: Settings, prices: Prices, rate: float = 100, size: int = 500) -> dict[str, Line]:
@@ -40,7 +40,7 @@ def as_json(*arguments: str) -> Any:
 
 
 def test_settings_are_the_stack_file_over_the_defaults() -> None:
-    prod, dev = settings_of("prod"), settings_of("dev")
+    prod, dev = load_settings("prod"), load_settings("dev")
     assert (prod.stream.shards, prod.function.memory) == (None, 512)
     assert (dev.stream.shards, dev.function.memory) == (1, 256)
     assert prod.mapping.batch_size == dev.mapping.batch_size == 500

@@ -7,7 +7,7 @@ import pytest
 
 from local.deploy import deploy
 from ops.estimate import ALARMS
-from ops.status import LONGEST_DURATION, OLDEST_ITERATOR_MS
+from ops.status import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS
 from tests.ops.conftest import CONFIG
 from tests.ops.stack import PROJECT, DeployedStack, tweet
 from tests.waiting import eventually
@@ -53,8 +53,8 @@ def test_what_is_not_permitted_is_not_known_and_not_healthy(stack: DeployedStack
         result = stack.ops_as(environment, "status")
     assert result.exit_code == 1
     assert "dev-EventStream ACTIVE" in result.stdout
-    assert "not known: GetMetricData is not permitted to you" in " ".join(result.stdout.split())
-    assert "Not known to be healthy" in result.stdout
+    assert "unknown: you are not allowed to call GetMetricData" in " ".join(result.stdout.split())
+    assert "Health unknown" in result.stdout
 
 
 def test_a_disabled_mapping(stack: DeployedStack) -> None:
@@ -110,6 +110,6 @@ def test_the_thresholds_are_those_of_the_alarms(stack: DeployedStack) -> None:
         for alarm in stack.aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="dev-")["MetricAlarms"]
     }
     function = stack.lambda_.get_function_configuration(FunctionName=stack.outputs["function_name"])
-    assert alarms["dev-IteratorAge"] == OLDEST_ITERATOR_MS
-    assert alarms["dev-FunctionDuration"] == LONGEST_DURATION * function["Timeout"] * 1000
+    assert alarms["dev-IteratorAge"] == MAX_ITERATOR_AGE_MS
+    assert alarms["dev-FunctionDuration"] == MAX_DURATION_SHARE * function["Timeout"] * 1000
     assert len(alarms) == ALARMS

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from handler.table import put_of
-from handler.tweet import tweet_of
+from handler.table import build_put
+from handler.tweet import parse_tweet
 from local.server import LocalAws
 from producer.record import partition_key, to_json
 from producer.source import Record
@@ -96,7 +96,7 @@ def test_a_record_becomes_the_expected_item_in_the_function() -> None:
     text = 'naïve 🦜 "quoted"\n\\ and a cut \ud83d'
     data = to_json(Record("名前", "1990000000000000001", "2026-11-23T14:41:28.000Z", text, None, "x"))
 
-    item = put_of(event_record(data), tweet_of(event_record(data)), None)
+    item = build_put(event_record(data), parse_tweet(event_record(data)), None)
 
     assert json.loads(item.request)["PutRequest"]["Item"] == {
         "Username": {"S": "名前"},

@@ -1,0 +1,67 @@
+"""The format of the function's objects in the quarantine bucket: written by the function, read by operators.
+
+README.md beside this file documents it. Lambda's own on-failure objects lie in the same bucket, under
+`aws/lambda/`, in Lambda's format.
+"""
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from handler.record import KinesisRecord, arrival_time, iso, shard_id
+from handler.tweet import PoisonError
+
+PREFIX: Final = "records/"
+
+
+class QuarantinedRecord(NamedTuple):
+    """A stream record as it was when it was quarantined; `arrival` is ISO 8601 in UTC."""
+
+    payload: bytes
+    partition_key: str
+    sequence_number: str
+    shard: str
+    arrival: str
+
+
+def object_key(record: KinesisRecord, poison: PoisonError) -> str:
+    """Return `records/<reason>/<date of arrival>/<shard>/<sequence number>.json`: a repeat overwrites it."""
+    date = arrival_time(record).date().isoformat()
+    name = f"{shard_id(record)}/{record['kinesis']['sequenceNumber']}.json"
+    return f"{PREFIX}{poison.reason}/{date}/{name}"
+
+
+def object_body(record: KinesisRecord, poison: PoisonError, function: str) -> bytes:
+    """Return everything needed to understand the record and to put it on the stream again, as JSON."""
+    kinesis = record["kinesis"]
+    return json.dumps(
+        {
+            "reason": poison.reason,
+            "error": str(poison),
+            "payload": kinesis["data"],
+            "partitionKey": kinesis["partitionKey"],
+            "sequenceNumber": kinesis["sequenceNumber"],
+            "shardId": shard_id(record),
+            "arrivalTime": iso(arrival_time(record)),
+            "streamArn": record["eventSourceARN"],
+            "function": function,
+            "quarantinedAt": iso(datetime.now(UTC)),
+        }
+    ).encode()
+
+
+def parse_body(body: bytes) -> tuple[str, QuarantinedRecord]:
+    """Parse what `object_body` wrote: the error, and the record.
+
+    Raises:
+        KeyError, TypeError, ValueError: the object has another format.
+    """
+    content = json.loads(body)
+    return content["error"], QuarantinedRecord(
+        base64.b64decode(content["payload"], validate=True),
+        content["partitionKey"],
+        content["sequenceNumber"],
+        content["shardId"],
+        content["arrivalTime"],
+    )

@@ -1,0 +1,329 @@
+"""`python -m ops quarantine`: list, show, redrive and purge what could not be stored."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.table import Table
+
+from ops.display import as_json_option, console, count, printable, progress_bar, size, span, write_json
+from ops.quarantine.bucket import RedriveMarkers
+from ops.quarantine.presentation import (
+    clock,
+    describe,
+    describe_object,
+    filter_description,
+    headline,
+    payload_lines,
+    redrive_times,
+    summarize,
+)
+from ops.quarantine.redrive import Redriver
+from ops.quarantine.selection import by_reason, find_entry, open_bucket, read_object, selected, selection
+from ops.stack import Stack, stack_options
+
+_RECORDS_SHOWN = 10
+
+
+@click.group(
+    "quarantine",
+    short_help="List, show, redrive and purge what could not be stored.",
+    epilog="""\b
+Examples:
+  python -m ops quarantine list --reason not-json
+  python -m ops quarantine show KEY
+  python -m ops quarantine redrive --reason given-up --dry-run
+  python -m ops quarantine purge --reason control-message
+""",
+)
+def command() -> None:
+    """Records that could not be stored, with their payload and the reason.
+
+    The function quarantines a record that can never be stored; Lambda quarantines a batch that ran out of
+    retries or age. They stay until they are redriven or purged, or until they expire.
+    """
+
+
+@command.command(
+    "list",
+    epilog="""\b
+Examples:
+  python -m ops quarantine list --stack dev
+  python -m ops quarantine list --since 12h --json | jq -r '.objects[].key'
+""",
+)
+@selection
+@click.option(
+    "--limit", type=click.IntRange(0), default=20, show_default=True, metavar="N", help="Show the newest N."
+)
+@as_json_option
+@stack_options("region", "quarantine_bucket")
+def list_(stack: Stack, reason: str | None, since: datetime | None, limit: int, as_json: bool) -> None:
+    """List quarantined objects: totals by reason, and the newest objects."""
+    bucket = open_bucket(stack)
+    entries = bucket.entries(reason, since)
+    newest = entries[::-1][:limit]
+    objects = list(describe(bucket, newest))
+    if as_json:
+        write_json(
+            {
+                "total": len(entries),
+                "reasons": {name: len(group) for name, group in by_reason(entries).items()},
+                "objects": objects,
+            }
+        )
+        return
+    if not entries:
+        console().print(
+            f"The quarantine {bucket.name} is empty{filter_description(reason, since)}.", soft_wrap=True
+        )
+        return
+    now = datetime.now(UTC)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Reason", "Objects", "Size", "Oldest", "Newest"):
+        table.add_column(heading, justify="left" if heading == "Reason" else "right")
+    for name, group in by_reason(entries).items():
+        table.add_row(
+            name,
+            f"{len(group):,}",
+            size(sum(entry.size for entry in group)),
+            f"{span(now - group[0].since)} ago",
+            f"{span(now - group[-1].since)} ago",
+        )
+    console().print(table)
+    for described in objects:
+        console().print()
+        console().print(headline(described))
+        console().print(f"  {described['key']}", soft_wrap=True)
+    if len(newest) < len(entries):
+        console().print(f"\nThe newest {len(newest):,} of {len(entries):,}; --limit shows more.")
+    if objects:
+        console().print("\nNext: python -m ops quarantine show KEY", style="dim")
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  python -m ops quarantine show records/not-json/2026-11-23/shardId-000000000000/4960.json
+  python -m ops quarantine show KEY --raw > payload
+"""
+)
+@click.argument("key")
+@click.option(
+    "--raw", is_flag=True, help="Write only the bytes of the payload; for an object with one record."
+)
+@as_json_option
+@stack_options("region", "quarantine_bucket")
+def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
+    """Show a quarantined object: the reason, and the decoded payload of each record."""
+    bucket = open_bucket(stack)
+    quarantined = read_object(bucket, find_entry(bucket, key))
+    records = quarantined.records
+    if raw:
+        if len(records) != 1:
+            raise click.UsageError(f"{key} holds {count(len(records), 'record')}; --raw writes only one.")
+        sys.stdout.buffer.write(records[0].payload)
+        return
+    redriven = RedriveMarkers(bucket).times(records)
+    if as_json:
+        write_json(
+            {
+                **describe_object(quarantined, redriven),
+                "records": [
+                    {**record._asdict(), "payload": record.payload.decode(errors="replace")}
+                    for record in records
+                ],
+            }
+        )
+        return
+    out = console()
+    out.print(key, style="bold", soft_wrap=True)
+    for name, value in (
+        ("reason", quarantined.entry.reason),
+        ("error", quarantined.error),
+        ("in quarantine", f"since {clock(quarantined.entry.since)}"),
+        ("redriven", redrive_times(redriven)),
+        ("records", f"{len(records):,}"),
+    ):
+        out.print(f"  {name:15}{printable(value)}", soft_wrap=True)
+    for record in records[:_RECORDS_SHOWN]:
+        out.print()
+        for name, value in (
+            ("partition key", record.partition_key),
+            ("arrived", f"{record.arrival} on {record.shard}"),
+            ("sequence number", record.sequence_number),
+        ):
+            out.print(f"  {name:17}{printable(value)}", soft_wrap=True)
+        out.print(f"  payload, {size(len(record.payload))}:")
+        out.print("\n".join(f"    {line}" for line in payload_lines(record)), soft_wrap=True)
+    if len(records) > _RECORDS_SHOWN:
+        out.print(f"\n  ... and {count(len(records) - _RECORDS_SHOWN, 'more record')}; --json shows all.")
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  python -m ops quarantine redrive --stack dev --dry-run
+  python -m ops quarantine redrive --reason given-up --since 3d --rate 500
+  python -m ops quarantine redrive KEY --payload fixed.json
+  python -m ops quarantine redrive --max-redrives 2
+
+Fix the cause first. If the record itself is bad: `quarantine show KEY --raw > fixed.json`, edit the file,
+and redrive KEY with --payload. An object is deleted once the stream has acknowledged all its records, so
+an interruption loses nothing; running it again may send records twice, which the table's key makes
+harmless. A redriven record is the newest on the stream: an old version of a tweet replaces a newer one.
+"""
+)
+@click.argument("keys", metavar="[KEY]...", nargs=-1)
+@selection
+@click.option(
+    "--rate",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of records per second.",
+)
+@click.option(
+    "--max-redrives",
+    "max_redrives",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Skip records that returned after N redrives.",
+)
+@click.option(
+    "--payload",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Send the bytes of FILE instead of the payload; for one KEY with one record.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be sent; send and delete nothing.")
+@as_json_option
+@stack_options("region", "quarantine_bucket", "stream_name")
+def redrive(
+    stack: Stack,
+    keys: tuple[str, ...],
+    reason: str | None,
+    since: datetime | None,
+    rate: int,
+    max_redrives: int,
+    payload: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Put quarantined records back on the stream: those of each KEY, or all that match the options."""
+    bucket = open_bucket(stack)
+    entries = selected(bucket, keys, reason, since)
+    if payload:
+        if len(keys) != 1:
+            raise click.UsageError("--payload needs exactly one KEY.")
+        if (records := len(read_object(bucket, entries[0]).records)) != 1:
+            raise click.UsageError(
+                f"{keys[0]} holds {count(records, 'record')}, --payload replaces only one: redrive it "
+                "unchanged, and the function quarantines the bad record alone."
+            )
+    with _interruptible() as stop, _progress("Redriving", len(entries)) as (advance, notify):
+        run = Redriver(
+            bucket,
+            stack.kinesis,
+            stack.output("stream_name"),
+            rate=rate,
+            max_redrives=max_redrives,
+            stop=stop,
+            notify=notify,
+        )
+        failed = True
+        try:
+            run.run(
+                entries,
+                payload=payload.read_bytes() if payload else None,
+                dry_run=dry_run,
+                on_done=advance,
+            )
+            failed = False
+        finally:
+            interrupted = failed or stop.is_set()
+            if as_json:
+                write_json({**asdict(run.summary), "interrupted": interrupted, "dry_run": dry_run})
+            else:
+                console().print(summarize(run.summary, interrupted, dry_run), soft_wrap=True)
+    if run.summary.kept or run.summary.unreadable:
+        sys.exit(1)
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  python -m ops quarantine purge --reason control-message
+  python -m ops quarantine purge KEY --yes
+"""
+)
+@click.argument("keys", metavar="[KEY]...", nargs=-1)
+@selection
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@as_json_option
+@stack_options("region", "quarantine_bucket")
+def purge(
+    stack: Stack,
+    keys: tuple[str, ...],
+    reason: str | None,
+    since: datetime | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Delete quarantined records for good: those of each KEY, or all that match the options."""
+    bucket = open_bucket(stack)
+    entries = selected(bucket, keys, reason, since)
+    if entries and not yes:
+        what = ", ".join(f"{len(group):,} {name}" for name, group in by_reason(entries).items())
+        question = f"Delete {count(len(entries), 'object')} ({what}) of {bucket.name} for good?"
+        click.confirm(question, abort=True, err=True)
+    bucket.delete(entry.key for entry in entries)
+    if not (keys or reason or since):
+        bucket.delete(bucket.markers())
+    if as_json:
+        write_json({"deleted": len(entries)})
+    else:
+        console().print(f"{count(len(entries), 'object')} deleted from {bucket.name}.", soft_wrap=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Yield an event that the first Ctrl-C or SIGTERM sets; the second ends the process."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(what: str, objects: int) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
+    """Show a progress bar on standard error; yield functions to advance it and to print above it."""
+    columns = (TextColumn(what), BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("objects"))
+    with progress_bar(*columns) as progress:
+        task = progress.add_task("", total=objects)
+        yield (
+            lambda done: progress.advance(task, done),
+            lambda message: progress.console.print(message, soft_wrap=True),
+        )

@@ -1,0 +1,104 @@
+"""Descriptions of quarantined objects and of a redrive, for people and as JSON."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from handler.quarantine_format import QuarantinedRecord
+from ops.display import count, printable
+from ops.quarantine.bucket import Bucket, Entry, GoneError, Quarantined, RedriveMarkers, UnreadableError
+from ops.quarantine.redrive import Summary
+from ops.stack import CONNECTIONS
+
+_SHOWN_BYTES = 512
+"""Bytes shown of a payload, which may have a megabyte."""
+
+
+def describe(bucket: Bucket, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+    """Read and describe objects; one that cannot be read is described by the error."""
+    markers = RedriveMarkers(bucket)
+
+    def describe_entry(entry: Entry) -> dict[str, Any] | None:
+        try:
+            quarantined = bucket.read(entry)
+        except GoneError:
+            return None
+        except UnreadableError as error:
+            return {"key": entry.key, "reason": entry.reason, "since": entry.since, "error": str(error)}
+        return describe_object(quarantined, markers.times(quarantined.records))
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        yield from filter(None, pool.map(describe_entry, entries))
+
+
+def describe_object(quarantined: Quarantined, redriven: int) -> dict[str, Any]:
+    """Describe an object as JSON; `redriven` is its redrive count."""
+    entry = quarantined.entry
+    return {
+        "key": entry.key,
+        "reason": entry.reason,
+        "since": entry.since,
+        "error": quarantined.error,
+        "records": len(quarantined.records),
+        "redriven": redriven,
+    }
+
+
+def headline(described: dict[str, Any]) -> str:
+    """Summarize a described object in one line."""
+    parts = [clock(described["since"]), described["reason"]]
+    if "records" in described:
+        parts.append(count(described["records"], "record"))
+        if described["redriven"]:
+            parts.append(redrive_times(described["redriven"]))
+    return f"{', '.join(parts)}: {printable(described['error'])}"
+
+
+def redrive_times(redriven: int) -> str:
+    """Describe a redrive count."""
+    return f"redriven {count(redriven, 'time')}, came back" if redriven else "never"
+
+
+def clock(moment: datetime) -> str:
+    """Format a time in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def filter_description(reason: str | None, since: datetime | None) -> str:
+    """Describe the filters of a list."""
+    return (f" with reason {reason}" if reason else "") + (f" since {clock(since)}" if since else "")
+
+
+def payload_lines(record: QuarantinedRecord) -> Iterator[str]:
+    """Return the start of a payload: text if it is UTF-8, otherwise hexadecimal bytes."""
+    shown = record.payload[:_SHOWN_BYTES]
+    try:
+        record.payload.decode()
+    except UnicodeDecodeError:
+        for start in range(0, len(shown), 16):
+            part = shown[start : start + 16]
+            characters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+            yield f"{start:04x}  {part.hex(' '):47}  {characters}"
+    else:
+        # A character that was cut in two is left out.
+        yield from (printable(line) for line in shown.decode(errors="ignore").split("\n"))
+    if len(record.payload) > _SHOWN_BYTES:
+        yield "... (--raw writes all of it)"
+
+
+def summarize(summary: Summary, interrupted: bool, dry_run: bool) -> str:
+    """Describe the outcome of a redrive in one sentence."""
+    if not summary.selected:
+        return "No quarantined object matches."
+    verb = "would be redriven" if dry_run else "redriven"
+    parts = [f"{count(summary.redriven, 'object')} ({count(summary.records, 'record')}) {verb}"]
+    if summary.returned:
+        parts.append(f"{summary.returned:,} skipped, redriven before (--max-redrives)")
+    if summary.unreadable:
+        parts.append(f"{summary.unreadable:,} unreadable")
+    if summary.kept:
+        parts.append(f"{summary.kept:,} kept")
+    lead = "Interrupted. " if interrupted else ""
+    end = " Run it again for the rest." if summary.kept else ""
+    return f"{lead}Of {count(summary.selected, 'object')}: {', '.join(parts)}.{end}"
