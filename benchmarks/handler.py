@@ -187,7 +187,7 @@ def main() -> None:
         print_footprint()
         return
     # Imports stand inside the functions, so that the footprint's process has the function's and no others.
-    from benchmarks.loopback import constant_answer
+    from tests.doubles.http import constant_answer
 
     with constant_answer(b'{"UnprocessedItems":{}}', SECONDS_A_CALL) as url:
         os.environ |= {

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.kinesis_stub import ask, in_process
+from tests.doubles.kinesis import ask, in_process
 
 _WORDS = ("quick", "brown", "fox", "jumps", "over", "lazy", "dog", "boxing", "wizards", "liquor", "jugs")
 

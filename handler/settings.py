@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from handler.errors import ConfigError
+
 EXPIRY_ATTRIBUTE: Final = "ExpiresAt"
 """The table's time-to-live attribute: a number, seconds since the epoch."""
 
 SECONDS_PER_DAY: Final = 86_400
-
-
-class SettingsError(Exception):
-    """An environment variable is missing or invalid; the message names it and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Settings:
         """Read `TABLE_NAME`, `QUARANTINE_BUCKET` and, when present, `ITEM_LIFETIME_DAYS`.
 
         Raises:
-            SettingsError: a required variable is missing or empty, or the lifetime is not a number of days.
+            ConfigError: a required variable is missing or empty, or the lifetime is not a number of days.
         """
         return cls(
             table_name=_required(environment, "TABLE_NAME"),
@@ -45,7 +43,7 @@ class Settings:
 def _required(environment: Mapping[str, str], name: str) -> str:
     value = environment.get(name)
     if not value:
-        raise SettingsError(
+        raise ConfigError(
             f"{name} is not set: set it in the function's environment, or deploy the stack again"
         )
     return value
@@ -56,7 +54,7 @@ def _lifetime(environment: Mapping[str, str]) -> int | None:
     if days is None:
         return None
     if not (days.isascii() and days.isdigit() and int(days) > 0):
-        raise SettingsError(
+        raise ConfigError(
             f"ITEM_LIFETIME_DAYS is {days!r}: give a whole number above 0, or remove it to keep items"
         )
     return int(days) * SECONDS_PER_DAY

@@ -9,6 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.calls import CLIENT, attempts, error_code, is_transient
+from handler.errors import TableError
 from handler.record import KinesisRecord
 from handler.settings import EXPIRY_ATTRIBUTE
 from handler.tweet import PoisonError, Reason, Tweet
@@ -30,10 +31,6 @@ _ENVELOPE: Final = 1024
 """More bytes than a request has around its items."""
 
 _quote: Final = json.JSONEncoder(ensure_ascii=False).encode
-
-
-class TableError(Exception):
-    """Every write fails, not a single item: access denied, table missing, wrong keys."""
 
 
 class Put(NamedTuple):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from handler.errors import HandlerError
 from handler.record import KinesisRecord, arrival_time, iso
 
 
@@ -29,7 +30,7 @@ class Reason(StrEnum):
     REFUSED = "refused"
 
 
-class PoisonError(Exception):
+class PoisonError(HandlerError):
     """A record that fails however often it is retried; `reason` is the kind, the message the detail."""
 
     def __init__(self, reason: Reason, error: str) -> None:

@@ -10,5 +10,5 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-signal.signal(signal.SIGTERM, _interrupt)  # end as with Ctrl-C
+signal.signal(signal.SIGTERM, _interrupt)  # the same as Ctrl-C
 main(prog_name="python -m local")

@@ -1,7 +1,7 @@
-"""AWS on this machine beyond one command: started in the background, stopped by another command.
+"""Starts local AWS in the background, and stops it.
 
-What runs is `python -m local up`, with its log and its process id in `.pulumi/`. It holds a lock on the
-file of its id for as long as it lives: an id that nobody locks belongs to no process that is ours to end.
+The process is `python -m local up`, with its log and its process id in `.pulumi/`. It holds a lock on the
+file of its id for as long as it lives: an id that is not locked belongs to some other process.
 """
 
 import fcntl
@@ -20,20 +20,19 @@ from local.server import DEFAULT_PORT
 PROJECT = Path(__file__).resolve().parent.parent
 LOG = PROJECT / ".pulumi" / "local.log"
 PID = PROJECT / ".pulumi" / "local.pid"
-_PATIENCE_SECONDS = 30
+_TIMEOUT_SECONDS = 30
 _TICK_SECONDS = 0.1
 
 
 @click.command()
 def start() -> None:
-    """Run `up` in the background, at the port that Pulumi.local.yaml names; `stop` ends it."""
+    """Run `up` in the background on the port of Pulumi.local.yaml; `stop` ends it."""
     if _running():
-        click.echo("Local AWS runs already.")
+        click.echo("Local AWS is already running.")
         return
     if _answers():
         raise click.ClickException(
-            f"port {DEFAULT_PORT} is taken by what `start` did not begin, perhaps by `python -m local up` in"
-            " another terminal: end that first"
+            f"port {DEFAULT_PORT} is in use, perhaps by `python -m local up` in another terminal: stop that first"
         )
     LOG.parent.mkdir(exist_ok=True)
     with LOG.open("wb") as log, PID.open("w") as locked:
@@ -48,9 +47,9 @@ def start() -> None:
             pass_fds=[locked.fileno()],
         )
         locked.write(str(process.pid))
-    until = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while not _answers():
-        if process.poll() is not None or time.monotonic() > until:
+        if process.poll() is not None or time.monotonic() > deadline:
             process.terminate()
             raise click.ClickException(f"local AWS did not start:\n{LOG.read_text()}")
         time.sleep(_TICK_SECONDS)
@@ -61,23 +60,23 @@ def start() -> None:
 
 @click.command()
 def stop() -> None:
-    """End what `start` began, with all that is in its memory."""
+    """Stop the process that `start` started; its state is lost."""
     running = _running()
     if not running:
-        click.echo("Local AWS does not run.")
+        click.echo("Local AWS is not running.")
         return
     os.kill(running, signal.SIGTERM)
-    until = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while _running():
-        if time.monotonic() > until:
-            raise click.ClickException(f"process {running} does not end: kill -9 {running}")
+        if time.monotonic() > deadline:
+            raise click.ClickException(f"process {running} does not stop: kill -9 {running}")
         time.sleep(_TICK_SECONDS)
     PID.unlink()
-    click.echo("Local AWS has ended.")
+    click.echo("Local AWS has stopped.")
 
 
 def _running() -> int | None:
-    """The process that `start` began, if it is there."""
+    """Return the id of the process that `start` started, if it is running."""
     if not PID.exists():
         return None
     with PID.open() as file:

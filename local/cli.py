@@ -1,4 +1,4 @@
-"""The commands of ``python -m local``: AWS and X on this machine, to keep or to see once."""
+"""The commands of ``python -m local``."""
 
 import contextlib
 import logging
@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import click
 from rich.console import Console
 
+from local.aws import LocalAws
 from local.background import start, stop
 from local.demo import demo
+from local.errors import LocalAwsError
 from local.faults import Fault
-from local.server import DEFAULT_PORT, LocalAws, LocalAwsError
+from local.server import DEFAULT_PORT
 from local.x import XServer
 
 X_PORT = 8080
@@ -46,7 +48,7 @@ def main() -> None:
     help=f"Port of X; 0 takes any free one.  [default: {X_PORT}, or any free one]",
 )
 @click.option(
-    "--rate", type=click.IntRange(1), default=50, show_default=True, help="Posts that X sends a second."
+    "--rate", type=click.IntRange(1), default=50, show_default=True, help="Posts per second that X sends."
 )
 @click.option(
     "--fault",
@@ -57,18 +59,18 @@ def main() -> None:
     "Faults: entries, throttle, error, reset, lost (rates from 0 to 1), delay (seconds). May be repeated.",
 )
 def up(port: int | None, x_port: int | None, rate: int, faults: tuple[Fault, ...]) -> None:
-    """Run AWS and X until Ctrl-C, and show what flows. State is in memory: it ends with the command."""
+    """Run AWS and X until Ctrl-C, and show their activity. State is in memory and ends with the command."""
     console = Console(highlight=False)
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
     try:
         with LocalAws.start(port, faults=faults) as aws, _x(x_port, rate) as x_url:
-            # Imported once the server is up: with it comes boto3, which loads while the server starts.
+            # Imported once the server is up: it imports boto3, which loads while the server starts.
             from local.display import Display, instructions
 
             console.print(instructions(aws, x_url))
             Display(aws, console).run()
     except KeyboardInterrupt:
-        console.print("Ended, with all that was in memory.")
+        console.print("Stopped; its state is gone.")
     except LocalAwsError as error:
         console.print(f"Error: {error}", markup=False, style="red")
         sys.exit(1)
@@ -80,7 +82,7 @@ def _x(port: int | None, rate: int) -> Iterator[str]:
         server = XServer(port=X_PORT if port is None else port, rate=rate)
     except OSError as error:
         if port is not None:
-            raise LocalAwsError(f"port {port} of this machine is taken, choose another: {error}") from None
+            raise LocalAwsError(f"port {port} is in use, choose another: {error}") from None
         server = XServer(rate=rate)
     with server:
         yield server.url

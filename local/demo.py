@@ -1,7 +1,7 @@
 """`make demo`: the whole path on this machine, each step with the command that does it on AWS.
 
 The program, the producer, the function and the operator's commands are the real ones; AWS and X are doubles
-on loopback. Whatever does not hold makes the exit code 1.
+on loopback. The exit code is 1 if a check fails.
 """
 
 import importlib
@@ -24,9 +24,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from local.aws import LocalAws
 from local.demo_tree import ResourceTree
+from local.errors import DemoError, DeploymentError, LocalAwsError
 from local.inventory import inventory
-from local.server import LocalAws, LocalAwsError
 from local.x import CONSUMER_KEY, CONSUMER_SECRET, XServer
 
 if TYPE_CHECKING:
@@ -38,13 +39,9 @@ TERM = "#LanternNight"
 TWEETS = 3000
 POISONOUS = 2
 RATE = 1000
-"""Posts a second: four times what one connection to X carries, so that nobody has to wait."""
-_PATIENCE_SECONDS = 60
+"""Posts per second: four times what one connection to X delivers, to keep the demo short."""
+_STALL_SECONDS = 60
 _TICK_SECONDS = 0.1
-
-
-class DemoError(Exception):
-    """Something that the demo shows does not hold."""
 
 
 @click.command()
@@ -68,28 +65,28 @@ def demo(source: str, path: Path | None) -> None:
         with _prepared(console) as demonstration:
             demonstration.run(path)
     except DemoError as error:
-        console.print(f"[bold red]This does not hold:[/] {error}")
+        console.print(f"[bold red]Check failed:[/] {error}")
         sys.exit(1)
     except LocalAwsError as error:
         console.print(f"[bold red]Error:[/] {error}")
         sys.exit(1)
     except KeyboardInterrupt:
-        console.print("Interrupted; everything that was started has ended.")
+        console.print("Interrupted; everything that was started has stopped.")
         sys.exit(130)
-    console.print(f"\n[bold green]All of it held[/], in {time.monotonic() - started:.0f} seconds.")
+    console.print(f"\n[bold green]All checks passed[/] in {time.monotonic() - started:.0f} seconds.")
 
 
 @contextmanager
 def _prepared(console: Console) -> Iterator["Demonstration"]:
-    """Local AWS and local X, which go away together."""
+    """Run local AWS and local X until the block ends."""
     with ExitStack() as stack:
         _announce(
             console,
             "Start AWS and X on this machine, in memory, on loopback",
-            "nothing to do: they are there",
+            "nothing to do: both are there",
         )
         with _uninterrupted():
-            # What the program imports takes as long as the server takes to start.
+            # Importing the program takes as long as starting the server.
             importing = threading.Thread(target=_import_program)
             importing.start()
             aws = stack.enter_context(LocalAws.start())
@@ -100,7 +97,7 @@ def _prepared(console: Console) -> Iterator["Demonstration"]:
 
 
 def _import_program() -> None:
-    """Import what runs the program, and what the program imports."""
+    """Import the deployment and everything that the program imports."""
     modules = sorted((PROJECT / "infra").glob("[!_]*.py"))
     for name in ("local.deploy", *(f"infra.{module.stem}" for module in modules)):
         importlib.import_module(name)
@@ -108,10 +105,10 @@ def _import_program() -> None:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Hold interrupts back until the end.
+    """Delay interrupts until the block ends.
 
-    Raised in the middle of an import, one may leave the lock of all imports held: a thread that imports
-    meanwhile would wait for ever, and we for that thread.
+    An interrupt in the middle of an import may leave an import lock held, on which another thread would then
+    wait forever.
     """
     held_back: list[int] = []
     before = {
@@ -133,7 +130,7 @@ def _announce(console: Console, what: str, on_aws: str) -> None:
 
 
 class Demonstration:
-    """The steps after the start; each raises DemoError where what it shows does not hold."""
+    """The steps after the start; each raises DemoError if its check fails."""
 
     def __init__(self, console: Console, aws: LocalAws, x: XServer) -> None:
         self.console = console
@@ -158,12 +155,12 @@ class Demonstration:
             self.destroy(deployment)
         left = inventory(self.aws)
         if left:
-            raise DemoError(f"after destroy there is still {', '.join(left)}")
-        self.console.print("  nothing is left in the account")
+            raise DemoError(f"the account still has, after destroy: {', '.join(left)}")
+        self.console.print("  the account is empty")
 
     def deploy(self) -> "Deployment":
-        """Run the program; the resources appear as they are made."""
-        from local.deploy import DeploymentError, deploy
+        """Run the program, and show the resources as they are created."""
+        from local.deploy import deploy
 
         self._step("Deploy the dev stack from __main__.py", f"pulumi up --stack {STACK}")
         tree = ResourceTree(STACK)
@@ -176,7 +173,7 @@ class Demonstration:
             raise DemoError(str(error)) from error
 
     def configure(self, deployment: "Deployment") -> None:
-        """Write what `pulumi stack output` would write, and the X half of the configuration."""
+        """Write the stack's outputs and the X half to the producer's configuration."""
         self._step(
             "Configure the producer from the stack outputs",
             "pulumi stack output --json --show-secrets > producer/config.json",
@@ -196,7 +193,7 @@ class Demonstration:
             self.console.print(f"  {name:18} {value}", soft_wrap=True, markup=False)
 
     def stream(self, path: Path | None) -> dict[str, Any]:
-        """Run the producer until its tweets have passed; returns its summary."""
+        """Run the producer until the function has handled its tweets; return its summary."""
         if path:
             arguments = ["--source", "file", str(path.resolve())]
             expected = sum(1 for line in path.open("rb") if line.strip())
@@ -214,7 +211,7 @@ class Demonstration:
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 stderr=stderr,
-                process_group=self.aws.pid,  # whatever becomes of us, it ends with local AWS
+                process_group=self.aws.pid,  # ends with local AWS, however this process ends
             )
         try:
             summary = self._watch(producer, log, expected)
@@ -226,14 +223,14 @@ class Demonstration:
         return summary
 
     def _watch(self, producer: "subprocess.Popen[bytes]", log: Path, expected: int) -> dict[str, Any]:
-        """Show how far producer and function are until both are done; returns the producer's summary."""
+        """Show the progress of producer and function until both are done; return the producer's summary."""
         columns = (
             TextColumn("  {task.description:14}"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}", style="dim"),
         )
-        until = time.monotonic() + _PATIENCE_SECONDS
+        until = time.monotonic() + _STALL_SECONDS
         summary: dict[str, Any] | None = None
         delivered = 0
         with Progress(*columns, console=self.console) as progress:
@@ -242,14 +239,14 @@ class Demonstration:
             while summary is None or delivered < summary["sent"]:
                 if time.monotonic() > until:
                     raise DemoError(
-                        f"the function handled {delivered:,} records, and none in {_PATIENCE_SECONDS} seconds"
+                        f"the function handled {delivered:,} records, then none for {_STALL_SECONDS} seconds"
                     )
                 time.sleep(_TICK_SECONDS)
                 self.aws.check()
                 mappings = self.aws.mappings()
                 before, delivered = delivered, sum(mapping.delivered for mapping in mappings)
                 if delivered > before:
-                    until = time.monotonic() + _PATIENCE_SECONDS
+                    until = time.monotonic() + _STALL_SECONDS
                 lag = max((mapping.lag for mapping in mappings), default=0.0)
                 if summary is None and producer.poll() is not None:
                     summary = _summary(producer.returncode, log)
@@ -262,21 +259,21 @@ class Demonstration:
         return summary
 
     def explore(self) -> None:
-        """The operator's view of the table."""
+        """Show the operator's view of the table."""
         self._step("Explore the table", f"python -m ops explore --stack {STACK} --limit 5")
         self._operate("explore", "--limit", "5")
         self.console.print()
         self._operate("explore", "--user", self._someone(), "--limit", "3")
 
     def show_health(self) -> None:
-        """The operator's view of the whole stack."""
-        self._step("Ask whether the stack is healthy", f"python -m ops status --stack {STACK}")
-        # With a record in quarantine an alarm may ring by now, and then the stack is not healthy.
+        """Show the operator's view of the stack."""
+        self._step("Check the stack's health", f"python -m ops status --stack {STACK}")
+        # With a record in quarantine an alarm may be firing, and then the stack is not healthy.
         self._operate("status", expected=(0, 1))
 
     def account_for(self, deployment: "Deployment", summary: dict[str, Any]) -> None:
-        """Every tweet that was sent is a row, a repeat of one, or in quarantine: asked of the stream."""
-        self._step("Account for every tweet", "the dashboard of dashboard_url counts the same")
+        """Check that every tweet sent is a row, a repeat of one, or in quarantine, by reading the stream."""
+        self._step("Account for every tweet", "the dashboard at dashboard_url shows the same counts")
         records = list(self._records(deployment.outputs["stream_name"]))
         distinct = {(record["username"], record["id"]) for record in records}
         rows = self._rows(deployment.outputs["table_name"])
@@ -287,17 +284,17 @@ class Demonstration:
             f" + {len(objects):,} in quarantine"
         )
         if len(records) != summary["sent"]:
-            raise DemoError(f"{summary['sent']:,} were acknowledged, {len(records):,} are on the stream")
+            raise DemoError(
+                f"{summary['sent']:,} tweets were acknowledged, but {len(records):,} are on the stream"
+            )
         if summary["received"] != summary["sent"] + summary["spooled"] + summary["rejected"]:
             raise DemoError(f"the producer's summary does not add up: {summary['text']}")
         if not rows <= distinct or len(rows) + len(objects) != len(distinct):
-            raise DemoError("rows and quarantine are not what was sent")
+            raise DemoError("the rows and the quarantine do not match what was sent")
 
     def show_least_privilege(self, deployment: "Deployment") -> None:
-        """Try what the producer's key may not do."""
-        self._step(
-            "Try the producer's key on what is not its business", "the same calls get the same answers"
-        )
+        """Check that the producer's key is denied everything else."""
+        self._step("Check that the producer's key can do nothing else", "the same calls get the same answers")
         keys = {
             "access_key": deployment.outputs["access_key"],
             "secret_key": deployment.outputs["secret_access_key"],
@@ -316,15 +313,15 @@ class Demonstration:
                 attempt()
             except ClientError as error:
                 if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
-                    raise DemoError(f"{what} failed, but not for want of permission: {error}") from error
+                    raise DemoError(f"{what} failed, but not for lack of permission: {error}") from error
                 action = error.response["Error"]["Message"].split(" because ")[0].rsplit(" ", 1)[1]
                 self.console.print(f"  {what:22} [green]denied[/]  not authorized to perform {action}")
             else:
                 raise DemoError(f"the producer's key could {what}")
 
     def show_quarantine(self, deployment: "Deployment") -> None:
-        """What could not be stored waits with its payload and the reason."""
-        self._step("Look at what could not be stored", f"python -m ops quarantine list --stack {STACK}")
+        """Show what could not be stored, with its payload and the reason."""
+        self._step("Show what could not be stored", f"python -m ops quarantine list --stack {STACK}")
         self._operate("quarantine", "list")
         objects = self._quarantined(deployment.outputs["quarantine_bucket"])
         if objects:
@@ -332,7 +329,7 @@ class Demonstration:
             self._operate("quarantine", "show", objects[0])
 
     def destroy(self, deployment: "Deployment") -> None:
-        """Remove the stack, last made first."""
+        """Destroy the stack, in reverse order of creation."""
         self._step("Destroy the stack", f"pulumi destroy --stack {STACK}")
         count = len(deployment.resources)
         deployment.destroy()
@@ -342,7 +339,7 @@ class Demonstration:
         _announce(self.console, what, on_aws)
 
     def _operate(self, *arguments: str, expected: tuple[int, ...] = (0,)) -> None:
-        """Run an operator's command as it is run on AWS."""
+        """Run an operator's command."""
         command = [sys.executable, "-m", "ops", *arguments]
         result = subprocess.run(
             [*command, "--outputs", str(self.outputs_file), "--endpoint", self.aws.endpoint],
@@ -375,7 +372,7 @@ class Demonstration:
         return [each["Key"] for page in pages for each in page.get("Contents", [])]
 
     def _records(self, stream: str) -> Iterator[dict[str, Any]]:
-        """Every record of the stream, decoded."""
+        """Read and decode every record of the stream."""
         kinesis = self.aws.client("kinesis")
         for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
             iterator = kinesis.get_shard_iterator(
@@ -388,7 +385,7 @@ class Demonstration:
 
 
 def _summary(exit_code: int, log: Path) -> dict[str, Any]:
-    """The last line of the producer's log, which is its exact summary."""
+    """Return the summary, the last line of the producer's log."""
     lines = log.read_text().splitlines()
     if exit_code or not lines:
         raise DemoError(f"the producer ended with {exit_code}: {chr(10).join(lines[-5:])}")

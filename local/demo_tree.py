@@ -1,4 +1,4 @@
-"""The resources of a stack as they are made: a row a component, a mark a resource."""
+"""Draws the resources of a stack as they are created: one row per component."""
 
 import threading
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class _Component:
 
 
 class ResourceTree:
-    """A renderable for `rich.live`; `show` takes the events of a deployment, from any thread."""
+    """A renderable for `rich.live`; `show` accepts the events of a deployment from any thread."""
 
     def __init__(self, stack: str) -> None:
         self._stack = stack
@@ -65,6 +65,6 @@ def _resources(phases: dict[str, str]) -> Columns:
 
 
 def _kind(token_or_urn: str) -> str:
-    """`Stream` of `aws:kinesis/stream:Stream`, or of the URN of such a resource."""
+    """Return `Stream` from `aws:kinesis/stream:Stream`, or from the URN of such a resource."""
     token = token_or_urn.split("::")[2] if "::" in token_or_urn else token_or_urn
     return token.rsplit(":", 1)[1]

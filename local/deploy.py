@@ -1,4 +1,4 @@
-"""Runs the Pulumi program without an engine: its resources are made in AWS, in the order that it declares.
+"""Runs the Pulumi program without an engine: creates its resources in AWS, in the order that it declares.
 
     with LocalAws.start() as aws:
         deployment = deploy("dev", PROJECT, PROJECT / "Pulumi.dev.yaml", aws.endpoint)
@@ -28,13 +28,10 @@ from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
 from infra.settings import with_defaults
-from local.resources import INVOKES, RESOURCES, SERVICES, Aws, ConfigurationError, Properties, Resource
+from local.errors import DeploymentError
+from local.resources import INVOKES, RESOURCES, SERVICES, Aws, ConfigError, Properties, Resource
 
 STACK_TYPE = "pulumi:pulumi:Stack"
-
-
-class DeploymentError(Exception):
-    """A resource could not be made or removed; the message names its type, its name and the cause."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Made:
-    """A resource that is in AWS; `state` holds its inputs and outputs, secrets in plain text."""
+    """A created resource; `state` holds its inputs and outputs, secrets in plain text."""
 
     token: str
     name: str
@@ -66,11 +63,11 @@ class Made:
 
     @property
     def id(self) -> str:
-        """The id by which the provider knows it."""
+        """The provider's id of the resource."""
         return str(self.state["id"])
 
     def event(self, phase: Literal["deleting", "deleted", "failed"]) -> Event:
-        """A step in the removal of this resource."""
+        """Return a step in the deletion of this resource."""
         return Event(phase, self.token, self.name, self.urn, self.parent)
 
 
@@ -81,7 +78,7 @@ class Deployment:
     Attributes:
         outputs: The stack outputs, secrets in plain text.
         secret_outputs: The names of those outputs that are secrets.
-        resources: What is in AWS, in order of creation.
+        resources: The created resources, in order of creation.
     """
 
     outputs: dict[str, Any]
@@ -90,15 +87,15 @@ class Deployment:
     _on_event: Callable[[Event], None]
 
     def destroy(self) -> None:
-        """Remove everything, last made first. What is gone already is no error.
+        """Delete everything in reverse order of creation. It is not an error if something is already gone.
 
-        Raises `DeploymentError` where a resource is protected, before anything is removed, or where AWS
-        refuses; it may then be called again.
+        Raises `DeploymentError` if a resource is protected, before anything is deleted, or if AWS refuses;
+        it may then be called again.
         """
         for made in self.resources:
             if made.protect:
                 raise DeploymentError(
-                    f"{made.token} {made.name!r} is protected: nothing was removed. Set protect to false,"
+                    f"{made.token} {made.name!r} is protected: nothing was deleted. Set protect to false,"
                     " deploy, and destroy again."
                 )
         _remove(self.resources, self._on_event)
@@ -114,11 +111,11 @@ def deploy(
 ) -> Deployment:
     """Run the program of a project folder as a stack.
 
-    `config` is a stack file or what stands under its `config:`; the defaults of `Pulumi.yaml` are added.
+    `config` is a stack file or its `config:` section; the defaults of `Pulumi.yaml` are added.
     Endpoint and credentials (access key, secret key) are the ones given, whatever `aws:` says. `on_event`
     is called from several threads, one at a time.
 
-    Raises `ConfigurationError` for configuration that cannot be used, `DeploymentError` when a resource
+    Raises `ConfigError` for configuration that cannot be used, `DeploymentError` when a resource
     cannot be made, or whatever the program raises; in all cases nothing that was made is left.
     """
     settings = yaml.safe_load((project / "Pulumi.yaml").read_text())
@@ -133,12 +130,12 @@ def deploy(
         with _importable(project):
             asyncio.run(_run(project / "__main__.py", settings["name"], stack, values, monitor))
     except BaseException as error:
-        # The SDK raises the first failure it meets, which may be one that merely follows.
+        # The SDK raises the first failure it meets, which may be a mere consequence.
         failure = monitor.failure or error
         try:
             _remove(monitor.made, monitor.tell)
         except DeploymentError as left:
-            failure.add_note(f"Taking back what was made failed: {left}")
+            failure.add_note(f"Cleaning up after the failure failed too: {left}")
         if failure is error:
             raise
         raise failure from failure.__cause__
@@ -151,9 +148,9 @@ async def _run(
     # The monitor belongs to the event loop that the program runs on.
     mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
     runtime_config.set_all_config(dict(config))
-    # What a deployment that failed left unfinished belongs to the loop that it ran on.
+    # What a failed deployment left unfinished belongs to its event loop.
     SETTINGS.outputs.clear()
-    # set_mocks leaves a stack behind, where run_in_stack wants to begin with none.
+    # set_mocks leaves a stack behind, but run_in_stack expects none.
     set_root_resource(None)  # type: ignore[arg-type]
 
     def execute() -> None:
@@ -163,7 +160,7 @@ async def _run(
 
 
 class _Functions(mocks.Mocks):
-    """The provider's functions; its resources are the monitor's business."""
+    """Answers the provider's functions; the monitor creates its resources."""
 
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
@@ -178,7 +175,7 @@ class _Functions(mocks.Mocks):
 
 
 class _Monitor(mocks.MockMonitor):
-    """Makes each resource when the SDK registers it, which it does from several threads."""
+    """Creates each resource when the SDK registers it, from several threads."""
 
     def __init__(self, aws: Aws, on_event: Callable[[Event], None]) -> None:
         super().__init__(_Functions(aws))
@@ -207,14 +204,14 @@ class _Monitor(mocks.MockMonitor):
                 tell("created")
             return resource_pb2.RegisterResourceResponse(urn=urn)
         if self.failure:
-            raise DeploymentError(f"{request.type} {request.name!r} was not begun: another resource failed")
+            raise DeploymentError(f"{request.type} {request.name!r} was not created: another resource failed")
         _ensure_event_loop()  # type: ignore[no-untyped-call]  # deserialising needs one on this thread
         tell("creating")
         try:
             state, secret = self._make(urn, request)
         except Exception as error:
             tell("failed")
-            failure = DeploymentError(f"{request.type} {request.name!r} could not be made: {error}")
+            failure = DeploymentError(f"{request.type} {request.name!r} could not be created: {error}")
             with self._lock:
                 self.failure = self.failure or failure
             raise failure from error
@@ -227,7 +224,7 @@ class _Monitor(mocks.MockMonitor):
         )
 
     def _make(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> tuple[Properties, set[str]]:
-        """Create the resource; returns its state and which properties of it are secrets."""
+        """Create the resource; return its state and which of its properties are secrets."""
         with self._lock:
             if urn in self.resources:
                 raise DeploymentError("two resources have this type and name")
@@ -239,7 +236,7 @@ class _Monitor(mocks.MockMonitor):
         inputs, wrong = kind.check(request.name, {key: _plain(value) for key, value in given.items()})
         if wrong:
             raise DeploymentError("; ".join(map(str, wrong)))
-        state = kind.make(inputs)
+        state = kind.create(inputs)
         made = Made(request.type, request.name, urn, request.parent, request.protect, state, kind)
         with self._lock:
             self.made.append(made)
@@ -257,33 +254,33 @@ class _Monitor(mocks.MockMonitor):
 
 
 def _remove(resources: list[Made], on_event: Callable[[Event], None]) -> None:
-    """Delete the resources, last made first, each of which then leaves the list."""
+    """Delete the resources in reverse order of creation, and remove each from the list."""
     while resources:
         made = resources[-1]
         on_event(made.event("deleting"))
         try:
-            made.kind.remove(made.id, made.state)
+            made.kind.delete(made.id, made.state)
         except Exception as error:
             on_event(made.event("failed"))
-            raise DeploymentError(f"{made.token} {made.name!r} could not be removed: {error}") from error
+            raise DeploymentError(f"{made.token} {made.name!r} could not be deleted: {error}") from error
         resources.pop()
         on_event(made.event("deleted"))
 
 
 def _configuration(settings: Mapping[str, Any], config: Mapping[str, Any] | Path) -> dict[str, str]:
-    """The stack's configuration as the engine hands it to the program: full keys, every value a string."""
+    """Return the stack's configuration as the engine passes it to the program: full keys, string values."""
     given = (
         (yaml.safe_load(config.read_text()) or {}).get("config", {}) if isinstance(config, Path) else config
     )
     for key, value in given.items():
         if isinstance(value, Mapping) and "secure" in value:
-            raise ConfigurationError(f"{key} is encrypted: only the Pulumi CLI can read it")
+            raise ConfigError(f"{key} is encrypted: only the Pulumi CLI can read it")
     return with_defaults(settings, given)
 
 
 @contextmanager
 def _importable(folder: Path) -> Iterator[None]:
-    """The modules beside the program can be imported, as they can where the CLI runs it."""
+    """Make the modules beside the program importable, as the CLI does."""
     sys.path.insert(0, str(folder))
     try:
         yield
@@ -292,7 +289,7 @@ def _importable(folder: Path) -> Iterator[None]:
 
 
 def _plain(value: Any) -> Any:
-    """A value without the marks of secrets."""
+    """Remove the marks of secrets from a value."""
     if rpc.is_rpc_secret(value):
         return _plain(rpc.unwrap_rpc_secret(value))
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What ``python -m local up`` shows: how to use the local AWS, and live what flows through it."""
+"""Shows how to use local AWS, and its activity, for ``python -m local up``."""
 
 import contextlib
 import time
@@ -10,15 +10,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from local.aws import LocalAws
 from local.mapping.poller import Progress
-from local.server import DEFAULT_PORT, REGION, ROOT_KEY, LocalAws
+from local.server import DEFAULT_PORT, REGION, ROOT_KEY
 
 _INTERVAL = 1.0
 _STACK_FILE = "Pulumi.local.yaml"
 
 
 def instructions(aws: LocalAws, x_url: str) -> RenderableType:
-    """How to point the AWS CLI, Pulumi and the producer at this AWS."""
+    """Describe how to use this AWS with the AWS CLI, Pulumi and the producer."""
     text = Text()
 
     def step(title: str, *lines: str) -> None:
@@ -27,7 +28,7 @@ def instructions(aws: LocalAws, x_url: str) -> RenderableType:
             text.append(f"  {line}\n")
 
     step(
-        "AWS and X on this machine, in memory: what is deployed here ends with this command (Ctrl-C).",
+        "AWS and X on this machine, in memory: everything ends with this command (Ctrl-C).",
         f"AWS {aws.endpoint}   X {x_url}   region {REGION}",
         f"log {aws.log}",
     )
@@ -50,7 +51,7 @@ def instructions(aws: LocalAws, x_url: str) -> RenderableType:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is in the account at a time (seconds of a clock that only goes forward)."""
+    """The account's content at a time (monotonic clock)."""
 
     time: float
     streams: dict[str, int]  # open shards
@@ -68,7 +69,7 @@ class Display:
         self._kinesis, self._dynamodb, self._s3 = map(aws.client, ("kinesis", "dynamodb", "s3"))
 
     def run(self) -> None:
-        """Look at the account once a second.
+        """Show the account once a second, until interrupted.
 
         Raises:
             LocalAwsError: the server ended by itself.
@@ -77,7 +78,7 @@ class Display:
         with Live(console=self._console, auto_refresh=False) as live:
             while True:
                 self._aws.check()
-                with contextlib.suppress(ClientError):  # what was listed is deleted meanwhile: look again
+                with contextlib.suppress(ClientError):  # something listed was deleted meanwhile: read again
                     now = self._look()
                     live.update(render(now, before or now), refresh=True)
                     before = now
@@ -99,7 +100,7 @@ class Display:
 
 
 def render(now: Snapshot, before: Snapshot) -> RenderableType:
-    """What is in the account, and how fast it grew since an earlier look."""
+    """Draw the account's content, and its growth since an earlier snapshot."""
     if not (now.streams or now.tables or now.buckets):
         return Text("Nothing is deployed yet.", style="dim")
     seconds = max(now.time - before.time, _INTERVAL)

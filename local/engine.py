@@ -1,4 +1,4 @@
-"""The Pulumi CLI with a home and a backend inside the project, against AWS on this machine.
+"""Runs the Pulumi CLI against local AWS, with a home and a backend inside the project.
 
     python -m local.engine up --stack local --yes
 
@@ -15,17 +15,14 @@ from pathlib import Path
 from typing import Self
 
 from local import plugin
+from local.errors import NoEngineError
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUILT = PROJECT / ".pulumi" / "bin"
-"""Where `make engine` puts the CLI that it builds."""
+"""Folder of the CLI that `make engine` builds."""
 
 PASSPHRASE = "local"
-"""Protects nothing: the secrets of a local stack open an account in the memory of this machine."""
-
-
-class NoEngineError(Exception):
-    """There is no Pulumi CLI; the message says how to get one."""
+"""Protects nothing: the secrets of a local stack belong to an account in this machine's memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +35,14 @@ class Engine:
 
     @classmethod
     def prepare(cls, state: Path = PROJECT / ".pulumi", project: Path = PROJECT) -> Self:
-        """Find the CLI, make home and backend, and install the AWS plugin into that home.
+        """Find the CLI, create home and backend, and install the AWS plugin into that home.
 
         Raises:
             NoEngineError: neither on PATH nor built by `make engine`.
         """
         found = shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT))
         if not found:
-            raise NoEngineError("there is no Pulumi CLI on PATH or in .pulumi/bin: run `make engine`")
+            raise NoEngineError("no Pulumi CLI on PATH or in .pulumi/bin: run `make engine`")
         engine = cls(cli=Path(found), state=state, project=project)
         for folder in (engine.home, engine.backend):
             folder.mkdir(parents=True, exist_ok=True)
@@ -63,10 +60,10 @@ class Engine:
         return self.state / "backend"
 
     def environment(self) -> dict[str, str]:
-        """The environment in which `pulumi` finds all that and nothing else."""
+        """Return the environment in which `pulumi` uses this home, backend and plugin only."""
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))},
-            # The virtual environment comes first: a language host built from source looks there for Python.
+            # The virtual environment comes first: a language host built from source takes Python from PATH.
             "PATH": f"{Path(sys.executable).parent}:{self.cli.parent}:{os.environ['PATH']}",
             "PULUMI_HOME": str(self.home),
             "PULUMI_BACKEND_URL": f"file://{self.backend}",
@@ -76,7 +73,7 @@ class Engine:
         }
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line of `pulumi ARGUMENTS` in the project folder."""
+        """Return the command line of `pulumi ARGUMENTS` in the project folder."""
         return [str(self.cli), *arguments, "--cwd", str(self.project)]
 
 

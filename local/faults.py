@@ -1,7 +1,7 @@
-"""Faults that the local AWS injects: what a producer, a function or a mapping must survive.
+"""Injects faults into local AWS that a producer, a function or a mapping must survive.
 
 A rule names one operation as a policy does (``kinesis:PutRecords``, ``lambda:InvokeFunction``) and how often
-which fault befalls it. Rules are set when the server starts, or while it runs:
+it fails in which way. Rules are set when the server starts, or while it runs:
 
     aws.faults.set("kinesis:PutRecords", entries=0.1)          # a tenth of the entries is throttled
     aws.faults.set("dynamodb:BatchWriteItem", error=1, times=2)  # the next two calls answer 500
@@ -25,8 +25,8 @@ _RATES = ("entries", "throttle", "error", "reset", "lost")
 _JSON = {"Content-Type": "application/x-amz-json-1.1"}
 
 
-class ConnectionLost(BaseException):  # not an error: it must pass every `except Exception` on its way
-    """Raised to the server: reset the connection instead of answering."""
+class ConnectionLost(BaseException):  # not an Exception: it must pass every `except Exception`
+    """Tells the server to reset the connection instead of answering."""
 
 
 @dataclass
@@ -39,9 +39,9 @@ class Fault:
         throttle: calls refused as a whole with the service's throttling error.
         error: calls answered with status 500.
         reset: calls whose connection is reset before anything was done.
-        lost: calls that are carried out and whose connection is reset instead of the answer.
+        lost: calls that are carried out, and whose connection is then reset instead of answered.
         delay: seconds added to every call.
-        times: how many calls are befallen at most; None: no limit.
+        times: maximum number of calls affected; None means no limit.
     """
 
     operation: str
@@ -116,7 +116,7 @@ class Faults:
         self._send()
 
     def injected(self) -> dict[str, int]:
-        """How often each fault struck since the rules last changed: ``{"kinesis:PutRecords error": 3}``."""
+        """Count the injected faults since the rules last changed: ``{"kinesis:PutRecords error": 3}``."""
         with urllib.request.urlopen(self._url, timeout=10) as answer:  # noqa: S310 # our own loopback server
             counts: dict[str, int] = json.load(answer)
             return counts
@@ -128,7 +128,7 @@ class Faults:
 
 
 class Injector:
-    """The server's side: answers a call itself, or lets it pass, changed or not."""
+    """The server's side: answers a call itself, or passes it on, changed or unchanged."""
 
     def __init__(self, chance: Callable[[], float] = random.random) -> None:
         self.rules: dict[str, Fault] = {}

@@ -1,13 +1,13 @@
-"""Everything that an account holds of the services that the program uses."""
+"""Lists everything in the account, of the services that the program uses."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from local.server import LocalAws
+    from local.server import Server
 
 
-def inventory(aws: "LocalAws", prefix: str = "") -> list[str]:
-    """What there is, as `service: name`, sorted; with a prefix only what a stack of that name has."""
+def inventory(aws: "Server", prefix: str = "") -> list[str]:
+    """List resources as `service: name`, sorted; with a prefix only those of a stack of that name."""
     lambda_ = aws.client("lambda")
     iam = aws.client("iam")
     cloudwatch = aws.client("cloudwatch")

@@ -1,4 +1,4 @@
-"""CloudWatch metrics that ministack does not make: of functions' embedded metrics and of the mappings.
+"""Puts the CloudWatch metrics that ministack does not: functions' embedded metrics, and the mappings' metrics.
 
 A function prints embedded metric format to its log, and CloudWatch makes metrics of such lines
 ("Specification: Embedded metric format", Amazon CloudWatch user guide). Here a thread reads the log groups
@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.server import LocalAws
+from local.server import Server
 
 _INTERVAL = 1.0
 _LATE_MILLISECONDS = 2000
-"""How late a log line may appear behind one with a later timestamp."""
+"""How long after a line with a later timestamp a log line may appear."""
 _MAX_VALUES = 150
 """Of one metric in a call (PutMetricData, API reference)."""
 _MAX_METRICS = 1000
@@ -32,7 +32,7 @@ log = logging.getLogger("local.metrics")
 
 @dataclass(frozen=True)
 class Series:
-    """What values are put together: a metric with its dimensions, in one second."""
+    """Values that are put together: a metric with its dimensions, in one second."""
 
     namespace: str
     name: str
@@ -42,7 +42,7 @@ class Series:
 
 
 def embedded(line: str) -> Iterator[tuple[Series, float]]:
-    """The values in a log line of embedded metric format; none if it is another line."""
+    """Yield the values in a log line in embedded metric format; none for any other line."""
     try:
         root = json.loads(line)
         metadata = root["_aws"]
@@ -65,7 +65,7 @@ def embedded(line: str) -> Iterator[tuple[Series, float]]:
 class Metrics:
     """Puts metrics once a second, in a thread of this process, until it is stopped."""
 
-    def __init__(self, aws: LocalAws) -> None:
+    def __init__(self, aws: Server) -> None:
         self._cloudwatch = aws.client("cloudwatch")
         self._lambda = aws.client("lambda")
         self._logs = aws.client("logs")
@@ -77,11 +77,11 @@ class Metrics:
         self._thread.start()
 
     def add(self, namespace: str, name: str, value: float, unit: str, dimensions: Mapping[str, str]) -> None:
-        """Remember a value; it is put within a second."""
+        """Record a value; it is put within a second."""
         self._add(Series(namespace, name, unit, tuple(dimensions.items()), int(time.time())), value)
 
     def stop(self) -> None:
-        """Put nothing more."""
+        """Stop putting metrics."""
         self._stopping.set()
         self._thread.join()
 

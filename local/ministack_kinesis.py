@@ -1,4 +1,4 @@
-"""What ministack's Kinesis leaves out: closed shards, and the metrics of a stream.
+"""Adds what ministack's Kinesis lacks: closed shards, and the metrics of a stream.
 
 ministack drops the shards that are split, merged or replaced together with their unread records. A closed
 shard stays readable until its records expire, and a reader learns of its end by the absence of a next

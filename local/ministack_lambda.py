@@ -1,4 +1,4 @@
-"""What ministack's Lambda leaves out: the checks of a function's role, and fields of Kinesis mappings.
+"""Adds what ministack's Lambda lacks: checks of a function's role, and fields of Kinesis mappings.
 
 On AWS, Lambda refuses a function whose role it may not assume and a mapping whose role may not read the
 stream, and writes no log that the role does not permit. Without these checks a role's policy could lack them
@@ -37,7 +37,7 @@ _write_log = lambda_svc._emit_lambda_logs
 def install() -> None:
     """Make this process's ministack check roles, and leave the Kinesis mappings to ``local.mapping``."""
     lambda_svc._ensure_poller = lambda: None
-    # Pending, then active, as on AWS; half a second of it would be a tenth of the demo's way to a first row.
+    # Pending, then active, as on AWS; shorter than ministack's half second, which would slow the demo.
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.02
     lambda_svc._create_esm = _create_checked_mapping
     lambda_svc._update_esm = lambda uuid, data: _complete(_update_mapping(uuid, data), data)
@@ -47,13 +47,13 @@ def install() -> None:
 
 
 def function_credentials(function: str) -> dict[str, str] | None:
-    """The credentials that Lambda assumes for a function, as environment variables; None: no function."""
+    """Return the credentials that Lambda assumes for a function, as environment variables; None without a function."""
     record = lambda_svc._functions.get(function)
     return execution_credentials(record["config"]) if record else None
 
 
 def update_mapping(uuid: str, state: dict[str, Any]) -> bool:
-    """Set what Lambda would report of a mapping. False: there is no such mapping."""
+    """Set what Lambda would report of a mapping; return False if it does not exist."""
     mapping = lambda_svc._esms.get(uuid)
     if mapping is not None:
         mapping.update(state)
@@ -86,7 +86,7 @@ def _complete(answer: Answer, data: dict[str, Any]) -> Answer:
 
 
 def _role_error(data: dict[str, Any]) -> Answer | None:
-    """The refusal of a role that does not trust Lambda; None if it does, or is not named."""
+    """Return the refusal of a role that does not trust Lambda; None if it does, or if no role is named."""
     if "Role" not in data:
         return None
     role = iam._roles.get(data["Role"].rsplit("/", 1)[-1])
@@ -97,7 +97,7 @@ def _role_error(data: dict[str, Any]) -> Answer | None:
 
 
 def _trusts_lambda(statement: dict[str, Any]) -> bool:
-    # ministack's own evaluation of trust policies takes any service for the account's root.
+    # ministack's own evaluation of trust policies treats any service as the account's root.
     principal = statement.get("Principal", {})
     services = principal.get("Service", []) if isinstance(principal, dict) else []
     return statement.get("Effect") == "Allow" and "lambda.amazonaws.com" in services
@@ -108,7 +108,7 @@ def _write_permitted_log(func: dict[str, Any], *args: Any, **kwargs: Any) -> Non
     default = f"/aws/lambda/{config['FunctionName']}"
     group = (config.get("LoggingConfig") or {}).get("LogGroup") or default
     arn = cloudwatch_logs._make_group_arn(group).removesuffix(":*")
-    # Both are asked of the log stream, which is why a policy that grants `<group>:*` holds.
+    # Both are evaluated with the log stream, so a policy that grants `<group>:*` allows them.
     needed = [(action, f"{arn}:log-stream:any") for action in ("CreateLogStream", "PutLogEvents")]
     if group not in cloudwatch_logs._log_groups:
         needed.append(("CreateLogGroup", arn))
@@ -117,7 +117,7 @@ def _write_permitted_log(func: dict[str, Any], *args: Any, **kwargs: Any) -> Non
 
 
 def _may(config: dict[str, Any], action: str, resource: str) -> bool:
-    """Whether a function's role may do something."""
+    """Tell whether a function's role allows an action."""
     key = execution_credentials(config)["AWS_ACCESS_KEY_ID"]
     principal = iam_evaluator.resolve_principal(key, get_account_id())
     if isinstance(principal, iam_evaluator.AuthError):

@@ -1,4 +1,4 @@
-"""What ministack's CloudWatch Logs does otherwise: the resource that a policy has to name.
+"""Corrects the resource that ministack evaluates policies of CloudWatch Logs with.
 
 On AWS what happens in a log group is evaluated with `log-group:NAME:log-stream:STREAM`, the stream empty
 where the operation names none, so that policies name `log-group:NAME:*` (Amazon CloudWatch Logs User Guide,

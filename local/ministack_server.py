@@ -1,18 +1,18 @@
-"""The server process: ministack with what this project needs of it, and nothing left when it ends.
+"""The server process: ministack with this project's additions; it leaves nothing behind.
 
-Everything that depends on ministack's insides stands here and in the three modules beside it:
+Everything that depends on ministack's internals is here and in the modules beside it:
 
 * ``ministack_lambda``: its own Kinesis poller is off, because ``local.mapping`` does that work with AWS's
   semantics; the role of a function is checked where Lambda checks it;
 * ``ministack_kinesis``: resharding keeps the parent shards readable, as Kinesis does, and puts are counted;
 * ``ministack_logs``: policies are evaluated with the resources of CloudWatch Logs that AWS uses;
 * faults are injected behind authentication (a proxy in front would break the signatures);
-* ``/_local/...`` are control paths that AWS has no API for: fault rules, the credentials that Lambda
+* ``/_local/...`` are control paths for what AWS has no API for: fault rules, the credentials that Lambda
   would assume for a function, and the state that Lambda would report of a mapping.
 
-The parent hands over a listening socket and holds the other end of our standard input. When that closes,
-for whatever reason, this process and the workers of its functions are killed and its files removed:
-state is in memory, there is nothing to shut down in order.
+The parent passes a listening socket and holds the other end of standard input. When that closes, for
+whatever reason, this process and its function workers are killed and its files removed: state is in
+memory, so nothing needs an orderly shutdown.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ _connection: ContextVar[asyncio.StreamWriter] = ContextVar("connection")
 def main(listening_fd: int, directory: str) -> None:
     threading.Thread(target=_end_with_parent, args=[directory], daemon=True).start()
     injector = Injector()
-    # ministack would look for containers of its own to remove; we start none.
+    # ministack would look for its own containers to remove; none is ever started.
     ministack._docker_socket_present = lambda: False
     ministack_lambda.install()
     ministack_kinesis.install()

@@ -20,7 +20,7 @@ from pulumi.provider.experimental import provider
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.server import main as serve
 
-from local.resources import INVOKES, RESOURCES, Aws, ConfigurationError, Properties, Resource
+from local.resources import INVOKES, RESOURCES, Aws, ConfigError, Properties, Resource
 
 VERSION = version("pulumi-aws")
 Values = dict[str, PropertyValue]
@@ -38,16 +38,16 @@ main()
 
 
 class RefusedError(Exception):
-    """What AWS refused, in its own words."""
+    """AWS refused a call; the message is AWS's."""
 
     # The SDK's server appends the traceback to the message, which the engine shows to the user.
     __traceback__ = None
 
 
 class AwsProvider(provider.Provider):
-    """The engine's requests, each handed to the implementation of its resource type.
+    """Passes each request of the engine to the implementation of its resource type.
 
-    boto3 blocks, so the work is done on threads: independent resources are made at the same time.
+    boto3 blocks, so the calls run on threads: independent resources are created concurrently.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class AwsProvider(provider.Provider):
     async def check_config(self, request: provider.CheckRequest) -> provider.CheckResponse:
         try:
             Aws.configured(_plain_map(request.new_inputs))
-        except ConfigurationError as error:
+        except ConfigError as error:
             return provider.CheckResponse(failures=[provider.CheckFailure("", str(error))])
         return provider.CheckResponse(inputs=request.new_inputs)
 
@@ -88,10 +88,10 @@ class AwsProvider(provider.Provider):
     async def diff(self, request: provider.DiffRequest) -> provider.DiffResponse:
         kind = self._kind(request.type)
         state, inputs = _plain_map(request.old_state), _plain_map(request.new_inputs)
-        changes = await _work(kind.changes, state, inputs)
+        changes = await _work(kind.diff, state, inputs)
         changes = {key: replaces for key, replaces in changes.items() if key not in request.ignore_changes}
         replaces = [key for key, replaces in changes.items() if replaces]
-        # Two resources of one name cannot be there at the same time.
+        # Two resources of one name cannot exist at the same time.
         clashes = kind.named_by is not None and state.get(kind.named_by) == inputs.get(kind.named_by)
         return provider.DiffResponse(
             changes=bool(changes),
@@ -107,14 +107,14 @@ class AwsProvider(provider.Provider):
     async def create(self, request: provider.CreateRequest) -> provider.CreateResponse:
         kind, inputs = self._kind(request.type), _plain_map(request.properties)
         if request.preview:
-            return provider.CreateResponse(properties=_values(kind.foresee(inputs)))
-        state = await _work(kind.make, inputs)
+            return provider.CreateResponse(properties=_values(kind.preview(inputs)))
+        state = await _work(kind.create, inputs)
         return provider.CreateResponse(state["id"], _state(kind, state))
 
     async def read(self, request: provider.ReadRequest) -> provider.ReadResponse:
         kind = self._kind(request.type)
         known, inputs = _plain_map(request.properties), _plain_map(request.inputs)
-        state = await _work(kind.refresh, request.resource_id, known | inputs)
+        state = await _work(kind.read, request.resource_id, known | inputs)
         if state is None:
             return provider.ReadResponse()
         inputs |= {
@@ -128,13 +128,13 @@ class AwsProvider(provider.Provider):
         kind = self._kind(request.type)
         state, inputs = _plain_map(request.olds), _plain_map(request.news)
         if request.preview:
-            return provider.UpdateResponse(_state(kind, kind.foresee(inputs, state)))
-        state = await _work(kind.change, request.resource_id, state, inputs)
+            return provider.UpdateResponse(_state(kind, kind.preview(inputs, state)))
+        state = await _work(kind.update, request.resource_id, state, inputs)
         return provider.UpdateResponse(_state(kind, state))
 
     async def delete(self, request: provider.DeleteRequest) -> None:
         kind = self._kind(request.type)
-        await _work(kind.remove, request.resource_id, _plain_map(request.properties))
+        await _work(kind.delete, request.resource_id, _plain_map(request.properties))
 
     def _configured(self) -> Aws:
         assert self.aws is not None, "the engine configures a provider before it uses it"
@@ -145,15 +145,15 @@ class AwsProvider(provider.Provider):
 
 
 async def _work(function: Callable[..., Result], *arguments: Any) -> Result:
-    """Call AWS on a thread; raises `RefusedError` for what it refuses."""
+    """Call AWS on a thread; raises `RefusedError` if it refuses."""
     try:
         return await asyncio.to_thread(function, *arguments)
-    except (BotoCoreError, ClientError, ConfigurationError, TimeoutError) as error:
+    except (BotoCoreError, ClientError, ConfigError, TimeoutError) as error:
         raise RefusedError(str(error)) from None
 
 
 def install(pulumi_home: Path) -> Path:
-    """Put the plugin where an engine with this PULUMI_HOME finds it; returns its folder."""
+    """Install the plugin into a PULUMI_HOME; return its folder."""
     folder = pulumi_home / "plugins" / f"resource-aws-v{VERSION}"
     folder.mkdir(parents=True, exist_ok=True)
     launcher = folder / "pulumi-resource-aws"
@@ -164,20 +164,20 @@ def install(pulumi_home: Path) -> Path:
 
 
 def main() -> None:
-    """Serve the engine that started this process, until it ends it or is gone itself."""
+    """Serve the engine that started this process, until the engine ends it or is gone."""
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     serve(sys.argv[1:], VERSION, AwsProvider())
 
 
 def _end_with(engine: int) -> None:
-    """An engine that is killed ends nobody; what it leaves behind has another parent from then on."""
+    """End this process when its parent changes: a killed engine does not end its plugins."""
     while os.getppid() == engine:
         time.sleep(0.5)
     os._exit(1)
 
 
 def _token(qualified: str) -> str:
-    """The type itself, of a type that is qualified by those of its parents."""
+    """Return the last part of a type that is qualified by its parents' types."""
     return qualified.rpartition("$")[2]
 
 
@@ -208,7 +208,7 @@ def _plain(value: PropertyValue) -> Any:
         return _plain_map(inner)
     if isinstance(inner, tuple):
         return [_plain(item) for item in inner]
-    # The engine knows no integers, AWS takes nothing else where it wants one.
+    # The engine has no integers, and AWS requires them.
     return int(inner) if isinstance(inner, float) and inner.is_integer() else inner
 
 

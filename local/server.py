@@ -1,6 +1,6 @@
-"""The AWS API on this machine: ministack as a child process, with IAM, mappings and metrics.
+"""The AWS API on this machine: ministack as a child process, with IAM enforced.
 
-    with LocalAws.start() as aws:
+    with Server.start() as aws:
         aws.client("kinesis").create_stream(StreamName="dev-EventStream", ShardCount=1)
 
 The child dies with this process, however this process ends, and takes the workers of its functions along.
@@ -22,13 +22,10 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
+from local.errors import LocalAwsError
 from local.faults import Fault, Faults
-
-if TYPE_CHECKING:
-    from local.mapping.poller import Poller, Progress
-    from local.metrics import Metrics
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -42,12 +39,8 @@ _STOP_SECONDS = 5
 _LOG_LINES_SHOWN = 20
 
 
-class LocalAwsError(Exception):
-    """The local AWS could not be started, or ended by itself. The message ends with its last log lines."""
-
-
-class LocalAws:
-    """A running local AWS; leaving its ``with`` block ends it and everything it started.
+class Server:
+    """A running local AWS; leaving its ``with`` block stops it and everything it started.
 
     Attributes:
         endpoint: the URL that every service answers on.
@@ -62,16 +55,13 @@ class LocalAws:
     faults: Faults
     _session: Any  # boto3.Session, whose typed client() takes literal service names only
 
-    def __init__(self, listener: socket.socket, *, mapping: bool) -> None:
+    def __init__(self, listener: socket.socket) -> None:
         self.port: int = listener.getsockname()[1]
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.directory = Path(tempfile.mkdtemp(prefix="local-aws-"))
         self.log = self.directory.with_suffix(".log")
         self._stopping = False
         self._clients = threading.Lock()
-        self._runs_mappings = mapping
-        self._metrics: Metrics | None = None
-        self._poller: Poller | None = None
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -87,26 +77,25 @@ class LocalAws:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[listener.fileno()],
-                process_group=0,  # its own: Ctrl-C reaches us alone, and we end the whole group
+                process_group=0,  # its own: Ctrl-C reaches only this process, which then ends the whole group
             )
         self.pid = self._process.pid
         self._watch = threading.Thread(target=self._clean_up_after_server, daemon=True)
         self._watch.start()
 
     @classmethod
-    def start(cls, port: int | None = 0, *, faults: Iterable[Fault] = (), mapping: bool = True) -> Self:
+    def start(cls, port: int | None = 0, *, faults: Iterable[Fault] = ()) -> Self:
         """Start the server and wait until it answers (about a second).
 
         Args:
             port: the port; 0 for any free one; None for 4566 or, if that is taken, the next free one.
             faults: rules that hold from the start.
-            mapping: run event source mappings and the metrics of functions, in threads of this process.
 
         Raises:
             LocalAwsError: the port is taken, or the server ended before it answered.
         """
         with _listen(port) as listener:
-            aws = cls(listener, mapping=mapping)
+            aws = cls(listener)
         try:
             aws._connect(faults)
         except BaseException:
@@ -115,18 +104,12 @@ class LocalAws:
         return aws
 
     def _connect(self, faults: Iterable[Fault]) -> None:
-        # Imported while the server starts, which takes as long.
+        # Imported while the server starts, which takes about as long.
         import boto3
 
         self._session = boto3.Session(region_name=REGION)
         self.request("GET", "/_ministack/health")
         self.faults = Faults(self.endpoint, faults)
-        if self._runs_mappings:
-            from local.mapping.poller import Poller
-            from local.metrics import Metrics
-
-            self._metrics = Metrics(self)
-            self._poller = Poller(self, self._metrics)
 
     def __enter__(self) -> Self:
         return self
@@ -146,7 +129,7 @@ class LocalAws:
         session_token: str | None = None,
         **config: Any,
     ) -> Any:
-        """A boto3 client of a service, with the root's credentials unless others are given.
+        """Return a boto3 client of a service, with the root's credentials unless others are given.
 
         ``config`` goes to ``botocore.config.Config``, for instance ``read_timeout=5``.
         """
@@ -163,9 +146,9 @@ class LocalAws:
             )
 
     def role_client(self, service: str, function: str, **config: Any) -> Any:
-        """A client with the credentials that Lambda assumes for a function: its role, and no more.
+        """Return a client with the credentials that Lambda assumes for a function, those of its role.
 
-        AWS hands these to nobody but Lambda, so this is a control path of the server, not an API call.
+        AWS gives these to Lambda only, so this uses a control path of the server, not an API call.
 
         Raises:
             LookupError: there is no such function.
@@ -181,16 +164,12 @@ class LocalAws:
         )
 
     def reset(self) -> None:
-        """Empty the account and clear the faults: everything is as after the start."""
+        """Empty the account and clear the faults, as after the start."""
         self.faults.clear()
         self.request("POST", "/_ministack/reset")
 
-    def mappings(self) -> "list[Progress]":
-        """How far each event source mapping is."""
-        return self._poller.progress() if self._poller else []
-
     def check(self) -> None:
-        """Do nothing as long as the server runs.
+        """Check that the server runs.
 
         Raises:
             LocalAwsError: the server ended by itself.
@@ -199,12 +178,9 @@ class LocalAws:
             raise LocalAwsError(f"the local AWS server ended by itself; {self._last_log_lines()}")
 
     def stop(self) -> None:
-        """End the server and all it started. Idempotent."""
+        """Stop the server and everything it started. Idempotent."""
         failed = self._process.poll() is not None and not self._stopping
         self._stopping = True
-        for part in (self._poller, self._metrics):
-            if part:
-                part.stop()
         assert self._process.stdin
         self._process.stdin.close()
         try:
@@ -216,10 +192,10 @@ class LocalAws:
             self.log.unlink(missing_ok=True)
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the server for something that AWS has no API for; JSON in and out.
+        """Send a control request, for what AWS has no API for; JSON in and out.
 
         Raises:
-            LookupError: what the path names does not exist.
+            LookupError: the path's object does not exist.
             LocalAwsError: the server does not answer.
         """
         content = None if body is None else json.dumps(body).encode()
@@ -236,7 +212,7 @@ class LocalAws:
             ) from None
 
     def _clean_up_after_server(self) -> None:
-        """Once the server has ended, however it did, end the workers of its functions that are still busy."""
+        """Kill busy function workers once the server has ended, however it ended."""
         self._process.wait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
@@ -248,7 +224,7 @@ class LocalAws:
 
 
 def _environment(port: int, directory: Path) -> dict[str, str]:
-    """The child's environment: nothing of the user's own AWS settings, and no file outside ``directory``."""
+    """Return the child's environment: none of the user's AWS settings, no file outside ``directory``."""
     inherited = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
     return {
         **inherited,
@@ -263,7 +239,7 @@ def _environment(port: int, directory: Path) -> dict[str, str]:
 
 
 def _listen(port: int | None) -> socket.socket:
-    """A listening socket on the loopback interface, bound here so that no other process can take the port."""
+    """Return a listening socket on the loopback interface, bound here so that no other process can take the port."""
     candidates = range(DEFAULT_PORT, DEFAULT_PORT + 100) if port is None else [port]
     for candidate in candidates:
         listener = socket.socket()
@@ -275,6 +251,4 @@ def _listen(port: int | None) -> socket.socket:
             listener.close()
         else:
             return listener
-    raise LocalAwsError(
-        f"port {port or DEFAULT_PORT} of this machine is taken: choose another, or 0 for any free one"
-    )
+    raise LocalAwsError(f"port {port or DEFAULT_PORT} is in use: choose another, or 0 for any free one")

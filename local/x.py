@@ -59,8 +59,8 @@ class XServer:
     Attributes:
         url: where it listens.
         rules: the rules that are on it.
-        delivered: how many posts it has sent.
-        requests: what it was asked, such as `GET /2/tweets/search/stream`.
+        delivered: number of posts sent.
+        requests: requests received, such as `GET /2/tweets/search/stream`.
     """
 
     def __init__(
@@ -116,14 +116,16 @@ class XServer:
         self._stopping.set()
         if self._reader is not None:
             with suppress(OSError):  # it may have been closed long ago
-                self._reader.shutdown(socket.SHUT_RDWR)  # a client that does not read must not hold us up
+                self._reader.shutdown(
+                    socket.SHUT_RDWR
+                )  # a client that does not read must not block this thread
         self._http.shutdown()
         self._http.server_close()  # waits for the threads of the connections
         self._thread.join()
 
     @property
     def is_read(self) -> bool:
-        """Whether a client is connected to the stream."""
+        """Tell whether a client is connected to the stream."""
         return self._reader is not None and not x_http.has_left(self._reader)
 
     def plan(self, *steps: Refusal | Connection) -> None:
@@ -134,7 +136,7 @@ class XServer:
         """Add a rule, as another program of the same app would.
 
         Raises:
-            ValueError: the rule is not one.
+            ValueError: the rule is invalid.
         """
         rule = Rule(str(next(self._rule_ids)), value, tag, parse(value))
         self.rules = [*self.rules, rule]  # a new list, by which the open stream sees the change
@@ -228,7 +230,7 @@ class XServer:
         return x_http.Stream(self._encoding, lambda body: self._serve(body, request, connection))
 
     def _serve(self, body: x_http.Body, request: x_http.Request, connection: Connection) -> None:
-        """Send what one connection gets; returns when it is over, raises OSError when the client has left."""
+        """Serve one connection; returns when it is over, raises OSError when the client has left."""
         self._send_posts(body, request, connection.posts)
         body.write(connection.raw)
         match connection.ending:

@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         stream.serve(Body(self.connection, stream.encoding))
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: the terminal belongs to the demo."""
+        """Log nothing: the terminal belongs to the demo."""
 
 
 def listen(port: int, answer: Callable[[Request], Answer | Stream]) -> ThreadingHTTPServer:
@@ -153,9 +153,9 @@ def listen(port: int, answer: Callable[[Request], Answer | Stream]) -> Threading
 
 
 def has_left(connection: socket.socket) -> bool:
-    """Whether the client has closed the connection; what it sent meanwhile stays unread."""
+    """Tell whether the client has closed the connection, without reading what it sent."""
     try:
         readable, _, _ = select.select([connection], [], [], 0)
         return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
-    except (OSError, ValueError):  # reset by the client, or closed by us
+    except (OSError, ValueError):  # reset by the client, or closed on this side
         return True

@@ -17,7 +17,7 @@ class Rule(NamedTuple):
     alternatives: tuple[tuple[str, ...], ...]
 
     def matches(self, folded: str) -> bool:
-        """Whether a case-folded text holds all terms of one alternative; where X looks for words."""
+        """Tell whether a case-folded text contains all terms of one alternative."""
         return any(all(term in folded for term in terms) for terms in self.alternatives)
 
 
@@ -25,7 +25,7 @@ def parse(value: str) -> tuple[tuple[str, ...], ...]:
     """Read a rule into alternatives of case-folded terms.
 
     Raises:
-        ValueError: the rule is none, or uses an operator that is not understood here.
+        ValueError: the rule is invalid, or uses an operator that is not supported here.
     """
     if len(value) > _MAX_LENGTH:
         raise ValueError(

@@ -14,7 +14,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from ops.stack import ConfigError
+from ops.errors import ConfigError
 
 _COMMANDS = {
     "explore": "ops.explore",

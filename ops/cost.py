@@ -1,4 +1,4 @@
-"""`python -m ops cost`: what a stack costs in a month under a load."""
+"""`python -m ops cost`: estimate what a stack costs per month under a load."""
 
 import math
 from dataclasses import asdict
@@ -15,18 +15,19 @@ from rich.table import Table
 from infra import settings as configuration
 from ops import prices as price_list
 from ops.display import as_json_option, console, printable, write_json
+from ops.errors import ConfigError
 from ops.estimate import HOURS, Line, Load, estimate, estimate_original, original_rate, variants
 from ops.prices import Prices
-from ops.stack import PROJECT, ConfigError
+from ops.stack import PROJECT
 
 _MIN_CHANGE = 0.01
-"""Dollars: a setting that changes less is not worth a line."""
+"""Minimum change in dollars for a setting to be listed."""
 _MAX_TWEETS = 1_000_000
-"""A second: what a thousand shards take in."""
+"""Maximum tweets per second: the capacity of a thousand shards."""
 
 
 def _number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
-    """Refuse NaN, which is in every range to click because it is neither below nor above a limit."""
+    """Refuse NaN, which click accepts in any range."""
     if math.isnan(value):
         raise click.BadParameter("nan is not a number.")
     return value
@@ -40,12 +41,12 @@ Examples:
   python -m ops cost --rate 20 --json | jq .total
   python -m ops cost --prices eu-west-1.json
 
-The stack's settings are read from Pulumi.yaml and Pulumi.NAME.yaml; nothing is asked of AWS. The prices
+The stack's settings are read from Pulumi.yaml and Pulumi.NAME.yaml; AWS is not called. The prices
 are those of ops/prices.json; --prices takes a file of the same form with what differs elsewhere:
 {"region": "eu-west-1", "prices": {"kinesis-shard": {"dollars": 0.017, "noted": "2026-12-01"}}}.
 """,
 )
-@click.option("--stack", default="dev", show_default=True, metavar="NAME", help="Whose stack file to read.")
+@click.option("--stack", default="dev", show_default=True, metavar="NAME", help="Stack whose file to read.")
 @click.option(
     "--rate",
     type=click.FloatRange(0, _MAX_TWEETS, min_open=True),
@@ -53,7 +54,7 @@ are those of ops/prices.json; --prices takes a file of the same form with what d
     default=10,
     show_default=True,
     metavar="N",
-    help="Tweets a second, on average.",
+    help="Average number of tweets per second.",
 )
 @click.option(
     "--size",
@@ -61,18 +62,18 @@ are those of ops/prices.json; --prices takes a file of the same form with what d
     default=500,
     show_default=True,
     metavar="BYTES",
-    help="Of a tweet on the stream, on average.",
+    help="Average size of a tweet on the stream.",
 )
 @click.option(
     "--prices",
     "override",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Prices and assumptions in place of ours.",
+    help="Prices and assumptions that replace the project's.",
 )
 @as_json_option
 def command(stack: str, rate: float, size: int, override: Path | None, as_json: bool) -> None:
-    """Estimate a month's cost, beside the original design's, with what dominates and what would change it."""
+    """Estimate a month's cost next to the original design's, and what would change it."""
     settings, prices, load = load_settings(stack), price_list.load(override), Load(rate, size)
     ours, original = estimate(settings, load, prices), estimate_original(load, prices)
     total = _total(ours)
@@ -107,7 +108,7 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
         f"{stack}: {rate:,g} tweets/s of {size:,} bytes, in a month of {HOURS} hours, {prices.region}\n"
     )
     out.print(_table(ours, original, prices))
-    if total:  # --prices may have everything for nothing
+    if total:  # --prices may set every price to 0
         largest = max(ours, key=lambda line: line.dollars)
         share = largest.dollars / total
         out.print(
@@ -128,7 +129,7 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
 
 
 def load_settings(stack: str) -> configuration.Settings:
-    """The settings of a stack, from the project's defaults and the stack's file, as the engine merges them.
+    """Load a stack's settings: the project's defaults and the stack's file, merged as by the engine.
 
     Raises:
         ConfigError: there is no such file, or a value is not allowed.
@@ -139,7 +140,7 @@ def load_settings(stack: str) -> configuration.Settings:
         given = (yaml.safe_load(path.read_text()) or {}).get("config", {})
     except FileNotFoundError as error:
         known = ", ".join(sorted(file.name.split(".")[1] for file in PROJECT.glob("Pulumi.*.yaml")))
-        raise ConfigError(f"There is no {path}: the stacks with a file are {known}.") from error
+        raise ConfigError(f"{path} does not exist: the stacks with a file are {known}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     set_all_config(configuration.with_defaults(project, given), [])

@@ -1,4 +1,4 @@
-"""What a month of a load costs: quantities from a stack's settings, times the prices of `prices.json`."""
+"""Estimates a month's cost: quantities from a stack's settings, times the prices of `prices.json`."""
 
 import math
 from collections.abc import Iterator
@@ -14,57 +14,57 @@ from infra.settings import (
 from ops.prices import Price, Prices
 
 HOURS = 730
-"""In a month, as AWS's own calculator has it."""
+"""Hours per month, as in AWS's own calculator."""
 
 ALARMS = 12
-"""Of infra/monitoring.py (asserted by a test)."""
+"""Number of alarms in infra/monitoring.py (asserted by a test)."""
 MAPPING_METRICS = 6
-"""That EventCount makes of a Kinesis mapping ("Event source mapping metrics", AWS Lambda Developer Guide)."""
+"""Number of metrics that EventCount adds to a mapping ("Event source mapping metrics", AWS Lambda Developer Guide)."""
 SHARD_METRICS = 7
 
 SHARD_RECORDS = 1000
 SHARD_BYTES = 1024 * 1024
-"""A shard takes in a second ("Quotas and limits", Amazon Kinesis Data Streams Developer Guide)."""
+"""Capacity of a shard per second ("Quotas and limits", Amazon Kinesis Data Streams Developer Guide)."""
 _ON_DEMAND_SHARDS = 4
-"""That an on-demand stream begins with; it grows to twice its peak."""
+"""Initial number of shards of an on-demand stream; it grows to twice its peak."""
 _PUT_UNIT = 25 * 1024
 _KB = 1024
 _GB = 1024**3
 _INVOCATION_BYTES = 6 * 1024**2
 _RECORD_ENVELOPE = 600
-"""Bytes of an event's record beside its payload, which has four bytes in base64 for three."""
+"""Bytes of an event's record in addition to its payload in base64."""
 _FULL_CPU_MB = 1769
-"""Memory with which a function has one whole CPU ("Configure Lambda function memory")."""
+"""Memory at which a function has one whole CPU ("Configure Lambda function memory")."""
 _ITEM_OVERHEAD = 100
-"""Bytes that DynamoDB adds to each item it stores, for its index."""
+"""Bytes that DynamoDB adds to each stored item, for its index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Tweets a second, and the bytes of one on the stream; its item in the table is taken to be as large."""
+    """Tweets per second, and bytes of one on the stream; its item is assumed to be as large."""
 
     rate: float
     size: int
 
     @property
     def tweets(self) -> float:
-        """In a month."""
+        """Tweets per month."""
         return self.rate * HOURS * 3600
 
     @property
     def shards(self) -> int:
-        """That a provisioned stream needs, if users are spread evenly."""
+        """Shards that a provisioned stream needs, if users are spread evenly."""
         return max(1, math.ceil(self.rate / SHARD_RECORDS), math.ceil(self.rate * self.size / SHARD_BYTES))
 
     @property
     def write_units(self) -> int:
-        """Of one tweet."""
+        """Write units per tweet."""
         return math.ceil(self.size / _KB)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One item of the bill; `settings` names what changes it."""
+    """One item of the bill; `settings` names the settings that change it."""
 
     name: str
     quantity: float
@@ -73,12 +73,12 @@ class Line:
 
     @property
     def dollars(self) -> float:
-        """A month."""
+        """Dollars per month."""
         return self.price.of(self.quantity)
 
 
 def estimate(settings: Settings, load: Load, prices: Prices) -> list[Line]:
-    """The items of a stack with these settings under a load, with the storage at the end of a month."""
+    """Estimate a stack's bill under a load, with the storage at the end of a month."""
     shards = settings.stream.shards or max(_ON_DEMAND_SHARDS, 2 * load.shards)
     invocations = _invocations(load, settings.mapping, shards)
     cpu = prices.assumptions["record-cpu-ms"]
@@ -99,10 +99,10 @@ def estimate(settings: Settings, load: Load, prices: Prices) -> list[Line]:
 
 
 def estimate_original(load: Load, prices: Prices) -> list[Line]:
-    """The same load on the original design: batches of 25, a table of one write and one read unit.
+    """Estimate the same load on the original design: batches of 25, a table of one write and one read unit.
 
     Its function has Lambda's defaults (128 MB, x86_64) and writes row by row through boto3's `batch_writer`;
-    its log is kept for ever; it has no alarms, no metrics and no quarantine.
+    its log is kept forever; it has no alarms, no metrics and no quarantine.
     """
     function = FunctionSettings(
         memory=128, timeout=3, architecture="x86_64", log_level="INFO", log_retention_days=30, tracing=False
@@ -129,12 +129,12 @@ def estimate_original(load: Load, prices: Prices) -> list[Line]:
 
 
 def original_rate(load: Load) -> float:
-    """Tweets a second that the original design stores: a write unit is one write of 1 KB a second."""
+    """Return the tweets per second that the original design stores: a write unit is one write of 1 KB per second."""
     return 1 / load.write_units
 
 
 def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
-    """Other values of the settings that weigh most, one at a time, each with its name and new value."""
+    """Yield the settings with one of the most expensive ones changed, each with its name and new value."""
     stream, mapping, function = settings.stream, settings.mapping, settings.function
     if stream.shards is None:
         yield "streamMode provisioned, streamShards 1", replace(settings, stream=replace(stream, shards=1))
@@ -180,7 +180,7 @@ def _stream(stream: StreamSettings, load: Load, prices: Prices) -> Iterator[Line
 
 
 def _invocations(load: Load, mapping: MappingSettings, shards: int) -> float:
-    """A month's: each lane of each shard sends what has come in a window; a shard is polled once a second."""
+    """Return the invocations per month: each lane of each shard sends what arrived in a window."""
     arrived = load.rate / (shards * mapping.parallelization_factor) * max(1, mapping.batching_window)
     fit = _INVOCATION_BYTES // (load.size * 4 // 3 + _RECORD_ENVELOPE)
     return load.tweets / max(1, min(mapping.batch_size, fit, arrived))

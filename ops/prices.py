@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.stack import ConfigError
+from ops.errors import ConfigError
 
 FILE = Path(__file__).parent / "prices.json"
 

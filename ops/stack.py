@@ -14,6 +14,8 @@ import click
 from botocore.client import BaseClient
 from botocore.config import Config
 
+from ops.errors import ConfigError
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,12 +35,6 @@ CONNECTIONS = 8
 P = ParamSpec("P")
 R = TypeVar("R")
 Client = TypeVar("Client", bound=BaseClient)
-
-
-class ConfigError(click.ClickException):
-    """The options or the stack's outputs are missing or invalid. The message says what to do."""
-
-    exit_code = 2
 
 
 def _client(make: "Callable[[Stack], Client]") -> "cached_property[Client]":

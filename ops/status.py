@@ -15,9 +15,10 @@ from rich.text import Text
 
 from handler import metrics
 from ops.display import as_json_option, console, count, printable, size, span, write_json
+from ops.errors import ConfigError
 from ops.metrics import MINUTES, last_minutes
 from ops.quarantine.bucket import Bucket
-from ops.stack import CONNECTIONS, ConfigError, Stack, stack_options
+from ops.stack import CONNECTIONS, Stack, stack_options
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef

@@ -12,10 +12,11 @@ import click
 from producer import config
 from producer.configure import configure
 from producer.display import display
+from producer.errors import ConfigError, SpoolError
 from producer.publisher import Publisher
 from producer.run import FLUSH_SECONDS, publish, rehearse
 from producer.source import Source
-from producer.spool import Spool, SpoolError
+from producer.spool import Spool
 
 _CONFIG = click.option(
     "--config",
@@ -159,7 +160,7 @@ def run_command(
         spool = Spool((spool_path or config_path.parent / "spool") / aws.stream_id, spool_limit, view.note)
         publisher = Publisher(spool, aws, linger / 1000)
         sys.exit(publish(reading, spool, publisher, view, limit=limit, duration=duration))
-    except (config.ConfigError, SpoolError) as error:
+    except (ConfigError, SpoolError) as error:
         _fail(error)
 
 
@@ -170,7 +171,7 @@ def configure_command(stack: str | None, config_path: Path) -> None:
     """Write the stream and the producer's key into the configuration; keep the X half."""
     try:
         configure(config_path, stack, _say)
-    except config.ConfigError as error:
+    except ConfigError as error:
         _fail(error)
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from producer.errors import ConfigError
+
 DEFAULT_PATH = Path(__file__).parent / "config.json"
 
 AWS_KEYS = ("access_key", "secret_access_key", "region", "stream_name")
@@ -23,10 +25,6 @@ OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint")
 _FROM_THE_STACK = "run `python -m producer configure` to take it from the deployed stack"
 _FROM_X = "copy it from your app at https://developer.x.com (Keys and tokens) into the file"
 _PULUMI_PLACEHOLDER = "[secret]"
-
-
-class ConfigError(Exception):
-    """The configuration is invalid; the message names the key, the file and what to do. Exit code 2."""
 
 
 @dataclass(frozen=True, slots=True)

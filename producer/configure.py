@@ -5,7 +5,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from producer.config import AWS_KEYS, X_KEYS, ConfigError, read_file, write_file
+from producer.config import AWS_KEYS, X_KEYS, read_file, write_file
+from producer.errors import ConfigError
 
 _PROJECT = Path(__file__).parent.parent
 

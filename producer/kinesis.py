@@ -9,7 +9,8 @@ import orjson
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError
 
-from producer.config import AwsCredentials, ConfigError
+from producer.config import AwsCredentials
+from producer.errors import ConfigError
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

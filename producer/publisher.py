@@ -15,6 +15,7 @@ from botocore.exceptions import ConnectionError as EndpointError
 from botocore.parsers import ResponseParserError
 
 from producer.config import AwsCredentials
+from producer.errors import PublishError
 from producer.kinesis import connect
 from producer.lanes import Lanes, backoff
 from producer.spool import Entry, Spool
@@ -42,10 +43,6 @@ _ADVICE = {
     "InvalidSignatureException": "Check the secret and this machine's clock; `python -m producer configure`.",
     "UnrecognizedClientException": "The key was deleted or rotated: run `python -m producer configure`.",
 }
-
-
-class PublishError(Exception):
-    """The stream refuses every call, and retrying is useless; the message names the identity, stream and cause."""
 
 
 class Publisher:

@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable
 
+from producer.errors import SourceError
 from producer.record import objection, to_json
-from producer.source import Rejected, Source, SourceError
+from producer.source import Rejected, Source
 
 
 class Reader:

@@ -11,8 +11,9 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from producer.display import Display
+from producer.errors import PublishError
 from producer.progress import Progress
-from producer.publisher import Publisher, PublishError
+from producer.publisher import Publisher
 from producer.reader import Reader
 from producer.source import Source
 from producer.spool import Spool
@@ -189,7 +190,7 @@ class _Reading:
         self._watch = watch
 
     def run(self, duration: float | None, going: Callable[[], bool]) -> bool:
-        """Read until the end, a signal, `duration` seconds or not `going`; return whether the source ended by itself."""
+        """Read until the end, a signal, the duration or not `going`; return whether the source ended by itself."""
         deadline = math.inf if duration is None else time.monotonic() + duration
         self._reading.start()
         while (

@@ -29,10 +29,6 @@ class Rejected:
     reason: str
 
 
-class SourceError(Exception):
-    """The source cannot continue; the message says why and what to do next. Ends the run with exit code 1."""
-
-
 class Source(Protocol):
     """A stream of tweets; read from one thread, closed from any thread."""
 

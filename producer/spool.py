@@ -23,6 +23,7 @@ from zlib import crc32
 
 import orjson
 
+from producer.errors import SpoolError
 from producer.record import MAX_RECORD_BYTES, partition_key
 
 SEGMENT_BYTES = 8 * 1024 * 1024
@@ -32,10 +33,6 @@ _CRC_WIDTH = len(b"00000000 ")
 _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
 _GROUP_SECONDS = 0.001
 _RETRY_SECONDS = 0.5  # between attempts to write to a full disk
-
-
-class SpoolError(Exception):
-    """The spool cannot be opened; the message says why and what to do."""
 
 
 @dataclass(slots=True)

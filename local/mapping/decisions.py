@@ -1,4 +1,4 @@
-"""What a mapping does with records, batches and responses: decisions only, no I/O.
+"""Decides what a mapping does with records, batches and responses: pure functions, no I/O.
 
 The rules are those of the AWS Lambda Developer Guide: "How Lambda processes records from stream and
 queue-based event sources", "Configuring partial batch response with Kinesis Data Streams and Lambda" and
@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
-"""Of a synchronous invocation (Lambda quotas)."""
+"""Limit of a synchronous invocation's payload (Lambda quotas)."""
 _ENVELOPE_BYTES = len('{"Records": []}')
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
-"""Why Lambda gave records up, in the words of the record that a destination receives."""
+"""Why Lambda gave records up, as named in the record that a destination receives."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Settings:
 
     @property
     def read_ahead(self) -> int:
-        """How many records of a shard are held for the function at most: two batches for each lane."""
+        """Maximum number of a shard's records in memory: two batches per lane."""
         return max(2 * self.batch_size * self.lanes, 1000)
 
     @classmethod
@@ -72,7 +72,7 @@ class Settings:
 
 
 def starting_point(settings: Settings, first_seen: float) -> float | None:
-    """The time, in epoch seconds, from which a mapping reads every shard; None: from the oldest record.
+    """Return the time, in epoch seconds, from which a mapping reads every shard; None for the oldest record.
 
     LATEST is the time when the mapping was first seen. Shards that appear later are thus read from their
     first record, and nothing between a reshard and its discovery is skipped.
@@ -93,7 +93,7 @@ class Record:
 
 
 def build_record(answer: dict[str, Any], shard_id: str, stream_arn: str, role_arn: str) -> Record:
-    """A record of ``GetRecords`` as the function will see it."""
+    """Convert a record of ``GetRecords`` to the function's event format."""
     arrival = answer["ApproximateArrivalTimestamp"].timestamp()
     event = {
         "kinesis": {
@@ -115,18 +115,18 @@ def build_record(answer: dict[str, Any], shard_id: str, stream_arn: str, role_ar
 
 
 def build_event(records: Sequence[Record]) -> str:
-    """The function's event, as JSON."""
+    """Return the function's event as JSON."""
     return f'{{"Records": [{", ".join(record.event for record in records)}]}}'
 
 
 def lane_index(partition_key: str, lanes: int) -> int:
-    """Which of the concurrent batches of a shard a key belongs to: always the same, so its order is kept."""
+    """Return the lane of a partition key: always the same, so that its records stay in order."""
     return int.from_bytes(hashlib.md5(partition_key.encode(), usedforsecurity=False).digest()[:4]) % lanes
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records that are sent together, how often they were, and how many retries that has used."""
+    """Records that are sent together, with the number of invocations and retries so far."""
 
     records: tuple[Record, ...]
     invocations: int = 0
@@ -135,7 +135,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a batch that was sent: the batches that it leaves, in order, and what is given up."""
+    """The outcome of a failed batch: the batches to send, in order, and what is given up."""
 
     again: tuple[Batch, ...] = ()
     given_up: Batch | None = None
@@ -144,9 +144,9 @@ class Verdict:
 def batch_to_send(
     waiting: Sequence[Record], waited: float, settings: Settings, *, last: bool = False
 ) -> int | None:
-    """How many of the waiting records make the next batch; None: wait for more.
+    """Return how many of the waiting records form the next batch; None to wait for more.
 
-    A batch goes when it has ``batch_size`` records, when the next record would not fit the payload, when its
+    A batch is sent when it has ``batch_size`` records, when the next record would exceed the payload limit, when its
     first record has waited for the batching window, or when the shard has no more (``last``).
     """
     size = _ENVELOPE_BYTES
@@ -160,7 +160,7 @@ def batch_to_send(
 
 
 def too_old(batch: Batch, settings: Settings, now: float) -> tuple[Batch | None, Batch | None]:
-    """Split a batch into what is still sent and what exceeds the maximum record age; None for no records."""
+    """Split a batch into records to send and records that exceed the maximum age; None for no records."""
     if settings.maximum_age < 0:
         return batch, None
     oldest = now - settings.maximum_age
@@ -173,7 +173,7 @@ def too_old(batch: Batch, settings: Settings, now: float) -> tuple[Batch | None,
 
 
 def first_failure(batch: Batch, response: bytes, settings: Settings) -> int | None:
-    """The index of the first record that a response reports as failed; None: the batch succeeded.
+    """Return the index of the first record that a response reports as failed; None if the batch succeeded.
 
     An empty or null response or list is a success; an identifier that is empty, null, missing or not of this
     batch fails the whole batch, and so does a response that is not of this form at all.
@@ -199,7 +199,7 @@ def first_failure(batch: Batch, response: bytes, settings: Settings) -> int | No
 
 
 def after_failure(batch: Batch, failed: int, settings: Settings) -> Verdict:
-    """What becomes of a batch whose record at index ``failed`` is the first that failed.
+    """Decide what happens to a batch whose first failed record is at index ``failed``.
 
     What lies before it is done. The rest is sent again: in two halves with bisect, if nothing succeeded; the
     retry quota is used up by neither of the two ways to split.
@@ -219,7 +219,7 @@ def after_failure(batch: Batch, failed: int, settings: Settings) -> Verdict:
 def failure_record(
     batch: Batch, condition: Condition, shard_id: str, settings: Settings, request_id: str, now: float
 ) -> dict[str, Any]:
-    """What a destination receives about a batch that was given up; S3 gets a ``payload`` besides."""
+    """Return the record that a destination receives of a batch that was given up; S3 also gets a ``payload``."""
     first, last = batch.records[0], batch.records[-1]
     return {
         "requestContext": {
@@ -250,7 +250,7 @@ def _iso(seconds: float) -> str:
 def readable(
     shards: Sequence[dict[str, Any]], readers: Collection[str], finished: Collection[str]
 ) -> list[str]:
-    """The shards to start reading: those without a reader whose parents are read to their end.
+    """Return the shards to start reading: those without a reader whose parents were read to the end.
 
     That keeps the order of a partition key across a reshard.
     """

@@ -1,4 +1,4 @@
-"""Where a mapping keeps what it gave up: the on-failure destination, written with the role's credentials."""
+"""Writes what a mapping gave up to its on-failure destination, with the role's credentials."""
 
 import json
 import uuid
@@ -9,11 +9,11 @@ from typing import Any
 from local.mapping.decisions import Settings
 
 Clients = Callable[[str], Any]
-"""Gives the boto3 client of a service that holds the function role's credentials."""
+"""Returns the boto3 client of a service, with the function role's credentials."""
 
 
 def deliver(clients: Clients, settings: Settings, shard_id: str, record: dict[str, Any], event: str) -> None:
-    """Write the record of a given-up batch; S3 gets the function's event too, a queue and a topic do not.
+    """Write the record of a batch that was given up; S3 also gets the function's event, a queue or a topic does not.
 
     The formats are those of "Retain discarded batch records for a Kinesis Data Streams event source" (AWS
     Lambda Developer Guide).
@@ -42,10 +42,12 @@ def deliver(clients: Clients, settings: Settings, shard_id: str, record: dict[st
         case ["sns"]:
             clients("sns").publish(TopicArn=arn, Message=json.dumps(record))
         case _:
-            raise ValueError(f"{arn} is no destination: an S3 bucket, an SQS queue or an SNS topic is")
+            raise ValueError(
+                f"{arn} is not a destination: it must be an S3 bucket, an SQS queue or an SNS topic"
+            )
 
 
 def object_key(mapping_uuid: str, shard_id: str, timestamp: str) -> str:
-    """The name of the object of a batch that was given up at an ISO 8601 time."""
+    """Return the key of the object of a batch that was given up at an ISO 8601 time."""
     moment = datetime.fromisoformat(timestamp)
     return f"aws/lambda/{mapping_uuid}/{shard_id}/{moment:%Y/%m/%d}/{moment:%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"

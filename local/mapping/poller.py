@@ -1,4 +1,4 @@
-"""Follows the mappings of the account and the shards of their streams, with one reader for each shard."""
+"""Follows the account's mappings and the shards of their streams, with one reader per shard."""
 
 import contextlib
 import logging
@@ -9,10 +9,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.errors import LocalAwsError
 from local.mapping.decisions import Settings, readable, starting_point
 from local.mapping.shard import ShardReader, Source
 from local.metrics import Metrics
-from local.server import LocalAws, LocalAwsError
+from local.server import Server
 
 _MAPPINGS_INTERVAL = 0.2
 _SHARDS_INTERVAL = 1.0
@@ -41,14 +42,14 @@ class _Mapping:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a mapping is.
+    """Progress of a mapping.
 
     Attributes:
         uuid: the mapping.
         enabled: whether it runs.
         stream_arn: where it reads.
-        delivered: records dealt with since the start.
-        lag: age in seconds of the oldest record that was read and is not dealt with.
+        delivered: records handled since the start.
+        lag: age in seconds of the oldest record that was read and not handled.
         result: Lambda's "last processing result".
     """
 
@@ -63,7 +64,7 @@ class Progress:
 class Poller:
     """Runs the account's Kinesis mappings in threads of this process until it is stopped."""
 
-    def __init__(self, aws: LocalAws, metrics: Metrics) -> None:
+    def __init__(self, aws: Server, metrics: Metrics) -> None:
         self._aws = aws
         self._metrics = metrics
         self._lambda = aws.client(
@@ -78,7 +79,7 @@ class Poller:
         self._thread.start()
 
     def stop(self) -> None:
-        """End every reader. What they hold in memory is gone."""
+        """Stop every reader. What they hold in memory is lost."""
         self._stopping.set()
         self._thread.join()
         for mapping in self._mappings.values():
@@ -88,7 +89,7 @@ class Poller:
             self._drop_readers(mapping)
 
     def progress(self) -> list[Progress]:
-        """How far each mapping is."""
+        """Return the progress of each mapping."""
         return [
             Progress(
                 uuid,
@@ -106,7 +107,7 @@ class Poller:
             try:
                 self._follow_mappings()
             except (ClientError, BotoCoreError, LocalAwsError) as error:
-                log.warning("the mappings cannot be followed: %s", error)
+                log.warning("cannot follow the mappings: %s", error)
 
     def _follow_mappings(self) -> None:
         listed = self._lambda.get_paginator("list_event_source_mappings").paginate().build_full_result()

@@ -12,11 +12,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.errors import LocalAwsError
 from local.mapping import decisions
 from local.mapping.decisions import Batch, Condition, Record, Settings
 from local.mapping.destination import deliver
 from local.metrics import Metrics
-from local.server import LocalAws, LocalAwsError
+from local.server import Server
 
 READ_INTERVAL = 0.2
 """Seconds between reads that found no more: a shard serves five a second (Kinesis quotas)."""
@@ -64,7 +65,7 @@ class _Sent:
 class Source:
     """What a reader of a shard needs to know of its mapping."""
 
-    aws: LocalAws
+    aws: Server
     metrics: Metrics
     invoker: Any  # a Lambda client whose every attempt is one invocation
     role_arn: str

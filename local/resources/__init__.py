@@ -5,12 +5,13 @@
 
 from collections.abc import Mapping
 
+from local.errors import ConfigError
 from local.resources import cloudwatch, dynamodb, iam, kinesis, lambda_, logs, s3, sns
-from local.resources.aws import SERVICES, Aws, ConfigurationError
+from local.resources.aws import SERVICES, Aws
 from local.resources.invokes import INVOKES
 from local.resources.resource import Properties, Resource
 
-__all__ = ["INVOKES", "RESOURCES", "SERVICES", "Aws", "ConfigurationError", "Properties", "Resource"]
+__all__ = ["INVOKES", "RESOURCES", "SERVICES", "Aws", "ConfigError", "Properties", "Resource"]
 
 RESOURCES: Mapping[str, type[Resource]] = {
     kind.token: kind

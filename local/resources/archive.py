@@ -1,4 +1,4 @@
-"""Pulumi's archives as zip files, the same bytes for the same content."""
+"""Converts Pulumi's archives to zip files, with the same bytes for the same content."""
 
 import base64
 import io
@@ -13,18 +13,18 @@ import pulumi
 
 from local.resources.schema import InvalidError, Property
 
-# What goes into the zip: by name there, the path of a file here or the text itself.
+# The zip's content: by name, the path of a local file or the text itself.
 Manifest = Mapping[str, Mapping[str, str]]
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can say
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can represent
 
 
 @dataclass(frozen=True, kw_only=True)
 class Archive(Property):
     """A `pulumi.AssetArchive`, or a `pulumi.FileArchive` of a folder.
 
-    Its canonical form is a manifest and no archive any more: the engine shows a plugin the content of an
-    archive in some calls only, and by then the files may have changed.
+    Its canonical form is a manifest, not an archive: the engine passes an archive's content in some calls
+    only, and by then the files may have changed.
     """
 
     def check(self, path: str, value: Any) -> Manifest:
@@ -36,7 +36,7 @@ class Archive(Property):
                 case pulumi.FileAsset(path=file) if Path(file).is_file():
                     manifest[name] = {"path": str(file)}
                 case pulumi.FileAsset(path=file):
-                    raise InvalidError(f"{path}.{name}", f"there is no file {file}")
+                    raise InvalidError(f"{path}.{name}", f"file {file} does not exist")
                 case pulumi.StringAsset(text=text):
                     manifest[name] = {"text": text}
                 case _:
@@ -45,7 +45,7 @@ class Archive(Property):
 
 
 def zipped(manifest: Manifest) -> bytes:
-    """The zip file that a manifest describes."""
+    """Build the zip file that a manifest describes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in sorted(manifest.items()):
@@ -57,7 +57,7 @@ def zipped(manifest: Manifest) -> bytes:
 
 
 def checksum(manifest: Manifest) -> str:
-    """What Lambda says of the zip file: base64 of its SHA-256."""
+    """Return Lambda's checksum of a zip file: base64 of its SHA-256."""
     return base64.b64encode(sha256(zipped(manifest)).digest()).decode()
 
 

@@ -1,4 +1,4 @@
-"""Where AWS is and who calls it: the configuration of the aws provider, and its boto3 clients."""
+"""The aws provider's configuration (endpoints, region, key), and its boto3 clients."""
 
 import json
 import threading
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+
+from local.errors import ConfigError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 SERVICES = ("cloudwatch", "dynamodb", "iam", "kinesis", "lambda", "logs", "s3", "sns", "sts")
-# Sub-second back-off: a local server that fails needs no patience, and a person waits.
+# Back-off below a second: a local server recovers at once, and a person is waiting.
 RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 3}, s3={"addressing_style": "path"})
-# What AWS's own provider would check and what has no meaning here.
+# Checks of AWS's own provider that have no meaning here.
 IGNORED = {
     "s3UsePathStyle",
     "skipCredentialsValidation",
@@ -35,15 +37,11 @@ IGNORED = {
 }
 
 
-class ConfigurationError(ValueError):
-    """The `aws:` configuration of the stack cannot be used here; the message says what to set."""
-
-
 @dataclass(frozen=True)
 class Aws:
-    """An AWS on this machine: one endpoint per service, a region and a key.
+    """AWS on this machine: one endpoint per service, a region and a key.
 
-    Every service that is used needs an endpoint, so that nothing here can reach a real account.
+    Every service needs an endpoint, so that no call can reach a real account.
     """
 
     region: str
@@ -55,19 +53,19 @@ class Aws:
 
     @classmethod
     def configured(cls, config: Mapping[str, Any]) -> "Aws":
-        """From the stack's `aws:` configuration (without the prefix), as AWS's own provider reads it.
+        """Read the stack's `aws:` configuration (without the prefix), as AWS's own provider does.
 
-        Raises `ConfigurationError` for a missing value or one that is not known here.
+        Raises `ConfigError` for a missing value or an unknown key.
         """
         values = {key: value for key, value in config.items() if key not in IGNORED}
         found: dict[str, str] = {}
         for key in ("region", "accessKey", "secretKey"):
             if not values.get(key):
-                raise ConfigurationError(f"aws:{key} is not set: pulumi config set aws:{key} VALUE")
+                raise ConfigError(f"aws:{key} is not set: pulumi config set aws:{key} VALUE")
             found[key] = values.pop(key)
         endpoints = values.pop("endpoints", [])
         if values:
-            raise ConfigurationError(f"aws:{min(values)} is not implemented by local AWS's provider")
+            raise ConfigError(f"aws:{min(values)} is not implemented by local AWS's provider")
         if isinstance(endpoints, str):
             endpoints = json.loads(endpoints)
         by_service = {service: url for group in endpoints for service, url in group.items()}
@@ -75,8 +73,8 @@ class Aws:
 
     def _client(self, service: str) -> Any:
         if service not in self.endpoints:
-            raise ConfigurationError(f"aws:endpoints has no endpoint for {service}: local AWS needs one")
-        with self._lock:  # making a client is not thread-safe
+            raise ConfigError(f"aws:endpoints has no endpoint for {service}: local AWS needs one")
+        with self._lock:  # creating a client is not thread-safe
             return self._session.client(
                 service,  # type: ignore[call-overload]  # the properties below give each its type
                 region_name=self.region,
@@ -124,5 +122,5 @@ class Aws:
 
     @cached_property
     def account(self) -> str:
-        """The number of the account that the key belongs to."""
+        """The id of the account that the key belongs to."""
         return self.sts.get_caller_identity()["Account"]

@@ -43,7 +43,7 @@ class MetricAlarm(Resource):
         "insufficientDataActions": Items(item=Text()),
         "tags": Strings(),
     }
-    # All that PutMetricAlarm takes under its own name, by ours.
+    # PutMetricAlarm's parameters, by the input's name.
     settings = {key: "AlarmName" if key == "name" else key[0].upper() + key[1:] for key in inputs} | {
         "okActions": "OKActions"
     }
@@ -55,14 +55,14 @@ class MetricAlarm(Resource):
         if UNKNOWN not in (most, least) and least > most:
             yield "datapointsToAlarm", f"{least} is more than evaluationPeriods, {most}"
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         self._put(inputs, Tags=tag_list(inputs.get("tags")))
         return {"id": inputs["name"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         found: Any = self.aws.cloudwatch.describe_alarms(AlarmNames=[id_])["MetricAlarms"]
         if not found:
-            raise GoneError(f"there is no alarm {id_}")
+            raise GoneError(f"alarm {id_} does not exist")
         alarm = found[0]
         tags = tag_map(self.aws.cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"])
         return (
@@ -72,11 +72,11 @@ class MetricAlarm(Resource):
             | {"arn": alarm["AlarmArn"], "region": self.aws.region, "tags": tags, "tagsAll": tags}
         )
 
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         if set(changed) - {"tags"}:
             self._put(inputs)
         if "tags" in changed:
-            cloudwatch, actual = self.aws.cloudwatch, self.read(id_, {})
+            cloudwatch, actual = self.aws.cloudwatch, self.read_resource(id_, {})
             retag(
                 actual["tags"],
                 inputs.get("tags"),
@@ -84,7 +84,7 @@ class MetricAlarm(Resource):
                 lambda tags: cloudwatch.tag_resource(ResourceARN=actual["arn"], Tags=tag_list(tags)),
             )
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         self.aws.cloudwatch.delete_alarms(AlarmNames=[id_])
 
     def _put(self, inputs: Properties, **more: Any) -> None:
@@ -105,11 +105,11 @@ class Dashboard(Resource):
         "dashboardBody": Json(required=True),
     }
 
-    def create(self, inputs: Properties) -> Properties:
-        self.update(inputs["dashboardName"], inputs, ("dashboardBody",))
+    def create_resource(self, inputs: Properties) -> Properties:
+        self.update_resource(inputs["dashboardName"], inputs, ("dashboardBody",))
         return {"id": inputs["dashboardName"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         found = self.aws.cloudwatch.get_dashboard(DashboardName=id_)
         return {
             "dashboardName": id_,
@@ -117,8 +117,8 @@ class Dashboard(Resource):
             "dashboardArn": found["DashboardArn"],
         }
 
-    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         self.aws.cloudwatch.put_dashboard(DashboardName=id_, DashboardBody=inputs["dashboardBody"])
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         self.aws.cloudwatch.delete_dashboards(DashboardNames=[id_])

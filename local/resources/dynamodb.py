@@ -59,7 +59,7 @@ class Table(Resource):
         if UNKNOWN not in keys | defined and keys != defined:
             yield "attributes", f"must define the key attributes and no others: {', '.join(sorted(keys))}"
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         settings: dict[str, Any] = {}
         if inputs.get("serverSideEncryption", {}).get("enabled"):
             settings["SSESpecification"] = _encryption(inputs)
@@ -78,7 +78,7 @@ class Table(Resource):
     def settle(self, id_: str) -> None:
         wait_until(lambda: self._table(id_)["TableStatus"] == "ACTIVE", f"the table {id_}")
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         dynamodb = self.aws.dynamodb
         table: Any = self._table(id_)
         keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
@@ -99,7 +99,7 @@ class Table(Resource):
                 for one in table["AttributeDefinitions"]
             ],
             "billingMode": table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
-            # Zero is how DynamoDB says "on demand".
+            # Zero means "on demand".
             "readCapacity": capacity.get("ReadCapacityUnits") or None,
             "writeCapacity": capacity.get("WriteCapacityUnits") or None,
             "deletionProtectionEnabled": table.get("DeletionProtectionEnabled", False),
@@ -120,9 +120,9 @@ class Table(Resource):
             "tagsAll": tags,
         }
 
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         dynamodb = self.aws.dynamodb
-        # AWS takes one of these changes a call.
+        # AWS accepts only one of these changes per call.
         if {"billingMode", "readCapacity", "writeCapacity"} & set(changed):
             self._update(id_, **_capacity(inputs))
         if "deletionProtectionEnabled" in changed:
@@ -152,15 +152,15 @@ class Table(Resource):
                 lambda tags: dynamodb.tag_resource(ResourceArn=arn, Tags=tag_list(tags)),
             )
 
-    def delete(self, id_: str, state: Properties) -> None:
+    def delete_resource(self, id_: str, state: Properties) -> None:
         self.aws.dynamodb.delete_table(TableName=id_)
-        wait_until(lambda: self.refresh(id_, state) is None, f"deleting the table {id_}")
+        wait_until(lambda: self.read(id_, state) is None, f"deleting the table {id_}")
 
     def _update_ttl(self, name: str, ttl: Properties) -> None:
         now: Any = self.aws.dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         enabled = now.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
         attribute = ttl.get("attributeName") or now.get("AttributeName")
-        # AWS refuses to set what is set, and to disable what is disabled.
+        # AWS refuses to enable what is enabled, and to disable what is disabled.
         if (enabled, now.get("AttributeName") if enabled else None) == (
             ttl["enabled"],
             attribute if ttl["enabled"] else None,

@@ -26,7 +26,7 @@ class Role(Resource):
         "tags": Strings(),
     }
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         self.aws.iam.create_role(
             RoleName=inputs["name"],
             Path=inputs["path"],
@@ -37,7 +37,7 @@ class Role(Resource):
         )
         return {"id": inputs["name"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         role: Any = self.aws.iam.get_role(RoleName=id_)["Role"]
         tags = self._tags(id_)
         return {
@@ -53,7 +53,7 @@ class Role(Resource):
             "uniqueId": role["RoleId"],
         }
 
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         iam = self.aws.iam
         if "assumeRolePolicy" in changed:
             iam.update_assume_role_policy(RoleName=id_, PolicyDocument=inputs["assumeRolePolicy"])
@@ -71,7 +71,7 @@ class Role(Resource):
                 lambda tags: iam.tag_role(RoleName=id_, Tags=tag_list(tags)),
             )
 
-    def delete(self, id_: str, state: Properties) -> None:
+    def delete_resource(self, id_: str, state: Properties) -> None:
         iam = self.aws.iam
         if state.get("forceDetachPolicies"):
             for attached in iam.list_attached_role_policies(RoleName=id_)["AttachedPolicies"]:
@@ -95,21 +95,21 @@ class RolePolicy(Resource):
         "policy": Json(required=True),
     }
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         id_ = f"{inputs['role']}:{inputs['name']}"
-        self.update(id_, inputs, ("policy",))
+        self.update_resource(id_, inputs, ("policy",))
         return {"id": id_}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         role, _, name = id_.partition(":")
         document = self.aws.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
         return {"role": role, "name": name, "policy": json.dumps(document)}
 
-    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         role, _, name = id_.partition(":")
         self.aws.iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=inputs["policy"])
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         role, _, name = id_.partition(":")
         self.aws.iam.delete_role_policy(RoleName=role, PolicyName=name)
 
@@ -126,7 +126,7 @@ class User(Resource):
         "tags": Strings(),
     }
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         self.aws.iam.create_user(
             UserName=inputs["name"],
             Path=inputs["path"],
@@ -134,7 +134,7 @@ class User(Resource):
         )
         return {"id": inputs["name"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         user = self.aws.iam.get_user(UserName=id_)["User"]
         tags = self._tags(id_)
         return {
@@ -146,7 +146,7 @@ class User(Resource):
             "uniqueId": user["UserId"],
         }
 
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         if "tags" in changed:
             retag(
                 self._tags(id_),
@@ -155,7 +155,7 @@ class User(Resource):
                 lambda tags: self.aws.iam.tag_user(UserName=id_, Tags=tag_list(tags)),
             )
 
-    def delete(self, id_: str, state: Properties) -> None:
+    def delete_resource(self, id_: str, state: Properties) -> None:
         iam = self.aws.iam
         if state.get("forceDestroy"):
             for key in iam.list_access_keys(UserName=id_)["AccessKeyMetadata"]:
@@ -179,21 +179,21 @@ class UserPolicy(Resource):
         "policy": Json(required=True),
     }
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         id_ = f"{inputs['user']}:{inputs['name']}"
-        self.update(id_, inputs, ("policy",))
+        self.update_resource(id_, inputs, ("policy",))
         return {"id": id_}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         user, _, name = id_.partition(":")
         document = self.aws.iam.get_user_policy(UserName=user, PolicyName=name)["PolicyDocument"]
         return {"user": user, "name": name, "policy": json.dumps(document)}
 
-    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         user, _, name = id_.partition(":")
         self.aws.iam.put_user_policy(UserName=user, PolicyName=name, PolicyDocument=inputs["policy"])
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         user, _, name = id_.partition(":")
         self.aws.iam.delete_user_policy(UserName=user, PolicyName=name)
 
@@ -209,11 +209,11 @@ class AccessKey(Resource):
     configured_after = ("status",)
     secret = ("secret",)
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         key = self.aws.iam.create_access_key(UserName=inputs["user"])["AccessKey"]
         return {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
 
-    def read(self, id_: str, known: Properties) -> Properties:
+    def read_resource(self, id_: str, known: Properties) -> Properties:
         keys = self.aws.iam.list_access_keys(UserName=known["user"])["AccessKeyMetadata"]
         key = next((one for one in keys if one["AccessKeyId"] == id_), None)
         if key is None:
@@ -224,8 +224,8 @@ class AccessKey(Resource):
             "createDate": key["CreateDate"].isoformat(),
         }
 
-    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         self.aws.iam.update_access_key(UserName=inputs["user"], AccessKeyId=id_, Status=inputs["status"])
 
-    def delete(self, id_: str, state: Properties) -> None:
+    def delete_resource(self, id_: str, state: Properties) -> None:
         self.aws.iam.delete_access_key(UserName=state["user"], AccessKeyId=id_)

@@ -1,4 +1,4 @@
-"""The functions of the aws provider that the program calls: who and where it is."""
+"""The aws provider's functions that the program calls: account, region, partition."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

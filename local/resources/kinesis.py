@@ -39,7 +39,7 @@ class Stream(Resource):
         if inputs["encryptionType"] == "KMS" and "kmsKeyId" not in inputs:
             yield "kmsKeyId", "is required for encryptionType KMS"
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         arn = f"arn:aws:kinesis:{self.aws.region}:{self.aws.account}:stream/{inputs['name']}"
         shards: dict[str, Any] = {"ShardCount": inputs["shardCount"]} if "shardCount" in inputs else {}
         mode = inputs["streamModeDetails"]["streamMode"]
@@ -52,7 +52,7 @@ class Stream(Resource):
         name = _name(id_)
         wait_until(lambda: self._summary(name)["StreamStatus"] == "ACTIVE", f"the stream {name}")
 
-    def read(self, id_: str, known: Properties) -> Properties:
+    def read_resource(self, id_: str, known: Properties) -> Properties:
         name = _name(id_)
         found = self._summary(name)
         return {
@@ -71,7 +71,7 @@ class Stream(Resource):
             "tagsAll": self._tags(name),
         }
 
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         kinesis, name = self.aws.kinesis, _name(id_)
         if "streamModeDetails" in changed:
             mode = inputs["streamModeDetails"]["streamMode"]
@@ -104,12 +104,12 @@ class Stream(Resource):
                 lambda tags: kinesis.add_tags_to_stream(StreamName=name, Tags=tags),
             )
 
-    def delete(self, id_: str, state: Properties) -> None:
+    def delete_resource(self, id_: str, state: Properties) -> None:
         name = _name(id_)
         self.aws.kinesis.delete_stream(
             StreamName=name, EnforceConsumerDeletion=state.get("enforceConsumerDeletion", False)
         )
-        wait_until(lambda: self.refresh(id_, state) is None, f"deleting the stream {name}")
+        wait_until(lambda: self.read(id_, state) is None, f"deleting the stream {name}")
 
     def _encrypt(self, name: str, inputs: Properties) -> None:
         before = self._summary(name)

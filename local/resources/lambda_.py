@@ -71,12 +71,12 @@ class Function(Resource):
         self, name: str, inputs: Mapping[str, Any], before: Mapping[str, Any] | None = None, seed: bytes = b""
     ) -> tuple[Properties, list[InvalidError]]:
         found, wrong = super().check(name, inputs, before, seed)
-        # AWS tells of the code its checksum only: by that one is it compared.
+        # AWS returns only the checksum of the code, which is compared.
         if not wrong and found["code"] != UNKNOWN:
             found["sourceCodeHash"] = checksum(found["code"])
         return found, wrong
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         self.aws.lambda_.create_function(
             FunctionName=inputs["name"],
             Code={"ZipFile": zipped(inputs["code"])},
@@ -93,7 +93,7 @@ class Function(Resource):
 
         wait_until(ready, f"the function {id_}")
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         found: Any = self.aws.lambda_.get_function(FunctionName=id_)
         function, tags = found["Configuration"], found.get("Tags", {})
         arn = function["FunctionArn"]
@@ -134,7 +134,7 @@ class Function(Resource):
             "tagsAll": tags,
         }
 
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         lambda_ = self.aws.lambda_
         if {"sourceCodeHash", "architectures"} & set(changed):
             lambda_.update_function_code(
@@ -153,12 +153,12 @@ class Function(Resource):
         if "tags" in changed:
             _retag(self, id_, inputs)
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         self.aws.lambda_.delete_function(FunctionName=id_)
 
 
 class EventSourceMapping(Resource):
-    """What polls a stream and invokes a function; its id is the UUID."""
+    """An event source mapping; its id is the UUID."""
 
     token = "aws:lambda/eventSourceMapping:EventSourceMapping"
     inputs: ClassVar[Inputs] = {
@@ -180,7 +180,7 @@ class EventSourceMapping(Resource):
         "tags": Strings(),
     }
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         created = self.aws.lambda_.create_event_source_mapping(
             EventSourceArn=inputs["eventSourceArn"],
             StartingPosition=inputs["startingPosition"],
@@ -195,7 +195,7 @@ class EventSourceMapping(Resource):
 
         wait_until(settled, f"the event source mapping {id_}")
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         found: Any = self.aws.lambda_.get_event_source_mapping(UUID=id_)
         arn = found["EventSourceMappingArn"]
         tags = self.aws.lambda_.list_tags(Resource=arn)["Tags"]
@@ -225,7 +225,7 @@ class EventSourceMapping(Resource):
             "tagsAll": tags,
         }
 
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         lambda_ = self.aws.lambda_
         if set(changed) - {"tags"}:
             lambda_.update_event_source_mapping(UUID=id_, **_mapping(inputs))
@@ -233,14 +233,14 @@ class EventSourceMapping(Resource):
         if "tags" in changed:
             _retag(self, id_, inputs)
 
-    def delete(self, id_: str, state: Properties) -> None:
+    def delete_resource(self, id_: str, state: Properties) -> None:
         self.aws.lambda_.delete_event_source_mapping(UUID=id_)
-        wait_until(lambda: self.refresh(id_, state) is None, f"deleting the mapping {id_}")
+        wait_until(lambda: self.read(id_, state) is None, f"deleting the mapping {id_}")
 
 
 def _retag(resource: Resource, id_: str, inputs: Properties) -> None:
     lambda_ = resource.aws.lambda_
-    actual = resource.read(id_, {})
+    actual = resource.read_resource(id_, {})
     retag(
         actual["tags"],
         inputs.get("tags"),

@@ -6,7 +6,7 @@ from typing import ClassVar
 from local.resources.resource import GoneError, Properties, Resource, retag
 from local.resources.schema import Flag, Inputs, Integer, Strings, Text
 
-# CloudWatch Logs API reference, PutRetentionPolicy; 0 is Pulumi's word for "never expire".
+# CloudWatch Logs API reference, PutRetentionPolicy; 0 means "never expire".
 DAYS = (
     0,
     1,
@@ -49,7 +49,7 @@ class LogGroup(Resource):
     }
     configured_after = ("retentionInDays",)
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         optional = {"kmsKeyId": inputs.get("kmsKeyId"), "logGroupClass": inputs.get("logGroupClass")}
         self.aws.logs.create_log_group(
             logGroupName=inputs["name"],
@@ -58,11 +58,11 @@ class LogGroup(Resource):
         )
         return {"id": inputs["name"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         pages = self.aws.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=id_)
         group = next((one for page in pages for one in page["logGroups"] if one["logGroupName"] == id_), None)
         if group is None:
-            raise GoneError(f"there is no log group {id_}")
+            raise GoneError(f"log group {id_} does not exist")
         arn = group["arn"].removesuffix(":*")
         tags = self.aws.logs.list_tags_for_resource(resourceArn=arn)["tags"]
         return {
@@ -76,7 +76,7 @@ class LogGroup(Resource):
             "tagsAll": tags,
         }
 
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         logs = self.aws.logs
         if "retentionInDays" in changed:
             if inputs["retentionInDays"]:
@@ -89,7 +89,7 @@ class LogGroup(Resource):
             else:
                 logs.disassociate_kms_key(logGroupName=id_)
         if "tags" in changed:
-            actual = self.read(id_, {})
+            actual = self.read_resource(id_, {})
             retag(
                 actual["tags"],
                 inputs.get("tags"),
@@ -97,6 +97,6 @@ class LogGroup(Resource):
                 lambda tags: logs.tag_resource(resourceArn=actual["arn"], tags=tags),
             )
 
-    def delete(self, id_: str, state: Properties) -> None:
+    def delete_resource(self, id_: str, state: Properties) -> None:
         if not state.get("skipDestroy"):
             self.aws.logs.delete_log_group(logGroupName=id_)

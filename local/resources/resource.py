@@ -1,4 +1,4 @@
-"""What the implementation of a resource type is made of, and what is the same for all of them."""
+"""The base class of the resource types: what is common to them all."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from local.resources.schema import Inputs, InvalidError, checked, unknown
 # Input or output properties by their Pulumi names (camelCase), plain values, `id` among the outputs.
 Properties = dict[str, Any]
 
-# How the services say that something is not there (S3's HEAD only by its status).
+# Error codes for a resource that does not exist (S3's HEAD has only a status).
 NOT_FOUND = {
     "404",
     "DashboardNotFoundError",
@@ -34,18 +34,20 @@ NOT_FOUND = {
 
 
 class GoneError(LookupError):
-    """The resource is not there, where AWS says so by an empty list and not by an error."""
+    """The resource does not exist, and AWS said so by an empty list instead of an error."""
 
 
 def is_gone(error: Exception) -> bool:
-    """Whether an error of AWS means that the resource is not there."""
+    """Tell whether an error of AWS means that the resource does not exist."""
     if isinstance(error, ClientError):
         return error.response["Error"]["Code"] in NOT_FOUND
     return isinstance(error, GoneError)
 
 
 class Resource(ABC):
-    """One resource type of the aws provider: create, read, update and delete through boto3.
+    """One resource type of the aws provider: the engine's operations, carried out with boto3.
+
+    A type implements the `..._resource` methods, which make the calls to AWS.
 
     Attributes:
         token: The type's Pulumi token.
@@ -67,36 +69,36 @@ class Resource(ABC):
         self.aws = aws
 
     @abstractmethod
-    def create(self, inputs: Properties) -> Properties:
-        """Make it, by one call; returns its `id`, and whatever AWS tells only now."""
+    def create_resource(self, inputs: Properties) -> Properties:
+        """Create it by one call; return its `id`, and what AWS returns only at creation."""
 
     def settle(self, id_: str) -> None:  # noqa: B027 # most are there at once
-        """Wait until what was made or changed can be used."""
+        """Wait until the resource is ready to use."""
 
     @abstractmethod
-    def read(self, id_: str, known: Properties) -> Properties:
-        """What AWS has now: inputs and outputs. Raises AWS's own not-found error if it is gone.
+    def read_resource(self, id_: str, known: Properties) -> Properties:
+        """Read inputs and outputs from AWS. Raises AWS's not-found error if it is gone.
 
-        `known` is the last known state, for what AWS does not tell.
+        `known` is the last known state, for properties that AWS does not return.
         """
 
     @abstractmethod
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
-        """Bring the changed inputs, none of which replaces, to their new values."""
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+        """Set the changed inputs, none of which forces a replacement, to their new values."""
 
     @abstractmethod
-    def delete(self, id_: str, state: Properties) -> None:
-        """Remove it. Raises AWS's own not-found error if it is gone already."""
+    def delete_resource(self, id_: str, state: Properties) -> None:
+        """Delete it. Raises AWS's not-found error if it is already gone."""
 
-    # What follows is the life of a resource as an engine drives it.
+    # The engine's operations.
 
     def check(
         self, name: str, inputs: Mapping[str, Any], before: Mapping[str, Any] | None = None, seed: bytes = b""
     ) -> tuple[Properties, list[InvalidError]]:
-        """The inputs in canonical form with defaults and a generated name, and what is wrong with them.
+        """Return the inputs in canonical form, with defaults and a generated name, and their errors.
 
-        `before` are the inputs of the last deployment, whose generated name stays; `seed` makes a new
-        one the same in preview and update.
+        `before` are the inputs of the last deployment, whose generated name stays; the same `seed` generates
+        the same name in preview and update.
         """
         wrong = [InvalidError(key, unknown(self.inputs)) for key in inputs if key not in self.inputs]
         found: Properties = {}
@@ -115,11 +117,11 @@ class Resource(ABC):
         return found, wrong
 
     def contradictions(self, _inputs: Properties) -> Iterable[tuple[str, str]]:
-        """Inputs that AWS does not take together, each with the reason."""
+        """Yield inputs that AWS does not accept together, each with the reason."""
         return ()
 
-    def changes(self, state: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, bool]:
-        """Which inputs differ from the state, and of each whether the change replaces the resource."""
+    def diff(self, state: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, bool]:
+        """Return the inputs that differ from the state, and whether each forces a replacement."""
         return {
             key: kind.replaces
             for key, kind in self.inputs.items()
@@ -127,27 +129,27 @@ class Resource(ABC):
         }
 
     def unchanged(self, key: str, state: Mapping[str, Any], wanted: Any) -> bool:
-        """Whether the state has what is wanted of one input property."""
+        """Tell whether the state already has the wanted value of an input."""
         return self.inputs[key].unchanged(state.get(key), wanted)
 
-    def make(self, inputs: Properties) -> Properties:
-        """Create and configure; returns the state. What was begun and failed is taken away again."""
-        created = self.create(inputs)
+    def create(self, inputs: Properties) -> Properties:
+        """Create and configure it; return the state. A resource that fails half-way is deleted again."""
+        created = self.create_resource(inputs)
         id_, known = created["id"], inputs | created
         try:
             self.settle(id_)
             if later := [key for key in self.configured_after if inputs.get(key)]:
-                self.update(id_, inputs, later)
+                self.update_resource(id_, inputs, later)
             return self._state(id_, known, inputs)
         except BaseException as error:
             try:
-                self.remove(id_, known)
+                self.delete(id_, known)
             except ClientError as left:
-                error.add_note(f"It is left in AWS as {id_}: {left}")
+                error.add_note(f"It still exists in AWS as {id_}: {left}")
             raise
 
-    def foresee(self, inputs: Properties, state: Properties | None = None) -> Properties:
-        """What of the state after `make`, or after `change` from a state, is known beforehand."""
+    def preview(self, inputs: Properties, state: Properties | None = None) -> Properties:
+        """Return what is already known of the state after `create`, or after `update` from a state."""
         stays = {
             key: value
             for key, value in (state or {}).items()
@@ -155,8 +157,8 @@ class Resource(ABC):
         }
         return stays | self._without_write_only(inputs)
 
-    def refresh(self, id_: str, known: Properties) -> Properties | None:
-        """The state as AWS has it now, or None if the resource is gone."""
+    def read(self, id_: str, known: Properties) -> Properties | None:
+        """Read the current state from AWS; None if the resource is gone."""
         try:
             return self._state(id_, known, known)
         except (ClientError, GoneError) as error:
@@ -164,27 +166,27 @@ class Resource(ABC):
                 return None
             raise
 
-    def change(self, id_: str, state: Properties, inputs: Properties) -> Properties:
-        """Update in place to new inputs; returns the new state.
+    def update(self, id_: str, state: Properties, inputs: Properties) -> Properties:
+        """Update it in place; return the new state.
 
-        What is changed goes by what AWS has: an update that failed half-way may have changed some already.
+        Compares with what AWS has, because an update that failed half-way may have changed some inputs.
         """
         actual = self._state(id_, state, inputs)
-        self.update(id_, inputs, list(self.changes(actual, inputs)))
+        self.update_resource(id_, inputs, list(self.diff(actual, inputs)))
         kept = {key: value for key, value in state.items() if key not in self.inputs}
         return self._state(id_, kept | inputs, inputs)
 
-    def remove(self, id_: str, state: Properties) -> None:
-        """Delete it; one that is gone already is no error."""
+    def delete(self, id_: str, state: Properties) -> None:
+        """Delete it; it is not an error if it is already gone."""
         try:
-            self.delete(id_, state)
+            self.delete_resource(id_, state)
         except ClientError as error:
             if not is_gone(error):
                 raise
 
     def _state(self, id_: str, known: Properties, inputs: Properties) -> Properties:
-        """What AWS has, in the program's own spelling wherever the two mean the same."""
-        actual = self.read(id_, known)
+        """Read what AWS has, in the program's spelling where both mean the same."""
+        actual = self.read_resource(id_, known)
         spelled = {
             key: inputs[key]
             for key in self.inputs
@@ -202,19 +204,19 @@ class Resource(ABC):
 
 
 def _present(value: Any) -> Any:
-    """A value without what AWS does not have, at any depth."""
+    """Remove None from a value, at any depth."""
     if isinstance(value, Mapping):
         return {key: _present(item) for key, item in value.items() if item is not None}
     return value
 
 
 def _suffix(seed: bytes) -> str:
-    """Seven hexadecimal digits, as Pulumi generates names."""
+    """Return seven hexadecimal digits, as Pulumi generates names."""
     return sha256(seed or os.urandom(16)).hexdigest()[:7]
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Return as soon as it is ready; raises `TimeoutError` naming what was waited for."""
+    """Wait until `ready` returns true; raises `TimeoutError` naming `what`."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
@@ -223,12 +225,12 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 60) -> Non
 
 
 def tag_list(tags: Mapping[str, str] | None) -> list[Any]:
-    """Tags as most services take them."""
+    """Convert tags to the form of most services."""
     return [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
 
 
 def tag_map(tags: Iterable[Any]) -> dict[str, str]:
-    """Tags as Pulumi has them, from what most services return."""
+    """Convert tags from the form of most services."""
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
@@ -238,7 +240,7 @@ def retag(
     untag: Callable[[list[str]], object],
     tag: Callable[[dict[str, str]], object],
 ) -> None:
-    """Bring tags to what is wanted, with the two calls that every service has for it."""
+    """Change tags to the wanted ones, with the service's two calls for that."""
     if stale := sorted(set(actual) - set(wanted or {})):
         untag(stale)
     if wanted:

@@ -1,4 +1,4 @@
-"""S3: the bucket, and what is set on a bucket."""
+"""S3: the bucket and its settings."""
 
 import time
 from collections.abc import Collection
@@ -24,16 +24,16 @@ class Bucket(Resource):
     }
     configured_after = ("tags",)
 
-    def create(self, inputs: Properties) -> Properties:
-        # A name that no other call makes, as Terraform's AWS provider builds it on a prefix.
+    def create_resource(self, inputs: Properties) -> Properties:
+        # A unique name, built on the prefix as Terraform's AWS provider does.
         name = inputs.get("bucket") or f"{inputs['bucketPrefix']}{time.time_ns():026d}"
         region = self.aws.region
-        # us-east-1 is S3's default, which it does not take by name.
+        # us-east-1 is S3's default, which it refuses by name.
         place: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": region}}
         self.aws.s3.create_bucket(Bucket=name, **(place if region != "us-east-1" else {}))
         return {"id": name}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         self.aws.s3.head_bucket(Bucket=id_)
         tags = self._tags(id_)
         return {
@@ -46,14 +46,14 @@ class Bucket(Resource):
             "tagsAll": tags,
         }
 
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         if "tags" in changed:
             if wanted := inputs.get("tags"):
                 self.aws.s3.put_bucket_tagging(Bucket=id_, Tagging={"TagSet": tag_list(wanted)})
             else:
                 self.aws.s3.delete_bucket_tagging(Bucket=id_)
 
-    def delete(self, id_: str, state: Properties) -> None:
+    def delete_resource(self, id_: str, state: Properties) -> None:
         if state.get("forceDestroy"):
             for page in self.aws.s3.get_paginator("list_object_versions").paginate(Bucket=id_):
                 for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
@@ -70,25 +70,25 @@ class Bucket(Resource):
 
 
 class BucketPublicAccessBlock(Resource):
-    """What the bucket refuses of public access; its id is the bucket, as of all that follow."""
+    """A bucket's block of public access; its id is the bucket, as for all types below."""
 
     token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
     flags: ClassVar = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
     inputs: ClassVar[Inputs] = {"bucket": BUCKET, **dict.fromkeys(flags, Flag(default=False))}
 
-    def create(self, inputs: Properties) -> Properties:
-        self.update(inputs["bucket"], inputs, self.flags)
+    def create_resource(self, inputs: Properties) -> Properties:
+        self.update_resource(inputs["bucket"], inputs, self.flags)
         return {"id": inputs["bucket"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         found: Any = self.aws.s3.get_public_access_block(Bucket=id_)["PublicAccessBlockConfiguration"]
         return {"bucket": id_} | {flag: found.get(_upper(flag), False) for flag in self.flags}
 
-    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         wanted: Any = {_upper(flag): inputs[flag] for flag in self.flags}
         self.aws.s3.put_public_access_block(Bucket=id_, PublicAccessBlockConfiguration=wanted)
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         self.aws.s3.delete_public_access_block(Bucket=id_)
 
 
@@ -105,24 +105,24 @@ class BucketOwnershipControls(Resource):
         ),
     }
 
-    def create(self, inputs: Properties) -> Properties:
-        self.update(inputs["bucket"], inputs, ("rule",))
+    def create_resource(self, inputs: Properties) -> Properties:
+        self.update_resource(inputs["bucket"], inputs, ("rule",))
         return {"id": inputs["bucket"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         rules = self.aws.s3.get_bucket_ownership_controls(Bucket=id_)["OwnershipControls"]["Rules"]
         return {"bucket": id_, "rule": {"objectOwnership": rules[0]["ObjectOwnership"]}}
 
-    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         rule: Any = {"ObjectOwnership": inputs["rule"]["objectOwnership"]}
         self.aws.s3.put_bucket_ownership_controls(Bucket=id_, OwnershipControls={"Rules": [rule]})
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         self.aws.s3.delete_bucket_ownership_controls(Bucket=id_)
 
 
 class BucketServerSideEncryptionConfiguration(Resource):
-    """How S3 encrypts an object that says nothing of it."""
+    """A bucket's default encryption."""
 
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
     inputs: ClassVar[Inputs] = {
@@ -145,11 +145,11 @@ class BucketServerSideEncryptionConfiguration(Resource):
         ),
     }
 
-    def create(self, inputs: Properties) -> Properties:
-        self.update(inputs["bucket"], inputs, ("rules",))
+    def create_resource(self, inputs: Properties) -> Properties:
+        self.update_resource(inputs["bucket"], inputs, ("rules",))
         return {"id": inputs["bucket"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         found = self.aws.s3.get_bucket_encryption(Bucket=id_)["ServerSideEncryptionConfiguration"]
         rules = []
         for rule in found["Rules"]:
@@ -165,7 +165,7 @@ class BucketServerSideEncryptionConfiguration(Resource):
             )
         return {"bucket": id_, "rules": rules}
 
-    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         rules: Any = []
         for rule in inputs["rules"]:
             by_default = rule.get("applyServerSideEncryptionByDefault", {})
@@ -180,7 +180,7 @@ class BucketServerSideEncryptionConfiguration(Resource):
             )
         self.aws.s3.put_bucket_encryption(Bucket=id_, ServerSideEncryptionConfiguration={"Rules": rules})
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         self.aws.s3.delete_bucket_encryption(Bucket=id_)
 
 
@@ -205,11 +205,11 @@ class BucketLifecycleConfiguration(Resource):
         ),
     }
 
-    def create(self, inputs: Properties) -> Properties:
-        self.update(inputs["bucket"], inputs, ("rules",))
+    def create_resource(self, inputs: Properties) -> Properties:
+        self.update_resource(inputs["bucket"], inputs, ("rules",))
         return {"id": inputs["bucket"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         found: Any = self.aws.s3.get_bucket_lifecycle_configuration(Bucket=id_)["Rules"]
         rules = []
         for rule in found:
@@ -227,7 +227,7 @@ class BucketLifecycleConfiguration(Resource):
             )
         return {"bucket": id_, "rules": rules}
 
-    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         rules: Any = []
         for rule in inputs["rules"]:
             uploads = rule.get("abortIncompleteMultipartUpload", {})
@@ -244,27 +244,27 @@ class BucketLifecycleConfiguration(Resource):
             )
         self.aws.s3.put_bucket_lifecycle_configuration(Bucket=id_, LifecycleConfiguration={"Rules": rules})
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         self.aws.s3.delete_bucket_lifecycle(Bucket=id_)
 
 
 class BucketPolicy(Resource):
-    """Who may do what with the bucket, beside what identities may."""
+    """A bucket's policy."""
 
     token = "aws:s3/bucketPolicy:BucketPolicy"
     inputs: ClassVar[Inputs] = {"bucket": BUCKET, "policy": Json(required=True)}
 
-    def create(self, inputs: Properties) -> Properties:
-        self.update(inputs["bucket"], inputs, ("policy",))
+    def create_resource(self, inputs: Properties) -> Properties:
+        self.update_resource(inputs["bucket"], inputs, ("policy",))
         return {"id": inputs["bucket"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         return {"bucket": id_, "policy": self.aws.s3.get_bucket_policy(Bucket=id_)["Policy"]}
 
-    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         self.aws.s3.put_bucket_policy(Bucket=id_, Policy=inputs["policy"])
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         self.aws.s3.delete_bucket_policy(Bucket=id_)
 
 
@@ -273,5 +273,5 @@ def _upper(name: str) -> str:
 
 
 def _present(**values: Any) -> dict[str, Any]:
-    """Those that are there: S3 takes no empty elements."""
+    """Drop empty members: S3 refuses empty elements."""
     return {key: value for key, value in values.items() if value not in (None, {})}

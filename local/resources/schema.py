@@ -8,7 +8,7 @@ from typing import Any
 
 from pulumi.runtime import rpc
 
-# What stands for a value that a preview cannot know yet; it passes every check and equals nothing.
+# Stands for a value that a preview does not know yet; it passes every check and equals nothing.
 UNKNOWN: str = rpc.UNKNOWN
 
 
@@ -40,15 +40,15 @@ class Property:
     write_only: bool = False
 
     def check(self, path: str, value: Any) -> Any:
-        """The value in its canonical form; raises `InvalidError` if it is not acceptable."""
+        """Return the value in its canonical form; raises `InvalidError` if it is invalid."""
         raise NotImplementedError
 
     def same(self, one: Any, other: Any) -> bool:
-        """Whether two canonical values mean the same to AWS."""
+        """Tell whether two canonical values mean the same to AWS."""
         return bool(one == other)
 
     def unchanged(self, actual: Any, wanted: Any) -> bool:
-        """Whether what AWS has is what the program wants, which may be nothing in particular."""
+        """Tell whether AWS has what the program wants; None wants nothing in particular."""
         if self.write_only:
             return True
         if wanted is None:
@@ -185,7 +185,7 @@ class Items(Property):
             raise InvalidError(path, f"{value!r} is not a list")
         if len(value) < self.low or (self.high is not None and len(value) > self.high):
             wanted = f"{self.low} to {self.high}" if self.high else f"at least {self.low}"
-            raise InvalidError(path, f"has {len(value)} items where AWS takes {wanted}")
+            raise InvalidError(path, f"has {len(value)} items; AWS accepts {wanted}")
         return [checked(self.item, f"{path}[{index}]", item) for index, item in enumerate(value)]
 
     def same(self, one: Any, other: Any) -> bool:
@@ -229,5 +229,5 @@ def checked(kind: Property, path: str, value: Any) -> Any:
 
 
 def unknown(properties: Inputs) -> str:
-    """The reason why a property that is not among these is refused."""
-    return f"is not a property that local AWS implements here; it implements {', '.join(sorted(properties))}"
+    """Return the reason why any other property is refused."""
+    return f"is not a property that local AWS implements for this type; it implements {', '.join(sorted(properties))}"

@@ -25,7 +25,7 @@ class Topic(Resource):
         "kmsMasterKeyId": "KmsMasterKeyId",
     }
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         topic = self.aws.sns.create_topic(
             Name=inputs["name"],
             Attributes={self.attributes[key]: inputs[key] for key in self.attributes if key in inputs},
@@ -33,7 +33,7 @@ class Topic(Resource):
         )
         return {"id": topic["TopicArn"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         attributes = self.aws.sns.get_topic_attributes(TopicArn=id_)["Attributes"]
         tags = self._tags(id_)
         return {
@@ -47,7 +47,7 @@ class Topic(Resource):
             "tagsAll": tags,
         }
 
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         sns = self.aws.sns
         for key, attribute in self.attributes.items():
             if key in changed:
@@ -62,7 +62,7 @@ class Topic(Resource):
                 lambda tags: sns.tag_resource(ResourceArn=id_, Tags=tag_list(tags)),
             )
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         self.aws.sns.delete_topic(TopicArn=id_)
 
     def _tags(self, arn: str) -> dict[str, str]:
@@ -70,26 +70,26 @@ class Topic(Resource):
 
 
 class TopicPolicy(Resource):
-    """Who may publish to a topic; its id is the topic's ARN."""
+    """A topic's policy; its id is the topic's ARN."""
 
     token = "aws:sns/topicPolicy:TopicPolicy"
     inputs: ClassVar[Inputs] = {"arn": Text(required=True, replaces=True), "policy": Json(required=True)}
 
-    def create(self, inputs: Properties) -> Properties:
-        self.update(inputs["arn"], inputs, ("policy",))
+    def create_resource(self, inputs: Properties) -> Properties:
+        self.update_resource(inputs["arn"], inputs, ("policy",))
         return {"id": inputs["arn"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         policy = self.aws.sns.get_topic_attributes(TopicArn=id_)["Attributes"].get("Policy")
         return {"arn": id_, "owner": id_.split(":")[4], "policy": policy}
 
-    def update(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         self.aws.sns.set_topic_attributes(
             TopicArn=id_, AttributeName="Policy", AttributeValue=inputs["policy"]
         )
 
-    def delete(self, id_: str, _state: Properties) -> None:
-        """A topic always has a policy; without this one it is the topic's own, as its owner may change it."""
+    def delete_resource(self, id_: str, _state: Properties) -> None:
+        """Restore the topic's default policy: a topic always has one."""
         self.aws.sns.set_topic_attributes(TopicArn=id_, AttributeName="Policy", AttributeValue="")
 
 
@@ -103,7 +103,7 @@ class TopicSubscription(Resource):
         "endpoint": Text(required=True, replaces=True),
     }
 
-    def create(self, inputs: Properties) -> Properties:
+    def create_resource(self, inputs: Properties) -> Properties:
         subscription = self.aws.sns.subscribe(
             TopicArn=inputs["topic"],
             Protocol=inputs["protocol"],
@@ -112,10 +112,10 @@ class TopicSubscription(Resource):
         )
         return {"id": subscription["SubscriptionArn"]}
 
-    def read(self, id_: str, _known: Properties) -> Properties:
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
         found = self.aws.sns.get_subscription_attributes(SubscriptionArn=id_)["Attributes"]
         if not found:
-            raise GoneError(f"there is no subscription {id_}")
+            raise GoneError(f"subscription {id_} does not exist")
         return {
             "arn": id_,
             "topic": found["TopicArn"],
@@ -125,8 +125,8 @@ class TopicSubscription(Resource):
             "pendingConfirmation": found.get("PendingConfirmation") == "true",
         }
 
-    def update(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         """Nothing to do: every input replaces."""
 
-    def delete(self, id_: str, _state: Properties) -> None:
+    def delete_resource(self, id_: str, _state: Properties) -> None:
         self.aws.sns.unsubscribe(SubscriptionArn=id_)

@@ -21,6 +21,7 @@ from handler import quarantine_format
 from handler.quarantine_format import QuarantinedRecord
 from handler.record import arrival_time, iso
 from handler.tweet import Reason
+from ops.errors import GoneError, UnreadableError
 from ops.stack import CONNECTIONS
 
 if TYPE_CHECKING:
@@ -36,14 +37,6 @@ REASONS = (*(reason.value for reason in Reason), GIVEN_UP)
 
 _MAX_DELETED = 1000
 """In one DeleteObjects (Amazon S3 API reference)."""
-
-
-class UnreadableError(Exception):
-    """An object has neither the function's format nor Lambda's. The message names it."""
-
-
-class GoneError(Exception):
-    """An object that was listed no longer exists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +103,7 @@ class Bucket:
         try:
             body = self._s3.get_object(Bucket=self.name, Key=entry.key)["Body"].read()
         except self._s3.exceptions.NoSuchKey:
-            raise GoneError(entry.key) from None
+            raise GoneError(f"{entry.key} no longer exists.") from None
         try:
             if entry.reason == GIVEN_UP:
                 return _parse_lambda_object(entry, json.loads(body))

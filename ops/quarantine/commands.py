@@ -27,7 +27,7 @@ from ops.quarantine.presentation import (
     summarize,
 )
 from ops.quarantine.redrive import Redriver
-from ops.quarantine.selection import by_reason, find_entry, open_bucket, read_object, selected, selection
+from ops.quarantine.selection import by_reason, find_entry, open_bucket, selected, selection
 from ops.stack import Stack, stack_options
 
 _RECORDS_SHOWN = 10
@@ -125,7 +125,7 @@ Examples:
 def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
     """Show a quarantined object: the reason, and the decoded payload of each record."""
     bucket = open_bucket(stack)
-    quarantined = read_object(bucket, find_entry(bucket, key))
+    quarantined = bucket.read(find_entry(bucket, key))
     records = quarantined.records
     if raw:
         if len(records) != 1:
@@ -227,7 +227,7 @@ def redrive(
     if payload:
         if len(keys) != 1:
             raise click.UsageError("--payload needs exactly one KEY.")
-        if (records := len(read_object(bucket, entries[0]).records)) != 1:
+        if (records := len(bucket.read(entries[0]).records)) != 1:
             raise click.UsageError(
                 f"{keys[0]} holds {count(records, 'record')}, --payload replaces only one: redrive it "
                 "unchanged, and the function quarantines the bad record alone."

@@ -7,7 +7,8 @@ from typing import Any
 
 from handler.quarantine_format import QuarantinedRecord
 from ops.display import count, printable
-from ops.quarantine.bucket import Bucket, Entry, GoneError, Quarantined, RedriveMarkers, UnreadableError
+from ops.errors import GoneError, UnreadableError
+from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
 from ops.quarantine.redrive import Summary
 from ops.stack import CONNECTIONS
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from handler.quarantine_format import QuarantinedRecord
 from ops.display import count
-from ops.quarantine.bucket import Bucket, Entry, GoneError, Quarantined, RedriveMarkers, UnreadableError
+from ops.errors import GoneError, UnreadableError
+from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
 from ops.stack import CONNECTIONS
 
 if TYPE_CHECKING:

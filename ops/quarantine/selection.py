@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from ops.quarantine.bucket import REASONS, Bucket, Entry, GoneError, Quarantined, UnreadableError
-from ops.stack import ConfigError, Stack
+from ops.errors import ConfigError
+from ops.quarantine.bucket import REASONS, Bucket, Entry
+from ops.stack import Stack
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,13 +63,6 @@ def find_entry(bucket: Bucket, key: str) -> Entry:
     if entry is None:
         raise ConfigError(f"{bucket.name} has no object {key}: `quarantine list` shows them.")
     return entry
-
-
-def read_object(bucket: Bucket, entry: Entry) -> Quarantined:
-    try:
-        return bucket.read(entry)
-    except (GoneError, UnreadableError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 def selected(

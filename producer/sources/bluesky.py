@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
-from producer.source import Record, Rejected, SourceError
+from producer.errors import SourceError
+from producer.source import Record, Rejected
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
 from producer.tweet import Json, NotATweet, iso_ms, iso_utc, load
 

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from producer.source import Record, Rejected, SourceError
+from producer.errors import SourceError
+from producer.source import Record, Rejected
 from producer.tweet import NotATweet, load, parse
 
 _CHUNK_BYTES = 1024 * 1024

@@ -9,7 +9,8 @@ import requests
 import urllib3
 
 from producer.config import XCredentials
-from producer.source import Record, Rejected, SourceError
+from producer.errors import SourceError
+from producer.source import Record, Rejected
 from producer.sources import rules as stream_rules
 from producer.sources import xapi
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
@@ -191,6 +192,6 @@ class XSource:
         if others and not self._told_of_others:
             self._told_of_others = True
             self._notify(
-                f"X has {len(others)} other rules, such as `{others[0]}`: X sends and bills "
+                f"X has other rules too ({len(others)}, such as `{others[0]}`): X sends and bills "
                 "their posts too, which are counted as rejected"
             )

@@ -11,7 +11,7 @@ from TwitterAPI import TwitterAPI
 from TwitterAPI.TwitterError import TwitterConnectionError
 
 from producer.config import XCredentials
-from producer.source import SourceError
+from producer.errors import SourceError
 from producer.sources.reconnect import Interrupted, cause
 from producer.tweet import Json
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from local.aws import LocalAws
 from local.engine import BUILT
-from local.server import LocalAws
 from tests.engine.stack import Project
 
 

@@ -13,8 +13,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from local.aws import LocalAws
 from local.engine import PROJECT
-from local.server import DEFAULT_PORT, LocalAws
+from local.server import DEFAULT_PORT
 from tests.engine.stack import Project
 
 STATES = Path(__file__).parent / "states"

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from local.aws import LocalAws
 from local.engine import PROJECT, Engine
-from local.server import LocalAws
 
 PROGRAM = ("Pulumi.yaml", "__main__.py", "infra", "handler", "producer", "local", "ops")
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 import pytest
 from botocore.exceptions import ClientError
 
-from local.server import LocalAws
+from local.aws import LocalAws
 from tests.engine.stack import Project
 
 ROW = {"Username": {"S": "mira"}, "Id": {"S": "1"}}

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from benchmarks.loopback import Request, Response
+from tests.doubles.http import Request, Response
 
 TABLE = "dev-EventData"
 BUCKET = "dev-quarantine"

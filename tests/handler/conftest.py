@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import boto3
 import pytest
 
-from benchmarks.loopback import Request, Response, serving
 from handler.record import KinesisRecord
+from tests.doubles.http import Request, Response, serving
 from tests.handler.aws import BUCKET, TABLE, Aws
 from tests.handler.events import record, tweet
 

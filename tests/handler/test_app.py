@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from handler import metrics
-from handler.table import TableError
+from handler.errors import TableError
 from tests.handler.aws import BROKEN, DENIED, DROPPED, THROTTLED, Aws, Fault
 from tests.handler.conftest import Invoke, Services
 from tests.handler.events import SHARD, STREAM, record, tweet, tweets
@@ -312,7 +312,7 @@ def test_a_missing_setting_fails_the_import_by_its_name() -> None:
         check=False,
     )
     assert process.returncode == 1
-    assert "SettingsError: TABLE_NAME is not set" in process.stderr
+    assert "ConfigError: TABLE_NAME is not set" in process.stderr
 
 
 def test_the_client_of_s3_is_made_for_the_first_poison_record(aws: Aws, services: Services) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 import boto3
 import pytest
 
-from benchmarks.loopback import serving
 from handler import metrics
 from infra.processor import HANDLER
+from tests.doubles.http import serving
 from tests.handler.aws import BUCKET, TABLE, Aws
 from tests.handler.events import record, tweet
 from tests.infra.recorder import deploy

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import pulumi
 
+from local.aws import LocalAws
 from local.resources import RESOURCES, SERVICES, Aws, Properties, Resource
-from local.server import LocalAws
 from tests.local.conftest import READ_STREAM, TRUST_LAMBDA, unique
 
 
@@ -34,15 +34,15 @@ class Made:
         self.inputs, wrong = self.kind.check("x", self.given, self.state)
         assert not wrong
         changes = self.changes()
-        self.state = self.kind.change(self.id, self.state, self.inputs)
+        self.state = self.kind.update(self.id, self.state, self.inputs)
         assert not self.changes(), "what was changed is still a change"
         return changes
 
     def changes(self) -> set[str]:
-        return set(self.kind.changes(self.state, self.inputs))
+        return set(self.kind.diff(self.state, self.inputs))
 
     def refresh(self) -> Properties | None:
-        return self.kind.refresh(self.id, self.state)
+        return self.kind.read(self.id, self.state)
 
 
 class Account:
@@ -56,7 +56,7 @@ class Account:
         kind = RESOURCES[token](self.aws)
         checked, wrong = kind.check(unique("x"), inputs)
         assert not wrong
-        self.made.append(Made(kind, inputs, checked, kind.make(checked)))
+        self.made.append(Made(kind, inputs, checked, kind.create(checked)))
         return self.made[-1]
 
     def stream(self, **inputs: Any) -> Made:
@@ -131,7 +131,7 @@ class Account:
 
     def __exit__(self, *_: object) -> None:
         for made in reversed(self.made):
-            made.kind.remove(made.id, made.state)
+            made.kind.delete(made.id, made.state)
 
 
 @cache  # making clients takes most of the time of a test

@@ -30,23 +30,23 @@ def test_what_is_started_answers_until_it_is_stopped(port: int) -> None:
     started = CliRunner().invoke(background.start)
     assert f"answers at http://127.0.0.1:{port}" in started.output, started.output
     pid = int(background.PID.read_text())
-    assert "runs already" in CliRunner().invoke(background.start).output
+    assert "already running" in CliRunner().invoke(background.start).output
 
-    assert "has ended" in CliRunner().invoke(background.stop).output
+    assert "has stopped" in CliRunner().invoke(background.stop).output
     with pytest.raises(ConnectionError), socket.create_connection(("127.0.0.1", port)):
         pytest.fail("something still listens")
     with pytest.raises(ProcessLookupError):
         os.kill(os.waitpid(pid, 0)[0], 0)
-    assert "does not run" in CliRunner().invoke(background.stop).output
+    assert "is not running" in CliRunner().invoke(background.stop).output
 
 
 def test_a_process_id_that_nobody_locks_is_left_alone(port: int) -> None:
     background.PID.write_text(str(os.getpid()))
-    assert "does not run" in CliRunner().invoke(background.stop).output
+    assert "is not running" in CliRunner().invoke(background.stop).output
 
 
 def test_a_port_that_another_server_has_is_named(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "_answers", lambda: True)
     refused = CliRunner().invoke(background.start)
     assert refused.exit_code == 1
-    assert f"port {port} is taken" in refused.output
+    assert f"port {port} is in use" in refused.output

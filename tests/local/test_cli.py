@@ -58,7 +58,7 @@ def test_up_serves_aws_and_x_until_it_is_interrupted(ending: signal.Signals) -> 
         process.send_signal(ending)
         output, errors = process.communicate(timeout=20)
         assert process.returncode == 0, errors
-        assert output.endswith("Ended, with all that was in memory.\n")
+        assert output.endswith("Stopped; its state is gone.\n")
         for url in (aws, x):
             with pytest.raises(requests.ConnectionError):
                 requests.get(url, timeout=10)

@@ -86,7 +86,7 @@ def test_all_that_it_shows_holds(demo: Start, tmp_path: Path) -> None:
     assert "sent 221 = 200 rows + 20 repeats of a row + 1 in quarantine" in output
     assert output.count(" denied ") == 3
     assert "nothing is left in the account" in output
-    assert "All of it held" in output
+    assert "All checks passed" in output
     assert list(command.temporary.iterdir()) == []
 
 
@@ -94,8 +94,8 @@ def test_what_does_not_hold_is_said_and_makes_the_exit_code_1(demo: Start, tmp_p
     (tmp_path / "empty.jsonl").touch()
     code, output = demo("--source", "file", "--file", str(tmp_path / "empty.jsonl")).ends()
     assert code == 1
-    assert "This does not hold: the table is empty" in output
-    assert "All of it held" not in output
+    assert "Check failed: the table is empty" in output
+    assert "All checks passed" not in output
 
 
 @pytest.mark.parametrize(

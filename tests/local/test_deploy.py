@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from local.deploy import Deployment, DeploymentError, Event, deploy
-from local.resources import ConfigurationError
-from local.server import LocalAws
+from local.aws import LocalAws
+from local.deploy import Deployment, Event, deploy
+from local.errors import DeploymentError
+from local.resources import ConfigError
 from tests.local.conftest import unique
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -58,12 +59,12 @@ class TestTheRealProgram:
             assert [
                 made.name
                 for made in deployment.resources
-                if made.kind.refresh(made.id, made.state) != made.state
+                if made.kind.read(made.id, made.state) != made.state
             ] == []
             made = list(deployment.resources)
         finally:
             deployment.destroy()
-        assert [one.name for one in made if one.kind.refresh(one.id, one.state)] == []
+        assert [one.name for one in made if one.kind.read(one.id, one.state)] == []
         assert deployment.resources == []
 
 
@@ -91,16 +92,16 @@ class TestConfiguration:
         assert deployment.outputs == {"colour": "red", "on": True}
 
     def test_that_is_encrypted_is_refused(self, program: Program) -> None:
-        with pytest.raises(ConfigurationError, match="small:colour is encrypted"):
+        with pytest.raises(ConfigError, match="small:colour is encrypted"):
             program("", colour={"secure": "v1:abc"})
 
     def test_of_the_provider_that_is_not_implemented_is_refused(self, aws: LocalAws) -> None:
         config = {"aws:region": "us-east-1", "aws:defaultTags": {"tags": {"a": "b"}}}
-        with pytest.raises(ConfigurationError, match="aws:defaultTags is not implemented"):
+        with pytest.raises(ConfigError, match="aws:defaultTags is not implemented"):
             deploy("dev", PROJECT, config, aws.endpoint)
 
     def test_must_have_a_region(self, aws: LocalAws) -> None:
-        with pytest.raises(ConfigurationError, match="pulumi config set aws:region"):
+        with pytest.raises(ConfigError, match="pulumi config set aws:region"):
             deploy("dev", PROJECT, {}, aws.endpoint)
 
 
@@ -145,7 +146,7 @@ class TestFailures:
                 aws.iam.UserPolicy("second", user=topic.name, policy="{}")
                 """
             )
-        assert str(failure.value).startswith("aws:iam/userPolicy:UserPolicy 'second' could not be made: ")
+        assert str(failure.value).startswith("aws:iam/userPolicy:UserPolicy 'second' could not be created: ")
         assert "NoSuchEntity" in str(failure.value)
         assert topics(aws) == before
         assert [(event.phase, event.name) for event in events] == [
@@ -166,12 +167,15 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("lines", "message"),
         [
-            ('aws.sqs.Queue("queue")', "aws:sqs/queue:Queue 'queue' could not be made: local AWS does not"),
+            (
+                'aws.sqs.Queue("queue")',
+                "aws:sqs/queue:Queue 'queue' could not be created: local AWS does not",
+            ),
             ('aws.sns.Topic("topic", fifo_topic=True)', "fifoTopic: is not a property that local AWS"),
             ('aws.sns.Topic("topic", name="a b")', "name: 'a b' does not match"),
             (
                 'aws.sns.Topic("topic", name=name)\naws.sns.Topic("topic", name=name + "2")',
-                "'topic' could not be made: two resources have this type and name",
+                "'topic' could not be created: two resources have this type and name",
             ),
             ('aws.sns.Topic.get("topic", "arn:x")', "'topic': reading an existing resource is not"),
             ("aws.get_availability_zones()", "aws:index/getAvailabilityZones:getAvailabilityZones is not"),
@@ -223,7 +227,7 @@ class TestDestroying:
         deployment = program('pulumi.export("name", aws.s3.Bucket("bucket", bucket=name).bucket)')
         bucket = deployment.outputs["name"]
         aws.client("s3").put_object(Bucket=bucket, Key="a")
-        with pytest.raises(DeploymentError, match="aws:s3/bucket:Bucket 'bucket' could not be removed"):
+        with pytest.raises(DeploymentError, match="aws:s3/bucket:Bucket 'bucket' could not be deleted"):
             deployment.destroy()
         aws.client("s3").delete_object(Bucket=bucket, Key="a")
         deployment.destroy()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from local.aws import LocalAws
 from local.metrics import Series, embedded
-from local.server import LocalAws
 from tests.local.conftest import REPORT_BAD, Pipeline
 from tests.waiting import eventually
 

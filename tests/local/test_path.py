@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from local.aws import LocalAws
 from local.deploy import deploy
-from local.server import LocalAws
 from tests.local.conftest import unique
 from tests.producer.conftest import Produced, Producer, tweet
 from tests.waiting import eventually

@@ -15,8 +15,8 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from local import plugin
+from local.aws import LocalAws
 from local.resources import SERVICES
-from local.server import LocalAws
 from tests.local.conftest import unique
 
 SECRET = {rpc._special_sig_key: rpc._special_secret_sig}

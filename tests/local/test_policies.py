@@ -17,8 +17,8 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from local.aws import LocalAws
 from local.deploy import deploy
-from local.server import LocalAws
 from tests.local.conftest import TRUST_LAMBDA, unique
 
 PROJECT = Path(__file__).resolve().parents[2]

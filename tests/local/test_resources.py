@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.server import LocalAws
+from local.aws import LocalAws
 from tests.local.account import Account, Made, allow
 from tests.local.conftest import unique
 
@@ -127,9 +127,9 @@ def test_is_made_as_asked_for_and_removed_for_good(account: Account, make: Calla
     made = make(account)
     assert made.changes() == set()
     assert made.refresh() == made.state
-    made.kind.remove(made.id, made.state)
+    made.kind.delete(made.id, made.state)
     assert made.refresh() is None
-    made.kind.remove(made.id, made.state)  # no error
+    made.kind.delete(made.id, made.state)  # no error
 
 
 @pytest.mark.parametrize("make", ALWAYS_THERE)
@@ -137,5 +137,5 @@ def test_is_made_as_asked_for_and_removed_to_what_was(account: Account, make: Ca
     made = make(account)
     assert made.changes() == set()
     assert made.refresh() == made.state
-    made.kind.remove(made.id, made.state)
-    assert made.kind.changes(made.refresh() or {}, made.inputs)
+    made.kind.delete(made.id, made.state)
+    assert made.kind.diff(made.refresh() or {}, made.inputs)

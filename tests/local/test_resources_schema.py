@@ -8,7 +8,7 @@ import pulumi
 import pytest
 import yaml
 
-from local.resources import RESOURCES, SERVICES, Aws, ConfigurationError
+from local.resources import RESOURCES, SERVICES, Aws, ConfigError
 from local.resources.schema import UNKNOWN
 
 NOWHERE = Aws("us-east-1", "test", "test", {})
@@ -58,7 +58,7 @@ METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 @pytest.mark.parametrize(
     ("token", "inputs", "error"),
     [
-        (KINESIS, STREAM | {"shards": 1}, "shards: is not a property that local AWS implements here"),
+        (KINESIS, STREAM | {"shards": 1}, "shards: is not a property that local AWS implements for this type"),
         (KINESIS, STREAM | {"name": "a b"}, "name: 'a b' does not match [a-zA-Z0-9_.-]{1,128}"),
         (KINESIS, STREAM | {"shardCount": 1.5}, "shardCount: 1.5 is not a whole number"),
         (KINESIS, STREAM | {"shardCount": True}, "shardCount: True is not a whole number"),
@@ -80,7 +80,7 @@ METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
         ),
         (KINESIS, {"name": "events"}, "shardCount: is required for a stream in PROVISIONED mode"),
         (DYNAMODB, TABLE | {"ttl": {"attribute": "x"}}, "ttl.attribute: is not a property"),
-        (DYNAMODB, TABLE | {"attributes": []}, "attributes: has 0 items where AWS takes at least 1"),
+        (DYNAMODB, TABLE | {"attributes": []}, "attributes: has 0 items; AWS accepts at least 1"),
         (
             DYNAMODB,
             TABLE | {"attributes": [{"name": "Username", "type": "string"}]},
@@ -104,7 +104,7 @@ METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
         (
             FUNCTION,
             {"code": pulumi.AssetArchive({"a.py": pulumi.FileAsset("/nowhere.py")})},
-            "code.a.py: there is no file /nowhere.py",
+            "code.a.py: file /nowhere.py does not exist",
         ),
     ],
 )
@@ -248,13 +248,13 @@ class TestConfiguration:
 
     @pytest.mark.parametrize("key", ["region", "accessKey", "secretKey"])
     def test_must_say_where_and_who(self, key: str) -> None:
-        with pytest.raises(ConfigurationError, match=f"aws:{key} is not set"):
+        with pytest.raises(ConfigError, match=f"aws:{key} is not set"):
             Aws.configured({name: value for name, value in VALID.items() if name != key})
 
     def test_must_not_say_what_is_not_done(self) -> None:
-        with pytest.raises(ConfigurationError, match="aws:assumeRoles is not implemented"):
+        with pytest.raises(ConfigError, match="aws:assumeRoles is not implemented"):
             Aws.configured(VALID | {"assumeRoles": "[]"})
 
     def test_reaches_no_service_without_an_endpoint(self) -> None:
-        with pytest.raises(ConfigurationError, match="aws:endpoints has no endpoint for kinesis"):
+        with pytest.raises(ConfigError, match="aws:endpoints has no endpoint for kinesis"):
             _ = Aws.configured(VALID).kinesis

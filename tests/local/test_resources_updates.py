@@ -10,8 +10,8 @@ import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
+from local.aws import LocalAws
 from local.resources.archive import zipped
-from local.server import LocalAws
 from tests.local.account import Account, allow
 from tests.local.conftest import READ_STREAM, unique
 
@@ -65,7 +65,7 @@ class TestTable:
     def test_is_not_removed_while_it_is_protected(self, account: Account) -> None:
         table = account.table(deletionProtectionEnabled=True)
         with pytest.raises(ClientError, match="protected"):
-            table.kind.remove(table.id, table.state)
+            table.kind.delete(table.id, table.state)
         table.change(deletionProtectionEnabled=False)
 
 
@@ -74,9 +74,9 @@ class TestBucket:
         bucket = account.bucket()
         account.aws.s3.put_object(Bucket=bucket.id, Key="evidence")
         with pytest.raises(ClientError, match="BucketNotEmpty"):
-            bucket.kind.remove(bucket.id, bucket.state)
+            bucket.kind.delete(bucket.id, bucket.state)
         bucket.state["forceDestroy"] = True
-        bucket.kind.remove(bucket.id, bucket.state)
+        bucket.kind.delete(bucket.id, bucket.state)
         assert bucket.refresh() is None
 
     def test_loses_its_last_tag(self, account: Account) -> None:

@@ -13,7 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import server
-from local.server import LocalAws, LocalAwsError
+from local.errors import LocalAwsError
+from local.server import Server
 from tests.local.conftest import Pipeline, unique
 from tests.waiting import eventually
 
@@ -21,7 +22,7 @@ from tests.waiting import eventually
 OWNER = '''
 import json, sys, threading, time
 from pathlib import Path
-from local.server import LocalAws
+from local.server import Server
 from tests.local.conftest import TRUST_LAMBDA, zipped
 
 BUSY = """
@@ -31,7 +32,7 @@ def handler(event, context):
     time.sleep(600)
 """
 
-with LocalAws.start(mapping=False) as aws:
+with Server.start() as aws:
     aws.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA))
     functions = aws.client("lambda", retries={"total_max_attempts": 1})
     functions.create_function(
@@ -127,7 +128,7 @@ def test_a_killed_server_takes_the_workers_of_its_functions_along(owner: Owner) 
 
 
 def test_a_server_that_ends_by_itself_is_reported_with_its_log() -> None:
-    aws = LocalAws.start(mapping=False)
+    aws = Server.start()
     aws.log.write_text("the last words\n")
     os.kill(aws.pid, signal.SIGKILL)
     with pytest.raises(LocalAwsError, match="the last words"):
@@ -138,7 +139,7 @@ def test_a_server_that_ends_by_itself_is_reported_with_its_log() -> None:
 
 
 def test_a_regular_end_removes_the_log() -> None:
-    with LocalAws.start(mapping=False) as aws:
+    with Server.start() as aws:
         assert aws.log.exists()
     assert not aws.log.exists()
 
@@ -146,18 +147,18 @@ def test_a_regular_end_removes_the_log() -> None:
 def test_a_port_that_is_taken_is_named() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(LocalAwsError, match=f"port {port} of this machine is taken"):
-            LocalAws.start(port)
+        with pytest.raises(LocalAwsError, match=f"port {port} is in use"):
+            Server.start(port)
 
 
 def test_the_next_free_port_is_taken_if_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         monkeypatch.setattr(server, "DEFAULT_PORT", taken.getsockname()[1])
-        with LocalAws.start(None, mapping=False) as aws:
+        with Server.start(None) as aws:
             assert 0 < aws.port - server.DEFAULT_PORT < 100
 
 
-def test_it_listens_on_the_loopback_interface_alone(aws: LocalAws) -> None:
+def test_it_listens_on_the_loopback_interface_alone(aws: Server) -> None:
     listening = {
         line.split()[1]
         for table in ("tcp", "tcp6")
@@ -168,7 +169,7 @@ def test_it_listens_on_the_loopback_interface_alone(aws: LocalAws) -> None:
 
 
 def test_reset_empties_the_account() -> None:
-    with LocalAws.start(mapping=False) as aws:
+    with Server.start() as aws:
         kinesis = aws.client("kinesis")
         kinesis.create_stream(StreamName="stream", ShardCount=1)
         aws.faults.set("kinesis:ListStreams", error=1)
@@ -176,7 +177,7 @@ def test_reset_empties_the_account() -> None:
         assert kinesis.list_streams()["StreamNames"] == []
 
 
-def test_keys_of_a_user_are_checked(aws: LocalAws) -> None:
+def test_keys_of_a_user_are_checked(aws: Server) -> None:
     iam, name = aws.client("iam"), unique("user")
     iam.create_user(UserName=name)
     key = iam.create_access_key(UserName=name)["AccessKey"]
@@ -200,10 +201,10 @@ def test_a_role_that_does_not_trust_lambda_is_refused(pipeline: Pipeline) -> Non
 
 def test_the_environment_of_the_user_does_not_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://elsewhere")
-    with LocalAws.start(mapping=False) as aws:
+    with Server.start() as aws:
         assert b"AWS_" not in Path(f"/proc/{aws.pid}/environ").read_bytes()
 
 
-def test_an_unknown_control_path_is_refused(aws: LocalAws) -> None:
+def test_an_unknown_control_path_is_refused(aws: Server) -> None:
     with pytest.raises(LookupError, match="no control path"):
         aws.request("GET", "/_local/nothing")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.aws import LocalAws
 from local.deploy import deploy
-from local.server import LocalAws
 from tests.ops.stack import PROJECT, DeployedStack, tweet
 from tests.waiting import eventually
 

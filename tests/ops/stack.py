@@ -12,7 +12,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from local.server import LocalAws
+from local.aws import LocalAws
 from ops.cli import cli
 from tests.waiting import eventually
 

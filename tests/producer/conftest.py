@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from benchmarks.kinesis_stub import KinesisStub
-from benchmarks.loopback import serving
 from producer.config import AwsCredentials
+from tests.doubles.http import serving
+from tests.doubles.kinesis import KinesisStub
 
 PROJECT = Path(__file__).parents[2]
 

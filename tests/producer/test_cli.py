@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.kinesis_stub import Fault, away, no_faults
 from local.x import CONSUMER_KEY, CONSUMER_SECRET, XServer
 from producer.cli import run_command
+from tests.doubles.kinesis import Fault, away, no_faults
 from tests.producer.conftest import PROJECT, Producer, Stream, tweet, tweets
 from tests.producer.sources.watched_x import TERM
 from tests.producer.waiting import until
@@ -148,7 +148,7 @@ def test_the_duration_bounds_a_run_whose_source_has_ended_and_whose_stream_is_aw
     done = producer.end(process, tweets(range(3)))
 
     assert (done.code, done.counts) == (1, counts(received=3, spooled=3))
-    assert "3 tweets wait in" in done.said
+    assert "3 tweets remain in" in done.said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -182,7 +182,7 @@ def test_a_second_signal_ends_at_once_and_the_next_start_sends_the_rest(
     done = producer.end(process)
 
     assert (done.code, done.counts) == (1, counts(received=5, spooled=5))
-    assert "5 tweets wait in" in done.said
+    assert "5 tweets remain in" in done.said
 
     stream.stub.faults = no_faults
     again = producer.run("--source", "file", "-", text=tweets(range(5, 7)))
@@ -237,7 +237,7 @@ def test_what_waits_for_one_stream_never_goes_to_another(stream: Stream, produce
     producer.configure(stream.url, stream_name="gone")
     refused = producer.run("--source", "file", "-", text=tweet(1))
     assert (refused.code, refused.counts) == (1, counts(received=1, spooled=1))
-    assert "Access key AKIAEXAMPLE may not put on stream gone" in refused.said
+    assert "Access key AKIAEXAMPLE is not allowed to write to stream gone" in refused.said
 
     producer.configure(stream.url)
     done = producer.run("--source", "file", "-", text=tweet(2))
@@ -297,7 +297,7 @@ def test_a_refusal_of_x_ends_with_its_reason(stream: Stream, producer: Producer)
     ("arguments", "said"),
     [
         (["--source", "file"], "needs a PATH"),
-        (["--source", "file", "/nowhere"], "There is no file '/nowhere'"),
+        (["--source", "file", "/nowhere"], "File '/nowhere' does not exist"),
         (["--source", "file", "-", "--track", "cat"], "--track needs"),
         (["--source", "bluesky", "--rule", "cat"], "--rule and --keep-rules need"),
         (["--rate", "1"], "--rate needs --source file"),
@@ -337,7 +337,7 @@ def test_a_configuration_that_others_can_read_is_closed_to_them(producer: Produc
     done = producer.run("--source", "file", "-")
 
     assert done.code == 0
-    assert "its mode is 0600 now" in done.said
+    assert "restricted its permissions to 0600" in done.said
 
 
 def test_the_help_has_an_example_of_each_source() -> None:

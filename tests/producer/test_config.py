@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from producer.config import AWS_KEYS, X_KEYS, Config, ConfigError, load
+from producer.config import AWS_KEYS, X_KEYS, Config, load
+from producer.errors import ConfigError
 
 AWS = {key: f"the {key}" for key in AWS_KEYS}
 X = {key: f"the {key}" for key in X_KEYS}
@@ -83,7 +84,11 @@ def test_an_output_that_pulumi_kept_secret_names_the_option_that_shows_it(path: 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("{", "is not JSON"), ("[]", "must hold a JSON object"), ('{"region": 1}', "`region` .* must be text")],
+    [
+        ("{", "is not JSON"),
+        ("[]", "must hold a JSON object"),
+        ('{"region": 1}', "`region` .* must be a string"),
+    ],
 )
 def test_a_file_that_is_something_else_is_refused(path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from producer.config import ConfigError
 from producer.configure import configure
+from producer.errors import ConfigError
 
 OUTPUTS = {
     "access_key": "AKIAEXAMPLE",

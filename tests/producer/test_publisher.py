@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.kinesis_stub import Fault, Faults, faulty
-from benchmarks.loopback import Request, Response, serving
-from producer.config import AwsCredentials, ConfigError
-from producer.publisher import Publisher, PublishError
+from producer.config import AwsCredentials
+from producer.errors import ConfigError, PublishError
+from producer.publisher import Publisher
 from producer.spool import Spool
+from tests.doubles.http import Request, Response, serving
+from tests.doubles.kinesis import Fault, Faults, faulty
 from tests.producer.conftest import Stream
 from tests.producer.waiting import until
 

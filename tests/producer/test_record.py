@@ -48,4 +48,4 @@ def test_data_and_partition_key_have_one_mebibyte_together() -> None:
     room = MAX_RECORD_BYTES - len(to_json(record("é", ""))) - len("é".encode())
 
     assert said(record("é", "x" * room)) is None
-    assert said(record("é", "x" * (room + 1))) == "1,048,577 bytes; the stream takes 1,048,576"
+    assert said(record("é", "x" * (room + 1))) == "1,048,577 bytes; the limit is 1,048,576"

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producer.spool import Entry, Spool, SpoolError
+from producer.errors import SpoolError
+from producer.spool import Entry, Spool
 from tests.producer.conftest import PROJECT
 from tests.producer.waiting import until
 
@@ -132,8 +133,8 @@ def test_at_the_limit_the_appending_thread_waits_says_so_and_goes_on(directory: 
         assert spool.size <= 1 << 20
         assert 90 < spool.appended < 110
         assert said == [
-            "Reading stops: the spool has reached its limit of 1,048,576 bytes. "
-            "Nothing is lost; it goes on as the stream takes what waits."
+            "Reading paused: the spool has reached its limit of 1,048,576 bytes. "
+            "Nothing is lost; reading resumes as the stream accepts the backlog."
         ]
 
         while spool.acknowledged < 200:
@@ -141,7 +142,7 @@ def test_at_the_limit_the_appending_thread_waits_says_so_and_goes_on(directory: 
             spool.acknowledge(spool.take(50, LIMIT))
         appending.join()
         assert spool.blocked is None
-        assert said[1] == "Reading goes on."
+        assert said[1] == "Reading resumed."
 
 
 def test_a_record_in_the_hand_when_all_ends_goes_in_above_the_limit(directory: Path) -> None:
@@ -179,7 +180,7 @@ def test_on_a_full_disk_the_appending_thread_waits_says_so_and_loses_nothing(dir
         appending.join()
         until(lambda: flushed(spool) == 100)
 
-        assert said[0].startswith("Reading stops: the spool cannot be written: File too large.")
+        assert said[0].startswith("Reading paused: the spool cannot be written: File too large.")
         assert numbers(spool.take(500, LIMIT)) == list(range(100))
 
     assert left(directory) == list(range(100))

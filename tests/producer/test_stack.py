@@ -10,7 +10,7 @@ import pytest
 
 from handler.table import build_put
 from handler.tweet import parse_tweet
-from local.server import LocalAws
+from local.server import Server
 from producer.record import partition_key, to_json
 from producer.source import Record
 from tests.producer.conftest import Producer, tweets
@@ -19,15 +19,15 @@ STREAM = "dev-EventStream"
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with LocalAws.start(mapping=False) as started:
+def aws() -> Iterator[Server]:
+    with Server.start() as started:
         for name in (STREAM, "other"):
             started.client("kinesis").create_stream(StreamName=name, ShardCount=1)
         yield started
 
 
 @pytest.fixture
-def producer(aws: LocalAws, tmp_path: Path) -> Iterator[Producer]:
+def producer(aws: Server, tmp_path: Path) -> Iterator[Producer]:
     """A producer with the key of a user who may put on one stream and no more."""
     iam, user = aws.client("iam"), tmp_path.name
     iam.create_user(UserName=user)
@@ -50,7 +50,7 @@ def producer(aws: LocalAws, tmp_path: Path) -> Iterator[Producer]:
     made.close()
 
 
-def stored(aws: LocalAws) -> list[dict[str, Any]]:
+def stored(aws: Server) -> list[dict[str, Any]]:
     kinesis = aws.client("kinesis")
     shard = kinesis.list_shards(StreamName=STREAM)["Shards"][0]["ShardId"]
     iterator = kinesis.get_shard_iterator(StreamName=STREAM, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
@@ -60,7 +60,7 @@ def stored(aws: LocalAws) -> list[dict[str, Any]]:
     return records
 
 
-def test_the_permission_to_put_records_is_all_it_needs(aws: LocalAws, producer: Producer) -> None:
+def test_the_permission_to_put_records_is_all_it_needs(aws: Server, producer: Producer) -> None:
     done = producer.run("--source", "file", "-", text=tweets(range(600)))
 
     records = stored(aws)
@@ -78,7 +78,7 @@ def test_the_permission_to_put_records_is_all_it_needs(aws: LocalAws, producer: 
     ],
 )
 def test_a_refusal_of_aws_ends_the_run_with_the_identity_and_keeps_the_tweets(
-    aws: LocalAws, producer: Producer, values: dict[str, str], said: str
+    aws: Server, producer: Producer, values: dict[str, str], said: str
 ) -> None:
     right = json.loads(producer.config.read_text())
     producer.configure(aws.endpoint, **{**right, **values})
@@ -87,7 +87,7 @@ def test_a_refusal_of_aws_ends_the_run_with_the_identity_and_keeps_the_tweets(
 
     assert done.code == 1
     assert done.counts["spooled"] == 3
-    assert f"Access key {({**right, **values})['access_key']} may not put on stream" in done.said
+    assert f"Access key {({**right, **values})['access_key']} is not allowed to write to stream" in done.said
     assert said in done.said
     assert right["secret_access_key"] not in done.said
 

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from producer.source import Record, Rejected, Source, SourceError
+from producer.errors import SourceError
+from producer.source import Record, Rejected, Source
 
 
 class Reading:

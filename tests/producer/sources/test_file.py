@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from producer.source import Record, Rejected, SourceError
+from producer.errors import SourceError
+from producer.source import Record, Rejected
 from producer.sources import file
 from producer.sources.file import FileSource
 from tests.producer.conftest import tweet, tweets

@@ -136,7 +136,7 @@ def test_an_error_in_the_stream_leads_to_one_new_connection(message: Json) -> No
         # The double keeps the failed connection open: were it not closed first, a 429 would follow.
         assert (len(reading.texts), len(reading.items), x.requests.count(GET_STREAM)) == (1, 1, 2)
     assert len(source.notes) == 1
-    assert "connecting again in" in source.notes[0]
+    assert "reconnecting in" in source.notes[0]
 
 
 @pytest.mark.parametrize("path", [STREAM, RULES, TOKEN])

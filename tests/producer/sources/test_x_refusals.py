@@ -73,7 +73,7 @@ def test_rules_that_x_passes_over_are_added_again() -> None:
         source = WatchedX(x)
         with Reading(source) as reading:
             reading.until_items(1)
-    assert ["does not say what became of the rules" in note for note in source.notes] == [True]
+    assert ["does not confirm the rules" in note for note in source.notes] == [True]
 
 
 @pytest.mark.parametrize("endpoint", ["127.0.0.1:8080", "api.x.com", "ftp://api.x.com"])

@@ -71,7 +71,7 @@ def test_posts_that_only_rules_of_others_match_are_rejected() -> None:
     assert reading.texts
     assert all("soup" in text for text in reading.texts)
     assert {item.reason for item in reading.rejected} == {"only rules of others match it"}
-    assert sum("rules of others are on X too (1, such as `e`)" in note for note in source.notes) == 1
+    assert sum("X has other rules too (1, such as `e`)" in note for note in source.notes) == 1
 
 
 def test_without_terms_the_rules_on_x_select() -> None:
@@ -112,4 +112,4 @@ def test_rules_that_cannot_be_removed_are_reported() -> None:
         with Reading(source) as reading:
             reading.until_items(1)
             x.plan(Refusal(503, path=RULES))
-    assert "our rules stay on X, where the next run takes care of them: X answered 503" in source.notes[-1]
+    assert "the rules stay on X until the next run: X answered 503" in source.notes[-1]

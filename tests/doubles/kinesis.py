@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from benchmarks.loopback import Request, Response, serving
+from tests.doubles.http import Request, Response, serving
 
 THROTTLED = "ProvisionedThroughputExceededException"
 _FIRST_SEQUENCE_NUMBER = 49590338271490256608559692538361571095921575989136588898
@@ -148,7 +148,7 @@ _MODES: dict[str, Faults] = {"sound": no_faults, "faulty": faulty, "away": away}
 @contextmanager
 def in_process(mode: str) -> Iterator[str]:
     """Serve the stream `tweets` from a process of its own, `sound`, `faulty` or `away`; gives the URL."""
-    command = [sys.executable, "-m", "benchmarks.kinesis_stub", mode]
+    command = [sys.executable, "-m", "tests.doubles.kinesis", mode]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()

@@ -120,7 +120,7 @@ def serving(answer: Answer) -> Iterator[str]:
 @contextmanager
 def constant_answer(body: bytes, delay: float) -> Iterator[str]:
     """Serve from another process, every request answered with `body` after `delay` seconds; gives the URL."""
-    command = [sys.executable, "-m", "benchmarks.loopback", "--body", body.decode(), "--delay", str(delay)]
+    command = [sys.executable, "-m", "tests.doubles.http", "--body", body.decode(), "--delay", str(delay)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -1,0 +1,13 @@
+"""The exceptions of the function."""
+
+
+class HandlerError(Exception):
+    """Base of the function's exceptions."""
+
+
+class ConfigError(HandlerError):
+    """An environment variable is missing or invalid; the message names it and says what to do."""
+
+
+class TableError(HandlerError):
+    """Every write fails, not a single item: access denied, table missing, wrong keys."""
