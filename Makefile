@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
-# Bytecode is compiled at install; a start of boto3 without it takes three times as long.
+# Python must write the bytecode of what is imported: a start of boto3 without it takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
 PULUMI := $(BIN)/python -m local.engine
@@ -13,33 +13,33 @@ PULUMI := $(BIN)/python -m local.engine
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .venv/.installed ## Create .venv with everything pinned in requirements-dev.txt
+install: .venv/.installed ## Create .venv with the packages pinned in requirements-dev.txt
 
 .venv/.installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or later is needed, $(PYTHON) is older: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 2; }
+	  { echo "Python 3.11 or later is required, but $(PYTHON) is older: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 2; }
 	@echo "Installing into .venv ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements-dev.txt
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.txt
 	@touch $@
 
-demo: install ## See it work: local AWS and X, the real stack, producer and function
+demo: install ## Run the whole path on this machine: local AWS and X, the real stack, producer and function
 	@$(BIN)/python -m local demo $(if $(SOURCE),--source $(SOURCE)) $(if $(FILE),--file '$(FILE)')
 
-test: install ## Run every test that this machine can run (under three minutes)
-	$(BIN)/pytest
+test: install ## Run the tests, except those under the real Pulumi engine (about a minute)
+	$(BIN)/pytest --ignore tests/engine --durations=10
 
-check: install ## Formatting, lint and types
+check: install ## Check formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: install ## Format the code and mend what the linter can
+format: install ## Format the code, and fix what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-engine: ## Make sure that there is a Pulumi CLI: on PATH, or built from source, once
+engine: ## Build the Pulumi CLI from source if none is on PATH (once, about six minutes)
 	@tools/engine.sh
 
 test-engine: install engine ## Run the stack's tests under the real Pulumi engine
@@ -48,16 +48,16 @@ test-engine: install engine ## Run the stack's tests under the real Pulumi engin
 record-state: install engine ## Record the state that this release leaves, for the tests of upgrades
 	$(BIN)/python -m tests.engine.record_state
 
-up-local: install engine ## Start local AWS in the background and run `pulumi up` against it
+up-local: install engine ## Start local AWS in the background, and run `pulumi up` against it
 	@$(BIN)/python -m local start
 	$(PULUMI) stack select --create local
 	$(PULUMI) up --refresh --yes --stack local
 
-down-local: install engine ## Run `pulumi destroy` against local AWS and stop it
+down-local: install engine ## Run `pulumi destroy` against local AWS, and stop it
 	$(PULUMI) destroy --yes --stack local
 	@$(BIN)/python -m local stop
 
-benchmark: install ## Measure the handler, the producer and the whole path (minutes)
+benchmark: install ## Measure the function, the producer and the whole path (minutes)
 	$(BIN)/python -m benchmarks.handler
 	$(BIN)/python -m benchmarks.producer
 	$(BIN)/python -m benchmarks.path
@@ -69,5 +69,5 @@ requirements: install ## Regenerate the pinned requirement files from pyproject.
 
 PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
 
-clean: ## Remove what the targets created here
+clean: ## Delete everything that the targets created
 	rm -rf .venv .pulumi .mypy_cache .pytest_cache .ruff_cache .hypothesis

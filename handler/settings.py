@@ -19,7 +19,7 @@ class Settings:
     Attributes:
         table_name: the table that the items go to.
         quarantine_bucket: the bucket for records that can never be stored.
-        item_lifetime: seconds from a record's arrival to its item's expiry; None keeps items for ever.
+        item_lifetime: seconds from a record's arrival to its item's expiry; None keeps items forever.
     """
 
     table_name: str

@@ -255,7 +255,7 @@ def _alarms(args: MonitoringArgs, watched: Mapping[str, Metric]) -> Sequence[Ala
         # deployment, until the mapping starts.
         Alarm(
             name="NobodyReads",
-            description="Nothing reads the stream: records expire unless the mapping is mended in time",
+            description="Nothing reads the stream: records expire unless the mapping is repaired in time",
             metric=watched["reads"],
             datapoints=5,
             silence=True,

@@ -45,7 +45,7 @@ class Server:
     Attributes:
         endpoint: the URL that every service answers on.
         port: its port, on the loopback interface only.
-        pid: its process, which leads the process group of all that it starts; a child of ours that joins
+        pid: its process, which leads the process group of all that it starts; a child process that joins
             the group (``Popen(process_group=aws.pid)``) ends with it.
         log: the file with what the server wrote; removed at a regular end, kept after a failure.
         directory: for files that go away with the server, however this process ends.

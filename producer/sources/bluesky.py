@@ -48,7 +48,7 @@ class BlueskySource:
         self._closing = threading.Event()
 
     def read(self) -> Iterator[Record | Rejected]:
-        """Yield posts, for ever; reconnect as often as it takes.
+        """Yield posts forever; reconnect as often as necessary.
 
         Raises:
             SourceError: there is no Jetstream at the endpoint.

@@ -3,10 +3,11 @@
     python -m tests.engine.record_state
 
 Deploys the stack under the real engine on local AWS, exports its state, and writes it to
-`tests/engine/states/<version>.json`. The secrets in it belong to local AWS and are encrypted with the
+`tests/engine/states/<version>.json.gz`. The secrets in it belong to local AWS and are encrypted with the
 passphrase of `local.engine`. Run it once for each release, from the commit that is released.
 """
 
+import gzip
 import json
 import tempfile
 import tomllib
@@ -37,8 +38,9 @@ def record_state(version: str) -> Path:
             str(project.folder), RECORDED_FOLDER
         )
     STATES.mkdir(exist_ok=True)
-    file = STATES / f"{version}.json"
-    file.write_text(json.dumps(without_traces(json.loads(recorded)), indent=1) + "\n")
+    file = STATES / f"{version}.json.gz"
+    content = json.dumps(without_traces(json.loads(recorded)), indent=1)
+    file.write_bytes(gzip.compress(content.encode(), mtime=0))
     return file
 
 

@@ -37,7 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return own
 
 
-def longest_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+def use_the_maximum_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random, "uniform", lambda _, longest: longest)
 
 
@@ -52,7 +52,7 @@ def test_the_first_attempt_is_made_at_once(clock: Clock) -> None:
 
 
 def test_delays_double_up_to_a_cap(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    longest_delay(monkeypatch)
+    use_the_maximum_jitter(monkeypatch)
     list(islice(calls.attempts(1_000), 9))
     assert clock.slept == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2, 2])
 
@@ -65,7 +65,7 @@ def test_delays_have_full_jitter(clock: Clock) -> None:
 
 
 def test_no_attempt_starts_after_the_deadline(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    longest_delay(monkeypatch)
+    use_the_maximum_jitter(monkeypatch)
     assert len(list(calls.attempts(0.36))) == 4  # at 0, 0.05, 0.15, 0.35 s
     assert clock.now == pytest.approx(0.35)
 

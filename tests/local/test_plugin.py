@@ -223,8 +223,8 @@ class TestRefresh:
         aws.client("iam").tag_user(UserName=name, Tags=[{"Key": "by", "Value": "hand"}])
         found = engine.read(USER, id_, state, {"name": name})
         assert plain(found.inputs)["tags"] == {"by": "hand"}
-        mend = engine.diff(USER, id_, plain(found.properties), name=name)
-        assert list(mend.diffs) == ["tags"]
+        repair = engine.diff(USER, id_, plain(found.properties), name=name)
+        assert list(repair.diffs) == ["tags"]
         state = engine.update(USER, id_, plain(found.properties), name=name)
         assert state["tags"] == {}
         engine.delete(USER, id_, state)

@@ -58,7 +58,11 @@ METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 @pytest.mark.parametrize(
     ("token", "inputs", "error"),
     [
-        (KINESIS, STREAM | {"shards": 1}, "shards: is not a property that local AWS implements for this type"),
+        (
+            KINESIS,
+            STREAM | {"shards": 1},
+            "shards: is not a property that local AWS implements for this type",
+        ),
         (KINESIS, STREAM | {"name": "a b"}, "name: 'a b' does not match [a-zA-Z0-9_.-]{1,128}"),
         (KINESIS, STREAM | {"shardCount": 1.5}, "shardCount: 1.5 is not a whole number"),
         (KINESIS, STREAM | {"shardCount": True}, "shardCount: True is not a whole number"),

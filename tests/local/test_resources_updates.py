@@ -1,4 +1,4 @@
-"""Resources against a real local AWS: changed in place, mended after a change by hand, never half made."""
+"""Resources against a real local AWS: changed in place, repaired after a change by hand, never left half-created."""
 
 import json
 from collections.abc import Iterator
@@ -146,7 +146,7 @@ class TestFunction:
         answer = account.aws.lambda_.invoke(FunctionName=function.id)
         assert answer["Payload"].read() == b"1"
 
-    def test_changed_by_hand_shows_and_is_mended(self, account: Account) -> None:
+    def test_changed_by_hand_shows_and_is_repaired(self, account: Account) -> None:
         function = account.function()
         account.aws.lambda_.update_function_configuration(FunctionName=function.id, MemorySize=1024)
         drifted = function.refresh()
@@ -182,7 +182,7 @@ class TestMapping:
 
 
 class TestPolicies:
-    def test_widened_by_hand_shows_and_is_mended(self, account: Account) -> None:
+    def test_widened_by_hand_shows_and_is_repaired(self, account: Account) -> None:
         role = account.role()
         narrow = allow(["s3:GetObject"], "*")
         policy = account.make("aws:iam/rolePolicy:RolePolicy", role=role.id, policy=narrow, name="p")

@@ -35,7 +35,7 @@ def test_a_record_that_can_never_be_stored_is_listed_shown_repaired_and_stored(
     assert f"partition key    {user}" in shown
 
     raw = stack.ops("quarantine", "show", key, "--raw").stdout_bytes
-    payload = tmp_path / "mended.json"
+    payload = tmp_path / "fixed.json"
     payload.write_bytes(raw + b'"}')
     assert stack.ops("quarantine", "redrive", key, "--payload", str(payload)).exit_code == 0
 

@@ -76,7 +76,7 @@ def test_records_come_out_in_order_with_their_partition_keys(directory: Path) ->
     assert [entry.size for entry in entries] == [len(data(number)) + 2 for number in range(5)]
 
 
-def test_a_take_holds_at_most_so_many_bytes_but_one_record_at_least(directory: Path) -> None:
+def test_a_take_is_limited_in_bytes_but_returns_at_least_one_record(directory: Path) -> None:
     with opened(directory) as spool:
         fill(spool, range(3), size=100)
         two = 2 * (len(data(0, 100)) + 2)
@@ -263,7 +263,7 @@ def test_zeros_that_a_power_failure_left_are_set_aside(directory: Path, kept: Pa
     assert left(directory, lambda _: None) == [1, 2, 3, 5, 6, 7, 8, 9]
 
 
-def test_a_mended_segment_is_still_there_when_the_producer_dies_at_once(directory: Path) -> None:
+def test_a_repaired_segment_is_still_there_when_the_producer_dies_at_once(directory: Path) -> None:
     with opened(directory) as spool:
         fill(spool, range(10))
         spool.acknowledge(spool.take(6, LIMIT))
@@ -284,7 +284,7 @@ os._exit(0)
     assert left(directory) == [6, 7, 8]
 
 
-def test_a_segment_is_not_mended_before_the_cursor_can_be_saved(directory: Path, kept: Path) -> None:
+def test_a_segment_is_not_repaired_before_the_cursor_can_be_saved(directory: Path, kept: Path) -> None:
     content = kept.read_bytes()[:-5]
     kept.write_bytes(content)
     (directory / "cursor.new").mkdir()
