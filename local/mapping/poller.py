@@ -146,8 +146,8 @@ class Poller:
             self._drop_readers(mapping)
             raise
         created = summary["StreamDescriptionSummary"]["StreamCreationTimestamp"]
-        if mapping.stream_created != created:
-            self._drop_readers(mapping)  # of another stream of that name
+        if mapping.stream_created != created or any(reader.gone for reader in mapping.readers.values()):
+            self._drop_readers(mapping)  # they read an earlier stream of that name
         mapping.stream_created = created
         source = Source(self._aws, self._metrics, self._lambda, function["Role"], mapping.set_result)
         start = starting_point(settings, mapping.first_seen)

@@ -24,7 +24,7 @@ READ_INTERVAL = 0.2
 _MAX_RECORDS = 10_000
 """Of one read (Kinesis quotas)."""
 _MAX_RETRY_WAIT = 2.0
-"""Seconds between attempts at most. AWS waits longer; here somebody is watching."""
+"""Maximum seconds between attempts. AWS waits longer, but here a person is watching."""
 _NOT_REACHED = (ClientError, BotoCoreError, LocalAwsError, LookupError)
 """What a call raises that did not do its work; LookupError: the function was deleted."""
 
@@ -33,7 +33,7 @@ log = logging.getLogger("local.mapping")
 
 @dataclass
 class _Lane:
-    """Records of some partition keys, in order: at most one batch of them is with the function."""
+    """Records of some partition keys, in order; no more than one batch of them is being processed."""
 
     waiting: list[Record] = field(default_factory=list)
     again: deque[Batch] = field(default_factory=deque)
@@ -58,7 +58,7 @@ class _Sent:
     """What came of sending a batch."""
 
     again: tuple[Batch, ...]
-    same_again: bool  # nothing was gained: wait before the next attempt
+    same_again: bool  # no progress: wait before the next attempt
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,10 @@ class ShardReader:
 
     Attributes:
         settings: may be replaced at any time; holds from the next batch on.
-        finished: the shard was closed by a reshard and all its records are dealt with.
-        delivered: how many records were dealt with.
-        lag: the age of the oldest record that is not yet dealt with, in seconds.
+        finished: the shard was closed by a reshard and all its records were handled.
+        gone: the stream was deleted.
+        delivered: how many records were handled.
+        lag: the age of the oldest record that is not yet handled, in seconds.
     """
 
     def __init__(self, source: Source, settings: Settings, shard_id: str, start: float | None) -> None:
@@ -90,6 +91,7 @@ class ShardReader:
         self.settings = settings
         self.shard_id = shard_id
         self.finished = False
+        self.gone = False
         self.delivered = 0
         self.lag = 0.0
         self._source = source
@@ -126,7 +128,8 @@ class ShardReader:
                     self._read()
                 except _NOT_REACHED as error:
                     # A stream of this name that comes later is another one, for another reader.
-                    self._closed = self._closed or _is_gone(error)
+                    self.gone = self.gone or _is_gone(error)
+                    self._closed = self._closed or self.gone
                     self._clients.clear()  # the role may have changed
                     self._next_read = time.monotonic() + READ_INTERVAL
                     self._source.report(f"PROBLEM: {error}")

@@ -85,7 +85,7 @@ def test_all_that_it_shows_holds(demo: Start, tmp_path: Path) -> None:
     assert "received 222 = sent 221 + spooled 0 + rejected 1" in output
     assert "sent 221 = 200 rows + 20 repeats of a row + 1 in quarantine" in output
     assert output.count(" denied ") == 3
-    assert "nothing is left in the account" in output
+    assert "the account is empty" in output
     assert "All checks passed" in output
     assert list(command.temporary.iterdir()) == []
 

@@ -139,7 +139,7 @@ def test_every_tweet_is_accounted_for_whatever_fails(
 ) -> None:
     faults = stack.aws.faults
     faults.set("kinesis:PutRecords", entries=0.1, error=0.2, reset=0.2)
-    faults.set("kinesis:GetRecords", error=0.2)
+    faults.set("kinesis:GetRecords", error=1, times=3)
     faults.set("lambda:InvokeFunction", error=1, times=2)
     faults.set("dynamodb:BatchWriteItem", entries=0.1, throttle=0.1, lost=0.1)
     faults.set("s3:PutObject", error=1, times=2)
