@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from ministack.core.responses import get_account_id
 from ministack.services import cloudwatch, kinesis
 
 from local.faults import Answer
@@ -19,8 +20,9 @@ Operation = Callable[[dict[str, Any]], Answer]
 
 def install() -> None:
     """Make this process's ministack keep the parents of a reshard, and count what is put."""
-    kinesis._put_records = _counting(kinesis._put_records)
-    kinesis._put_record = _counting(kinesis._put_record)
+    kinesis._put_records = _counting(_refusing(kinesis._put_records, _records_error))
+    kinesis._put_record = _counting(_refusing(kinesis._put_record, lambda _: None))
+    kinesis._get_shard_iterator = _refusing(kinesis._get_shard_iterator, _iterator_error)
     kinesis._split_shard = _keeping_parents(kinesis._split_shard)
     kinesis._merge_shards = _keeping_parents(kinesis._merge_shards)
     kinesis._update_shard_count = _update_shard_count
@@ -28,6 +30,44 @@ def install() -> None:
     kinesis._get_records = _ending_at_closed_shard(kinesis._get_records)
     kinesis._route_to_shard = _routing_to_open_shards(kinesis._route_to_shard)
     kinesis._shard_out = _with_end(kinesis._shard_out)
+
+
+def _refusing(operation: Operation, error: Callable[[dict[str, Any]], tuple[str, str] | None]) -> Operation:
+    """Refuse what AWS was recorded to refuse, in its words (tests/local/conformance/test_kinesis.py)."""
+
+    def checked(data: dict[str, Any]) -> Answer:
+        name, stream = kinesis._resolve_stream(data)
+        missing = f"Stream {name} under account {get_account_id()} not found."
+        refusal = error(data) if stream else ("ResourceNotFoundException", missing)
+        return kinesis.error_response_json(*refusal, 400) if refusal else operation(data)
+
+    return checked
+
+
+def _records_error(data: dict[str, Any]) -> tuple[str, str] | None:
+    if data.get("Records"):
+        return None
+    return (
+        "ValidationException",
+        "1 validation error detected: Value '[]' at 'records' failed to satisfy constraint: Member must have "
+        "length greater than or equal to 1",
+    )
+
+
+def _iterator_error(data: dict[str, Any]) -> tuple[str, str] | None:
+    name, stream = kinesis._resolve_stream(data)
+    kind, shard = data.get("ShardIteratorType", ""), data.get("ShardId")
+    if shard not in stream["shards"]:
+        where = f"in stream {name} under account {get_account_id()}"
+        return "ResourceNotFoundException", f"Shard {shard} {where} does not exist"
+    if kind.endswith("_SEQUENCE_NUMBER") and not data.get("StartingSequenceNumber"):
+        return (
+            "InvalidArgumentException",
+            "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
+            "(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. "
+            f"Request specified {kind} and no StartingSequenceNumber.",
+        )
+    return None
 
 
 def _counting(put: Operation) -> Operation:

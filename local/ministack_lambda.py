@@ -10,8 +10,8 @@ from typing import Any
 
 from ministack.core import iam_evaluator
 from ministack.core.lambda_runtime import execution_credentials
-from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch_logs, iam, lambda_svc
+from ministack.core.responses import error_response_json, get_account_id, get_region
+from ministack.services import cloudwatch_logs, iam, kinesis, lambda_svc
 
 from local.faults import Answer
 
@@ -23,12 +23,16 @@ _KINESIS_MAPPING_DEFAULTS = {
     "MaximumRecordAgeInSeconds": -1,
     "MaximumRetryAttempts": -1,
     "ParallelizationFactor": 1,
+    "TumblingWindowInSeconds": 0,
 }
-_FORGOTTEN_FIELDS = ("StartingPositionTimestamp", "MetricsConfig")
+_FORGOTTEN_FIELDS = ("StartingPositionTimestamp", "MetricsConfig", "TumblingWindowInSeconds")
+_STARTING_POSITIONS = ("LATEST", "AT_TIMESTAMP", "TRIM_HORIZON")
 _READS = ("GetRecords", "GetShardIterator", "DescribeStream", "ListShards")
 
 _create_mapping = lambda_svc._create_esm
 _update_mapping = lambda_svc._update_esm
+_get_mapping = lambda_svc._get_esm
+_delete_mapping = lambda_svc._delete_esm
 _create_function = lambda_svc._create_function
 _update_function = lambda_svc._update_config
 _write_log = lambda_svc._emit_lambda_logs
@@ -40,7 +44,9 @@ def install() -> None:
     # Pending, then active, as on AWS; shorter than ministack's half second, which would slow the demo.
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.02
     lambda_svc._create_esm = _create_checked_mapping
-    lambda_svc._update_esm = lambda uuid, data: _complete(_update_mapping(uuid, data), data)
+    lambda_svc._update_esm = lambda uuid, data: _found(_complete(_update_mapping(uuid, data), data))
+    lambda_svc._get_esm = lambda uuid: _found(_get_mapping(uuid))
+    lambda_svc._delete_esm = lambda uuid: _found(_delete_mapping(uuid))
     lambda_svc._create_function = lambda data: _role_error(data) or _create_function(data)
     lambda_svc._update_config = lambda name, data: _role_error(data) or _update_function(name, data)
     lambda_svc._emit_lambda_logs = _write_permitted_log
@@ -66,19 +72,64 @@ def _create_checked_mapping(data: dict[str, Any]) -> Answer:
     if failure or ":kinesis:" not in stream:
         answer: Answer = _create_mapping(data)
         return answer
+    if refusal := _starting_position_error(data.get("StartingPosition")):
+        return refusal
     config = lambda_svc._functions[name]["config"]
     if not all(_may(config, f"kinesis:{action}", stream) for action in _READS):
         return _refused(
             f"Cannot access stream {stream}. Please ensure the role can perform the "
             f"{', '.join(_READS)} Actions on your stream in IAM."
         )
-    return _complete(_create_mapping({**_KINESIS_MAPPING_DEFAULTS, **data}), data)
+    if stream.rpartition("/")[2] not in kinesis._streams:
+        return _refused(f"Stream not found: {stream}")
+    for uuid, mapping in lambda_svc._esms.items():
+        if mapping["EventSourceArn"] == stream and mapping["FunctionName"] == name:
+            return _conflict(
+                f'The event source arn (" {stream} ") and function (" {name} ") provided mapping already exists. '
+                f"Please update or delete the existing mapping with UUID {uuid}"
+            )
+    settings = {**_KINESIS_MAPPING_DEFAULTS, **data}
+    return _complete(_create_mapping(settings), settings)
+
+
+def _starting_position_error(position: str | None) -> Answer | None:
+    """Return the refusal of a missing or unknown starting position."""
+    if position is None:
+        return _refused(
+            "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: "
+            "Member must not be null."
+        )
+    if position in _STARTING_POSITIONS:
+        return None
+    answer: Answer = error_response_json(
+        "ValidationException",
+        f"1 validation error detected: Value '{position}' at 'startingPosition' failed to satisfy constraint: "
+        f"Member must satisfy enum value set: [{', '.join(_STARTING_POSITIONS)}]",
+        400,
+    )
+    return answer
+
+
+def _found(answer: Answer) -> Answer:
+    """Say of an unknown mapping what Lambda says."""
+    if answer[0] != 404:
+        return answer
+    missing: Answer = error_response_json(
+        "ResourceNotFoundException", "The resource you requested does not exist.", 404
+    )
+    return missing
+
+
+def _conflict(message: str) -> Answer:
+    answer: Answer = error_response_json("ResourceConflictException", message, 409)
+    return answer
 
 
 def _complete(answer: Answer, data: dict[str, Any]) -> Answer:
     status, headers, body = answer
     fields = {field: data[field] for field in _FORGOTTEN_FIELDS if field in data}
-    if status < 300 and fields:
+    if status < 300:
+        fields["StateTransitionReason"] = "User action"
         mapping = lambda_svc._esms[json.loads(body)["UUID"]]
         mapping.update(fields)
         body = json.dumps(lambda_svc._esm_response(mapping)).encode()

@@ -201,12 +201,13 @@ def first_failure(batch: Batch, response: bytes, settings: Settings) -> int | No
 def after_failure(batch: Batch, failed: int, settings: Settings) -> Verdict:
     """Decide what happens to a batch whose first failed record is at index ``failed``.
 
-    What lies before it is done. The rest is sent again: in two halves with bisect, if nothing succeeded; the
-    retry quota is used up by neither of the two ways to split.
+    The records before it are done. After such a partial success the rest is a new batch, whose retry quota and
+    count of invocations start anew (recorded from AWS: tests/local/conformance/test_mapping.py). A batch that
+    failed as a whole is sent again: in two halves with bisect, which uses no retry.
     """
-    rest, invocations = batch.records[failed:], batch.invocations + 1
-    if settings.bisect and failed:
-        return Verdict(again=(Batch(rest, invocations, batch.retries),))
+    if failed:
+        return Verdict(again=(Batch(batch.records[failed:]),))
+    rest, invocations = batch.records, batch.invocations + 1
     if settings.bisect and len(rest) > 1:
         middle = (len(rest) + 1) // 2
         halves = rest[:middle], rest[middle:]
@@ -217,18 +218,30 @@ def after_failure(batch: Batch, failed: int, settings: Settings) -> Verdict:
 
 
 def failure_record(
-    batch: Batch, condition: Condition, shard_id: str, settings: Settings, request_id: str, now: float
+    batch: Batch,
+    condition: Condition,
+    shard_id: str,
+    settings: Settings,
+    request_id: str,
+    now: float,
+    function_error: str | None = None,
 ) -> dict[str, Any]:
-    """Return the record that a destination receives of a batch that was given up; S3 also gets a ``payload``."""
+    """Return the record that a destination receives of a batch that was given up; S3 also gets a ``payload``.
+
+    ``function_error`` is that of the last invocation: None if the function reported the failures itself. A
+    batch that grew too old has no response, and counts at least one invocation (both recorded from AWS).
+    """
+    context = {"statusCode": 200, "executedVersion": "$LATEST", "functionError": function_error}
+    exhausted = condition == "RetryAttemptsExhausted"
     first, last = batch.records[0], batch.records[-1]
     return {
         "requestContext": {
             "requestId": request_id,
             "functionArn": settings.function_arn,
             "condition": condition,
-            "approximateInvokeCount": batch.invocations,
+            "approximateInvokeCount": max(1, batch.invocations),
         },
-        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        **({"responseContext": context} if exhausted else {}),
         "version": "1.0",
         "timestamp": _iso(now),
         "KinesisBatchInfo": {

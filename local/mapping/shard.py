@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -238,7 +239,7 @@ class ShardReader:
     def _deal_with(self, batch: Batch, settings: Settings) -> _Sent:
         kept, old = decisions.too_old(batch, settings, time.time())
         if old:
-            self._give_up(old, "RecordAgeExceeded", settings, request_id="")
+            self._give_up(old, "RecordAgeExceeded", settings, str(uuid.uuid4()))
         if kept is None:
             return _Sent((), same_again=False)
         self._source.metrics.add(
@@ -269,20 +270,30 @@ class ShardReader:
         verdict = decisions.after_failure(kept, failed, settings)
         if verdict.given_up:
             request_id = answer["ResponseMetadata"]["RequestId"]
-            self._give_up(verdict.given_up, "RetryAttemptsExhausted", settings, request_id)
+            function_error = answer.get("FunctionError")
+            self._give_up(verdict.given_up, "RetryAttemptsExhausted", settings, request_id, function_error)
         nothing_gained = len(verdict.again) == 1 and len(verdict.again[0].records) == len(kept.records)
         return _Sent(verdict.again, same_again=nothing_gained)
 
-    def _give_up(self, batch: Batch, condition: Condition, settings: Settings, request_id: str) -> None:
+    def _give_up(
+        self,
+        batch: Batch,
+        condition: Condition,
+        settings: Settings,
+        request_id: str,
+        function_error: str | None = None,
+    ) -> None:
         self.delivered += len(batch.records)
         log.warning("%s: %d records given up (%s)", self.shard_id, len(batch.records), condition)
         if settings.destination_arn is None:
             self._count("DroppedEventCount", len(batch.records))
             return
-        record = decisions.failure_record(batch, condition, self.shard_id, settings, request_id, time.time())
+        record = decisions.failure_record(
+            batch, condition, self.shard_id, settings, request_id, time.time(), function_error
+        )
         try:
             deliver(self._client, settings, self.shard_id, record, decisions.build_event(batch.records))
-        except (*_NOT_REACHED, ValueError) as error:
+        except _NOT_REACHED as error:
             # As on AWS: the shard goes on, and metrics are all that tells of the records.
             log.error("%d records are lost, the destination refused them: %s", len(batch.records), error)
             self._source.report(f"PROBLEM: {error}")

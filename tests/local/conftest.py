@@ -77,7 +77,7 @@ class Pipeline:
     def __init__(self, aws: LocalAws, directory: Path) -> None:
         self.aws = aws
         self.kinesis, self.function_api = aws.client("kinesis"), aws.client("lambda")
-        self.s3, self.sqs, self.iam = aws.client("s3"), aws.client("sqs"), aws.client("iam")
+        self.s3, self.iam = aws.client("s3"), aws.client("iam")
         self.stream, self.function, self.role = unique("stream"), unique("function"), unique("role")
         self.stream_arn = f"arn:aws:kinesis:us-east-1:000000000000:stream/{self.stream}"
         self.mappings: list[str] = []

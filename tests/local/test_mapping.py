@@ -5,7 +5,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.conftest import HANDLER, Pipeline, zipped
+from tests.local.conftest import HANDLER, Pipeline, unique, zipped
 from tests.waiting import eventually
 
 
@@ -97,8 +97,9 @@ def test_a_change_of_the_parallelization_factor_loses_and_repeats_nothing(pipeli
     assert sorted(pipeline.receives(100)) == numbers(100)
 
 
-def test_two_mappings_of_a_stream_each_deliver_every_record(pipeline: Pipeline) -> None:
+def test_mappings_of_a_stream_to_two_functions_each_deliver_every_record(pipeline: Pipeline) -> None:
     pipeline.map()
+    pipeline.function = unique("function")
     pipeline.map()
     pipeline.put(*numbers(10))
     assert sorted(pipeline.receives(20)) == sorted(numbers(10) * 2)

@@ -172,8 +172,10 @@ def test_a_failed_batch_is_sent_again_and_uses_a_retry() -> None:
     assert decisions.after_failure(batch(4), 0, SETTINGS) == Verdict((Batch(records(4), 1, 1),))
 
 
-def test_a_partial_success_leaves_the_rest_and_uses_a_retry() -> None:
-    assert decisions.after_failure(batch(4), 1, SETTINGS) == Verdict((Batch(records(4)[1:], 1, 1),))
+def test_a_partial_success_leaves_the_rest_with_a_new_retry_quota() -> None:
+    assert decisions.after_failure(batch(4, retries=2), 1, SETTINGS) == Verdict(
+        (Batch(records(4)[1:], 0, 0),)
+    )
 
 
 def test_a_batch_is_given_up_after_its_last_retry() -> None:
@@ -192,7 +194,7 @@ def test_bisect_halves_what_failed_as_a_whole_and_uses_no_retry() -> None:
 
 def test_bisect_splits_at_the_reported_record_and_uses_no_retry() -> None:
     settings = replace(SETTINGS, bisect=True, maximum_retries=0)
-    assert decisions.after_failure(batch(5), 2, settings) == Verdict((Batch(records(5)[2:], 1, 0),))
+    assert decisions.after_failure(batch(5), 2, settings) == Verdict((Batch(records(5)[2:], 0, 0),))
 
 
 def test_a_single_record_cannot_be_bisected() -> None:
@@ -277,7 +279,9 @@ def test_an_object_is_named_as_lambda_names_it() -> None:
 
 def test_the_record_of_a_given_up_batch_says_what_lambda_says() -> None:
     given_up = batch(3, retries=2)
-    record = decisions.failure_record(given_up, "RetryAttemptsExhausted", "shard", SETTINGS, "id", 7.25)
+    record = decisions.failure_record(
+        given_up, "RetryAttemptsExhausted", "shard", SETTINGS, "id", 7.25, "Unhandled"
+    )
     assert record == {
         "requestContext": {
             "requestId": "id",

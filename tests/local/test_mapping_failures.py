@@ -125,23 +125,6 @@ def test_a_timeout_is_a_failure_of_the_function(pipeline: Pipeline) -> None:
     assert received_payloads(record) == ["slow"]
 
 
-def test_a_queue_receives_what_was_given_up_without_the_payload(pipeline: Pipeline) -> None:
-    url = pipeline.sqs.create_queue(QueueName=unique("given-up"))["QueueUrl"]
-    queue = pipeline.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    pipeline.allow(["sqs:SendMessage"], queue["QueueArn"])
-    pipeline.create_stream()
-    pipeline.put("bad")
-    pipeline.map(
-        RAISE_ON_BAD,
-        MaximumRetryAttempts=0,
-        DestinationConfig={"OnFailure": {"Destination": queue["QueueArn"]}},
-    )
-    [message] = eventually(lambda: pipeline.sqs.receive_message(QueueUrl=url).get("Messages", []))
-    record = json.loads(message["Body"])
-    assert record["KinesisBatchInfo"]["batchSize"] == 1
-    assert "payload" not in record
-
-
 def test_a_destination_that_refuses_the_record_does_not_block_the_shard(pipeline: Pipeline) -> None:
     bucket = unique("forbidden")
     pipeline.s3.create_bucket(Bucket=bucket)
