@@ -36,10 +36,12 @@ from ministack import app as ministack
 from ministack.core.iam_actions import extract_iam_action
 
 from local import ministack_autoscaling, ministack_kinesis, ministack_lambda, ministack_logs
+from local.browser_guard import refusal_reason
 from local.faults import Answer, ConnectionLost, Injector, rules_from
 
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
 Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
 
 _connection: ContextVar[asyncio.StreamWriter] = ContextVar("connection")
 
@@ -105,9 +107,10 @@ async def _remember_connection(server: TCPServer) -> None:
 
 
 def _application(injector: Injector) -> Callable[..., Awaitable[None]]:
-    async def application(
-        scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
+    async def application(scope: Message, receive: Callable[[], Awaitable[Message]], send: Send) -> None:
+        if scope["type"] != "lifespan" and (reason := _refusal_reason(scope)):
+            await _send_json(send, 403, {"message": reason})
+            return
         if scope["type"] == "http" and scope["path"].startswith("/_local/"):
             body = b""
             more = True
@@ -116,18 +119,40 @@ def _application(injector: Injector) -> Callable[..., Awaitable[None]]:
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
             status, answer = _control(injector, scope["method"], scope["path"], body)
-            content = json.dumps(answer).encode()
-            headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": content})
+            await _send_json(send, status, answer)
             return
         try:
             # Loopback stands for TLS: a policy that demands aws:SecureTransport holds on both.
-            await ministack.app({**scope, "scheme": "https"}, receive, send)
+            await ministack.app({**scope, "scheme": "https"}, receive, _without_cors(send))
         except ConnectionLost:
             _connection.get().transport.abort()
 
     return application
+
+
+def _refusal_reason(scope: Message) -> str | None:
+    return refusal_reason(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+    )
+
+
+def _without_cors(send: Send) -> Send:
+    """Leave out the headers by which ministack allows web pages to read its answers."""
+
+    async def send_without_cors(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [pair for pair in message["headers"] if not pair[0].lower().startswith(b"access-control-")]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return send_without_cors
+
+
+async def _send_json(send: Send, status: int, value: Any) -> None:
+    content = json.dumps(value).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
 
 
 def _control(injector: Injector, method: str, path: str, body: bytes) -> tuple[int, Any]:

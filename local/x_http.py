@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 Json = dict[str, Any]
 Encoding = Literal["chunked", "plain", "gzip"]
 
+from local.browser_guard import refusal_reason
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -102,6 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
             if not self.raw_requestline or not self.parse_request():
                 return
             self.close_connection = True
+            if reason := refusal_reason(self.headers.items()):
+                self._send_answer(Answer(403, {"title": "Forbidden", "detail": reason}))
+                return
             url = urlsplit(self.path)
             query = {name: values[-1].split(",") for name, values in parse_qs(url.query).items()}
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
