@@ -25,7 +25,7 @@ install: .venv/.installed ## Create .venv with the packages pinned in requiremen
 	@touch $@
 
 demo: install ## Run the whole path on this machine: local AWS and X, the real stack, producer and function
-	@$(BIN)/python -m local demo $(if $(SOURCE),--source $(SOURCE)) $(if $(FILE),--file '$(FILE)')
+	@$(BIN)/python -m local demo $(if $(SOURCE),--source $(SOURCE)) $(if $(FILE),--file '$(FILE)') $(if $(KEEP),--keep)
 
 test: install ## Run the tests, except those under the real Pulumi engine (about a minute)
 	$(BIN)/pytest --ignore tests/engine --durations=10

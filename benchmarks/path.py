@@ -25,8 +25,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.producer import write_tweets
-from local.demo import STACK
 from local.server import REGION, ROOT_KEY
+from local.session import STACK
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _TABLE = f"{STACK}-EventData"

@@ -11,7 +11,7 @@ from rich.console import Console
 from local.aws import LocalAws
 from local.background import start, stop
 from local.demo import demo
-from local.errors import LocalAwsError
+from local.errors import LocalAwsError, LocalError
 from local.faults import Fault
 from local.server import DEFAULT_PORT
 from local.x import XServer
@@ -58,7 +58,8 @@ def main() -> None:
     help="Let an operation fail, for instance 'kinesis:PutRecords entries=0.1 delay=0.05'. "
     "Faults: entries, throttle, error, reset, lost (rates from 0 to 1), delay (seconds). May be repeated.",
 )
-def up(port: int | None, x_port: int | None, rate: int, faults: tuple[Fault, ...]) -> None:
+@click.option("--deploy", is_flag=True, help="Deploy the dev stack, without a Pulumi CLI.")
+def up(port: int | None, x_port: int | None, rate: int, faults: tuple[Fault, ...], deploy: bool) -> None:
     """Run AWS and X until Ctrl-C, and show their activity. State is in memory and ends with the command."""
     console = Console(highlight=False)
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
@@ -66,12 +67,17 @@ def up(port: int | None, x_port: int | None, rate: int, faults: tuple[Fault, ...
         with LocalAws.start(port, faults=faults) as aws, _x(x_port, rate) as x_url:
             # Imported once the server is up: it imports boto3, which loads while the server starts.
             from local.display import Display, instructions
+            from local.session import deploy_session
 
-            console.print(instructions(aws, x_url))
+            session = None
+            if deploy:
+                with console.status("Deploying the dev stack ..."):
+                    session = deploy_session(aws, x_url)
+            console.print(instructions(aws, x_url, session), soft_wrap=True)
             Display(aws, console).run()
     except KeyboardInterrupt:
         console.print("Stopped; its state is gone.")
-    except LocalAwsError as error:
+    except LocalError as error:
         console.print(f"Error: {error}", markup=False, style="red")
         sys.exit(1)
 

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +28,12 @@ from local.aws import LocalAws
 from local.demo_tree import ResourceTree
 from local.errors import DemoError, DeploymentError, LocalAwsError
 from local.inventory import inventory
-from local.x import CONSUMER_KEY, CONSUMER_SECRET, XServer
+from local.session import PROJECT, STACK, Session
+from local.x import XServer
 
 if TYPE_CHECKING:
     from local.deploy import Deployment
 
-PROJECT = Path(__file__).resolve().parent.parent
-STACK = "dev"
 TERM = "#LanternNight"
 TWEETS = 3000
 POISONOUS = 2
@@ -52,7 +51,8 @@ _TICK_SECONDS = 0.1
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON lines of tweets.",
 )
-def demo(source: str, path: Path | None) -> None:
+@click.option("--keep", is_flag=True, help="Keep everything running at the end, until Ctrl-C.")
+def demo(source: str, path: Path | None, keep: bool) -> None:
     """Show the whole path of a tweet on this machine, from deploying to destroying.
 
     Example: python -m local demo --source file --file tweets.jsonl
@@ -63,7 +63,7 @@ def demo(source: str, path: Path | None) -> None:
     started = time.monotonic()
     try:
         with _prepared(console) as demonstration:
-            demonstration.run(path)
+            demonstration.run(path, keep=keep)
     except DemoError as error:
         console.print(f"[bold red]Check failed:[/] {error}")
         sys.exit(1)
@@ -136,12 +136,9 @@ class Demonstration:
         self.console = console
         self.aws = aws
         self.x = x
-        self.folder = aws.directory / "demo"
-        self.folder.mkdir()
-        self.config = self.folder / "config.json"
-        self.outputs_file = self.folder / "outputs.json"
+        self.session: Session
 
-    def run(self, path: Path | None) -> None:
+    def run(self, path: Path | None, *, keep: bool) -> None:
         deployment = self.deploy()
         try:
             self.configure(deployment)
@@ -151,6 +148,8 @@ class Demonstration:
             self.account_for(deployment, summary)
             self.show_least_privilege(deployment)
             self.show_quarantine(deployment)
+            if keep:
+                self.wait()
         finally:
             self.destroy(deployment)
         left = inventory(self.aws)
@@ -178,18 +177,8 @@ class Demonstration:
             "Configure the producer from the stack outputs",
             "pulumi stack output --json --show-secrets > producer/config.json",
         )
-        hidden = dict.fromkeys(deployment.secret_outputs, "[secret]")
-        self.outputs_file.write_text(json.dumps(deployment.outputs | hidden))
-        self.config.touch(mode=0o600)
-        self.config.write_text(
-            json.dumps(
-                deployment.outputs
-                | {"consumer_key": CONSUMER_KEY, "consumer_secret": CONSUMER_SECRET}
-                | {"access_token_key": "unused", "access_token_secret": "unused"}
-                | {"aws_endpoint": self.aws.endpoint, "x_endpoint": self.x.url}
-            )
-        )
-        for name, value in sorted((deployment.outputs | hidden).items()):
+        self.session = Session(self.aws, self.x.url, deployment)
+        for name, value in sorted(self.session.outputs.items()):
             self.console.print(f"  {name:18} {value}", soft_wrap=True, markup=False)
 
     def stream(self, path: Path | None) -> dict[str, Any]:
@@ -204,10 +193,10 @@ class Demonstration:
             f"Stream {expected:,} tweets: producer, stream, function, table",
             f"python -m producer {shlex.join(arguments)}",
         )
-        log = self.folder / "producer.log"
+        log = self.aws.directory / "producer.log"
         with log.open("wb") as stderr:
             producer = subprocess.Popen(
-                [sys.executable, "-m", "producer", "--config", str(self.config), *arguments],
+                [sys.executable, "-m", "producer", "--config", str(self.session.config), *arguments],
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 stderr=stderr,
@@ -328,6 +317,16 @@ class Demonstration:
             self.console.print()
             self._operate("quarantine", "show", objects[0])
 
+    def wait(self) -> None:
+        """Keep everything running until Ctrl-C."""
+        self.console.print("\n[bold]Everything keeps running until Ctrl-C. In another terminal:[/]")
+        for command in self.session.commands():
+            self.console.print(f"  {command}", markup=False, soft_wrap=True)
+        with suppress(KeyboardInterrupt):
+            while True:
+                self.aws.check()
+                time.sleep(_TICK_SECONDS)
+
     def destroy(self, deployment: "Deployment") -> None:
         """Destroy the stack, in reverse order of creation."""
         self._step("Destroy the stack", f"pulumi destroy --stack {STACK}")
@@ -342,7 +341,7 @@ class Demonstration:
         """Run an operator's command."""
         command = [sys.executable, "-m", "ops", *arguments]
         result = subprocess.run(
-            [*command, "--outputs", str(self.outputs_file), "--endpoint", self.aws.endpoint],
+            [*command, "--outputs", str(self.session.outputs_file), "--endpoint", self.aws.endpoint],
             cwd=PROJECT,
             env=os.environ | {"COLUMNS": str(self.console.width - 2)},
             capture_output=True,
@@ -356,7 +355,7 @@ class Demonstration:
 
     def _someone(self) -> str:
         """The user of some row."""
-        table = json.loads(self.outputs_file.read_text())["table_name"]
+        table = self.session.outputs["table_name"]
         items = self.aws.client("dynamodb").scan(TableName=table, Limit=1)["Items"]
         if not items:
             raise DemoError("the table is empty")

@@ -13,12 +13,15 @@ from rich.text import Text
 from local.aws import LocalAws
 from local.mapping.poller import Progress
 from local.server import DEFAULT_PORT, REGION, ROOT_KEY
+from local.session import Session
+from local.x import CONSUMER_KEY, CONSUMER_SECRET
 
 _INTERVAL = 1.0
+_PROBLEM_CHARACTERS = 240  # three lines of a narrow terminal
 _STACK_FILE = "Pulumi.local.yaml"
 
 
-def instructions(aws: LocalAws, x_url: str) -> RenderableType:
+def instructions(aws: LocalAws, x_url: str, session: Session | None = None) -> RenderableType:
     """Describe how to use this AWS with the AWS CLI, Pulumi and the producer."""
     text = Text()
 
@@ -37,6 +40,9 @@ def instructions(aws: LocalAws, x_url: str) -> RenderableType:
         f"export AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={REGION}",
         f"export AWS_ACCESS_KEY_ID={ROOT_KEY} AWS_SECRET_ACCESS_KEY={ROOT_KEY}",
     )
+    if session:
+        step("The dev stack is deployed. In another terminal, in the project's folder", *session.commands())
+        return text
     pulumi = [f"pulumi up --stack local   ({_STACK_FILE} has the endpoints)"]
     if aws.port != DEFAULT_PORT:
         pulumi.insert(0, f"in {_STACK_FILE}, replace port {DEFAULT_PORT} by {aws.port}")
@@ -45,6 +51,8 @@ def instructions(aws: LocalAws, x_url: str) -> RenderableType:
         "Producer, in its configuration",
         f'"aws_endpoint": "{aws.endpoint}"',
         f'"x_endpoint": "{x_url}"',
+        f'"consumer_key": "{CONSUMER_KEY}", "consumer_secret": "{CONSUMER_SECRET}",',
+        '"access_token_key": "unused", "access_token_secret": "unused"',
     )
     return text
 
@@ -58,6 +66,7 @@ class Snapshot:
     mappings: list[Progress]
     tables: dict[str, int]  # items
     buckets: dict[str, str]  # objects
+    records: dict[str, int]  # by stream, since it was created
 
 
 class Display:
@@ -75,7 +84,7 @@ class Display:
             LocalAwsError: the server ended by itself.
         """
         before = None
-        with Live(console=self._console, auto_refresh=False) as live:
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
             while True:
                 self._aws.check()
                 with contextlib.suppress(ClientError):  # something listed was deleted meanwhile: read again
@@ -96,7 +105,8 @@ class Display:
         for bucket in self._s3.list_buckets()["Buckets"]:
             page = self._s3.list_objects_v2(Bucket=bucket["Name"])
             buckets[bucket["Name"]] = f"{page['KeyCount']:,}" + ("+" if page["IsTruncated"] else "")
-        return Snapshot(time.monotonic(), streams, self._aws.mappings(), tables, buckets)
+        records: dict[str, int] = self._aws.request("GET", "/_local/records")
+        return Snapshot(time.monotonic(), streams, self._aws.mappings(), tables, buckets, records)
 
 
 def render(now: Snapshot, before: Snapshot) -> RenderableType:
@@ -105,15 +115,29 @@ def render(now: Snapshot, before: Snapshot) -> RenderableType:
         return Text("Nothing is deployed yet.", style="dim")
     seconds = max(now.time - before.time, _INTERVAL)
     delivered = {mapping.uuid: mapping.delivered for mapping in before.mappings}
-    streams = _table("Stream", "Shards", "Records/s", "Delivered", "Lag", "Last result")
+    streams = _table("Stream", "Shards", "Mapping", "Records/s", "Delivered", "Waiting", "Lag")
+    problems = []
     for name, shards in now.streams.items():
         readers = [mapping for mapping in now.mappings if mapping.stream_arn.endswith(f":stream/{name}")]
         for mapping in readers:
             rate = (mapping.delivered - delivered.get(mapping.uuid, 0)) / seconds
-            lag = f"{mapping.lag:.1f} s"
-            streams.add_row(name, str(shards), f"{rate:,.0f}", f"{mapping.delivered:,}", lag, mapping.result)
+            waiting = max(0, now.records.get(name, 0) - mapping.delivered) if mapping.from_oldest else None
+            broken = mapping.result.startswith("PROBLEM")
+            state = "disabled" if not mapping.enabled else "failing" if broken else "ok"
+            streams.add_row(
+                name,
+                str(shards),
+                Text(state, style="green" if state == "ok" else "bold red"),
+                f"{rate:,.0f}",
+                f"{mapping.delivered:,}",
+                "" if waiting is None else Text(f"{waiting:,}", style="" if state == "ok" else "bold red"),
+                # Of a mapping that does not read, the lag is not known.
+                f"{mapping.lag:.1f} s" if state == "ok" or mapping.lag else "",
+            )
+            if broken:
+                problems.append(Text(f"{name}: {mapping.result}", style="red"))
         if not readers:
-            streams.add_row(name, str(shards), "", "", "", "no event source mapping")
+            streams.add_row(name, str(shards), Text("none", style="bold red"), "", "", "", "")
     tables = _table("Table", "Items", "Items/s")
     for name, items in now.tables.items():
         rate = (items - before.tables.get(name, items)) / seconds
@@ -121,15 +145,14 @@ def render(now: Snapshot, before: Snapshot) -> RenderableType:
     buckets = _table("Bucket", "Objects")
     for name, objects in now.buckets.items():
         buckets.add_row(name, objects)
-    return Group(*(table for table in (streams, tables, buckets) if table.row_count))
+    for problem in problems:
+        problem.truncate(_PROBLEM_CHARACTERS, overflow="ellipsis")
+    return Group(*(table for table in (streams, tables, buckets) if table.row_count), *problems)
 
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=None, expand=True, padding=(0, 1))
     table.add_column(first, ratio=2, no_wrap=True)
     for name in others:
-        if name == "Last result":
-            table.add_column(name, ratio=1)
-        else:
-            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True)
     return table

@@ -14,15 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from infra.outputs import BUILT_CLI, PROJECT, built_cli_environment
 from local import plugin
 from local.errors import NoEngineError
-
-PROJECT = Path(__file__).resolve().parent.parent
-BUILT = PROJECT / ".pulumi" / "bin"
-"""Folder of the CLI that `make engine` builds."""
-
-PASSPHRASE = "local"
-"""Protects nothing: the secrets of a local stack belong to an account in this machine's memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +34,7 @@ class Engine:
         Raises:
             NoEngineError: neither on PATH nor built by `make engine`.
         """
-        found = shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT))
+        found = shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT_CLI))
         if not found:
             raise NoEngineError("no Pulumi CLI on PATH or in .pulumi/bin: run `make engine`")
         engine = cls(cli=Path(found), state=state, project=project)
@@ -65,11 +59,7 @@ class Engine:
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))},
             # The virtual environment comes first: a language host built from source takes Python from PATH.
             "PATH": f"{Path(sys.executable).parent}:{self.cli.parent}:{os.environ['PATH']}",
-            "PULUMI_HOME": str(self.home),
-            "PULUMI_BACKEND_URL": f"file://{self.backend}",
-            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
-            "PULUMI_SKIP_UPDATE_CHECK": "1",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            **built_cli_environment(self.state),
         }
 
     def command(self, *arguments: str) -> list[str]:

@@ -32,6 +32,14 @@ def install() -> None:
     kinesis._shard_out = _with_end(kinesis._shard_out)
 
 
+def record_counts() -> dict[str, int]:
+    """Return the number of records of each stream, in all of its shards."""
+    return {
+        name: sum(len(shard["records"]) for shard in stream["shards"].values())
+        for name, stream in kinesis._streams.items()
+    }
+
+
 def _refusing(operation: Operation, error: Callable[[dict[str, Any]], tuple[str, str] | None]) -> Operation:
     """Refuse what AWS was recorded to refuse, in its words (tests/local/conformance/test_kinesis.py)."""
 

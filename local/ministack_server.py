@@ -164,6 +164,8 @@ def _control(injector: Injector, method: str, path: str, body: bytes) -> tuple[i
             return 200, {}
         case ["GET", "faults"]:
             return 200, injector.injected
+        case ["GET", "records"]:
+            return 200, ministack_kinesis.record_counts()
         case ["GET", "credentials", name]:
             function = urllib.parse.unquote(name)
             credentials = ministack_lambda.function_credentials(function)

@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
+from local.browser_guard import refusal_reason
+
 Json = dict[str, Any]
 Encoding = Literal["chunked", "plain", "gzip"]
-
-from local.browser_guard import refusal_reason
 
 
 @dataclass(frozen=True, slots=True)

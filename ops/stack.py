@@ -2,7 +2,6 @@
 
 import functools
 import json
-import subprocess
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 from botocore.client import BaseClient
 from botocore.config import Config
 
+from infra.outputs import OutputsError, read_outputs
 from ops.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -219,17 +219,7 @@ def _from_file(path: Path) -> Mapping[str, object]:
 
 
 def _from_cli(stack: str | None) -> Mapping[str, object]:
-    command = ["pulumi", "stack", "output", "--json", *(["--stack", stack] if stack else [])]
     try:
-        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-        outputs: dict[str, object] = json.loads(done.stdout)
-    except FileNotFoundError as error:
-        raise ConfigError(
-            "`pulumi` is not on PATH: install it, or give --outputs FILE with what "
-            "`pulumi stack output --json` wrote elsewhere."
-        ) from error
-    except subprocess.CalledProcessError as error:
-        raise ConfigError(f"`{' '.join(command)}` failed: {error.stderr.strip()}") from error
-    except ValueError as error:
-        raise ConfigError(f"`{' '.join(command)}` did not write JSON: run it to see why.") from error
-    return outputs
+        return read_outputs(stack)
+    except OutputsError as error:
+        raise ConfigError(f"{error}. Or give --outputs FILE.") from error

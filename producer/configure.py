@@ -1,10 +1,9 @@
 """`python -m producer configure`: writes the stack's outputs to the producer's configuration."""
 
-import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from infra.outputs import OutputsError, read_outputs
 from producer.config import AWS_KEYS, X_KEYS, read_file, write_file
 from producer.errors import ConfigError
 
@@ -37,16 +36,7 @@ def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> N
 
 
 def _stack_outputs(stack: str | None) -> dict[str, object]:
-    command = ["pulumi", "stack", "output", "--json", "--show-secrets"]
-    if stack:
-        command += ["--stack", stack]
     try:
-        done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, check=True)
-        outputs: dict[str, object] = json.loads(done.stdout)
-    except FileNotFoundError as error:
-        raise ConfigError("`pulumi` is not on PATH: install it, or add its folder to PATH.") from error
-    except subprocess.CalledProcessError as error:
-        raise ConfigError(f"`{' '.join(command)}` failed: {error.stderr.strip()}") from error
-    except ValueError as error:
-        raise ConfigError(f"`{' '.join(command)}` did not write JSON: run it to see why.") from error
-    return outputs
+        return read_outputs(stack, show_secrets=True)
+    except OutputsError as error:
+        raise ConfigError(str(error)) from error

@@ -48,6 +48,7 @@ class Progress:
         uuid: the mapping.
         enabled: whether it runs.
         stream_arn: where it reads.
+        from_oldest: whether it reads from the oldest record on, and not from its creation.
         delivered: records handled since the start.
         lag: age in seconds of the oldest record that was read and not handled.
         result: Lambda's "last processing result".
@@ -56,6 +57,7 @@ class Progress:
     uuid: str
     enabled: bool
     stream_arn: str
+    from_oldest: bool
     delivered: int
     lag: float
     result: str
@@ -95,6 +97,7 @@ class Poller:
                 uuid,
                 mapping.settings.enabled,
                 mapping.settings.stream_arn,
+                mapping.settings.starting_position == "TRIM_HORIZON",
                 mapping.delivered_before + sum(reader.delivered for reader in mapping.readers.values()),
                 max((reader.lag for reader in mapping.readers.values()), default=0.0),
                 mapping.result,

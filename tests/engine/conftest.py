@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.outputs import BUILT_CLI
 from local.aws import LocalAws
-from local.engine import BUILT
 from tests.engine.stack import Project
 
 
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith("tests/engine/"):
             item.add_marker(pytest.mark.timeout(600))
-    if not (shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT))):
+    if not (shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT_CLI))):
         items[:] = [item for item in items if not item.nodeid.startswith("tests/engine/")]
 
 

@@ -14,8 +14,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from infra.outputs import PROJECT
 from local.aws import LocalAws
-from local.engine import PROJECT
 from local.server import DEFAULT_PORT
 from tests.engine.stack import Project
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
+from infra.outputs import PROJECT
 from local.aws import LocalAws
-from local.engine import PROJECT, Engine
+from local.engine import Engine
 
 PROGRAM = ("Pulumi.yaml", "__main__.py", "infra", "handler", "producer", "local", "ops")
 

@@ -7,7 +7,7 @@ import stat
 import subprocess
 import time
 
-from local.engine import PROJECT
+from infra.outputs import PROJECT
 from tests.engine.stack import Project
 
 SECONDS = 60

@@ -1,12 +1,15 @@
 """``python -m local up`` as a user runs it."""
 
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,6 +18,7 @@ import requests
 from click.testing import CliRunner
 from rich.console import Console
 
+from infra.outputs import PROJECT
 from local.cli import main
 from local.display import Snapshot, render
 from local.mapping.poller import Progress
@@ -79,16 +83,21 @@ def shown(now: Snapshot, before: Snapshot, width: int = 80) -> list[str]:
 
 def progress(delivered: int, lag: float = 0.0) -> Progress:
     stream_arn = "arn:aws:kinesis:us-east-1:000000000000:stream/dev-EventStream"
-    return Progress("uuid", True, stream_arn, delivered, lag, "OK")
+    return Progress("uuid", True, stream_arn, True, delivered, lag, "OK")
 
 
 def test_the_display_shows_what_flows() -> None:
-    before = Snapshot(10.0, {"dev-EventStream": 1}, [progress(1000)], {"dev-EventData": 990}, {})
+    before = Snapshot(10.0, {"dev-EventStream": 1}, [progress(1000)], {"dev-EventData": 990}, {}, {})
     now = Snapshot(
-        12.0, {"dev-EventStream": 2}, [progress(1500, 0.34)], {"dev-EventData": 1490}, {"dev-quarantine": "7"}
+        12.0,
+        {"dev-EventStream": 2},
+        [progress(1500, 0.34)],
+        {"dev-EventData": 1490},
+        {"dev-quarantine": "7"},
+        {"dev-EventStream": 1512},
     )
     lines = [line.split() for line in shown(now, before)]
-    assert ["dev-EventStream", "2", "250", "1,500", "0.3", "s", "OK"] in lines
+    assert ["dev-EventStream", "2", "ok", "250", "1,500", "12", "0.3", "s"] in lines
     assert ["dev-EventData", "1,490", "250"] in lines
     assert ["dev-quarantine", "7"] in lines
 
@@ -96,11 +105,41 @@ def test_the_display_shows_what_flows() -> None:
 @pytest.mark.parametrize("width", [80, 140])
 def test_the_display_fits_the_terminal(width: int) -> None:
     now = Snapshot(
-        1.0, {"dev-EventStream": 1}, [progress(12_345_678, 3600)], {"dev-EventData": 12_345_678}, {}
+        1.0, {"dev-EventStream": 1}, [progress(12_345_678, 3600)], {"dev-EventData": 12_345_678}, {}, {}
     )
     assert all(len(line) <= width and "…" not in line for line in shown(now, now, width))
 
 
 def test_the_display_says_so_while_nothing_is_deployed() -> None:
-    nothing = Snapshot(time.monotonic(), {}, [], {}, {})
+    nothing = Snapshot(time.monotonic(), {}, [], {}, {}, {})
     assert shown(nothing, nothing) == ["Nothing is deployed yet."]
+
+
+def test_the_display_shows_a_disabled_mapping_and_the_records_that_wait() -> None:
+    disabled = replace(progress(30), enabled=False)
+    now = Snapshot(1.0, {"dev-EventStream": 1}, [disabled], {}, {}, {"dev-EventStream": 111})
+    assert ["dev-EventStream", "1", "disabled", "0", "30", "81"] in [line.split() for line in shown(now, now)]
+
+
+def test_a_long_error_leaves_the_table_on_a_screen_of_24_lines() -> None:
+    failing = replace(progress(30), result="PROBLEM: " + "an error without an end " * 100)
+    now = Snapshot(1.0, {"dev-EventStream": 1}, [failing], {"dev-EventData": 7}, {"bucket": "1"}, {})
+    lines = shown(now, now)
+    assert len(lines) < 15
+    assert ["dev-EventStream", "1", "failing", "0", "30", "0"] in [line.split() for line in lines]
+    assert "PROBLEM: an error without an end" in " ".join(lines)
+
+
+def test_up_deploys_a_stack_that_its_commands_use_as_printed() -> None:
+    with running("--deploy") as process:
+        explore = said(process, r"(\S+ -m ops explore .+)")
+        config = Path(explore.split()[explore.split().index("--outputs") + 1]).with_name("config.json")
+        produce = f".venv/bin/python -m producer --config {config} --source file local/tweets.jsonl"
+        for command in (produce, explore):
+            ended = subprocess.run(
+                shlex.split(command), cwd=PROJECT, capture_output=True, text=True, check=False
+            )
+            assert ended.returncode == 0, ended.stderr
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert not config.exists()

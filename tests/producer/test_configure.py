@@ -2,6 +2,7 @@
 
 import json
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,23 @@ def test_what_pulumi_says_when_it_fails_is_passed_on(tmp_path: Path, pulumi: Pat
 
 def test_without_pulumi_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("infra.outputs.BUILT_CLI", tmp_path)
 
-    with pytest.raises(ConfigError, match="`pulumi` is not on PATH"):
+    with pytest.raises(ConfigError, match="`pulumi` is neither on PATH nor built by `make engine`"):
         configure(tmp_path / "config.json", None, pytest.fail)
+
+
+def test_a_cli_that_was_built_here_is_used_with_its_own_backend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = tmp_path / "pulumi"
+    built.write_text(
+        f"#!{sys.executable}\nimport json, os\n"
+        "print(json.dumps({'access_key': 'AKIA', 'secret_access_key': 'secret', 'region': 'eu-west-1',\n"
+        "                  'stream_name': os.environ['PULUMI_BACKEND_URL'][-16:]}))\n"
+    )
+    built.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    monkeypatch.setattr("infra.outputs.BUILT_CLI", tmp_path)
+    configure(tmp_path / "config.json", "local", lambda _: None)
+    assert json.loads((tmp_path / "config.json").read_text())["stream_name"] == "/.pulumi/backend"

@@ -1,0 +1,68 @@
+"""A stack on local AWS that a person can use: its outputs and the producer's configuration, as files."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.server import Server
+from local.x import CONSUMER_KEY, CONSUMER_SECRET
+
+if TYPE_CHECKING:
+    from local.deploy import Deployment
+
+PROJECT = Path(__file__).resolve().parent.parent
+STACK = "dev"
+
+
+class Session:
+    """The files of a deployed stack, in a folder that goes away with the server.
+
+    Attributes:
+        outputs: the stack outputs, secrets as `[secret]`.
+        outputs_file: the same as JSON, for `python -m ops --outputs`.
+        config: the producer's configuration, with the secrets, for `python -m producer --config`.
+    """
+
+    def __init__(self, server: Server, x_url: str, deployment: "Deployment") -> None:
+        folder = server.directory / "session"
+        folder.mkdir(exist_ok=True)
+        self.config = folder / "config.json"
+        self.outputs_file = folder / "outputs.json"
+        self.outputs: dict[str, Any] = deployment.outputs | dict.fromkeys(
+            deployment.secret_outputs, "[secret]"
+        )
+        self._endpoint = server.endpoint
+        self.outputs_file.write_text(json.dumps(self.outputs))
+        self.config.touch(mode=0o600)
+        x_half = {
+            "consumer_key": CONSUMER_KEY,
+            "consumer_secret": CONSUMER_SECRET,
+            "access_token_key": "unused",
+            "access_token_secret": "unused",
+        }
+        endpoints = {"aws_endpoint": server.endpoint, "x_endpoint": x_url}
+        self.config.write_text(json.dumps(deployment.outputs | x_half | endpoints))
+
+    def commands(self) -> list[str]:
+        """Return commands that use the stack, to be run in the project's folder as they are."""
+        python = ".venv/bin/python"
+        ops = f"--outputs {self.outputs_file} --endpoint {self._endpoint}"
+        return [
+            f"{python} -m producer --config {self.config} --track '#LanternNight' --limit 100",
+            f"{python} -m producer --config {self.config} --source file local/tweets.jsonl",
+            f"{python} -m ops explore {ops}",
+            f"{python} -m ops status {ops}",
+            f"{python} -m ops quarantine list {ops}",
+        ]
+
+
+def deploy_session(server: Server, x_url: str) -> Session:
+    """Deploy the dev stack without an engine, and write its files.
+
+    Raises:
+        DeploymentError: a resource cannot be created.
+    """
+    from local.deploy import deploy
+
+    deployment = deploy(STACK, PROJECT, PROJECT / f"Pulumi.{STACK}.yaml", server.endpoint)
+    return Session(server, x_url, deployment)
