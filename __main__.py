@@ -4,17 +4,21 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import settings as configuration
-from infra.monitoring import Monitoring, MonitoringArgs
-from infra.processor import EventProcessor, EventProcessorArgs
-from infra.producer import ProducerUser
+from infra.alarms import alarms
+from infra.monitoring import Monitoring
+from infra.processor import EventProcessor
+from infra.producer import ProducerPolicy, ProducerUser
 from infra.quarantine import Quarantine
 from infra.stream import EventStream
 from infra.table import EventTable
 
 settings = configuration.load()
+if settings.alarms and not settings.alarm_email:
+    pulumi.warn(
+        "No address receives the alarms: pulumi config set alarmEmail ADDRESS, or subscribe another way."
+    )
 stack = pulumi.get_stack()
 tags = {"Project": pulumi.get_project(), "Stack": stack, **settings.tags}
-account_id = aws.get_caller_identity_output().account_id
 region = aws.get_region_output().region
 
 stream = EventStream(
@@ -43,51 +47,67 @@ quarantine = Quarantine(
 )
 processor = EventProcessor(
     "processor",
-    EventProcessorArgs(
-        function_name=f"{stack}-DDBEventProcessor",
-        account_id=account_id,
-        stream_arn=stream.arn,
-        table_name=table.table_name,
-        table_arn=table.arn,
-        quarantine_name=quarantine.bucket_name,
-        quarantine_arn=quarantine.arn,
-        item_lifetime_days=settings.table.item_lifetime_days,
-        kms_key_arn=settings.kms_key_arn,
-        function=settings.function,
-        mapping=settings.mapping,
-        tags=tags,
-    ),
-)
-producer = ProducerUser(
-    "producer",
-    user_name=f"{stack}-EventProducer",
-    settings=settings.access_key,
+    function_name=f"{stack}-DDBEventProcessor",
+    region=region,
     stream_arn=stream.arn,
+    table_name=table.table_name,
+    table_arn=table.arn,
+    quarantine_name=quarantine.bucket_name,
+    quarantine_arn=quarantine.arn,
+    item_lifetime_days=settings.table.item_lifetime_days,
     kms_key_arn=settings.kms_key_arn,
+    kms_key_arn_previous=settings.kms_key_arn_previous,
+    function=settings.function,
+    mapping=settings.mapping,
     tags=tags,
 )
 monitoring = Monitoring(
     "monitoring",
-    MonitoringArgs(
-        prefix=stack,
-        account_id=account_id,
-        region=region,
-        partition=aws.get_partition_output().partition,
-        stream_name=stream.stream_name,
-        function_name=processor.function_name,
-        function_timeout=settings.function.timeout,
-        mapping_uuid=processor.mapping_uuid,
-        table_name=table.table_name,
-        alarms=settings.alarms,
-        alarm_email=settings.alarm_email,
-        tags=tags,
-    ),
+    prefix=stack,
+    account_id=aws.get_caller_identity_output().account_id,
+    region=region,
+    partition=aws.get_partition_output().partition,
+    watched={
+        "stream": stream.stream_name,
+        "function": processor.function_name,
+        "table": table.table_name,
+        "mapping": processor.mapping_uuid,
+    },
+    alarms=alarms(
+        function_timeout=settings.function.timeout, provisioned_table=settings.table.capacity is not None
+    )
+    if settings.alarms
+    else (),
+    alarm_email=settings.alarm_email,
+    kms_key_arn=settings.kms_key_arn,
+    tags=tags,
 )
+if settings.producer_identity == "user":
+    producer = ProducerUser(
+        "producer",
+        user_name=f"{stack}-EventProducer",
+        settings=settings.access_key,
+        stream_arn=stream.arn,
+        region=region,
+        kms_key_arn=settings.kms_key_arn,
+        tags=tags,
+    )
+    pulumi.export("access_key", producer.access_key)
+    pulumi.export("secret_access_key", producer.secret_access_key)
+else:
+    policy = ProducerPolicy(
+        "producer",
+        policy_name=f"{stack}-PutEvents",
+        stream_arn=stream.arn,
+        region=region,
+        kms_key_arn=settings.kms_key_arn,
+        tags=tags,
+    )
+    pulumi.export("producer_policy_arn", policy.arn)
 
-pulumi.export("access_key", producer.access_key)
-pulumi.export("secret_access_key", producer.secret_access_key)
 pulumi.export("region", region)
 pulumi.export("stream_name", stream.stream_name)
+pulumi.export("stream_arn", stream.arn)
 pulumi.export("table_name", table.table_name)
 pulumi.export("function_name", processor.function_name)
 pulumi.export("quarantine_bucket", quarantine.bucket_name)

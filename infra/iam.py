@@ -1,4 +1,8 @@
-"""IAM policy documents as data."""
+"""IAM policy documents as data.
+
+Decided against the SDK's `PolicyDocumentArgs`: it makes the document an object that AWS's provider encodes, out of
+reach of tests, where this is the JSON text that IAM reads.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,3 +43,20 @@ def policy_document(*statements: Statement) -> pulumi.Output[str]:
     return pulumi.Output.json_dumps(
         {"Version": "2012-10-17", "Statement": [statement.as_data() for statement in statements]}
     )
+
+
+def via_service(service: str, region: pulumi.Input[str]) -> dict[str, dict[str, pulumi.Input[str]]]:
+    """Return the condition that a KMS key is used through one service ("kms:ViaService", KMS Developer Guide)."""
+    return {"StringEquals": {"kms:ViaService": pulumi.Output.concat(service, ".", region, ".amazonaws.com")}}
+
+
+def via_stream(
+    stream_arn: pulumi.Input[str], region: pulumi.Input[str]
+) -> dict[str, dict[str, pulumi.Input[str]]]:
+    """Return the condition that a KMS key is used through Kinesis, for one stream.
+
+    Kinesis uses the stream's ARN as encryption context ("Data protection in Amazon Kinesis Data Streams").
+    """
+    condition = via_service("kinesis", region)
+    condition["StringEquals"]["kms:EncryptionContext:aws:kinesis:arn"] = stream_arn
+    return condition

@@ -1,39 +1,18 @@
 """The Lambda function that stores the stream's tweets in the table, with its role, log group and mapping."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.iam import Statement, policy_document
+from handler import quarantine_format
+from infra.iam import Statement, policy_document, via_service, via_stream
 from infra.settings import FunctionSettings, MappingSettings
 
 HANDLER_FOLDER = Path(__file__).parent.parent / "handler"
 HANDLER = "handler.app.lambda_handler"
 RUNTIME = "python3.13"
-
-
-@dataclass(frozen=True, kw_only=True)
-class EventProcessorArgs:
-    """The resources that the function reads and writes, and its settings.
-
-    `item_lifetime_days` is None if items are kept forever, `kms_key_arn` if AWS manages the keys.
-    """
-
-    function_name: str
-    account_id: pulumi.Input[str]
-    stream_arn: pulumi.Input[str]
-    table_name: pulumi.Input[str]
-    table_arn: pulumi.Input[str]
-    quarantine_name: pulumi.Input[str]
-    quarantine_arn: pulumi.Input[str]
-    item_lifetime_days: int | None
-    kms_key_arn: str | None
-    function: FunctionSettings
-    mapping: MappingSettings
-    tags: Mapping[str, str]
 
 
 class EventProcessor(pulumi.ComponentResource):
@@ -42,7 +21,7 @@ class EventProcessor(pulumi.ComponentResource):
     Decided against: a VPC (the function reaches public AWS endpoints only), reserved concurrency (shards
     times the parallelization factor already bound it), a dead-letter queue (Lambda uses one for asynchronous
     invocations only; here the mapping's on-failure destination does that work), code signing (the archive
-    comes straight from the reviewed repository), a customer key for the log group (no tweet is logged).
+    comes straight from the reviewed repository).
 
     Attributes:
         function_name: name of the function.
@@ -53,94 +32,146 @@ class EventProcessor(pulumi.ComponentResource):
     mapping_uuid: pulumi.Output[str]
 
     def __init__(
-        self, name: str, args: EventProcessorArgs, *, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        function_name: str,
+        region: pulumi.Input[str],
+        stream_arn: pulumi.Input[str],
+        table_name: pulumi.Input[str],
+        table_arn: pulumi.Input[str],
+        quarantine_name: pulumi.Input[str],
+        quarantine_arn: pulumi.Input[str],
+        item_lifetime_days: int | None,
+        kms_key_arn: pulumi.Input[str] | None,
+        kms_key_arn_previous: pulumi.Input[str] | None,
+        function: FunctionSettings,
+        mapping: MappingSettings,
+        tags: Mapping[str, str],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Create the function and what it needs.
+
+        Args:
+            item_lifetime_days: None if items are kept forever.
+            kms_key_arn: None if AWS manages the keys of stream, table, bucket and log group.
+            kms_key_arn_previous: a key that something readable may still be encrypted with.
+        """
         super().__init__("stream-processing:infra:EventProcessor", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         # Created before the function, because Lambda would create one that keeps its lines forever.
         log_group = aws.cloudwatch.LogGroup(
             f"{name}-log-group",
-            name=f"/aws/lambda/{args.function_name}",
-            retention_in_days=args.function.log_retention_days,
-            tags=args.tags,
+            name=f"/aws/lambda/{function_name}",
+            retention_in_days=function.log_retention_days,
+            kms_key_id=kms_key_arn,
+            tags=tags,
             opts=child,
         )
         role = aws.iam.Role(
             f"{name}-role",
-            name=args.function_name,
+            name=function_name,
             assume_role_policy=policy_document(
                 Statement(
-                    sid="LambdaOfThisAccount",
+                    sid="Lambda",
                     principal={"Service": "lambda.amazonaws.com"},
+                    # No aws:SourceAccount: no document of AWS says that Lambda sends it when it assumes a role,
+                    # and a role can be passed to Lambda within its own account only.
                     actions=["sts:AssumeRole"],
-                    condition={"StringEquals": {"aws:SourceAccount": args.account_id}},
                 )
             ),
-            tags=args.tags,
+            tags=tags,
             opts=child,
         )
+        statements = [
+            *_read_and_write(stream_arn, table_arn, quarantine_arn, log_group.arn),
+            *_use_keys(stream_arn, region, kms_key_arn, kms_key_arn_previous),
+        ]
+        if function.tracing:
+            # X-Ray has no resources, so "*" is the only one that grants these two actions.
+            statements.append(
+                Statement(
+                    sid="SendTraces",
+                    actions=["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+                    resources=["*"],
+                )
+            )
         policy = aws.iam.RolePolicy(
             f"{name}-policy",
             name="StoreEvents",
             role=role.name,
-            policy=policy_document(*_statements(args, log_group)),
+            policy=policy_document(*statements),
             opts=child,
         )
-        function = aws.lambda_.Function(
+        environment: dict[str, pulumi.Input[str]] = {
+            "TABLE_NAME": table_name,
+            "QUARANTINE_BUCKET": quarantine_name,
+        }
+        if item_lifetime_days:
+            environment["ITEM_LIFETIME_DAYS"] = str(item_lifetime_days)
+        lambda_function = aws.lambda_.Function(
             f"{name}-function",
-            name=args.function_name,
+            name=function_name,
             description="Stores the tweets of the stream in the table",
             runtime=RUNTIME,
             handler=HANDLER,
-            architectures=[args.function.architecture],
+            architectures=[function.architecture],
             code=_code(),
             role=role.arn,
-            memory_size=args.function.memory,
-            timeout=args.function.timeout,
-            environment=aws.lambda_.FunctionEnvironmentArgs(variables=_environment(args)),
+            memory_size=function.memory,
+            timeout=function.timeout,
+            environment=aws.lambda_.FunctionEnvironmentArgs(variables=environment),
             logging_config=aws.lambda_.FunctionLoggingConfigArgs(
                 log_format="JSON",
                 log_group=log_group.name,
-                application_log_level=args.function.log_level,
+                application_log_level=function.log_level,
                 system_log_level="INFO",
             ),
             tracing_config=aws.lambda_.FunctionTracingConfigArgs(
-                mode="Active" if args.function.tracing else "PassThrough"
+                mode="Active" if function.tracing else "PassThrough"
             ),
-            tags=args.tags,
+            tags=tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
-        mapping = aws.lambda_.EventSourceMapping(
+        source_mapping = aws.lambda_.EventSourceMapping(
             f"{name}-mapping",
-            event_source_arn=args.stream_arn,
-            function_name=function.arn,
-            starting_position=args.mapping.starting_position,
-            batch_size=args.mapping.batch_size,
-            maximum_batching_window_in_seconds=args.mapping.batching_window,
-            parallelization_factor=args.mapping.parallelization_factor,
+            event_source_arn=stream_arn,
+            function_name=lambda_function.arn,
+            starting_position=mapping.starting_position,
+            batch_size=mapping.batch_size,
+            maximum_batching_window_in_seconds=mapping.batching_window,
+            parallelization_factor=mapping.parallelization_factor,
             function_response_types=["ReportBatchItemFailures"],
             bisect_batch_on_function_error=True,
-            maximum_retry_attempts=args.mapping.maximum_retries,
-            maximum_record_age_in_seconds=args.mapping.maximum_record_age,
+            maximum_retry_attempts=mapping.maximum_retries,
+            maximum_record_age_in_seconds=mapping.maximum_record_age,
             destination_config=aws.lambda_.EventSourceMappingDestinationConfigArgs(
                 on_failure=aws.lambda_.EventSourceMappingDestinationConfigOnFailureArgs(
-                    destination_arn=args.quarantine_arn
+                    destination_arn=quarantine_arn
                 )
             ),
             # The only metrics that show a batch that Lambda quarantined or dropped.
             metrics_config=aws.lambda_.EventSourceMappingMetricsConfigArgs(metrics=["EventCount"]),
-            tags=args.tags,
-            # AWS refuses a mapping whose role is not yet allowed to read the stream.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            tags=tags,
+            # AWS refuses a mapping whose role is not yet allowed to read the stream. The starting position is
+            # read only when a mapping is created: a change must not replace it, which would skip retried events.
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[policy], ignore_changes=["startingPosition"]
+            ),
         )
-        self.function_name = function.name
-        self.mapping_uuid = mapping.uuid
+        self.function_name = lambda_function.name
+        self.mapping_uuid = source_mapping.uuid
         self.register_outputs({"function_name": self.function_name, "mapping_uuid": self.mapping_uuid})
 
 
-def _statements(args: EventProcessorArgs, log_group: aws.cloudwatch.LogGroup) -> list[Statement]:
+def _read_and_write(
+    stream_arn: pulumi.Input[str],
+    table_arn: pulumi.Input[str],
+    quarantine_arn: pulumi.Input[str],
+    log_group_arn: pulumi.Input[str],
+) -> list[Statement]:
     """Exactly the actions that Lambda and the function use."""
-    statements = [
+    return [
         Statement(
             sid="ReadStream",
             actions=[
@@ -150,48 +181,83 @@ def _statements(args: EventProcessorArgs, log_group: aws.cloudwatch.LogGroup) ->
                 "kinesis:GetShardIterator",
                 "kinesis:ListShards",
             ],
-            resources=[args.stream_arn],
+            resources=[stream_arn],
         ),
-        Statement(sid="WriteTable", actions=["dynamodb:BatchWriteItem"], resources=[args.table_arn]),
+        Statement(sid="WriteTable", actions=["dynamodb:BatchWriteItem"], resources=[table_arn]),
         Statement(
             sid="WriteLog",
             actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-            resources=[pulumi.Output.concat(log_group.arn, ":*")],
+            resources=[pulumi.Output.concat(log_group_arn, ":*")],
         ),
+        # The function's own objects, and Lambda's.
         Statement(
             sid="WriteQuarantine",
             actions=["s3:PutObject"],
-            resources=[pulumi.Output.concat(args.quarantine_arn, "/*")],
+            resources=[
+                pulumi.Output.concat(quarantine_arn, "/", quarantine_format.PREFIX, "*"),
+                pulumi.Output.concat(quarantine_arn, "/aws/lambda/*"),
+            ],
         ),
         # Lambda checks that the on-failure bucket exists.
-        Statement(sid="FindQuarantine", actions=["s3:ListBucket"], resources=[args.quarantine_arn]),
+        Statement(sid="FindQuarantine", actions=["s3:ListBucket"], resources=[quarantine_arn]),
     ]
-    if args.kms_key_arn:
+
+
+def _use_keys(
+    stream_arn: pulumi.Input[str],
+    region: pulumi.Input[str],
+    key: pulumi.Input[str] | None,
+    previous: pulumi.Input[str] | None,
+) -> list[Statement]:
+    """The uses of customer keys, each through one service; the previous key decrypts only.
+
+    The actions for the table are those of "DynamoDB encryption at rest usage notes" (Developer Guide), which the
+    CDK grants for writes too.
+    """
+    readable = [arn for arn in (key, previous) if arn is not None]
+    statements = []
+    if readable:
         statements.append(
             Statement(
-                sid="UseKey", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[args.kms_key_arn]
+                sid="DecryptStream",
+                actions=["kms:Decrypt"],
+                resources=readable,
+                condition=via_stream(stream_arn, region),
             )
         )
-    if args.function.tracing:
-        # X-Ray has no resources, so "*" is the only one that grants these two actions.
+    if key is not None:
+        statements += [
+            Statement(
+                sid="UseTableKey",
+                actions=[
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey",
+                    "kms:GenerateDataKeyWithoutPlaintext",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                ],
+                resources=[key],
+                condition=via_service("dynamodb", region),
+            ),
+            Statement(
+                sid="EncryptQuarantine",
+                actions=["kms:GenerateDataKey"],
+                resources=[key],
+                condition=via_service("s3", region),
+            ),
+        ]
+    if previous is not None:
         statements.append(
             Statement(
-                sid="SendTraces",
-                actions=["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-                resources=["*"],
+                sid="ReadPreviousTableKey",
+                actions=["kms:Decrypt", "kms:DescribeKey", "kms:ReEncryptFrom"],
+                resources=[previous],
+                condition=via_service("dynamodb", region),
             )
         )
     return statements
-
-
-def _environment(args: EventProcessorArgs) -> dict[str, pulumi.Input[str]]:
-    environment: dict[str, pulumi.Input[str]] = {
-        "TABLE_NAME": args.table_name,
-        "QUARANTINE_BUCKET": args.quarantine_name,
-    }
-    if args.item_lifetime_days:
-        environment["ITEM_LIFETIME_DAYS"] = str(args.item_lifetime_days)
-    return environment
 
 
 def _code() -> pulumi.AssetArchive:

@@ -1,23 +1,73 @@
-"""The IAM user whose credentials the producer uses."""
+"""The identity of the producer: an IAM user with a key, or a policy for a role of one's own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.iam import Statement, policy_document
+from infra.iam import Statement, policy_document, via_stream
 from infra.settings import AccessKeySettings
+
+
+def put_statements(
+    stream_arn: pulumi.Input[str], region: pulumi.Input[str], kms_key_arn: pulumi.Input[str] | None
+) -> Sequence[Statement]:
+    """Return what a producer is allowed to do: put records on one stream, and nothing else."""
+    put = Statement(
+        sid="PutRecords", actions=["kinesis:PutRecord", "kinesis:PutRecords"], resources=[stream_arn]
+    )
+    if kms_key_arn is None:
+        return [put]
+    encrypt = Statement(
+        sid="EncryptRecords",
+        actions=["kms:GenerateDataKey"],
+        resources=[kms_key_arn],
+        condition=via_stream(stream_arn, region),
+    )
+    return [put, encrypt]
+
+
+class ProducerPolicy(pulumi.ComponentResource):
+    """A managed policy, to be attached to the role under which a producer runs.
+
+    Attributes:
+        arn: ARN of the policy.
+    """
+
+    arn: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        policy_name: str,
+        stream_arn: pulumi.Input[str],
+        region: pulumi.Input[str],
+        kms_key_arn: pulumi.Input[str] | None,
+        tags: Mapping[str, str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("stream-processing:infra:ProducerPolicy", name, None, opts)
+        policy = aws.iam.Policy(
+            f"{name}-managed-policy",
+            name=policy_name,
+            policy=policy_document(*put_statements(stream_arn, region, kms_key_arn)),
+            tags=tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.arn = policy.arn
+        self.register_outputs({"arn": self.arn})
 
 
 class ProducerUser(pulumi.ComponentResource):
     """An IAM user who is allowed to put records on one stream, and nothing else.
 
-    A user with a key, not a role, because the producer runs outside AWS; the policy is inline because it
-    belongs to this one user and is deleted with it.
+    For a producer that runs outside AWS; one that can assume a role uses `ProducerPolicy`. The policy is
+    inline because it belongs to this one user and is deleted with it.
 
-    Rotation: each serial is a resource of its own, so that raising the serial creates the new key before
-    the old one is deleted. With `keep_previous` the key of the previous serial stays valid until the running
-    producers use the new one; IAM allows a user two keys.
+    Rotation: IAM allows a user two keys, so there are two slots, for odd and for even serials. Raising the
+    serial creates the key of the other slot, and deletes the previous one unless `keep_previous`; if that slot
+    still holds an older key, it is deleted before the new one is created.
 
     Attributes:
         access_key: id of the current key, the producer's `access_key`.
@@ -34,40 +84,37 @@ class ProducerUser(pulumi.ComponentResource):
         user_name: str,
         settings: AccessKeySettings,
         stream_arn: pulumi.Input[str],
-        kms_key_arn: str | None,
+        region: pulumi.Input[str],
+        kms_key_arn: pulumi.Input[str] | None,
         tags: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("stream-processing:infra:ProducerUser", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         user = aws.iam.User(f"{name}-user", name=user_name, tags=tags, opts=child)
-        statements = [
-            Statement(
-                sid="PutRecords",
-                actions=["kinesis:PutRecord", "kinesis:PutRecords"],
-                resources=[stream_arn],
-            )
-        ]
-        if kms_key_arn:
-            statements.append(
-                Statement(sid="EncryptRecords", actions=["kms:GenerateDataKey"], resources=[kms_key_arn])
-            )
         aws.iam.UserPolicy(
             f"{name}-policy",
             name="PutOnStream",
             user=user.name,
-            policy=policy_document(*statements),
+            policy=policy_document(*put_statements(stream_arn, region, kms_key_arn)),
             opts=child,
         )
         if settings.keep_previous:
-            _access_key(name, settings.serial - 1, user, child)
-        key = _access_key(name, settings.serial, user, child)
+            self._access_key(name, settings.serial - 1, user)
+        key = self._access_key(name, settings.serial, user)
         self.access_key = key.id
         self.secret_access_key = pulumi.Output.secret(key.secret)
         self.register_outputs({"access_key": self.access_key, "secret_access_key": self.secret_access_key})
 
-
-def _access_key(
-    name: str, serial: int, user: aws.iam.User, opts: pulumi.ResourceOptions
-) -> aws.iam.AccessKey:
-    return aws.iam.AccessKey(f"{name}-key-{serial}", user=user.name, opts=opts)
+    def _access_key(self, name: str, serial: int, user: aws.iam.User) -> aws.iam.AccessKey:
+        return aws.iam.AccessKey(
+            f"{name}-key-{'odd' if serial % 2 else 'even'}",
+            user=user.name,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                replacement_trigger=serial,
+                delete_before_replace=True,
+                # Release 1.0.0 named each key by its serial.
+                aliases=[pulumi.Alias(name=f"{name}-key-{serial}")],
+            ),
+        )

@@ -30,7 +30,7 @@ class Quarantine(pulumi.ComponentResource):
         *,
         bucket_prefix: str,
         settings: QuarantineSettings,
-        kms_key_arn: str | None,
+        kms_key_arn: pulumi.Input[str] | None,
         protect: bool,
         tags: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,

@@ -28,6 +28,10 @@ LOG_RETENTION_DAYS = (
 KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 # S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`.
 STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,24}")
+# RFC 2606, and the reserved top-level domains of RFC 6761.
+EXAMPLE_DOMAIN = re.compile(
+    r"@(.*\.)?(example\.(com|net|org)|example|invalid|test|localhost)$", re.IGNORECASE
+)
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -54,9 +58,20 @@ class StreamSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableSettings:
-    """`item_lifetime_days` is None if tweets are kept forever."""
+class CapacitySettings:
+    """Provisioned capacity in units per second; `utilization` is the target of the scaling, in percent."""
 
+    read: int
+    min_write: int
+    max_write: int
+    utilization: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSettings:
+    """`item_lifetime_days` is None if tweets are kept forever, `capacity` for a table that pays per request."""
+
+    capacity: CapacitySettings | None
     point_in_time_recovery: bool
     deletion_protection: bool
     item_lifetime_days: int | None
@@ -104,7 +119,7 @@ class AccessKeySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The whole configuration; `kms_key_arn` and `alarm_email` are None if not set."""
+    """The whole configuration; KMS keys and the alarms' address are None if not set."""
 
     stream: StreamSettings
     table: TableSettings
@@ -113,7 +128,9 @@ class Settings:
     mapping: MappingSettings
     access_key: AccessKeySettings
     protect: bool
+    producer_identity: str
     kms_key_arn: str | None
+    kms_key_arn_previous: str | None
     alarms: bool
     alarm_email: str | None
     tags: Mapping[str, str]
@@ -151,6 +168,7 @@ def load() -> Settings:
             shard_metrics=read.boolean("streamShardMetrics"),
         ),
         table=TableSettings(
+            capacity=_capacity(read),
             point_in_time_recovery=read.boolean("tablePointInTimeRecovery"),
             deletion_protection=read.boolean("tableDeletionProtection"),
             item_lifetime_days=read.integer("itemLifetimeDays", 0, 36500) or None,
@@ -181,9 +199,13 @@ def load() -> Settings:
             keep_previous=read.boolean("accessKeyKeepPrevious"),
         ),
         protect=read.boolean("protect"),
-        kms_key_arn=read.optional_string("kmsKeyArn", KMS_KEY_ARN, "the ARN of a KMS key, or "),
+        producer_identity=read.choice("producerIdentity", "user", "policy"),
+        kms_key_arn=read.optional_string("kmsKeyArn", KMS_KEY_ARN, "the ARN of a KMS key, or nothing"),
+        kms_key_arn_previous=read.optional_string(
+            "kmsKeyArnPrevious", KMS_KEY_ARN, "the ARN of a KMS key, or nothing"
+        ),
         alarms=read.boolean("alarms"),
-        alarm_email=read.optional_string("alarmEmail", EMAIL, "an e-mail address, or "),
+        alarm_email=read.optional_string("alarmEmail", EMAIL, "an e-mail address, or nothing"),
         tags=read.tags("tags"),
     )
     _refuse_contradictions(settings)
@@ -215,6 +237,24 @@ def _shards(read: "_Reader") -> int | None:
     return None
 
 
+def _capacity(read: "_Reader") -> CapacitySettings | None:
+    mode = read.choice("tableMode", "on-demand", "provisioned")
+    capacity = CapacitySettings(
+        read=read.integer("tableReadCapacity", 1, 40_000),
+        min_write=read.integer("tableMinWriteCapacity", 1, 40_000),
+        max_write=read.integer("tableMaxWriteCapacity", 1, 40_000),
+        utilization=read.integer("tableWriteUtilization", 20, 90),
+    )
+    if capacity.min_write > capacity.max_write:
+        raise ConfigError(
+            "tableMinWriteCapacity",
+            capacity.min_write,
+            f"up to tableMaxWriteCapacity, {capacity.max_write}",
+            f"pulumi config set tableMaxWriteCapacity {capacity.min_write}",
+        )
+    return capacity if mode == "provisioned" else None
+
+
 def _refuse_contradictions(settings: Settings) -> None:
     retention = settings.stream.retention_hours * 3600
     if settings.mapping.maximum_record_age >= retention:
@@ -231,6 +271,20 @@ def _refuse_contradictions(settings: Settings) -> None:
             settings.alarm_email,
             "no address while alarms is false, because nothing would be sent to it",
             "pulumi config set alarms true",
+        )
+    if settings.alarm_email and EXAMPLE_DOMAIN.search(settings.alarm_email):
+        raise ConfigError(
+            "alarmEmail",
+            settings.alarm_email,
+            "an address that somebody reads: example domains receive no mail",
+            "pulumi config set alarmEmail ADDRESS",
+        )
+    if settings.kms_key_arn_previous and settings.kms_key_arn_previous == settings.kms_key_arn:
+        raise ConfigError(
+            "kmsKeyArnPrevious",
+            settings.kms_key_arn_previous,
+            "another key than kmsKeyArn",
+            "pulumi config rm kmsKeyArnPrevious",
         )
     if settings.access_key.keep_previous and settings.access_key.serial == 1:
         raise ConfigError(

@@ -23,7 +23,7 @@ class EventStream(pulumi.ComponentResource):
     """An encrypted Kinesis stream.
 
     Attributes:
-        stream_name: name of the stream, as the producer's `stream_name` takes it.
+        stream_name: name of the stream, the producer's `stream_name`.
         arn: ARN of the stream.
     """
 
@@ -36,7 +36,7 @@ class EventStream(pulumi.ComponentResource):
         *,
         stream_name: str,
         settings: StreamSettings,
-        kms_key_arn: str | None,
+        kms_key_arn: pulumi.Input[str] | None,
         protect: bool,
         tags: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,

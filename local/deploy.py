@@ -168,7 +168,7 @@ class _Functions(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         if args.token not in INVOKES:
             raise DeploymentError(f"{args.token} is not implemented by local AWS")
-        return INVOKES[args.token](self.aws), []
+        return INVOKES[args.token](self.aws, args.args), []
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         raise DeploymentError(f"{args.typ} {args.name!r}: reading an existing resource is not implemented")

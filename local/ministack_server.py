@@ -35,7 +35,7 @@ from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core.iam_actions import extract_iam_action
 
-from local import ministack_autoscaling, ministack_kinesis, ministack_lambda, ministack_logs
+from local import ministack_autoscaling, ministack_kinesis, ministack_kms, ministack_lambda, ministack_logs
 from local.browser_guard import refusal_reason
 from local.faults import Answer, ConnectionLost, Injector, rules_from
 
@@ -55,6 +55,7 @@ def main(listening_fd: int, directory: str) -> None:
     ministack_kinesis.install()
     ministack_logs.install()
     ministack_autoscaling.install()
+    ministack_kms.install()
     for service, handler in ministack.SERVICE_HANDLERS.items():
         ministack.SERVICE_HANDLERS[service] = _with_faults(injector, service, handler)
     TCPServer.run = _remember_connection  # type: ignore[assignment,method-assign] # hypercorn has no hook

@@ -67,7 +67,7 @@ class AwsProvider(provider.Provider):
     async def invoke(self, request: provider.InvokeRequest) -> provider.InvokeResponse:
         if request.tok not in INVOKES:
             raise ValueError(f"{request.tok} is not implemented by local AWS")
-        result = await _work(INVOKES[request.tok], self._configured())
+        result = await _work(INVOKES[request.tok], self._configured(), _plain_map(request.args))
         return provider.InvokeResponse(_values(result))
 
     async def check(self, request: provider.CheckRequest) -> provider.CheckResponse:

@@ -16,7 +16,7 @@ from infra import settings as configuration
 from ops import prices as price_list
 from ops.display import as_json_option, console, printable, write_json
 from ops.errors import ConfigError
-from ops.estimate import HOURS, Line, Load, estimate, estimate_original, original_rate, variants
+from ops.estimate import HOURS, Line, Load, estimate, estimate_original, variants, write_capacity
 from ops.prices import Prices
 from ops.stack import PROJECT
 
@@ -158,15 +158,20 @@ def _remarks(settings: configuration.Settings, load: Load, prices: Prices) -> li
             f"This load needs {load.shards} shards, the stack has {settings.stream.shards}: "
             f"pulumi config set streamShards {load.shards}"
         )
-    stored = original_rate(load)
-    if load.rate > stored:
-        needed = round(load.rate * load.write_units)
-        capacity = prices["dynamodb-wcu"].of(needed * HOURS)
+    if capacity := settings.table.capacity:
+        units = write_capacity(capacity, load)
         remarks.append(
-            f"The original design stores {stored:,.2g} of the {load.rate:,g} tweets a second: its table has "
-            "one write unit. The others are throttled, and lost after 24 hours; their retries run all the "
-            f"time and are not in its sum. {needed:,} write units would cost ${capacity:,.2f}."
+            f"The table is taken to have {units:,.0f} write units, of which {capacity.utilization} % are used at "
+            "this rate (tableWriteUtilization); a rate that changes costs more, because it scales down slowly."
         )
+        if units < load.rate * load.write_units:
+            remarks.append(
+                f"tableMaxWriteCapacity {capacity.max_write:,} is too small for this load: "
+                f"pulumi config set tableMaxWriteCapacity {math.ceil(load.rate * load.write_units * 1.5)}"
+            )
+    remarks.append(
+        "Original: the original sample's design, with the shards and the write capacity that this load needs."
+    )
     x_posts = prices["x-post"]
     remarks.append(
         f"Not in the sum: X itself, which charges {x_posts} a post (${x_posts.of(load.tweets):,.0f} for this "

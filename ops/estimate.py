@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from handler import metrics
+from infra.alarms import alarms
 from infra.settings import (
+    CapacitySettings,
     FunctionSettings,
     MappingSettings,
     Settings,
@@ -16,8 +18,8 @@ from ops.prices import Price, Prices
 HOURS = 730
 """Hours per month, as in AWS's own calculator."""
 
-ALARMS = 12
-"""Number of alarms in infra/monitoring.py (asserted by a test)."""
+SCALING_ALARMS = 4
+"""Alarms that Application Auto Scaling creates for a scalable target."""
 MAPPING_METRICS = 6
 """Number of metrics that EventCount adds to a mapping ("Event source mapping metrics", AWS Lambda Developer Guide)."""
 SHARD_METRICS = 7
@@ -85,12 +87,7 @@ def estimate(settings: Settings, load: Load, prices: Prices) -> list[Line]:
     return [
         *_stream(settings.stream, load, prices),
         *_function(settings.function, load, invocations, cpu, prices),
-        Line(
-            "Writes",
-            load.tweets * load.write_units,
-            prices["dynamodb-write"],
-            "the tweets alone: each KB is a write unit",
-        ),
+        *_writes(settings.table.capacity, load, prices),
         *_storage(settings, load, prices),
         *_logs(invocations, settings.function.log_retention_days, prices),
         *_watching(settings, shards, prices),
@@ -99,10 +96,12 @@ def estimate(settings: Settings, load: Load, prices: Prices) -> list[Line]:
 
 
 def estimate_original(load: Load, prices: Prices) -> list[Line]:
-    """Estimate the same load on the original design: batches of 25, a table of one write and one read unit.
+    """Estimate the same load on the original design: batches of 25, a table of fixed capacity for the load.
 
-    Its function has Lambda's defaults (128 MB, x86_64) and writes row by row through boto3's `batch_writer`;
-    its log is kept forever; it has no alarms, no metrics and no quarantine.
+    The original design has one write and one read unit, which carry one tweet per second; here it has the write
+    units that the load needs, without headroom, so that both columns carry the same load. Its function has
+    Lambda's defaults (128 MB, x86_64) and writes row by row through boto3's `batch_writer`; its log is kept
+    forever; it has no alarms, no metrics and no quarantine.
     """
     function = FunctionSettings(
         memory=128, timeout=3, architecture="x86_64", log_level="INFO", log_retention_days=30, tracing=False
@@ -115,22 +114,21 @@ def estimate_original(load: Load, prices: Prices) -> list[Line]:
         maximum_retries=-1,
         maximum_record_age=-1,
     )
-    stored = min(load.rate, original_rate(load)) * HOURS * 3600
-    invocations = _invocations(load, mapping, shards=1)
+    invocations = _invocations(load, mapping, shards=load.shards)
     cpu = prices.assumptions["original-record-cpu-ms"]
     return [
-        *_stream(StreamSettings(shards=1, retention_hours=24, shard_metrics=False), load, prices),
+        *_stream(StreamSettings(shards=load.shards, retention_hours=24, shard_metrics=False), load, prices),
         *_function(function, load, invocations, cpu, prices),
-        Line("Write capacity", HOURS, prices["dynamodb-wcu"], ""),
+        Line("Write capacity", HOURS * math.ceil(load.rate * load.write_units), prices["dynamodb-wcu"], ""),
         Line("Read capacity", HOURS, prices["dynamodb-rcu"], ""),
-        Line("Table storage", _gigabytes(stored, load.size + _ITEM_OVERHEAD), prices["dynamodb-storage"], ""),
+        Line(
+            "Table storage",
+            _gigabytes(load.tweets, load.size + _ITEM_OVERHEAD),
+            prices["dynamodb-storage"],
+            "",
+        ),
         *_logs(invocations, function.log_retention_days, prices),
     ]
-
-
-def original_rate(load: Load) -> float:
-    """Return the tweets per second that the original design stores: a write unit is one write of 1 KB per second."""
-    return 1 / load.write_units
 
 
 def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
@@ -140,6 +138,17 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
         yield "streamMode provisioned, streamShards 1", replace(settings, stream=replace(stream, shards=1))
     else:
         yield "streamMode on-demand", replace(settings, stream=replace(stream, shards=None))
+    if settings.table.capacity:
+        for utilization in (50, 90):
+            capacity = replace(settings.table.capacity, utilization=utilization)
+            changed = replace(settings, table=replace(settings.table, capacity=capacity))
+            yield f"tableWriteUtilization {utilization}", changed
+        on_demand = replace(settings, table=replace(settings.table, capacity=None))
+        yield "tableMode on-demand", on_demand
+    else:
+        capacity = CapacitySettings(read=5, min_write=5, max_write=40_000, utilization=70)
+        provisioned = replace(settings, table=replace(settings.table, capacity=capacity))
+        yield "tableMode provisioned (70 % of the write capacity used)", provisioned
     if stream.retention_hours > 24:
         yield "streamRetentionHours 24", replace(settings, stream=replace(stream, retention_hours=24))
     if mapping.batching_window < 10:
@@ -203,6 +212,22 @@ def _function(
         yield Line("Traces", traced, prices["xray-trace"], "functionTracing")
 
 
+def write_capacity(capacity: CapacitySettings, load: Load) -> float:
+    """Return the write units that auto scaling provisions for a steady load."""
+    wanted = load.rate * load.write_units * 100 / capacity.utilization
+    return min(max(capacity.min_write, wanted), capacity.max_write)
+
+
+def _writes(capacity: CapacitySettings | None, load: Load, prices: Prices) -> Iterator[Line]:
+    if capacity is None:
+        settings = "the tweets alone: each KB is a write unit; tableMode"
+        yield Line("Writes", load.tweets * load.write_units, prices["dynamodb-write"], settings)
+        return
+    units = HOURS * write_capacity(capacity, load)
+    yield Line("Write capacity", units, prices["dynamodb-wcu"], "tableWriteUtilization, tableMode")
+    yield Line("Read capacity", HOURS * capacity.read, prices["dynamodb-rcu"], "tableReadCapacity")
+
+
 def _storage(settings: Settings, load: Load, prices: Prices) -> Iterator[Line]:
     days = settings.table.item_lifetime_days
     tweets = min(load.tweets, load.rate * 86_400 * days) if days else load.tweets
@@ -225,7 +250,10 @@ def _watching(settings: Settings, shards: int, prices: Prices) -> Iterator[Line]
     yield Line("Metrics", watched, prices["metric"], "streamShardMetrics")
     yield Line("Dashboard", 1, prices["dashboard"], "(the account's first three are free)")
     if settings.alarms:
-        yield Line("Alarms", ALARMS, prices["alarm"], "alarms")
+        count = len(alarms(function_timeout=1, provisioned_table=settings.table.capacity is not None))
+        yield Line("Alarms", count, prices["alarm"], "alarms")
+    if settings.table.capacity:
+        yield Line("Scaling alarms", SCALING_ALARMS, prices["alarm"], "tableMode")
 
 
 def _quarantine(days: int, load: Load, prices: Prices) -> Iterator[Line]:

@@ -2,19 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
+from infra.alarms import Metric
 from ops.stack import Stack
 
 MINUTES = 5
 
 
-def last_minutes(
-    stack: Stack, namespace: str, dimension: tuple[str, str], **statistics: str
-) -> list[list[float]]:
-    """Get the values of one resource's metrics per minute, oldest first, with one call.
+def last_minutes(stack: Stack, *metrics: Metric, mapping: str | None = None) -> list[list[float]]:
+    """Get the values of some metrics per minute, oldest first, with one call.
 
     Args:
-        dimension: name and value of the metrics' dimension.
-        statistics: the statistic for each metric, by its name.
+        mapping: UUID of the event source mapping, for its metrics.
 
     Returns:
         A list for each metric; a minute without data is left out, so an empty list means no data.
@@ -29,19 +27,24 @@ def last_minutes(
                 "Id": f"m{index}",
                 "MetricStat": {
                     "Metric": {
-                        "Namespace": namespace,
-                        "MetricName": name,
-                        "Dimensions": [{"Name": dimension[0], "Value": dimension[1]}],
+                        "Namespace": metric.namespace,
+                        "MetricName": metric.name,
+                        "Dimensions": [
+                            {
+                                "Name": metric.dimension,
+                                "Value": mapping or stack.output(f"{metric.resource}_name"),
+                            }
+                        ],
                     },
                     "Period": 60,
-                    "Stat": statistic,
+                    "Stat": metric.statistic,
                 },
             }
-            for index, (name, statistic) in enumerate(statistics.items())
+            for index, metric in enumerate(metrics)
         ],
         StartTime=now - timedelta(minutes=MINUTES),
         EndTime=now,
         ScanBy="TimestampAscending",
     )
     values = {result["Id"]: result["Values"] for result in answer["MetricDataResults"]}
-    return [values.get(f"m{index}", []) for index in range(len(statistics))]
+    return [values.get(f"m{index}", []) for index in range(len(metrics))]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
 
 PROJECT = Path(__file__).parent.parent
 
@@ -91,7 +92,7 @@ class Stack:
             ConfigError: the outputs cannot be loaded or lack the region, or region or endpoint are invalid.
             botocore.exceptions.ProfileNotFound: AWS_PROFILE names a profile that does not exist.
         """
-        _ = self.cloudwatch, self.dynamodb, self.iam, self.kinesis, self.lambda_, self.s3
+        _ = self.cloudwatch, self.dynamodb, self.iam, self.kinesis, self.lambda_, self.s3, self.sns
 
     def optional_output(self, name: str) -> str | None:
         """Return the value of an output that a stack may lack, such as the topic if the alarms are off.
@@ -156,6 +157,11 @@ class Stack:
     def s3(self) -> "S3Client":
         """The quarantine."""
         return self._session.client("s3", endpoint_url=self._endpoint, config=self._config)
+
+    @_client
+    def sns(self) -> "SNSClient":
+        """The alarms' topic."""
+        return self._session.client("sns", endpoint_url=self._endpoint, config=self._config)
 
 
 def stack_options(*outputs: str) -> Callable[[Callable[P, R]], Callable[..., R]]:

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from rich.table import Table
 from rich.text import Text
 
-from handler import metrics
+from infra import alarms
+from infra.alarms import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS
 from ops.display import as_json_option, console, count, printable, size, span, write_json
 from ops.errors import ConfigError
 from ops.metrics import MINUTES, last_minutes
@@ -22,11 +23,6 @@ from ops.stack import CONNECTIONS, Stack, stack_options
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
-
-# The thresholds of the alarms in infra/monitoring.py (asserted by a test).
-MAX_ITERATOR_AGE_MS = 60_000
-MAX_DURATION_SHARE = 0.8
-"""Share of the function's timeout."""
 
 MAX_KEY_AGE_DAYS = 90
 """Age at which access keys should be rotated ("CIS AWS Foundations Benchmark", 1.14)."""
@@ -77,6 +73,7 @@ neither: nothing was processed. Metrics cover the last five minutes.
     "quarantine_bucket",
     "access_key",
     "alarm_topic_arn",
+    "producer_policy_arn",
 )
 def command(stack: Stack, as_json: bool) -> None:
     """Show on one screen whether the stack is healthy."""
@@ -154,13 +151,7 @@ def _stream(stack: Stack) -> Iterator[Check]:
 
 
 def _put(stack: Stack) -> Iterator[Check]:
-    put, throttled = last_minutes(
-        stack,
-        "AWS/Kinesis",
-        ("StreamName", stack.output("stream_name")),
-        IncomingRecords="Sum",
-        WriteProvisionedThroughputExceeded="Sum",
-    )
+    put, throttled = last_minutes(stack, alarms.PUT, alarms.PUT_THROTTLED)
     if not put and not throttled:
         yield _no_data("Put")
         return
@@ -188,8 +179,7 @@ def _mapping(stack: Stack) -> Iterator[Check]:
 
 
 def _iterator_age(stack: Stack) -> Iterator[Check]:
-    function = ("FunctionName", stack.output("function_name"))
-    (ages,) = last_minutes(stack, "AWS/Lambda", function, IteratorAge="Maximum")
+    (ages,) = last_minutes(stack, alarms.ITERATOR_AGE)
     if not ages:
         yield _no_data("Iterator age")
         return
@@ -202,8 +192,7 @@ def _function(stack: Stack) -> Iterator[Check]:
     state, timeout = configuration.get("State", "Active"), configuration["Timeout"]
     text = f"{configuration['FunctionName']} {state}, {configuration['MemorySize']} MB, {timeout} s"
     yield Check("Function", State.OK if state in ("Active", "Inactive") else State.BAD, text)
-    function = ("FunctionName", configuration["FunctionName"])
-    (durations,) = last_minutes(stack, "AWS/Lambda", function, Duration="Maximum")
+    (durations,) = last_minutes(stack, alarms.DURATION)
     if not durations:
         yield _no_data("Duration")
         return
@@ -213,10 +202,7 @@ def _function(stack: Stack) -> Iterator[Check]:
 
 
 def _invocations(stack: Stack) -> Iterator[Check]:
-    function = ("FunctionName", stack.output("function_name"))
-    invocations, errors, throttles = last_minutes(
-        stack, "AWS/Lambda", function, Invocations="Sum", Errors="Sum", Throttles="Sum"
-    )
+    invocations, errors, throttles = last_minutes(stack, alarms.INVOCATIONS, alarms.ERRORS, alarms.THROTTLES)
     if not invocations and not throttles:
         yield _no_data("Invocations")
         return
@@ -226,9 +212,9 @@ def _invocations(stack: Stack) -> Iterator[Check]:
 
 def _tweets(stack: Stack) -> Iterator[Check]:
     """The function's own count of the records that it received."""
-    function = (metrics.DIMENSION, stack.output("function_name"))
-    names = (metrics.RECEIVED, metrics.STORED, metrics.DUPLICATES, metrics.QUARANTINED, metrics.FAILED)
-    values = last_minutes(stack, metrics.NAMESPACE, function, **dict.fromkeys(names, "Sum"))
+    values = last_minutes(
+        stack, alarms.RECEIVED, alarms.STORED, alarms.DUPLICATES, alarms.QUARANTINED, alarms.FAILED
+    )
     received, stored, duplicates, quarantined, failed = map(sum, values)
     if not any(values):
         yield _no_data("Tweets")
@@ -243,17 +229,30 @@ def _tweets(stack: Stack) -> Iterator[Check]:
 
 def _table(stack: Stack) -> Iterator[Check]:
     name = stack.output("table_name")
-    status = stack.dynamodb.describe_table(TableName=name)["Table"].get("TableStatus", "in an unknown status")
-    yield Check("Table", State.OK if status in ("ACTIVE", "UPDATING") else State.BAD, f"{name} {status}")
+    table = stack.dynamodb.describe_table(TableName=name)["Table"]
+    status = table.get("TableStatus", "in an unknown status")
+    text = (
+        f"{name} {status}, {_capacity(table.get('ProvisionedThroughput', {}).get('WriteCapacityUnits', 0))}"
+    )
+    yield Check("Table", State.OK if status in ("ACTIVE", "UPDATING") else State.BAD, text)
 
 
 def _table_writes(stack: Stack) -> Iterator[Check]:
-    (throttled,) = last_minutes(
-        stack, "AWS/DynamoDB", ("TableName", stack.output("table_name")), WriteThrottleEvents="Sum"
-    )
+    (throttled,) = last_minutes(stack, alarms.TABLE_THROTTLED)
     # DynamoDB emits this metric only when it throttles: no data means no throttling.
-    text = f"{sum(throttled):,.0f} throttled" if throttled else "no throttling reported"
-    yield Check("Table writes", State.BAD if sum(throttled) else State.OK, text)
+    if not sum(throttled):
+        yield Check("Table writes", State.OK, "no throttling reported")
+        return
+    throughput = stack.dynamodb.describe_table(TableName=stack.output("table_name"))["Table"]
+    provisioned = bool(throughput.get("ProvisionedThroughput", {}).get("WriteCapacityUnits"))
+    text = f"{sum(throttled):,.0f} throttled" + (
+        "; the stream buffers them while the table scales, iterator age is what counts" if provisioned else ""
+    )
+    yield Check("Table writes", State.WARNING if provisioned else State.BAD, text)
+
+
+def _capacity(write_units: int) -> str:
+    return f"{write_units:,} write units" if write_units else "on-demand"
 
 
 def _quarantine(stack: Stack) -> Iterator[Check]:
@@ -270,12 +269,10 @@ def _quarantine(stack: Stack) -> Iterator[Check]:
 
 def _dropped(stack: Stack) -> Iterator[Check]:
     """Batches that Lambda gave up and could not quarantine, which two metrics report."""
-    function = ("FunctionName", stack.output("function_name"))
-    (refused,) = last_minutes(stack, "AWS/Lambda", function, DestinationDeliveryFailures="Sum")
+    (refused,) = last_minutes(stack, alarms.QUARANTINE_REFUSED)
     dropped = 0.0
     for mapping in _mappings(stack):
-        dimension = ("EventSourceMappingUUID", mapping["UUID"])
-        (values,) = last_minutes(stack, "AWS/Lambda", dimension, DroppedEventCount="Sum")
+        (values,) = last_minutes(stack, alarms.DROPPED, mapping=mapping["UUID"])
         dropped += sum(values)
     if dropped or sum(refused):
         writes = count(round(sum(refused)), "write")
@@ -298,13 +295,28 @@ def _alarms(stack: Stack) -> Iterator[Check]:
         yield Check("Alarms", State.BAD, "missing: run `pulumi up` to create them")
     elif not firing:
         yield Check("Alarms", State.OK, f"0 of {len(alarms)} firing")
+    subscriptions = stack.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    if not any(each["SubscriptionArn"].startswith("arn:") for each in subscriptions):
+        waiting = ", ".join(each.get("Endpoint", "") for each in subscriptions)
+        yield Check(
+            "Alarms",
+            State.WARNING,
+            f"nobody has confirmed a subscription: {waiting} must follow the link in the mail"
+            if waiting
+            else "nobody is subscribed: pulumi config set alarmEmail ADDRESS",
+        )
     for alarm in firing:
         text = f"{alarm['AlarmName']} in ALARM: {alarm.get('AlarmDescription', '')}"
         yield Check("Alarms", State.BAD, text)
 
 
 def _access_key(stack: Stack) -> Iterator[Check]:
-    key = stack.output("access_key")
+    key = stack.optional_output("access_key")
+    if key is None:
+        policy = stack.optional_output("producer_policy_arn")
+        text = f"none: the producer uses a role with {policy}" if policy else "none among the outputs"
+        yield Check("Access key", State.OK if policy else State.UNKNOWN, text)
+        return
     user = stack.iam.get_access_key_last_used(AccessKeyId=key)["UserName"]
     found = stack.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
     created = next((each["CreateDate"] for each in found if each["AccessKeyId"] == key), None)

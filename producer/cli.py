@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from producer import config
+from producer.config import AwsCredentials
 from producer.configure import configure
 from producer.display import display
 from producer.errors import ConfigError, SpoolError
@@ -157,8 +158,9 @@ def run_command(
             sys.exit(rehearse(source(view.note), view, limit=limit, duration=duration))
         view = display(f"{source_name} → {aws.stream_name}")
         reading = source(view.note)
-        spool = Spool((spool_path or config_path.parent / "spool") / aws.stream_id, spool_limit, view.note)
-        publisher = Publisher(spool, aws, linger / 1000)
+        folder = spool_path or config_path.parent / "spool"
+        spool = Spool(_adopt_legacy_spool(folder, aws, view.note), spool_limit, view.note)
+        publisher = Publisher(spool, aws, linger / 1000, view.note)
         sys.exit(publish(reading, spool, publisher, view, limit=limit, duration=duration))
     except (ConfigError, SpoolError) as error:
         _fail(error)
@@ -173,6 +175,15 @@ def configure_command(stack: str | None, config_path: Path) -> None:
         configure(config_path, stack, _say)
     except ConfigError as error:
         _fail(error)
+
+
+def _adopt_legacy_spool(folder: Path, aws: AwsCredentials, notify: Callable[[str], None]) -> Path:
+    """Return the directory of the stream's spool; one that release 1.0.0 named becomes it."""
+    spool, legacy = folder / aws.spool_name, folder / aws.legacy_spool_name
+    if not spool.exists() and legacy.exists():
+        legacy.rename(spool)
+        notify(f"The spool {legacy} is now {spool}.")
+    return spool
 
 
 def _check_usage(

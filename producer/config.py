@@ -18,30 +18,53 @@ from producer.errors import ConfigError
 
 DEFAULT_PATH = Path(__file__).parent / "config.json"
 
-AWS_KEYS = ("access_key", "secret_access_key", "region", "stream_name")
+STREAM_KEYS = ("region", "stream_name")
+ACCESS_KEYS = ("access_key", "secret_access_key")
+AWS_KEYS = (*ACCESS_KEYS, *STREAM_KEYS, "stream_arn")
 X_KEYS = ("consumer_key", "consumer_secret", "access_token_key", "access_token_secret")
-OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint")
+OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint", "aws_profile")
 
 _FROM_THE_STACK = "run `python -m producer configure` to take it from the deployed stack"
 _FROM_X = "copy it from your app at https://developer.x.com (Keys and tokens) into the file"
 _PULUMI_PLACEHOLDER = "[secret]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AwsCredentials:
-    """The stream to write to, and the credentials for it; `endpoint` is None for AWS itself."""
+    """The stream to write to, and the credentials for it.
 
-    access_key: str
-    secret_access_key: str = field(repr=False)
+    Attributes:
+        access_key: None for boto3's default credential chain, of `profile` if that is given.
+        stream_arn: None if the configuration is older than the stack's output of that name.
+        endpoint: None for AWS itself.
+    """
+
+    access_key: str | None
+    secret_access_key: str | None = field(repr=False)
     region: str
     stream_name: str
-    endpoint: str | None
+    stream_arn: str | None = None
+    profile: str | None = None
+    endpoint: str | None = None
 
     @property
-    def stream_id(self) -> str:
-        """Directory name of the stream: tweets spooled for one stream must never go to another."""
-        host = urlsplit(self.endpoint or "").netloc
-        return re.sub(r"[^\w.-]", "_", "_".join(filter(None, (self.stream_name, self.region, host))))
+    def spool_name(self) -> str:
+        """Directory name of the stream's spool: tweets of one stream must never go to another.
+
+        The ARN tells accounts apart, and stays when the key is rotated.
+        """
+        if self.stream_arn is None:
+            return self.legacy_spool_name
+        return _directory_name(self.stream_arn, urlsplit(self.endpoint or "").netloc)
+
+    @property
+    def legacy_spool_name(self) -> str:
+        """The directory name of release 1.0.0, which did not tell accounts apart."""
+        return _directory_name(self.stream_name, self.region, urlsplit(self.endpoint or "").netloc)
+
+
+def _directory_name(*parts: str) -> str:
+    return re.sub(r"[^\w.-]", "_", "_".join(filter(None, parts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +86,24 @@ class Config:
         self._values = values
 
     def aws(self) -> AwsCredentials:
-        """Return the AWS half.
+        """Return the AWS half. Without an access key, boto3's default credential chain applies.
 
         Raises:
-            ConfigError: a value is missing, empty or not a string.
+            ConfigError: a value is missing, empty or not a string, or half of the access key is missing.
         """
-        values = {key: self._required(key, _FROM_THE_STACK) for key in AWS_KEYS}
-        return AwsCredentials(**values, endpoint=self._text("aws_endpoint"))
+        region, stream_name = (self._required(key, _FROM_THE_STACK) for key in STREAM_KEYS)
+        access_key, secret = (self._text(key) for key in ACCESS_KEYS)
+        if access_key or secret:
+            access_key, secret = (self._required(key, _FROM_THE_STACK) for key in ACCESS_KEYS)
+        return AwsCredentials(
+            access_key=access_key,
+            secret_access_key=secret,
+            region=region,
+            stream_name=stream_name,
+            stream_arn=self._text("stream_arn"),
+            profile=self._text("aws_profile"),
+            endpoint=self._text("aws_endpoint"),
+        )
 
     def x(self) -> XCredentials:
         """Return the X half: all four keys, or a `bearer_token`.

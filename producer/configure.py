@@ -4,10 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.outputs import OutputsError, read_outputs
-from producer.config import AWS_KEYS, X_KEYS, read_file, write_file
+from producer.config import AWS_KEYS, STREAM_KEYS, X_KEYS, read_file, write_file
 from producer.errors import ConfigError
-
-_PROJECT = Path(__file__).parent.parent
 
 
 def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> None:
@@ -22,12 +20,16 @@ def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> N
         ConfigError: the outputs cannot be loaded, or the file cannot be read or written.
     """
     outputs = _stack_outputs(stack)
-    missing = [key for key in AWS_KEYS if not outputs.get(key)]
+    missing = [key for key in STREAM_KEYS if not outputs.get(key)]
     if missing:
         raise ConfigError(f"The stack has no output {', '.join(missing)}: deploy it with `pulumi up`.")
-    values = read_file(path) | {key: outputs[key] for key in AWS_KEYS}
+    kept = {key: value for key, value in read_file(path).items() if key not in AWS_KEYS}
+    values = kept | {key: outputs[key] for key in AWS_KEYS if outputs.get(key)}
     write_file(path, values)
     notify(f"{path}: stream {values['stream_name']} in {values['region']}.")
+    if not values.get("access_key"):
+        policy = outputs.get("producer_policy_arn", "the stack's producer_policy_arn")
+        notify(f"Without an access key: run the producer under a role with {policy}.")
     if values.get("aws_endpoint"):
         notify(f"aws_endpoint is still {values['aws_endpoint']}: remove it to use AWS.")
     absent = [key for key in X_KEYS if not values.get(key)]

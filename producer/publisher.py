@@ -8,6 +8,7 @@ entries is normal).
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 import orjson
 from botocore.exceptions import ClientError, HTTPClientError
@@ -55,10 +56,12 @@ class Publisher:
         newest: `created_at` of the tweet acknowledged last.
     """
 
-    def __init__(self, spool: Spool, aws: AwsCredentials, linger: float) -> None:
+    def __init__(
+        self, spool: Spool, aws: AwsCredentials, linger: float, notify: Callable[[str], None]
+    ) -> None:
         self._spool = spool
         self._aws = aws
-        self._client = connect(aws)
+        self._client = connect(aws, notify)
         self._linger = linger
         self._lanes = Lanes()
         self._wake = threading.Event()
@@ -158,12 +161,13 @@ class Publisher:
     def _explain(self, error: Exception) -> str:
         assert isinstance(error, ClientError)
         code = error.response["Error"]["Code"]
+        key = self._aws.access_key
+        identity = f"Access key {key}" if key else "The identity of boto3's default chain"
         where = f"stream {self._aws.stream_name} in {self._aws.region}"
         if self._aws.endpoint:
             where += f" at {self._aws.endpoint}"
-        return (
-            f"Access key {self._aws.access_key} is not allowed to write to {where}: {_describe(error)}. "
-            + _ADVICE.get(code, "Run `python -m producer configure` if the stack has changed.")
+        return f"{identity} is not allowed to write to {where}: {_describe(error)}. " + _ADVICE.get(
+            code, "Run `python -m producer configure` if the stack has changed."
         )
 
 

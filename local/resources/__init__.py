@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 
 from local.errors import ConfigError
-from local.resources import cloudwatch, dynamodb, iam, kinesis, lambda_, logs, s3, sns
+from local.resources import appautoscaling, cloudwatch, dynamodb, iam, kinesis, lambda_, logs, s3, sns
 from local.resources.aws import SERVICES, Aws
 from local.resources.invokes import INVOKES
 from local.resources.resource import Properties, Resource
@@ -18,6 +18,8 @@ RESOURCES: Mapping[str, type[Resource]] = {
     for kind in (
         kinesis.Stream,
         dynamodb.Table,
+        appautoscaling.Target,
+        appautoscaling.Policy,
         s3.Bucket,
         s3.BucketPublicAccessBlock,
         s3.BucketOwnershipControls,
@@ -29,6 +31,7 @@ RESOURCES: Mapping[str, type[Resource]] = {
         iam.RolePolicy,
         iam.User,
         iam.UserPolicy,
+        iam.Policy,
         iam.AccessKey,
         lambda_.Function,
         lambda_.EventSourceMapping,

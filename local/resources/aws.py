@@ -13,17 +13,33 @@ from botocore.config import Config
 from local.errors import ConfigError
 
 if TYPE_CHECKING:
+    from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sts import STSClient
 
-SERVICES = ("cloudwatch", "dynamodb", "iam", "kinesis", "lambda", "logs", "s3", "sns", "sts")
+SERVICES = (
+    "appautoscaling",
+    "cloudwatch",
+    "dynamodb",
+    "iam",
+    "kinesis",
+    "kms",
+    "lambda",
+    "logs",
+    "s3",
+    "sns",
+    "sts",
+)
+"""The services that the program uses, as `aws:endpoints` names them."""
+_SERVICE_NAMES = {"appautoscaling": "application-autoscaling"}  # where boto3 has another name
 # Back-off below a second: a local server recovers at once, and a person is waiting.
 RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 3}, s3={"addressing_style": "path"})
 # Checks of AWS's own provider that have no meaning here.
@@ -76,13 +92,21 @@ class Aws:
             raise ConfigError(f"aws:endpoints has no endpoint for {service}: local AWS needs one")
         with self._lock:  # creating a client is not thread-safe
             return self._session.client(
-                service,  # type: ignore[call-overload]  # the properties below give each its type
+                _SERVICE_NAMES.get(service, service),  # type: ignore[call-overload]  # the properties below give each its type
                 region_name=self.region,
                 endpoint_url=self.endpoints[service],
                 aws_access_key_id=self.access_key,
                 aws_secret_access_key=self.secret_key,
                 config=RETRIES,
             )
+
+    @cached_property
+    def appautoscaling(self) -> "ApplicationAutoScalingClient":
+        return self._client("appautoscaling")  # type: ignore[no-any-return]
+
+    @cached_property
+    def kms(self) -> "KMSClient":
+        return self._client("kms")  # type: ignore[no-any-return]
 
     @cached_property
     def cloudwatch(self) -> "CloudWatchClient":

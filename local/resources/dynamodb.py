@@ -46,10 +46,7 @@ class Table(Resource):
     configured_after = ("pointInTimeRecovery", "ttl")
 
     def contradictions(self, inputs: Properties) -> Iterable[tuple[str, str]]:
-        provisioned = inputs["billingMode"] == "PROVISIONED"
         for key in ("readCapacity", "writeCapacity"):
-            if provisioned and key not in inputs:
-                yield key, "is required for billingMode PROVISIONED"
             if inputs["billingMode"] == "PAY_PER_REQUEST" and key in inputs:
                 yield key, "is refused for billingMode PAY_PER_REQUEST"
         if UNKNOWN in inputs["attributes"]:
@@ -195,7 +192,11 @@ def _attributes(inputs: Properties) -> Any:
 def _capacity(inputs: Properties) -> dict[str, Any]:
     if inputs["billingMode"] == "PAY_PER_REQUEST":
         return {"BillingMode": "PAY_PER_REQUEST"}
-    units = {"ReadCapacityUnits": inputs["readCapacity"], "WriteCapacityUnits": inputs["writeCapacity"]}
+    # A table that changes to PROVISIONED without a capacity gets 1, as from AWS's own provider.
+    units = {
+        "ReadCapacityUnits": inputs.get("readCapacity", 1),
+        "WriteCapacityUnits": inputs.get("writeCapacity", 1),
+    }
     return {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units}
 
 

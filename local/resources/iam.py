@@ -114,6 +114,58 @@ class RolePolicy(Resource):
         self.aws.iam.delete_role_policy(RoleName=role, PolicyName=name)
 
 
+class Policy(Resource):
+    """A managed policy; its id is the ARN. An update replaces its only version."""
+
+    token = "aws:iam/policy:Policy"
+    named_by = "name"
+    inputs: ClassVar[Inputs] = {
+        "name": Text(pattern=NAME, replaces=True),
+        "policy": Json(required=True),
+        "tags": Strings(),
+    }
+
+    def create_resource(self, inputs: Properties) -> Properties:
+        created = self.aws.iam.create_policy(
+            PolicyName=inputs["name"],
+            PolicyDocument=inputs["policy"],
+            Tags=tag_list(inputs.get("tags")),
+        )
+        return {"id": created["Policy"]["Arn"]}
+
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
+        policy = self.aws.iam.get_policy(PolicyArn=id_)["Policy"]
+        version = self.aws.iam.get_policy_version(PolicyArn=id_, VersionId=policy["DefaultVersionId"])
+        tags = self._tags(id_)
+        return {
+            "arn": id_,
+            "name": policy["PolicyName"],
+            "policy": json.dumps(version["PolicyVersion"]["Document"]),
+            "tags": tags,
+            "tagsAll": tags,
+        }
+
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+        iam = self.aws.iam
+        if "policy" in changed:
+            old = iam.get_policy(PolicyArn=id_)["Policy"]["DefaultVersionId"]
+            iam.create_policy_version(PolicyArn=id_, PolicyDocument=inputs["policy"], SetAsDefault=True)
+            iam.delete_policy_version(PolicyArn=id_, VersionId=old)
+        if "tags" in changed:
+            retag(
+                self._tags(id_),
+                inputs.get("tags"),
+                lambda keys: iam.untag_policy(PolicyArn=id_, TagKeys=keys),
+                lambda tags: iam.tag_policy(PolicyArn=id_, Tags=tag_list(tags)),
+            )
+
+    def delete_resource(self, id_: str, _state: Properties) -> None:
+        self.aws.iam.delete_policy(PolicyArn=id_)
+
+    def _tags(self, arn: str) -> dict[str, str]:
+        return tag_map(self.aws.iam.list_policy_tags(PolicyArn=arn)["Tags"])
+
+
 class User(Resource):
     """A user; its id is the name."""
 

@@ -6,16 +6,27 @@ from typing import Any
 from local.resources.aws import Aws
 
 
-def _caller_identity(aws: Aws) -> dict[str, Any]:
+def _alias(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    # Describing the key creates one that AWS manages, as AWS's own provider relies on.
+    key = aws.kms.describe_key(KeyId=arguments["name"])["KeyMetadata"]
+    return {
+        "id": key["Arn"],
+        "name": arguments["name"],
+        "targetKeyArn": key["Arn"],
+        "targetKeyId": key["KeyId"],
+    }
+
+
+def _caller_identity(aws: Aws, _arguments: Mapping[str, Any]) -> dict[str, Any]:
     who = aws.sts.get_caller_identity()
     return {"accountId": who["Account"], "arn": who["Arn"], "id": who["Account"], "userId": who["UserId"]}
 
 
-def _region(aws: Aws) -> dict[str, Any]:
+def _region(aws: Aws, _arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": aws.region, "name": aws.region, "region": aws.region}
 
 
-def _partition(_aws: Aws) -> dict[str, Any]:
+def _partition(_aws: Aws, _arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": "aws",
         "partition": "aws",
@@ -24,7 +35,8 @@ def _partition(_aws: Aws) -> dict[str, Any]:
     }
 
 
-INVOKES: Mapping[str, Callable[[Aws], dict[str, Any]]] = {
+INVOKES: Mapping[str, Callable[[Aws, Mapping[str, Any]], dict[str, Any]]] = {
+    "aws:kms/getAlias:getAlias": _alias,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getRegion:getRegion": _region,
     "aws:index/getPartition:getPartition": _partition,

@@ -39,6 +39,9 @@ class Resource:
     parent: str
     inputs: Mapping[str, Any]
     protect: bool
+    ignored: frozenset[str]
+    replacement_trigger: Any
+    delete_before_replace: bool
     aliases: int
     depends_on: frozenset[str]
     depends_on_by_input: Mapping[str, frozenset[str]]
@@ -79,13 +82,19 @@ class Deployed:
         """The statements of an identity's policy: Sid -> (effect, actions, resources), and nothing else."""
         document = json.loads(self.named(name).inputs["policy"])
         assert document["Version"] == "2012-10-17"
-        assert all(set(each) == {"Sid", "Effect", "Action", "Resource"} for each in document["Statement"])
+        members = {"Sid", "Effect", "Action", "Resource"}
+        assert all(set(each) - {"Condition"} == members for each in document["Statement"])
         statements = {
             each["Sid"]: (each["Effect"], set(each["Action"]), set(each["Resource"]))
             for each in document["Statement"]
         }
         assert len(statements) == len(document["Statement"]), "two statements have the same Sid"
         return statements
+
+    def conditions(self, name: str) -> dict[str, dict[str, Any]]:
+        """The conditions of an identity's policy: Sid -> condition, of the statements that have one."""
+        document = json.loads(self.named(name).inputs["policy"])
+        return {each["Sid"]: each["Condition"] for each in document["Statement"] if "Condition" in each}
 
 
 class _Answers(mocks.Mocks):
@@ -99,6 +108,7 @@ class _Answers(mocks.Mocks):
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
             "aws:index/getRegion:getRegion": {"region": REGION},
             "aws:index/getPartition:getPartition": {"partition": self.partition},
+            "aws:kms/getAlias:getAlias": {"targetKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/aws-managed"},
         }
         if args.token not in answers:
             raise ValueError(f"the program invokes {args.token}, which no answer is known for")
@@ -109,6 +119,7 @@ class _Answers(mocks.Mocks):
         if not args.custom:
             return None, state
         service, kind = args.typ.split(":")[1].split("/")[0], args.typ.split(":")[2]
+        service = "logs" if kind == "LogGroup" else service
         physical = state.get("name") or state.get("bucket") or args.name
         if kind == "Bucket":
             physical = state["bucket"] = f"{state['bucketPrefix']}0123456789"
@@ -141,6 +152,9 @@ class _Monitor(mocks.MockMonitor):
                     parent=request.parent,
                     inputs=rpc.deserialize_properties(request.object, keep_unknowns=True),
                     protect=request.protect,
+                    ignored=frozenset(request.ignoreChanges),
+                    replacement_trigger=json_format.MessageToDict(request).get("replacementTrigger"),
+                    delete_before_replace=request.deleteBeforeReplace,
                     aliases=len(request.aliases) + len(request.aliasURNs),
                     depends_on=frozenset(request.dependencies),
                     depends_on_by_input={

@@ -45,9 +45,9 @@ ALARMS = {
     "QuarantinedByLambda": ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount", MAPPING, "Sum", 1, 1),
     "Dropped": ("AWS/Lambda", "DroppedEventCount", MAPPING, "Sum", 1, 1),
     "QuarantineRefused": ("AWS/Lambda", "DestinationDeliveryFailures", FUNCTION, "Sum", 1, 1),
-    "NobodyReads": ("AWS/Kinesis", "GetRecords.Success", STREAM, "Sum", 1, 5),
+    "StreamNotRead": ("AWS/Kinesis", "GetRecords.Success", STREAM, "Sum", 1, 5),
 }
-SILENCE = {"NobodyReads"}
+SILENCE = {"StreamNotRead"}
 
 
 def test_every_alarm_is_expected(dev: Deployed) -> None:
@@ -94,14 +94,19 @@ def test_only_alarms_of_this_account_may_publish(dev: Deployed) -> None:
     ]
 
 
-def test_dev_mails_nobody_and_prod_mails_the_address_of_its_file(dev: Deployed, prod: Deployed) -> None:
-    assert dev.of("TopicSubscription") == []
-    subscription = prod.one("TopicSubscription").inputs
-    assert subscription == {
-        "topic": prod.arn("monitoring-topic"),
+def test_the_alarms_are_mailed_to_the_address_that_is_set(dev: Deployed, prod: Deployed) -> None:
+    assert dev.of("TopicSubscription") == prod.of("TopicSubscription") == []
+    stack = deploy("prod", alarmEmail="on-call@company.io")
+    assert stack.one("TopicSubscription").inputs == {
+        "topic": stack.arn("monitoring-topic"),
         "protocol": "email",
-        "endpoint": "on-call@example.com",
+        "endpoint": "on-call@company.io",
     }
+
+
+def test_a_table_that_scales_has_no_alarm_on_throttled_writes(dev: Deployed) -> None:
+    scaling = {alarm.inputs["name"] for alarm in deploy(tableMode="provisioned").of("MetricAlarm")}
+    assert {alarm.inputs["name"] for alarm in dev.of("MetricAlarm")} - scaling == {"dev-TableThrottles"}
 
 
 def test_without_alarms_there_is_no_topic_but_still_a_dashboard() -> None:

@@ -8,6 +8,7 @@ from infra import processor
 from tests.infra.recorder import Deployed, deploy
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
+PREVIOUS = "arn:aws:kms:us-east-1:123456789012:key/1f7c2d2e-0000-4000-8000-000000000000"
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
@@ -38,7 +39,7 @@ def test_the_role_may_do_exactly_what_lambda_and_the_function_do(
             {"logs:CreateLogStream", "logs:PutLogEvents"},
             {f"{deployed.arn('processor-log-group')}:*"},
         ),
-        "WriteQuarantine": ("Allow", {"s3:PutObject"}, {f"{bucket}/*"}),
+        "WriteQuarantine": ("Allow", {"s3:PutObject"}, {f"{bucket}/records/*", f"{bucket}/aws/lambda/*"}),
         "FindQuarantine": ("Allow", {"s3:ListBucket"}, {bucket}),
     }
 
@@ -55,24 +56,75 @@ def test_a_customer_key_and_tracing_add_their_actions_only() -> None:
     extended = deploy(kmsKeyArn=KEY, functionTracing=True).policy("processor-policy")
     added = {sid: statement for sid, statement in extended.items() if sid not in plain}
     assert added == {
-        "UseKey": ("Allow", {"kms:Decrypt", "kms:GenerateDataKey"}, {KEY}),
+        "DecryptStream": ("Allow", {"kms:Decrypt"}, {KEY}),
+        "UseTableKey": (
+            "Allow",
+            {
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            },
+            {KEY},
+        ),
+        "EncryptQuarantine": ("Allow", {"kms:GenerateDataKey"}, {KEY}),
         "SendTraces": ("Allow", {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, {"*"}),
     }
     assert {sid: extended[sid] for sid in plain} == plain
 
 
-def test_only_lambda_of_this_account_takes_the_role(dev: Deployed) -> None:
+def test_only_lambda_may_assume_the_role(dev: Deployed) -> None:
     role = dev.one("Role").inputs
     assert json.loads(role["assumeRolePolicy"])["Statement"] == [
         {
-            "Sid": "LambdaOfThisAccount",
+            "Sid": "Lambda",
             "Effect": "Allow",
             "Principal": {"Service": "lambda.amazonaws.com"},
             "Action": ["sts:AssumeRole"],
-            "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
         }
     ]
     assert set(role) == {"name", "assumeRolePolicy", "tags"}, "no managed policy, no inline policy"
+
+
+def test_a_key_is_used_through_one_service_and_for_one_stream() -> None:
+    stack = deploy(kmsKeyArn=KEY)
+    through_stream = {
+        "StringEquals": {
+            "kms:ViaService": "kinesis.us-east-1.amazonaws.com",
+            "kms:EncryptionContext:aws:kinesis:arn": stack.arn("stream-stream"),
+        }
+    }
+    assert stack.conditions("processor-policy") == {
+        "DecryptStream": through_stream,
+        "UseTableKey": {"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}},
+        "EncryptQuarantine": {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}},
+    }
+    assert stack.conditions("producer-policy") == {"EncryptRecords": through_stream}
+
+
+def test_what_was_encrypted_under_the_previous_key_stays_readable() -> None:
+    changed = deploy(kmsKeyArn=KEY, kmsKeyArnPrevious=PREVIOUS).policy("processor-policy")
+    assert changed["DecryptStream"] == ("Allow", {"kms:Decrypt"}, {KEY, PREVIOUS})
+    assert changed["ReadPreviousTableKey"] == (
+        "Allow",
+        {"kms:Decrypt", "kms:DescribeKey", "kms:ReEncryptFrom"},
+        {PREVIOUS},
+    )
+    removed = deploy(kmsKeyArnPrevious=PREVIOUS).policy("processor-policy")
+    assert removed["DecryptStream"] == ("Allow", {"kms:Decrypt"}, {PREVIOUS})
+
+
+def test_a_customer_key_covers_the_log_and_the_alarms_topic() -> None:
+    stack = deploy(kmsKeyArn=KEY)
+    assert stack.one("LogGroup").inputs["kmsKeyId"] == KEY
+    assert stack.one("Topic").inputs["kmsMasterKeyId"] == KEY
+
+
+def test_the_mapping_keeps_its_identity_when_the_starting_position_changes(dev: Deployed) -> None:
+    assert dev.one("EventSourceMapping").ignored == {"startingPosition"}
 
 
 def test_the_role_has_one_policy(dev: Deployed) -> None:
@@ -128,7 +180,7 @@ def test_the_mapping_never_blocks_a_shard_and_never_drops_a_record(dev: Deployed
         "parallelizationFactor": 1,
         "functionResponseTypes": ["ReportBatchItemFailures"],
         "bisectBatchOnFunctionError": True,
-        "maximumRetryAttempts": 10,
+        "maximumRetryAttempts": 1000,
         "maximumRecordAgeInSeconds": 43200,
         "destinationConfig": {"onFailure": {"destinationArn": dev.arn("quarantine-bucket")}},
         "metricsConfig": {"metrics": ["EventCount"]},

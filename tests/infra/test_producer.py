@@ -41,19 +41,37 @@ def test_a_customer_key_needs_one_more_action_on_that_key() -> None:
 
 
 def test_the_secret_is_a_secret_in_the_output_and_in_the_component(dev: Deployed) -> None:
-    assert dev.outputs["secret_access_key"] == Secret("secret of producer-key-1")
-    assert dev.component_outputs("producer")["secret_access_key"] == Secret("secret of producer-key-1")
+    assert dev.outputs["secret_access_key"] == Secret("secret of producer-key-odd")
+    assert dev.component_outputs("producer")["secret_access_key"] == Secret("secret of producer-key-odd")
 
 
-def test_raising_the_serial_makes_another_key() -> None:
-    """Another resource, not a replacement: the engine creates it first and deletes the old one last."""
-    rotated = deploy(accessKeySerial=2)
-    assert [key.name for key in rotated.of("AccessKey")] == ["producer-key-2"]
-    assert rotated.outputs["access_key"] == "producer-key-2-id"
+@pytest.mark.parametrize(("serial", "slot"), [(1, "odd"), (2, "even"), (3, "odd")])
+def test_the_key_of_a_serial_lies_in_the_slot_of_its_parity(serial: int, slot: str) -> None:
+    (key,) = deploy(accessKeySerial=serial).of("AccessKey")
+    assert (key.name, key.replacement_trigger) == (f"producer-key-{slot}", serial)
 
 
-def test_the_previous_key_can_stay_while_producers_change_over() -> None:
+def test_the_previous_key_can_stay_until_the_producers_use_the_new_one() -> None:
     rotating = deploy(accessKeySerial=2, accessKeyKeepPrevious=True)
-    assert {key.name for key in rotating.of("AccessKey")} == {"producer-key-1", "producer-key-2"}
-    assert rotating.outputs["access_key"] == "producer-key-2-id"
-    assert rotating.outputs["secret_access_key"] == Secret("secret of producer-key-2")
+    slots = {key.name: key.replacement_trigger for key in rotating.of("AccessKey")}
+    assert slots == {"producer-key-odd": 1, "producer-key-even": 2}
+    assert rotating.outputs["access_key"] == "producer-key-even-id"
+    assert rotating.outputs["secret_access_key"] == Secret("secret of producer-key-even")
+
+
+def test_a_third_key_never_exists() -> None:
+    """A slot that is taken is emptied first: IAM allows a user two keys."""
+    rotating = deploy(accessKeySerial=3, accessKeyKeepPrevious=True)
+    assert {key.name: key.replacement_trigger for key in rotating.of("AccessKey")} == {
+        "producer-key-even": 2,
+        "producer-key-odd": 3,
+    }
+    assert all(key.delete_before_replace for key in rotating.of("AccessKey"))
+
+
+def test_a_producer_with_a_role_of_its_own_gets_a_policy_and_no_key() -> None:
+    stack = deploy(producerIdentity="policy")
+    assert stack.policy("producer-managed-policy") == deploy().policy("producer-policy")
+    assert stack.of("User") == stack.of("AccessKey") == stack.of("UserPolicy") == []
+    assert stack.outputs["producer_policy_arn"] == stack.arn("producer-managed-policy")
+    assert not {"access_key", "secret_access_key"} & stack.outputs.keys()

@@ -21,10 +21,11 @@ def test_the_outputs_have_the_names_that_the_producer_and_the_operator_read(stac
     outputs = deploy(stack).outputs
     assert outputs.pop("quarantine_bucket").startswith(f"{stack}-quarantine-")
     assert outputs == {
-        "access_key": "producer-key-1-id",
-        "secret_access_key": Secret("secret of producer-key-1"),
+        "access_key": "producer-key-odd-id",
+        "secret_access_key": Secret("secret of producer-key-odd"),
         "region": "us-east-1",
         "stream_name": f"{stack}-EventStream",
+        "stream_arn": f"arn:aws:kinesis:us-east-1:123456789012:{stack}-EventStream",
         "table_name": f"{stack}-EventData",
         "function_name": f"{stack}-DDBEventProcessor",
         "dashboard_url": "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1"

@@ -1,5 +1,6 @@
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 
@@ -20,6 +21,13 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("tablePointInTimeRecovery", 1, "one of true, false"),
     ("tableDeletionProtection", "", "one of true, false"),
     ("itemLifetimeDays", -1, "a whole number from 0 to 36500"),
+    ("tableMode", "serverless", "one of on-demand, provisioned"),
+    ("tableMinWriteCapacity", 0, "a whole number from 1 to 40000"),
+    ("tableMaxWriteCapacity", 40_001, "a whole number from 1 to 40000"),
+    ("tableWriteUtilization", 91, "a whole number from 20 to 90"),
+    ("tableReadCapacity", 0, "a whole number from 1 to 40000"),
+    ("producerIdentity", "role", "one of user, policy"),
+    ("kmsKeyArnPrevious", "alias/mine", "the ARN of a KMS key"),
     ("quarantineLifetimeDays", 0, "a whole number from 1 to 36500"),
     ("quarantineForceDestroy", "True", "one of true, false"),
     ("protect", "on", "one of true, false"),
@@ -85,7 +93,42 @@ def test_records_may_not_expire_before_they_reach_quarantine() -> None:
 
 def test_an_address_without_alarms_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"(?s)alarmEmail.*pulumi config set alarms true"):
-        deploy(alarms=False, alarmEmail="on-call@example.com")
+        deploy(alarms=False, alarmEmail="on-call@company.io")
+
+
+@pytest.mark.parametrize("address", ["on-call@example.com", "a@mail.example.org", "a@b.test", "a@x.invalid"])
+def test_an_address_that_nobody_reads_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"(?s)alarmEmail.*example domains receive no mail"):
+        deploy(alarmEmail=address)
+
+
+def test_alarms_without_an_address_warn(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", warnings.append)
+    deploy(alarmEmail="on-call@company.io")
+    deploy(alarms=False)
+    assert warnings == []
+    deploy()
+    assert ["pulumi config set alarmEmail ADDRESS" in warning for warning in warnings] == [True]
+
+
+def test_the_smallest_write_capacity_is_not_above_the_largest() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)tableMinWriteCapacity: 20 .*tableMaxWriteCapacity, 10"):
+        deploy(tableMinWriteCapacity=20, tableMaxWriteCapacity=10)
+
+
+def test_the_previous_key_is_another_key() -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
+    with pytest.raises(ConfigError, match=r"(?s)kmsKeyArnPrevious.*another key than kmsKeyArn"):
+        deploy(kmsKeyArn=key, kmsKeyArnPrevious=key)
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+def test_a_throttled_table_exhausts_no_retries_before_the_record_age(stack: str) -> None:
+    """The function retries throttled writes itself, so that each invocation lasts until its deadline."""
+    deployed = deploy(stack)
+    mapping, timeout = deployed.one("EventSourceMapping").inputs, deployed.one("Function").inputs["timeout"]
+    assert mapping["maximumRetryAttempts"] * (timeout - 5) >= mapping["maximumRecordAgeInSeconds"]
 
 
 def test_the_first_key_has_no_previous_one() -> None:

@@ -2,6 +2,7 @@ from handler.settings import EXPIRY_ATTRIBUTE
 from tests.infra.recorder import Deployed, deploy
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
+AWS_MANAGED = "arn:aws:kms:us-east-1:123456789012:key/aws-managed"
 
 
 def test_the_table_is_keyed_by_user_and_tweet_and_pays_per_request(dev: Deployed) -> None:
@@ -12,7 +13,8 @@ def test_the_table_is_keyed_by_user_and_tweet_and_pays_per_request(dev: Deployed
         "rangeKey": "Id",
         "attributes": [{"name": "Username", "type": "S"}, {"name": "Id", "type": "S"}],
         "pointInTimeRecovery": {"enabled": False},
-        "serverSideEncryption": {"enabled": True},
+        "serverSideEncryption": {"enabled": True, "kmsKeyArn": AWS_MANAGED},
+        "ttl": {"enabled": False, "attributeName": EXPIRY_ATTRIBUTE},
         "deletionProtectionEnabled": False,
         "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
     }
@@ -35,3 +37,38 @@ def test_a_lifetime_makes_dynamodb_expire_what_the_function_dates() -> None:
 def test_a_customer_key_encrypts_the_table() -> None:
     table = deploy(kmsKeyArn=KEY).one("Table").inputs
     assert table["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
+
+
+def test_provisioned_write_capacity_follows_the_load() -> None:
+    stack = deploy(tableMode="provisioned", tableMinWriteCapacity=20, tableMaxWriteCapacity=400)
+    table = stack.one("Table")
+    assert (table.inputs["billingMode"], table.inputs["writeCapacity"], table.inputs["readCapacity"]) == (
+        "PROVISIONED",
+        20,
+        5,
+    )
+    dimension = {
+        "serviceNamespace": "dynamodb",
+        "scalableDimension": "dynamodb:table:WriteCapacityUnits",
+        "resourceId": "table/dev-EventData",
+    }
+    target = dict(stack.one("Target").inputs)
+    assert target.pop("tags")["Stack"] == "dev"
+    assert target == {**dimension, "minCapacity": 20, "maxCapacity": 400}
+    assert stack.one("Policy").inputs == {
+        **dimension,
+        "name": "FollowWrites",
+        "policyType": "TargetTrackingScaling",
+        "targetTrackingScalingPolicyConfiguration": {
+            "targetValue": 70,
+            "predefinedMetricSpecification": {"predefinedMetricType": "DynamoDBWriteCapacityUtilization"},
+        },
+    }
+
+
+def test_capacity_that_scaling_changed_is_no_drift(dev: Deployed) -> None:
+    assert dev.one("Table").ignored == {"writeCapacity"}
+
+
+def test_without_provisioned_capacity_nothing_scales(dev: Deployed) -> None:
+    assert dev.of("Target") == dev.of("Policy") == []

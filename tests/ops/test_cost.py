@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from infra.settings import PROJECT_FILE, Settings
+from infra.settings import PROJECT_FILE, CapacitySettings, Settings
 from ops import prices as price_list
 from ops.cli import cli
 from ops.cost import load_settings
@@ -93,12 +93,36 @@ def test_what_is_switched_off_is_not_charged(dev: Settings, prices: Prices) -> N
     assert "Table backups" not in lines(dev, prices)
 
 
-def test_the_original_design_stores_a_tweet_a_second(prices: Prices) -> None:
+def test_the_original_design_is_provisioned_for_the_same_load(prices: Prices) -> None:
     of = {line.name: line for line in estimate_original(Load(100, 500), prices)}
     assert of["Invocations"].quantity == pytest.approx(100 * 3600 * 730 / 25)
-    assert of["Write capacity"].dollars == pytest.approx(730 * 0.00065)
-    assert of["Table storage"].quantity == pytest.approx(3600 * 730 * 600 / 1024**3)
-    assert "stores 1 of the 100 tweets a second" in " ".join(cost("--rate", "100").stdout.split())
+    assert of["Write capacity"].dollars == pytest.approx(100 * 730 * 0.00065)
+    assert of["Table storage"].quantity == pytest.approx(100 * 3600 * 730 * 600 / 1024**3)
+    assert "Original: the original sample's design" in cost("--rate", "100").stdout
+
+
+def test_provisioned_capacity_costs_well_under_half_of_on_demand_writes(
+    dev: Settings, prices: Prices
+) -> None:
+    capacity = CapacitySettings(read=5, min_write=5, max_write=1000, utilization=70)
+    scaled = dataclasses.replace(dev, table=dataclasses.replace(dev.table, capacity=capacity))
+    load = Load(100, 700)
+    on_demand, provisioned = (
+        {line.name: line.dollars for line in estimate(settings, load, prices)} for settings in (dev, scaled)
+    )
+    assert provisioned["Write capacity"] == pytest.approx(100 / 0.7 * 730 * 0.00065)
+    assert provisioned["Write capacity"] < 0.45 * on_demand["Writes"]
+    assert sum(provisioned.values()) <= 145
+
+
+def test_the_write_capacity_stays_within_its_limits(dev: Settings, prices: Prices) -> None:
+    def units(rate: float) -> float:
+        capacity = CapacitySettings(read=5, min_write=20, max_write=400, utilization=70)
+        scaled = dataclasses.replace(dev, table=dataclasses.replace(dev.table, capacity=capacity))
+        lines = {line.name: line for line in estimate(scaled, Load(rate, 700), prices)}
+        return lines["Write capacity"].quantity / HOURS
+
+    assert [units(1), units(70), units(10_000)] == pytest.approx([20, 100, 400])
 
 
 def test_each_price_has_unit_source_and_date(prices: Prices) -> None:

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from local.deploy import deploy
-from ops.estimate import ALARMS
-from ops.status import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS
 from tests.ops.conftest import CONFIG
 from tests.ops.stack import PROJECT, DeployedStack, tweet
 from tests.waiting import eventually
@@ -102,14 +100,3 @@ def test_a_resource_that_is_gone(stack: DeployedStack, missing: str) -> None:
     result = stack.ops("status", missing, "AKIAGONEGONEGONEGONE")
     assert result.exit_code == 1
     assert "Not healthy" in result.stdout
-
-
-def test_the_thresholds_are_those_of_the_alarms(stack: DeployedStack) -> None:
-    alarms = {
-        alarm["AlarmName"]: alarm["Threshold"]
-        for alarm in stack.aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="dev-")["MetricAlarms"]
-    }
-    function = stack.lambda_.get_function_configuration(FunctionName=stack.outputs["function_name"])
-    assert alarms["dev-IteratorAge"] == MAX_ITERATOR_AGE_MS
-    assert alarms["dev-FunctionDuration"] == MAX_DURATION_SHARE * function["Timeout"] * 1000
-    assert len(alarms) == ALARMS

@@ -17,6 +17,17 @@ from tests.doubles.kinesis import KinesisStub
 PROJECT = Path(__file__).parents[2]
 
 
+def credentials(endpoint: str | None, region: str = "eu-west-1", stream: str = "tweets") -> AwsCredentials:
+    """The producer's credentials for a stream double."""
+    return AwsCredentials(
+        access_key="AKIAEXAMPLE",
+        secret_access_key="secret",
+        region=region,
+        stream_name=stream,
+        endpoint=endpoint,
+    )
+
+
 class Stream(NamedTuple):
     """A stream that refuses what Kinesis refuses, and where it answers."""
 
@@ -31,7 +42,7 @@ class Stream(NamedTuple):
     @property
     def aws(self) -> AwsCredentials:
         """The configuration of a producer for it."""
-        return AwsCredentials("AKIAEXAMPLE", "secret", "eu-west-1", "tweets", self.url)
+        return credentials(self.url)
 
 
 @pytest.fixture

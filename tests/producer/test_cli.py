@@ -16,7 +16,9 @@ import pytest
 from click.testing import CliRunner
 
 from local.x import CONSUMER_KEY, CONSUMER_SECRET, XServer
+from producer import cli
 from producer.cli import run_command
+from producer.config import AwsCredentials
 from tests.doubles.kinesis import Fault, away, no_faults
 from tests.producer.conftest import PROJECT, Producer, Stream, tweet, tweets
 from tests.producer.sources.watched_x import TERM
@@ -403,3 +405,20 @@ def test_a_person_at_a_terminal_sees_the_numbers_in_lines_that_fit(
     for field in ("received", "sent", "waiting", "retried", "rejected", "rate", "lag", "answers"):
         assert re.search(rf"^.*{field} \S", text, re.MULTILINE)
     assert max(len(line) for line in text.splitlines() if "received" in line and "Done" not in line) <= 80
+
+
+def test_a_spool_of_release_1_0_0_is_adopted(tmp_path: Path) -> None:
+    aws = AwsCredentials(
+        access_key="a",
+        secret_access_key="b",
+        region="eu-west-1",
+        stream_name="tweets",
+        stream_arn="arn:aws:kinesis:eu-west-1:111111111111:stream/tweets",
+    )
+    (tmp_path / "tweets_eu-west-1").mkdir()
+    (tmp_path / "tweets_eu-west-1" / "00000000000000000000.log").write_text("kept")
+    notes: list[str] = []
+    spool = cli._adopt_legacy_spool(tmp_path, aws, notes.append)
+    assert (spool / "00000000000000000000.log").read_text() == "kept"
+    assert [str(spool) in note for note in notes] == [True]
+    assert cli._adopt_legacy_spool(tmp_path, aws, pytest.fail) == spool

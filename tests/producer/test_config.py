@@ -27,7 +27,9 @@ def config(path: Path, values: object, **environment: str) -> Config:
 def test_the_outputs_of_the_stack_are_a_valid_aws_half(path: Path) -> None:
     aws = config(path, {**AWS, "table_name": "dev-EventData", "dashboard_url": None}).aws()
 
-    assert (aws.access_key, aws.secret_access_key, aws.region, aws.stream_name) == tuple(AWS.values())
+    assert (aws.access_key, aws.secret_access_key, aws.region, aws.stream_name, aws.stream_arn) == tuple(
+        AWS.values()
+    )
     assert aws.endpoint is None
 
 
@@ -52,7 +54,7 @@ def test_the_environment_is_enough_without_a_file(path: Path) -> None:
     assert load(path, AWS, pytest.fail).aws().region == "the region"
 
 
-@pytest.mark.parametrize("key", AWS_KEYS)
+@pytest.mark.parametrize("key", [key for key in AWS_KEYS if key != "stream_arn"])
 @pytest.mark.parametrize(("value", "state"), [(None, "missing"), ("", "empty"), (" ", "empty")])
 def test_a_value_of_the_stack_that_is_not_there_is_named_with_file_and_remedy(
     path: Path, key: str, value: str | None, state: str
@@ -132,11 +134,11 @@ def test_no_secret_shows_in_what_python_prints_of_the_configuration(path: Path) 
 
 def test_each_stream_has_a_directory_name_of_its_own(path: Path) -> None:
     names = {
-        config(path, {**AWS, **other}).aws().stream_id
+        config(path, {**AWS, **other}).aws().spool_name
         for other in (
             {},
-            {"region": "eu"},
-            {"stream_name": "s"},
+            {"region": "eu", "stream_arn": None},
+            {"stream_arn": "s"},
             {"aws_endpoint": "http://127.0.0.1:1/"},
             {"aws_endpoint": "http://127.0.0.1:2/"},
         )
@@ -144,3 +146,23 @@ def test_each_stream_has_a_directory_name_of_its_own(path: Path) -> None:
 
     assert len(names) == 5
     assert not any(os.sep in name for name in names)
+
+
+def test_the_spool_tells_accounts_apart_and_not_keys(path: Path) -> None:
+    arn = "arn:aws:kinesis:eu-west-1:111111111111:stream/tweets"
+    other = arn.replace("111111111111", "222222222222")
+    one = config(path, AWS | {"stream_arn": arn}).aws()
+    rotated = config(path, AWS | {"stream_arn": arn, "access_key": "AKIAROTATED"}).aws()
+    elsewhere = config(path, AWS | {"stream_arn": other}).aws()
+    assert one.spool_name == rotated.spool_name != elsewhere.spool_name
+    assert "111111111111" in one.spool_name
+
+
+def test_without_an_access_key_the_default_chain_applies(path: Path) -> None:
+    aws = config(path, {"region": "eu-west-1", "stream_name": "tweets", "aws_profile": "work"}).aws()
+    assert (aws.access_key, aws.secret_access_key, aws.profile) == (None, None, "work")
+
+
+def test_half_an_access_key_is_refused(path: Path) -> None:
+    with pytest.raises(ConfigError, match="`secret_access_key` is missing"):
+        config(path, {"region": "eu-west-1", "stream_name": "tweets", "access_key": "AKIA"}).aws()

@@ -71,7 +71,7 @@ def test_an_endpoint_that_stays_is_pointed_out(tmp_path: Path, pulumi: Path) -> 
 def test_a_stack_that_is_not_deployed_is_said_to_be(tmp_path: Path, pulumi: Path) -> None:
     pulumi.write_text("#!/bin/sh\necho '{}'\n")
 
-    with pytest.raises(ConfigError, match=r"no output access_key, .*pulumi up"):
+    with pytest.raises(ConfigError, match=r"no output region, stream_name: .*pulumi up"):
         configure(tmp_path / "config.json", None, pytest.fail)
 
 

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from producer.config import AwsCredentials
 from producer.errors import ConfigError, PublishError
 from producer.publisher import Publisher
 from producer.spool import Spool
 from tests.doubles.http import Request, Response, serving
 from tests.doubles.kinesis import Fault, Faults, faulty
-from tests.producer.conftest import Stream
+from tests.producer.conftest import Stream, credentials
 from tests.producer.waiting import until
 
 pytestmark = pytest.mark.usefixtures("quick")
+
+
+def ignore(_message: str) -> None:
+    """Drop what the publisher says at its start."""
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 @pytest.fixture
 def publisher(stream: Stream, spool: Spool) -> Publisher:
-    return Publisher(spool, stream.aws, linger=0.02)
+    return Publisher(spool, stream.aws, 0.02, ignore)
 
 
 def data(number: int, username: str = "ada", size: int = 0) -> bytes:
@@ -167,7 +170,7 @@ def test_a_lost_answer_stores_a_call_twice_and_loses_nothing(
 
 
 def test_an_endpoint_where_nobody_listens_is_tried_until_patience_ends(stream: Stream, spool: Spool) -> None:
-    publisher = Publisher(spool, AwsCredentials("a", "b", "eu-west-1", "tweets", "http://127.0.0.1:9"), 0)
+    publisher = Publisher(spool, credentials("http://127.0.0.1:9"), 0, ignore)
     fill(spool, 3)
 
     send(publisher, patience=0.2)
@@ -193,7 +196,7 @@ def test_an_answer_that_is_not_about_what_was_sent_is_not_believed(
 
     fill(spool, 3)
     with serving(answer) as url:
-        publisher = Publisher(spool, AwsCredentials("a", "b", "eu-west-1", "tweets", url), 0)
+        publisher = Publisher(spool, credentials(url), 0, ignore)
         send(publisher, patience=0.1)
 
     assert trouble in (publisher.trouble or "")
@@ -253,11 +256,11 @@ def test_what_cannot_succeed_ends_with_identity_stream_and_advice(
 
 
 def test_a_stream_that_does_not_exist_ends_the_run(stream: Stream, spool: Spool) -> None:
-    elsewhere = AwsCredentials("a", "b", "eu-west-1", "gone", stream.url)
+    elsewhere = credentials(stream.url, stream="gone")
     fill(spool, 1)
 
     with pytest.raises(PublishError, match=r"stream gone .*Stream gone not found"):
-        send(Publisher(spool, elsewhere, 0))
+        send(Publisher(spool, elsewhere, 0, ignore))
 
 
 @pytest.mark.parametrize(("region", "endpoint"), [("not a region", None), ("eu-west-1", "nowhere")])
@@ -265,4 +268,4 @@ def test_a_region_or_an_endpoint_that_is_none_is_a_configuration_error(
     stream: Stream, spool: Spool, region: str, endpoint: str | None
 ) -> None:
     with pytest.raises(ConfigError, match=r"`region` or `aws_endpoint`"):
-        Publisher(spool, AwsCredentials("a", "b", region, "tweets", endpoint), 0)
+        Publisher(spool, credentials(endpoint, region), 0, ignore)

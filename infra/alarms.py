@@ -1,0 +1,182 @@
+"""The CloudWatch metrics and alarms of the stack, as data: for the program and for the operator's commands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from handler import metrics
+
+Resource = Literal["stream", "function", "table", "mapping"]
+"""Which resource's name or UUID is the value of a metric's dimension."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A CloudWatch metric of one of the stack's resources, and the statistic that is looked at."""
+
+    namespace: str
+    name: str
+    dimension: str
+    resource: Resource
+    statistic: str = "Sum"
+    operation: str | None = None
+    """Value of a further dimension, `Operation`."""
+
+
+def _kinesis(name: str) -> Metric:
+    return Metric(namespace="AWS/Kinesis", name=name, dimension="StreamName", resource="stream")
+
+
+def _function(name: str, statistic: str = "Sum") -> Metric:
+    return Metric(
+        namespace="AWS/Lambda",
+        name=name,
+        dimension="FunctionName",
+        resource="function",
+        statistic=statistic,
+    )
+
+
+def _mapping(name: str) -> Metric:
+    return Metric(namespace="AWS/Lambda", name=name, dimension="EventSourceMappingUUID", resource="mapping")
+
+
+def _table(name: str, operation: str | None = None) -> Metric:
+    return Metric(
+        namespace="AWS/DynamoDB",
+        name=name,
+        dimension="TableName",
+        resource="table",
+        operation=operation,
+    )
+
+
+def _embedded(name: str, statistic: str = "Sum") -> Metric:
+    return Metric(
+        namespace=metrics.NAMESPACE,
+        name=name,
+        dimension=metrics.DIMENSION,
+        resource="function",
+        statistic=statistic,
+    )
+
+
+PUT = _kinesis("IncomingRecords")
+PUT_THROTTLED = _kinesis("WriteProvisionedThroughputExceeded")
+READS = _kinesis("GetRecords.Success")
+ITERATOR_AGE = _function("IteratorAge", "Maximum")
+LAG = _embedded(metrics.LAG, "Maximum")
+INVOCATIONS = _function("Invocations")
+ERRORS = _function("Errors")
+THROTTLES = _function("Throttles")
+DURATION = _function("Duration", "Maximum")
+RECEIVED = _embedded(metrics.RECEIVED)
+STORED = _embedded(metrics.STORED)
+DUPLICATES = _embedded(metrics.DUPLICATES)
+FAILED = _embedded(metrics.FAILED)
+QUARANTINED = _embedded(metrics.QUARANTINED)
+TABLE_THROTTLED = _table("WriteThrottleEvents")
+TABLE_CONSUMED = _table("ConsumedWriteCapacityUnits")
+TABLE_ERRORS = _table("SystemErrors", operation="BatchWriteItem")
+QUARANTINED_BY_LAMBDA = _mapping("OnFailureDestinationDeliveredEventCount")
+DROPPED = _mapping("DroppedEventCount")
+QUARANTINE_REFUSED = _function("DestinationDeliveryFailures")
+
+MAX_ITERATOR_AGE_MS = 60_000
+MAX_DURATION_SHARE = 0.8
+"""Share of the function's timeout."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """An alarm on one metric, evaluated each minute.
+
+    It fires when the metric is at or above the threshold in `datapoints` of the last five minutes, so that
+    one bad minute, which the retries heal, wakes nobody. An alarm on `silence` fires when the metric is
+    below the threshold or missing.
+    """
+
+    name: str
+    description: str
+    metric: Metric
+    threshold: float = 1
+    datapoints: int = 3
+    silence: bool = False
+
+
+def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]:
+    """Return the stack's alarms; `function_timeout` is in seconds.
+
+    A table with provisioned capacity throttles while it scales, and the stream buffers meanwhile: then only
+    `IteratorAge` tells that the table cannot keep up, and there is no alarm on throttled writes.
+    """
+    throttled_writes = Alarm(
+        name="TableThrottles",
+        description="The table refuses writes: a partition or the account's limit is reached",
+        metric=TABLE_THROTTLED,
+    )
+    return (
+        Alarm(
+            name="IteratorAge",
+            description="The function is more than a minute behind the stream",
+            metric=ITERATOR_AGE,
+            threshold=MAX_ITERATOR_AGE_MS,
+        ),
+        Alarm(name="FunctionErrors", description="Invocations of the function keep failing", metric=ERRORS),
+        Alarm(
+            name="FunctionThrottles",
+            description="Lambda refuses to run the function: the account's concurrency is used up",
+            metric=THROTTLES,
+        ),
+        Alarm(
+            name="FunctionDuration",
+            description="Invocations take more than 80 % of the function's timeout",
+            metric=DURATION,
+            threshold=round(function_timeout * 1000 * MAX_DURATION_SHARE),
+        ),
+        Alarm(
+            name="StreamThrottles",
+            description="The stream refuses records: a shard is full",
+            metric=PUT_THROTTLED,
+        ),
+        *(() if provisioned_table else (throttled_writes,)),
+        Alarm(
+            name="TableSystemErrors",
+            description="DynamoDB answers writes with internal errors",
+            metric=TABLE_ERRORS,
+        ),
+        Alarm(
+            name="Quarantined",
+            description="The function put a record that can never be stored into quarantine",
+            metric=QUARANTINED,
+            datapoints=1,
+        ),
+        Alarm(
+            name="QuarantinedByLambda",
+            description="Lambda put a batch that ran out of retries or age into quarantine",
+            metric=QUARANTINED_BY_LAMBDA,
+            datapoints=1,
+        ),
+        Alarm(
+            name="Dropped",
+            description="Lambda dropped records that it could not put into quarantine either: they are lost",
+            metric=DROPPED,
+            datapoints=1,
+        ),
+        Alarm(
+            name="QuarantineRefused",
+            description="Lambda could not write a batch to the quarantine bucket: its records are lost",
+            metric=QUARANTINE_REFUSED,
+            datapoints=1,
+        ),
+        # Lambda reads once a second even from an empty stream: silence means that the mapping is disabled,
+        # missing or denied, which no metric of the function would show. Missing data must count as breaching,
+        # so the alarm fires once at the first deployment, until the mapping starts.
+        Alarm(
+            name="StreamNotRead",
+            description="Nothing reads the stream: records expire unless the mapping is repaired in time",
+            metric=READS,
+            datapoints=5,
+            silence=True,
+        ),
+    )
