@@ -1,10 +1,21 @@
 """DynamoDB: the table."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from local.resources.resource import Properties, Resource, retag, tag_list, tag_map, wait_until
 from local.resources.schema import UNKNOWN, Block, Flag, Inputs, Integer, Items, Strings, Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeToLive(Block):
+    """A table's time to live, whose attribute means nothing while it is disabled."""
+
+    def same(self, one: Any, other: Any) -> bool:
+        if not (one or {}).get("enabled") and not (other or {}).get("enabled"):
+            return True
+        return super().same(one, other)
 
 
 class Table(Resource):
@@ -37,7 +48,7 @@ class Table(Resource):
         "serverSideEncryption": Block(
             fields={"enabled": Flag(required=True), "kmsKeyArn": Text(computed=True)}, computed=True
         ),
-        "ttl": Block(
+        "ttl": TimeToLive(
             fields={"attributeName": Text(computed=True), "enabled": Flag(default=False)}, computed=True
         ),
         "tableClass": Text(one_of=("STANDARD", "STANDARD_INFREQUENT_ACCESS"), default="STANDARD"),

@@ -49,12 +49,12 @@ def test_a_rotation_leaves_no_moment_without_a_valid_key(project: Project) -> No
 
     with Putting(project.aws, old) as producer:
         stack.configure(accessKeySerial=2, accessKeyKeepPrevious=True)
-        assert stack.up().done == {"create": {"producer-key-2"}}
+        assert stack.up().done == {"create": {"producer-key-even"}}
         new = stack.outputs()
         assert new["access_key"] != old["access_key"]
         producer.outputs = new  # python -m producer configure, and a restart
         stack.configure(accessKeyKeepPrevious=False)
-        assert stack.up().done == {"delete": {"producer-key-1"}}
+        assert stack.up().done == {"delete": {"producer-key-odd"}}
     assert producer.put > 10
     assert producer.errors == []
 
@@ -65,8 +65,21 @@ def test_a_rotation_leaves_no_moment_without_a_valid_key(project: Project) -> No
     # Without keeping the previous one, the new key is there before the old one goes, all the same.
     stack.configure(accessKeySerial=3)
     hasty = stack.up()
-    assert hasty.done == {"create": {"producer-key-3"}, "delete": {"producer-key-2"}}
-    assert hasty.text.index("producer-key-3 created") < hasty.text.index("producer-key-2 deleting")
+    assert hasty.done == {"create": {"producer-key-odd"}, "delete": {"producer-key-even"}}
+    assert hasty.text.index("producer-key-odd created") < hasty.text.index("producer-key-even deleting")
+
+
+def test_rotating_twice_with_the_previous_key_kept_never_needs_a_third_key(project: Project) -> None:
+    stack = project.stack("hurried")
+    stack.up()
+    iam = project.aws.client("iam")
+    for serial in (2, 3, 4):
+        before = stack.outputs()["access_key"]
+        stack.configure(accessKeySerial=serial, accessKeyKeepPrevious=True)
+        stack.up()
+        keys = iam.list_access_keys(UserName="hurried-EventProducer")["AccessKeyMetadata"]
+        assert {key["AccessKeyId"] for key in keys} == {before, stack.outputs()["access_key"]}
+        put(project.aws, stack.outputs())
 
 
 class Putting(threading.Thread):
