@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from local.resources.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
-from local.resources.schema import UNKNOWN, Flag, Inputs, Integer, Items, Json, Number, Strings, Text
+from local.resources.schema import UNKNOWN, Inputs, Integer, Items, Json, Number, Strings, Text
 
 COMPARISONS = (
     "GreaterThanOrEqualToThreshold",
@@ -26,8 +26,7 @@ class MetricAlarm(Resource):
         "namespace": Text(required=True),
         "metricName": Text(required=True),
         "dimensions": Strings(),
-        "statistic": Text(one_of=STATISTICS),
-        "extendedStatistic": Text(pattern=r"p\d+(\.\d+)?"),
+        "statistic": Text(required=True, one_of=STATISTICS),
         "comparisonOperator": Text(required=True, one_of=COMPARISONS),
         "threshold": Number(required=True),
         "period": Integer(low=10, required=True),  # seconds
@@ -36,11 +35,8 @@ class MetricAlarm(Resource):
         "treatMissingData": Text(
             one_of=("breaching", "ignore", "missing", "notBreaching"), default="missing"
         ),
-        "unit": Text(),
-        "actionsEnabled": Flag(default=True),
         "alarmActions": Items(item=Text()),
         "okActions": Items(item=Text()),
-        "insufficientDataActions": Items(item=Text()),
         "tags": Strings(),
     }
     # PutMetricAlarm's parameters, by the input's name.
@@ -49,8 +45,6 @@ class MetricAlarm(Resource):
     }
 
     def contradictions(self, inputs: Properties) -> Iterable[tuple[str, str]]:
-        if ("statistic" in inputs) == ("extendedStatistic" in inputs):
-            yield "statistic", "is needed, or extendedStatistic, but not both"
         most, least = inputs["evaluationPeriods"], inputs.get("datapointsToAlarm", 1)
         if UNKNOWN not in (most, least) and least > most:
             yield "datapointsToAlarm", f"{least} is more than evaluationPeriods, {most}"

@@ -51,7 +51,6 @@ class Table(Resource):
         "ttl": TimeToLive(
             fields={"attributeName": Text(computed=True), "enabled": Flag(default=False)}, computed=True
         ),
-        "tableClass": Text(one_of=("STANDARD", "STANDARD_INFREQUENT_ACCESS"), default="STANDARD"),
         "tags": Strings(),
     }
     configured_after = ("pointInTimeRecovery", "ttl")
@@ -76,7 +75,6 @@ class Table(Resource):
             KeySchema=_key_schema(inputs),
             AttributeDefinitions=_attributes(inputs),
             DeletionProtectionEnabled=inputs["deletionProtectionEnabled"],
-            TableClass=inputs["tableClass"],
             Tags=tag_list(inputs.get("tags")),
             **_capacity(inputs),
             **settings,
@@ -123,7 +121,6 @@ class Table(Resource):
                 "attributeName": ttl.get("AttributeName"),
                 "enabled": ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"),
             },
-            "tableClass": table.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
             "tags": tags,
             "tagsAll": tags,
         }
@@ -135,8 +132,6 @@ class Table(Resource):
             self._update(id_, **_capacity(inputs))
         if "deletionProtectionEnabled" in changed:
             self._update(id_, DeletionProtectionEnabled=inputs["deletionProtectionEnabled"])
-        if "tableClass" in changed:
-            self._update(id_, TableClass=inputs["tableClass"])
         if "serverSideEncryption" in changed:
             self._update(id_, SSESpecification=_encryption(inputs))
         if "pointInTimeRecovery" in changed:

@@ -5,10 +5,9 @@ from collections.abc import Collection
 from typing import Any, ClassVar
 
 from local.resources.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
-from local.resources.schema import Flag, Inputs, Integer, Json, Strings, Text
+from local.resources.schema import Inputs, Json, Strings, Text
 
 NAME = r"[\w+=,.@-]{1,128}"
-PATH = Text(pattern=r"/([!-~]*/)?", default="/", replaces=True)
 
 
 class Role(Resource):
@@ -19,20 +18,13 @@ class Role(Resource):
     inputs: ClassVar[Inputs] = {
         "name": Text(pattern=r"[\w+=,.@-]{1,64}", replaces=True),
         "assumeRolePolicy": Json(required=True),
-        "description": Text(),
-        "forceDetachPolicies": Flag(default=False),
-        "maxSessionDuration": Integer(low=3600, high=43200, default=3600),  # seconds
-        "path": PATH,
         "tags": Strings(),
     }
 
     def create_resource(self, inputs: Properties) -> Properties:
         self.aws.iam.create_role(
             RoleName=inputs["name"],
-            Path=inputs["path"],
             AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
-            Description=inputs.get("description", ""),
-            MaxSessionDuration=inputs["maxSessionDuration"],
             Tags=tag_list(inputs.get("tags")),
         )
         return {"id": inputs["name"]}
@@ -44,10 +36,7 @@ class Role(Resource):
             "arn": role["Arn"],
             "assumeRolePolicy": json.dumps(role["AssumeRolePolicyDocument"]),
             "createDate": role["CreateDate"].isoformat(),
-            "description": role.get("Description"),
-            "maxSessionDuration": role.get("MaxSessionDuration", 3600),
             "name": id_,
-            "path": role["Path"],
             "tags": tags,
             "tagsAll": tags,
             "uniqueId": role["RoleId"],
@@ -57,12 +46,6 @@ class Role(Resource):
         iam = self.aws.iam
         if "assumeRolePolicy" in changed:
             iam.update_assume_role_policy(RoleName=id_, PolicyDocument=inputs["assumeRolePolicy"])
-        if "description" in changed or "maxSessionDuration" in changed:
-            iam.update_role(
-                RoleName=id_,
-                Description=inputs.get("description", ""),
-                MaxSessionDuration=inputs["maxSessionDuration"],
-            )
         if "tags" in changed:
             retag(
                 self._tags(id_),
@@ -71,14 +54,8 @@ class Role(Resource):
                 lambda tags: iam.tag_role(RoleName=id_, Tags=tag_list(tags)),
             )
 
-    def delete_resource(self, id_: str, state: Properties) -> None:
-        iam = self.aws.iam
-        if state.get("forceDetachPolicies"):
-            for attached in iam.list_attached_role_policies(RoleName=id_)["AttachedPolicies"]:
-                iam.detach_role_policy(RoleName=id_, PolicyArn=attached["PolicyArn"])
-            for name in iam.list_role_policies(RoleName=id_)["PolicyNames"]:
-                iam.delete_role_policy(RoleName=id_, PolicyName=name)
-        iam.delete_role(RoleName=id_)
+    def delete_resource(self, id_: str, _state: Properties) -> None:
+        self.aws.iam.delete_role(RoleName=id_)
 
     def _tags(self, name: str) -> dict[str, str]:
         return tag_map(self.aws.iam.list_role_tags(RoleName=name)["Tags"])
@@ -173,15 +150,12 @@ class User(Resource):
     named_by = "name"
     inputs: ClassVar[Inputs] = {
         "name": Text(pattern=r"[\w+=,.@-]{1,64}", replaces=True),
-        "forceDestroy": Flag(default=False),
-        "path": PATH,
         "tags": Strings(),
     }
 
     def create_resource(self, inputs: Properties) -> Properties:
         self.aws.iam.create_user(
             UserName=inputs["name"],
-            Path=inputs["path"],
             Tags=tag_list(inputs.get("tags")),
         )
         return {"id": inputs["name"]}
@@ -192,7 +166,6 @@ class User(Resource):
         return {
             "arn": user["Arn"],
             "name": id_,
-            "path": user["Path"],
             "tags": tags,
             "tagsAll": tags,
             "uniqueId": user["UserId"],
@@ -207,14 +180,8 @@ class User(Resource):
                 lambda tags: self.aws.iam.tag_user(UserName=id_, Tags=tag_list(tags)),
             )
 
-    def delete_resource(self, id_: str, state: Properties) -> None:
-        iam = self.aws.iam
-        if state.get("forceDestroy"):
-            for key in iam.list_access_keys(UserName=id_)["AccessKeyMetadata"]:
-                iam.delete_access_key(UserName=id_, AccessKeyId=key["AccessKeyId"])
-            for name in iam.list_user_policies(UserName=id_)["PolicyNames"]:
-                iam.delete_user_policy(UserName=id_, PolicyName=name)
-        iam.delete_user(UserName=id_)
+    def delete_resource(self, id_: str, _state: Properties) -> None:
+        self.aws.iam.delete_user(UserName=id_)
 
     def _tags(self, name: str) -> dict[str, str]:
         return tag_map(self.aws.iam.list_user_tags(UserName=name)["Tags"])
@@ -256,9 +223,7 @@ class AccessKey(Resource):
     token = "aws:iam/accessKey:AccessKey"
     inputs: ClassVar[Inputs] = {
         "user": Text(required=True, replaces=True),
-        "status": Text(one_of=("Active", "Inactive"), default="Active"),
     }
-    configured_after = ("status",)
     secret = ("secret",)
 
     def create_resource(self, inputs: Properties) -> Properties:
@@ -272,12 +237,11 @@ class AccessKey(Resource):
             raise GoneError(f"{known['user']} has no access key {id_}")
         return {
             "user": known["user"],
-            "status": key["Status"],
             "createDate": key["CreateDate"].isoformat(),
         }
 
-    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
-        self.aws.iam.update_access_key(UserName=inputs["user"], AccessKeyId=id_, Status=inputs["status"])
+    def update_resource(self, id_: str, _inputs: Properties, _changed: Collection[str]) -> None:
+        """Nothing to do: the only input replaces."""
 
     def delete_resource(self, id_: str, state: Properties) -> None:
         self.aws.iam.delete_access_key(UserName=state["user"], AccessKeyId=id_)

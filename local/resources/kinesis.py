@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from local.resources.resource import Properties, Resource, retag, tag_map, wait_until
-from local.resources.schema import UNKNOWN, Block, Flag, Inputs, Integer, Items, Strings, Text
+from local.resources.schema import UNKNOWN, Block, Inputs, Integer, Items, Strings, Text
 
 
 class Stream(Resource):
@@ -23,7 +23,6 @@ class Stream(Resource):
         "shardLevelMetrics": Items(item=Text()),
         "encryptionType": Text(one_of=("NONE", "KMS"), default="NONE"),
         "kmsKeyId": Text(),
-        "enforceConsumerDeletion": Flag(default=False),
         "tags": Strings(),
     }
     configured_after = ("retentionPeriod", "shardLevelMetrics", "encryptionType", "tags")
@@ -106,9 +105,7 @@ class Stream(Resource):
 
     def delete_resource(self, id_: str, state: Properties) -> None:
         name = _name(id_)
-        self.aws.kinesis.delete_stream(
-            StreamName=name, EnforceConsumerDeletion=state.get("enforceConsumerDeletion", False)
-        )
+        self.aws.kinesis.delete_stream(StreamName=name)
         wait_until(lambda: self.read(id_, state) is None, f"deleting the stream {name}")
 
     def _encrypt(self, name: str, inputs: Properties) -> None:

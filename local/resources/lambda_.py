@@ -50,10 +50,8 @@ class Function(Resource):
         "tracingConfig": Block(
             fields={"mode": Text(required=True, one_of=("Active", "PassThrough"))}, computed=True
         ),
-        "reservedConcurrentExecutions": Integer(low=-1, default=-1),
         "tags": Strings(),
     }
-    configured_after = ("reservedConcurrentExecutions",)
     volatile = ("codeSha256", "sourceCodeSize", "lastModified")
     configuration = (
         "role",
@@ -117,9 +115,6 @@ class Function(Resource):
                 "systemLogLevel": logging.get("SystemLogLevel"),
             },
             "tracingConfig": {"mode": function.get("TracingConfig", {}).get("Mode", "PassThrough")},
-            "reservedConcurrentExecutions": found.get("Concurrency", {}).get(
-                "ReservedConcurrentExecutions", -1
-            ),
             "codeSha256": function["CodeSha256"],
             "sourceCodeHash": function["CodeSha256"],
             "sourceCodeSize": function["CodeSize"],
@@ -144,12 +139,6 @@ class Function(Resource):
         if set(self.configuration) & set(changed):
             lambda_.update_function_configuration(FunctionName=id_, **_configuration(inputs))
             self.settle(id_)
-        if "reservedConcurrentExecutions" in changed:
-            reserved = inputs["reservedConcurrentExecutions"]
-            if reserved >= 0:
-                lambda_.put_function_concurrency(FunctionName=id_, ReservedConcurrentExecutions=reserved)
-            else:
-                lambda_.delete_function_concurrency(FunctionName=id_)
         if "tags" in changed:
             _retag(self, id_, inputs)
 

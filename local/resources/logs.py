@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import ClassVar
 
 from local.resources.resource import GoneError, Properties, Resource, retag
-from local.resources.schema import Flag, Inputs, Integer, Strings, Text
+from local.resources.schema import Inputs, Integer, Strings, Text
 
 # CloudWatch Logs API reference, PutRetentionPolicy; 0 means "never expire".
 DAYS = (
@@ -43,18 +43,16 @@ class LogGroup(Resource):
         "name": Text(pattern="[a-zA-Z0-9_./#-]{1,512}", replaces=True),
         "retentionInDays": Integer(one_of=DAYS, default=0),
         "kmsKeyId": Text(),
-        "logGroupClass": Text(one_of=("STANDARD", "INFREQUENT_ACCESS"), replaces=True, computed=True),
-        "skipDestroy": Flag(default=False),
         "tags": Strings(),
     }
     configured_after = ("retentionInDays",)
 
     def create_resource(self, inputs: Properties) -> Properties:
-        optional = {"kmsKeyId": inputs.get("kmsKeyId"), "logGroupClass": inputs.get("logGroupClass")}
+        key = {"kmsKeyId": inputs["kmsKeyId"]} if inputs.get("kmsKeyId") else {}
         self.aws.logs.create_log_group(
             logGroupName=inputs["name"],
             tags=inputs.get("tags", {}),
-            **{key: value for key, value in optional.items() if value},
+            **key,
         )
         return {"id": inputs["name"]}
 
@@ -71,7 +69,6 @@ class LogGroup(Resource):
             "region": self.aws.region,
             "retentionInDays": group.get("retentionInDays", 0),
             "kmsKeyId": group.get("kmsKeyId"),
-            "logGroupClass": group.get("logGroupClass", "STANDARD"),
             "tags": tags,
             "tagsAll": tags,
         }
@@ -97,6 +94,5 @@ class LogGroup(Resource):
                 lambda tags: logs.tag_resource(resourceArn=actual["arn"], tags=tags),
             )
 
-    def delete_resource(self, id_: str, state: Properties) -> None:
-        if not state.get("skipDestroy"):
-            self.aws.logs.delete_log_group(logGroupName=id_)
+    def delete_resource(self, id_: str, _state: Properties) -> None:
+        self.aws.logs.delete_log_group(logGroupName=id_)

@@ -16,12 +16,10 @@ class Topic(Resource):
     named_by = "name"
     inputs: ClassVar[Inputs] = {
         "name": Text(pattern=r"[\w-]{1,256}", replaces=True),
-        "displayName": Text(),
         "kmsMasterKeyId": Text(),
         "tags": Strings(),
     }
     attributes: ClassVar[Mapping[str, str]] = {
-        "displayName": "DisplayName",
         "kmsMasterKeyId": "KmsMasterKeyId",
     }
 
@@ -39,7 +37,6 @@ class Topic(Resource):
         return {
             "arn": id_,
             "name": id_.rpartition(":")[2],
-            "displayName": attributes.get("DisplayName"),
             "kmsMasterKeyId": attributes.get("KmsMasterKeyId"),
             "owner": id_.split(":")[4],
             "region": self.aws.region,

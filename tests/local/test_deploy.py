@@ -114,9 +114,9 @@ class TestOutputs:
     def test_that_come_from_a_secret_are_secrets(self, program: Program) -> None:
         deployment = program(
             """
-            topic = aws.sns.Topic("topic", name=name, display_name=pulumi.Output.secret("hidden"))
+            topic = aws.sns.Topic("topic", name=name, tags={"a": pulumi.Output.secret("hidden")})
             pulumi.export("shown", topic.name)
-            pulumi.export("hidden", topic.display_name)
+            pulumi.export("hidden", topic.tags.apply(lambda tags: tags["a"]))
             """
         )
         assert deployment.secret_outputs == {"hidden"}

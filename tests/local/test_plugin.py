@@ -21,6 +21,7 @@ from tests.local.conftest import unique
 
 SECRET = {rpc._special_sig_key: rpc._special_secret_sig}
 TOPIC, USER, KEY = "aws:sns/topic:Topic", "aws:iam/user:User", "aws:iam/accessKey:AccessKey"
+TABLE = "aws:dynamodb/table:Table"
 STREAM = "aws:kinesis/stream:Stream"
 
 
@@ -169,10 +170,9 @@ class TestPreview:
 
     def test_changes_nothing_and_keeps_what_stays(self, engine: Engine, aws: LocalAws) -> None:
         id_, state = engine.create(TOPIC, name=unique("preview"))
-        foreseen = engine.update(TOPIC, id_, state, preview=True, name=state["name"], displayName="new")
-        assert (foreseen["displayName"], foreseen["arn"]) == ("new", state["arn"])
-        attributes = aws.client("sns").get_topic_attributes(TopicArn=id_)["Attributes"]
-        assert attributes.get("DisplayName", "") != "new"
+        foreseen = engine.update(TOPIC, id_, state, preview=True, name=state["name"], tags={"a": "b"})
+        assert (foreseen["tags"], foreseen["arn"]) == ({"a": "b"}, state["arn"])
+        assert aws.client("sns").list_tags_for_resource(ResourceArn=id_)["Tags"] == []
         engine.delete(TOPIC, id_, state)
 
 
@@ -200,11 +200,17 @@ class TestLife:
         engine.delete(TOPIC, id_, state)
 
     def test_deletes_first_where_the_name_stays(self, engine: Engine) -> None:
-        id_, state = engine.create(USER, name=unique("user"))
-        moved = engine.diff(USER, id_, state, name=state["name"], path="/elsewhere/")
-        assert list(moved.replaces) == ["path"]
+        table: dict[str, Any] = {
+            "hashKey": "a",
+            "attributes": [{"name": "a", "type": "S"}],
+            "billingMode": "PAY_PER_REQUEST",
+        }
+        id_, state = engine.create(TABLE, name=unique("table"), **table)
+        other = table | {"hashKey": "b", "attributes": [{"name": "b", "type": "S"}]}
+        moved = engine.diff(TABLE, id_, state, name=state["name"], **other)
+        assert list(moved.replaces) == ["hashKey"]
         assert moved.deleteBeforeReplace
-        engine.delete(USER, id_, state)
+        engine.delete(TABLE, id_, state)
 
     def test_ignores_the_changes_that_it_is_told_to(self, engine: Engine) -> None:
         id_, state = engine.create(TOPIC, name=unique("ignored"))

@@ -55,7 +55,7 @@ OF_EACH_TYPE: dict[str, Callable[[Account], Made]] = {
     "aws:cloudwatch/logGroup:LogGroup": lambda account: account.log_group(
         retentionInDays=7.0, tags={"a": "b"}
     ),
-    "aws:iam/role:Role": lambda account: account.role(description="Reads", tags={"a": "b"}),
+    "aws:iam/role:Role": lambda account: account.role(tags={"a": "b"}),
     "aws:iam/rolePolicy:RolePolicy": lambda account: account.make(
         "aws:iam/rolePolicy:RolePolicy", role=account.role().id, policy=allow(["s3:GetObject"], "*")
     ),
@@ -79,7 +79,7 @@ OF_EACH_TYPE: dict[str, Callable[[Account], Made]] = {
         metricsConfig={"metrics": ["EventCount"]},
         tags={"a": "b"},
     ),
-    "aws:sns/topic:Topic": lambda account: account.topic(displayName="Alarms", tags={"a": "b"}),
+    "aws:sns/topic:Topic": lambda account: account.topic(tags={"a": "b"}),
     "aws:sns/topicSubscription:TopicSubscription": lambda account: account.make(
         "aws:sns/topicSubscription:TopicSubscription",
         topic=account.topic().id,

@@ -68,7 +68,6 @@ METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
         (KINESIS, STREAM | {"shardCount": True}, "shardCount: True is not a whole number"),
         (KINESIS, STREAM | {"retentionPeriod": 23.0}, "retentionPeriod: 23 is less than 24"),
         (KINESIS, STREAM | {"retentionPeriod": 8761.0}, "retentionPeriod: 8761 is more than 8760"),
-        (KINESIS, STREAM | {"enforceConsumerDeletion": "no"}, "enforceConsumerDeletion: 'no' is neither"),
         (KINESIS, STREAM | {"tags": ["a"]}, "tags: ['a'] is not a map"),
         (KINESIS, STREAM | {"tags": {"a": 1.0}}, "tags.a: 1.0 is not a string"),
         (
@@ -98,7 +97,7 @@ METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
         (ROLE_POLICY, {"role": "r", "policy": "{"}, "policy: is not JSON"),
         (ROLE_POLICY, {"policy": "{}"}, "role: is required"),
         (METRIC_ALARM, ALARM | {"datapointsToAlarm": 6.0}, "datapointsToAlarm: 6 is more than"),
-        (METRIC_ALARM, ALARM | {"extendedStatistic": "p99"}, "statistic: is needed, or extendedStatistic"),
+        (METRIC_ALARM, ALARM | {"statistic": None}, "statistic: is required"),
         (
             FUNCTION,
             {"code": pulumi.FileArchive("/nowhere")},
@@ -135,7 +134,6 @@ def test_defaults_are_those_of_the_aws_provider() -> None:
         "retentionPeriod": 24,
         "streamModeDetails": {"streamMode": "PROVISIONED"},
         "encryptionType": "NONE",
-        "enforceConsumerDeletion": False,
     }
 
 
@@ -167,10 +165,10 @@ REPLACING = {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": {"bucket"},
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": {"bucket"},
     "aws:s3/bucketPolicy:BucketPolicy": {"bucket"},
-    "aws:cloudwatch/logGroup:LogGroup": {"name", "logGroupClass"},
-    "aws:iam/role:Role": {"name", "path"},
+    "aws:cloudwatch/logGroup:LogGroup": {"name"},
+    "aws:iam/role:Role": {"name"},
     ROLE_POLICY: {"name", "role"},
-    "aws:iam/user:User": {"name", "path"},
+    "aws:iam/user:User": {"name"},
     "aws:iam/userPolicy:UserPolicy": {"name", "user"},
     "aws:iam/accessKey:AccessKey": {"user"},
     "aws:iam/policy:Policy": {"name"},

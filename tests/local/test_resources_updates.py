@@ -197,11 +197,11 @@ class TestPolicies:
 
 
 class TestAccessKey:
-    def test_works_until_it_is_inactive(self, account: Account, aws: LocalAws) -> None:
+    def test_works_until_it_is_deleted(self, account: Account, aws: LocalAws) -> None:
         key = account.make("aws:iam/accessKey:AccessKey", user=account.user().id)
         sts = aws.client("sts", access_key=key.id, secret_key=key["secret"])
         assert sts.get_caller_identity()["Arn"].endswith(f":user/{key['user']}")
-        key.change(status="Inactive")
+        key.kind.delete(key.id, key.state)
         with pytest.raises(ClientError):
             sts.get_caller_identity()
 
