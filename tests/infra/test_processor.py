@@ -5,10 +5,7 @@ import pulumi
 import pytest
 
 from infra import processor
-from tests.infra.recorder import Deployed, deploy
-
-KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
-PREVIOUS = "arn:aws:kms:us-east-1:123456789012:key/1f7c2d2e-0000-4000-8000-000000000000"
+from tests.infra.recorder import KEY, PREVIOUS_KEY, Deployed, deploy
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
@@ -106,15 +103,15 @@ def test_a_key_is_used_through_one_service_and_for_one_stream() -> None:
 
 
 def test_what_was_encrypted_under_the_previous_key_stays_readable() -> None:
-    changed = deploy(kmsKeyArn=KEY, kmsKeyArnPrevious=PREVIOUS).policy("processor-policy")
-    assert changed["DecryptStream"] == ("Allow", {"kms:Decrypt"}, {KEY, PREVIOUS})
+    changed = deploy(kmsKeyArn=KEY, kmsKeyArnPrevious=PREVIOUS_KEY).policy("processor-policy")
+    assert changed["DecryptStream"] == ("Allow", {"kms:Decrypt"}, {KEY, PREVIOUS_KEY})
     assert changed["ReadPreviousTableKey"] == (
         "Allow",
         {"kms:Decrypt", "kms:DescribeKey", "kms:ReEncryptFrom"},
-        {PREVIOUS},
+        {PREVIOUS_KEY},
     )
-    removed = deploy(kmsKeyArnPrevious=PREVIOUS).policy("processor-policy")
-    assert removed["DecryptStream"] == ("Allow", {"kms:Decrypt"}, {PREVIOUS})
+    removed = deploy(kmsKeyArnPrevious=PREVIOUS_KEY).policy("processor-policy")
+    assert removed["DecryptStream"] == ("Allow", {"kms:Decrypt"}, {PREVIOUS_KEY})
 
 
 def test_a_customer_key_covers_the_log_and_the_alarms_topic() -> None:

@@ -1,8 +1,6 @@
 import pytest
 
-from tests.infra.recorder import Deployed, Secret, deploy
-
-KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
+from tests.infra.recorder import KEY, Deployed, Secret, deploy
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])

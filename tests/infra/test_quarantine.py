@@ -1,8 +1,6 @@
 import json
 
-from tests.infra.recorder import Deployed, deploy
-
-KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
+from tests.infra.recorder import KEY, Deployed, deploy
 
 
 def test_the_bucket_is_named_after_the_stack_and_made_unique_by_the_provider(dev: Deployed) -> None:

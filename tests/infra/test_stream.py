@@ -1,7 +1,5 @@
 from infra.stream import SHARD_METRICS
-from tests.infra.recorder import Deployed, deploy
-
-KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
+from tests.infra.recorder import KEY, Deployed, deploy
 
 
 def test_dev_has_one_provisioned_shard_for_a_day(dev: Deployed) -> None:

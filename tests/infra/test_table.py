@@ -1,8 +1,5 @@
 from handler.settings import EXPIRY_ATTRIBUTE
-from tests.infra.recorder import Deployed, deploy
-
-KEY = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
-AWS_MANAGED = "arn:aws:kms:us-east-1:123456789012:key/aws-managed"
+from tests.infra.recorder import AWS_MANAGED_KEY, KEY, Deployed, deploy
 
 
 def test_the_table_is_keyed_by_user_and_tweet_and_pays_per_request(dev: Deployed) -> None:
@@ -13,7 +10,7 @@ def test_the_table_is_keyed_by_user_and_tweet_and_pays_per_request(dev: Deployed
         "rangeKey": "Id",
         "attributes": [{"name": "Username", "type": "S"}, {"name": "Id", "type": "S"}],
         "pointInTimeRecovery": {"enabled": False},
-        "serverSideEncryption": {"enabled": True, "kmsKeyArn": AWS_MANAGED},
+        "serverSideEncryption": {"enabled": True, "kmsKeyArn": AWS_MANAGED_KEY},
         "ttl": {"enabled": False, "attributeName": EXPIRY_ATTRIBUTE},
         "deletionProtectionEnabled": False,
         "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
