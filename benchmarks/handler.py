@@ -1,4 +1,4 @@
-"""What a batch costs the function: CPU and wall time next to boto3's own ways, peak memory, time of import.
+"""Measures a batch: CPU and wall time of the function and of boto3's own ways, peak memory, import time.
 
 `python -m benchmarks.handler` prints the table of README.md. Every call is answered after 5 ms by a stub in
 another process. The contenders take turns in one run, since the speed of a shared machine moves by a factor
@@ -38,7 +38,7 @@ print(f"import of boto3 and one client: {(time.process_time() - begun) * 1000:.0
 
 
 class Context:
-    """What the function asks of Lambda's context."""
+    """The part of Lambda's context that the function uses."""
 
     function_name = "dev-DDBEventProcessor"
 
@@ -89,7 +89,7 @@ def _payload(number: int) -> bytes:
 
 
 def contenders() -> dict[str, Contender]:
-    """Three ways from the same records, read by the same parser, into the same table."""
+    """Three ways to write the same records, read by the same parser, to the same table."""
     import boto3
 
     from handler import app

@@ -44,7 +44,7 @@ _FUNCTION = "function"
 
 @dataclass
 class Run:
-    """What was seen of one run; times in seconds since the command was started."""
+    """Measurements of one run; times in seconds since the command was started."""
 
     steps: dict[str, float] = field(default_factory=lambda: {"import": 0.0})
     """When the demo announced each step."""
@@ -59,7 +59,7 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """Rows a second between the first look that saw rows and the first that saw all."""
+        """Rows per second between the first sample with rows and the first with all of them."""
         return (self.rows - self.rows_at_first) / (self.last_row - self.first_row)
 
 
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def show(source: str, run: Run) -> None:
-    """How long it took to the first row, and what each part took."""
+    """Print the time to the first row, and what each part used."""
     print(f"\n{source}: first row after {run.first_row:.1f} s, {sum(run.memory.values()):.0f} MB at most")
     begun = [(step, at) for step, at in run.steps.items() if at < run.first_row]
     ends = [at for _, at in begun[1:]] + [run.first_row]
@@ -120,7 +120,7 @@ def observe(*arguments: str, rows: int | None = None) -> Run:
 
 @contextmanager
 def demo(run: Run, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """The command and, once it is printed, the endpoint of its AWS."""
+    """Start the command; return it with the endpoint of its AWS, once printed."""
     command = [sys.executable, "-m", "local", "demo", *arguments]
     started = time.monotonic()
     with subprocess.Popen(command, cwd=_PROJECT, stdout=subprocess.PIPE, text=True) as process:
@@ -144,7 +144,7 @@ def demo(run: Run, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", s
 
 
 def client(endpoint: str) -> Any:
-    """The root's client of the table; made after the demo has started its own, so as not to compete."""
+    """Return the root's client of the table, created after the demo's own so as not to compete."""
     import boto3
     from botocore.config import Config
 
@@ -159,7 +159,7 @@ def client(endpoint: str) -> Any:
 
 
 def items(dynamodb: Any) -> int:
-    """How many the table has; none before it is made and after it is destroyed."""
+    """Count the table's rows; 0 before it is created and after it is destroyed."""
     with suppress(ClientError, BotoCoreError):
         return int(dynamodb.describe_table(TableName=_TABLE)["Table"]["ItemCount"])
     return 0
@@ -170,7 +170,7 @@ def items(dynamodb: Any) -> int:
 
 @contextmanager
 def sampled(demo_pid: int, run: Run) -> Iterator[None]:
-    """Meanwhile, look how much memory all processes have, and keep the most."""
+    """Sample the memory of all processes in the background, and keep the maximum."""
     stopping = threading.Event()
 
     def sample() -> None:
@@ -191,7 +191,7 @@ def sampled(demo_pid: int, run: Run) -> Iterator[None]:
 
 
 def family(demo_pid: int) -> dict[int, str]:
-    """The processes of the demo, each with the part that it is."""
+    """Return the demo's processes, each with its part."""
     children: dict[int, list[int]] = defaultdict(list)
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -207,7 +207,7 @@ def family(demo_pid: int) -> dict[int, str]:
 
 
 def cpu_seconds(demo_pid: int) -> dict[int, tuple[str, float]]:
-    """The processes of the demo, each with its part and what it has used so far."""
+    """Return the demo's processes, each with its part and its usage so far."""
     used = {}
     for process, part in family(demo_pid).items():
         with suppress(OSError):
@@ -217,7 +217,7 @@ def cpu_seconds(demo_pid: int) -> dict[int, tuple[str, float]]:
 
 
 def proportional_megabytes(process: int) -> float:
-    """Memory in RAM, pages that several processes share divided among them (proc(5), "Pss")."""
+    """Return the memory in RAM, with shared pages divided among the processes (proc(5), "Pss")."""
     with suppress(OSError):
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
         return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
@@ -225,7 +225,7 @@ def proportional_megabytes(process: int) -> float:
 
 
 def _fields(stat: Path) -> list[str]:
-    """The fields of proc(5) "stat" that follow the command's name; the first is the state."""
+    """Return the fields of proc(5) "stat" after the command's name; the first is the state."""
     return stat.read_text().rpartition(")")[2].split()
 
 

@@ -1,4 +1,4 @@
-"""The producer beside a bare boto3 loop: CPU time, throughput, and memory with a backlog.
+"""Compares the producer with a bare boto3 loop: CPU time, throughput, and memory with a backlog.
 
     python -m benchmarks.producer [--tweets 50000] [--rounds 3] [--backlog 1000000]
 
@@ -24,7 +24,7 @@ _WORDS = ("quick", "brown", "fox", "jumps", "over", "lazy", "dog", "boxing", "wi
 
 
 class Cost(NamedTuple):
-    """One process: CPU seconds, seconds of the clock, peak memory in MiB."""
+    """Usage of one process: CPU seconds, wall seconds, peak memory in MiB."""
 
     cpu: float
     wall: float
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def compare(work: Path, count: int, rounds: int) -> None:
-    """The bare loop, the producer, and the producer with faults, in turn."""
+    """Run the bare loop, the producer, and the producer with faults, in turn."""
     tweets = work / "tweets.jsonl"
     size = write_tweets(tweets, count)
     print(f"{count:,} tweets of {size:,} bytes on average")
@@ -69,7 +69,7 @@ def compare(work: Path, count: int, rounds: int) -> None:
 
 
 def build_and_drain_a_backlog(work: Path, count: int) -> None:
-    """One process reads everything while the stream is away, and sends it when the stream is back."""
+    """Let one process read everything while the stream is away, and send it when the stream is back."""
     tweets = work / "backlog.jsonl"
     write_tweets(tweets, count)
     with in_process("away") as url:
@@ -91,7 +91,7 @@ _SETTLED_SECONDS = 3.0
 
 
 def settled(spool: Path) -> int:
-    """Wait until the spool has not grown for some seconds; its size."""
+    """Wait until the spool has not grown for some seconds; return its size."""
     size, since = 0, time.monotonic()
     while not size or time.monotonic() - since < _SETTLED_SECONDS:
         time.sleep(0.1)
@@ -101,7 +101,7 @@ def settled(spool: Path) -> int:
 
 
 def producer(work: Path, url: str, tweets: Path) -> list[str]:
-    """The command that sends the tweets to the stub."""
+    """Return the command that sends the tweets to the stub."""
     config = work / "config.json"
     settings = {"access_key": "AKIAEXAMPLE", "secret_access_key": "secret", "region": "eu-west-1"}
     config.write_text(json.dumps(settings | {"stream_name": "tweets", "aws_endpoint": url}))
@@ -116,7 +116,7 @@ def measure(command: list[str]) -> Cost:
 
 
 def start(command: list[str]) -> int:
-    """Start it, and give its process id: only `wait4` tells what one process used."""
+    """Start a command; return its process id, because only `wait4` tells what one process used."""
     pid = os.posix_spawn(sys.executable, [sys.executable, *command], os.environ)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(pid, {min(os.sched_getaffinity(0))})
@@ -124,7 +124,7 @@ def start(command: list[str]) -> int:
 
 
 def wait(pid: int, started: float) -> Cost:
-    """Wait for a process that did its work."""
+    """Wait for a process to end successfully."""
     _, status, usage = os.wait4(pid, 0)
     wall = time.monotonic() - started
     assert status == 0, f"exit code {os.waitstatus_to_exitcode(status)}"
@@ -133,7 +133,7 @@ def wait(pid: int, started: float) -> Cost:
 
 
 def write_tweets(path: Path, count: int) -> int:
-    """Made-up posts in the shape of the v2 stream; their size in bytes on average."""
+    """Write made-up posts in the format of the v2 stream; return their average size in bytes."""
     chance = random.Random(1)
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):

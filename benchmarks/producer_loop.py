@@ -1,4 +1,4 @@
-"""The bare loop that the producer is measured against: read, convert, `put_records`; no retry, no spool."""
+"""The bare loop to compare the producer with: read, convert, `put_records`; no retry, no spool."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ kinesis = boto3.client(
 
 
 def record(tweet: dict[str, Any]) -> dict[str, Any]:
-    """What the producer makes of a tweet, as far as these tweets need it."""
+    """Convert a tweet as the producer does, as far as these tweets need it."""
     data, users = tweet["data"], {user["id"]: user["username"] for user in tweet["includes"]["users"]}
     return {
         "username": users[data["author_id"]],

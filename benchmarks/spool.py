@@ -1,4 +1,4 @@
-"""The spool beside SQLite in WAL mode: CPU time to keep a record, hand it out and forget it.
+"""Compares the spool with SQLite in WAL mode: CPU time to store, take and forget a record.
 
     python -m benchmarks.spool [--records 20000] [--rounds 5]
 

@@ -26,7 +26,7 @@ class Statement:
     condition: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, Any]:
-        """The members that IAM reads; those that are not set are left out."""
+        """Return the statement as IAM reads it, without members that are not set."""
         members = {
             "Sid": self.sid,
             "Effect": self.effect,

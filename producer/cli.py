@@ -37,7 +37,7 @@ Examples:
   python -m producer --source bluesky --track coffee --duration 60
   python -m producer configure --stack dev
 
-Exit codes: 0 all is sent, 1 something is not (the spool keeps it), 2 wrong usage or configuration.
+Exit codes: 0 everything was sent, 1 something was not (the spool keeps it), 2 wrong usage or configuration.
 """
 
 
@@ -73,7 +73,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.FloatRange(0, min_open=True),
     callback=_finite,
     metavar="N",
-    help="file: tweets a second.",
+    help="file: tweets per second.",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N tweets.")
 @click.option(

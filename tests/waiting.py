@@ -8,7 +8,7 @@ Value = TypeVar("Value")
 
 
 def eventually(look: Callable[[], Value], seconds: float = 30) -> Value:
-    """What ``look`` returns as soon as it is true, or at the end of the time."""
+    """Return the result of ``look`` as soon as it is true, or when the time is over."""
     end = time.monotonic() + seconds
     while not (value := look()) and time.monotonic() < end:
         time.sleep(0.05)

@@ -64,7 +64,7 @@ class _Sent:
 
 @dataclass(frozen=True)
 class Source:
-    """What a reader of a shard needs to know of its mapping."""
+    """The parts of a mapping that a shard's reader uses."""
 
     aws: Server
     metrics: Metrics

@@ -1,4 +1,4 @@
-"""A fast HTTP/1.1 server on loopback whose answers the caller writes: it stands in for a service's endpoint.
+"""A fast HTTP/1.1 server on loopback that answers as the caller says, in place of a service's endpoint.
 
 It parses no more of HTTP than AWS's clients send: a request line, headers, and a body of a known length. In
 a test it runs on a thread (`serving`), and its answers may check what they are asked, or wait; in a benchmark
@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 
 
 class Request(NamedTuple):
-    """A request as it arrived; header names are in lower case."""
+    """A received request; header names are in lower case."""
 
     method: str
     path: str
@@ -64,7 +64,7 @@ class _Connection(asyncio.Protocol):
             self.close()
 
     def _take(self) -> Request | None:
-        """The next complete request, None while its end has not arrived."""
+        """Return the next complete request, None while it is incomplete."""
         end = self._received.find(b"\r\n\r\n")
         if end < 0:
             return None
@@ -85,7 +85,7 @@ class _Connection(asyncio.Protocol):
 
 @contextmanager
 def serving(answer: Answer) -> Iterator[str]:
-    """Serve on a thread until the block ends; gives the URL. Answers run on that thread's event loop."""
+    """Serve on a thread until the block ends; yield the URL. Answers run on that thread's event loop."""
     url: list[str] = []
     stop: list[Callable[[], object]] = []
     ready = threading.Event()
@@ -119,7 +119,7 @@ def serving(answer: Answer) -> Iterator[str]:
 
 @contextmanager
 def constant_answer(body: bytes, delay: float) -> Iterator[str]:
-    """Serve from another process, every request answered with `body` after `delay` seconds; gives the URL."""
+    """Serve from another process, answering every request with `body` after `delay` seconds; yield the URL."""
     command = [sys.executable, "-m", "tests.doubles.http", "--body", body.decode(), "--delay", str(delay)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""A Kinesis stream on loopback: refuses what Kinesis refuses, fails as it is told, and counts what it stored.
+"""A Kinesis stream on loopback: refuses what Kinesis refuses, fails on demand, and counts what it stored.
 
 In a test it runs on a thread (`serving(stream.answer)`), for a benchmark in a process (`in_process`).
 The rules are those of the API reference, PutRecords.
@@ -27,7 +27,7 @@ _TARGET = "Kinesis_20131202.PutRecords"
 
 
 class Fault(NamedTuple):
-    """What goes wrong with one call: a wait first, entries refused, or an error instead of storing.
+    """A fault of one call: a delay, refused entries, or an error instead of storing.
 
     `status` 0 closes the connection; with `stored`, all this happens after the records are stored.
     """
@@ -116,7 +116,7 @@ class KinesisStub:
 
 
 class _RefusedError(Exception):
-    """Code and message of an answer with status 400."""
+    """A refusal with status 400: code and message."""
 
 
 def _decode(data: str) -> bytes:
@@ -136,7 +136,7 @@ def away(_call: int, _keys: list[str]) -> Fault:
 
 
 def faulty(call: int, keys: list[str]) -> Fault:
-    """One call in fifty fails, and of the others one entry in ten."""
+    """Fail one call in fifty, and one entry in ten of the others."""
     if call % 50 == 25:
         return Fault(status=500)
     return Fault(refused=frozenset(random.sample(range(len(keys)), len(keys) // 10)))
@@ -147,7 +147,7 @@ _MODES: dict[str, Faults] = {"sound": no_faults, "faulty": faulty, "away": away}
 
 @contextmanager
 def in_process(mode: str) -> Iterator[str]:
-    """Serve the stream `tweets` from a process of its own, `sound`, `faulty` or `away`; gives the URL."""
+    """Serve the stream `tweets` from another process, `sound`, `faulty` or `away`; yield the URL."""
     command = [sys.executable, "-m", "tests.doubles.kinesis", mode]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -156,7 +156,7 @@ def in_process(mode: str) -> Iterator[str]:
 
 
 def ask(url: str) -> dict[str, int]:
-    """How many records a stub stored, and how many distinct ones."""
+    """Return how many records a stub stored, and how many distinct ones."""
     with urllib.request.urlopen(url) as answer:  # noqa: S310  -- loopback
         numbers: dict[str, int] = json.load(answer)
     return numbers

@@ -1,4 +1,4 @@
-"""One AWS a test process; a project folder a test."""
+"""One local AWS per test process, one project folder per test."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.engine.stack import Project
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without a CLI these tests cannot run: they are left out, and `make test-engine` sees to the CLI.
+    """Leave these tests out without a CLI; `make test-engine` builds one.
 
     Each run of it takes seconds, and some tests make a dozen: they have longer than others to end.
     """

@@ -45,7 +45,7 @@ def record_state(version: str) -> Path:
 
 
 def without_traces(state: Any) -> Any:
-    """The state without the engine's notes of which line of code declared what: they name this machine."""
+    """Remove the engine's record of source positions, which contains paths of this machine."""
     if isinstance(state, dict):
         return {
             key: without_traces(value)

@@ -19,7 +19,7 @@ PROGRAM = ("Pulumi.yaml", "__main__.py", "infra", "handler", "producer", "local"
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a run of the CLI ended, and what it did: operation -> names of resources, `same` left out."""
+    """Result of a run of the CLI: exit code, output, and operation -> resource names, without `same`."""
 
     code: int
     text: str
@@ -47,7 +47,7 @@ class Project:
         self.engine = Engine.prepare(state=folder / "state", project=self.folder)
 
     def add_stack_file(self, stack: str, like: str, config: Mapping[str, Any]) -> None:
-        """Write the file of a stack: the committed one of `like`, pointed at local AWS, and more keys."""
+        """Write a stack's file: the committed one of `like`, pointed at local AWS, with more keys."""
         local = yaml.safe_load((PROJECT / "Pulumi.local.yaml").read_text())["config"]
         provider = {key: value for key, value in local.items() if key.startswith("aws:")}
         provider["aws:endpoints"] = [
@@ -68,7 +68,7 @@ class Project:
 
 
 class Stack:
-    """One stack, driven as a person drives it."""
+    """One stack, operated by the CLI as a person would."""
 
     def __init__(self, project: Project, name: str) -> None:
         self.project = project
@@ -104,7 +104,7 @@ class Stack:
         return self.run("destroy", "--yes", fails=fails)
 
     def configure(self, **config: Any) -> None:
-        """Change some keys of the project, in the stack's file: what `pulumi config set` does, sooner."""
+        """Change keys in the stack's file, as `pulumi config set` does, but faster."""
         file = self.project.folder / f"Pulumi.{self.name}.yaml"
         settings = yaml.safe_load(file.read_text())
         settings["config"] |= {f"stream-processing:{key}": value for key, value in config.items()}
@@ -117,13 +117,13 @@ class Stack:
         return outputs
 
     def state(self) -> str:
-        """The state file, as it lies on the disk."""
+        """Return the state file as it is on disk."""
         folder = self.project.engine.backend / ".pulumi" / "stacks" / "stream-processing"
         return (folder / f"{self.name}.json").read_text()
 
 
 def _operations(log: Path) -> dict[str, set[str]]:
-    """What the engine finished, from its event log; a replacement counts as its parts."""
+    """Read the finished operations from the engine's event log; a replacement counts as its parts."""
     done: dict[str, set[str]] = {}
     for line in log.read_text().splitlines():
         event = json.loads(line)

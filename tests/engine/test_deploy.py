@@ -1,4 +1,4 @@
-"""`preview`, `up`, `stack output`: the main road."""
+"""`preview`, `up` and `stack output` of a stack."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""The commands of the README's deploy section, as they stand there."""
+"""The commands of the README's deploy section, unchanged."""
 
 import json
 import re

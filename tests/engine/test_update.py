@@ -83,7 +83,7 @@ def test_rotating_twice_with_the_previous_key_kept_never_needs_a_third_key(proje
 
 
 class Putting(threading.Thread):
-    """Puts a record again and again with the keys of some outputs, which may change meanwhile."""
+    """Puts records continuously with the keys of the outputs, which may change meanwhile."""
 
     def __init__(self, aws: LocalAws, outputs: dict[str, Any]) -> None:
         super().__init__()

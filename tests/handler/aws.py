@@ -1,4 +1,4 @@
-"""DynamoDB and S3 as far as the function calls them: strict as the real ones, failing on demand."""
+"""DynamoDB and S3 as the function calls them: as strict as the real ones, failing on demand."""
 
 import json
 from collections import deque
@@ -35,7 +35,7 @@ class RefusedError(Exception):
 
 @dataclass
 class Aws:
-    """State of both services; what a test sets up, and what it looks at afterwards."""
+    """State of both services, for a test to set up and to examine."""
 
     items: dict[Key, Item] = field(default_factory=dict)
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)

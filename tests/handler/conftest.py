@@ -17,7 +17,7 @@ from tests.handler.events import record, tweet
 
 @dataclass
 class Context:
-    """What the function asks of Lambda's context."""
+    """The part of Lambda's context that the function uses."""
 
     milliseconds: int = 60_000
     function_name: str = "dev-DDBEventProcessor"
@@ -68,7 +68,7 @@ Invoke = Callable[..., list[str]]
 
 @pytest.fixture(scope="module")
 def invoke(services: Services) -> Invoke:
-    """Invoke the function with records; gives the sequence numbers that it reports."""
+    """Invoke the function with records; return the sequence numbers that it reports."""
     app = importlib.import_module("handler.app")
 
     def call(records: Sequence[KinesisRecord], milliseconds: int = 60_000) -> list[str]:

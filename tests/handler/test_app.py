@@ -1,4 +1,4 @@
-"""What becomes of a batch: stored, a duplicate, quarantined or reported; never lost, never stuck."""
+"""Outcomes of a batch: stored, duplicate, quarantined or reported; never lost, never stuck."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""When a call is made again, and when it is not."""
+"""When a call is retried, and when it is not."""
 
 import random
 import time
@@ -18,7 +18,7 @@ from handler import calls
 
 
 class Clock:
-    """A clock that goes on only when someone sleeps or works."""
+    """A clock that advances only by sleeping and working."""
 
     def __init__(self) -> None:
         self.now = 0.0

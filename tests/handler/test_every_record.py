@@ -1,4 +1,4 @@
-"""Whatever a batch holds and whatever AWS does, each record ends in one way, and the last version wins."""
+"""Whatever a batch contains and AWS does, each record has one outcome, and the last version wins."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ PAYLOADS = st.lists(
 
 
 class Weather(NamedTuple):
-    """What AWS does while the batch is processed for the first time."""
+    """AWS's faults while the batch is processed for the first time."""
 
     throttled_calls: int
     unprocessed: dict[tuple[str, str], int]
@@ -49,7 +49,7 @@ WEATHER = st.builds(
 
 
 def lambda_retries(records: Sequence[KinesisRecord], reported: list[str]) -> list[KinesisRecord]:
-    """What comes again: Lambda resumes from the lowest sequence number that was reported."""
+    """Return the records to retry: Lambda resumes from the lowest reported sequence number."""
     numbers = [record["kinesis"]["sequenceNumber"] for record in records]
     return list(records[min(map(numbers.index, reported)) :]) if reported else []
 

@@ -42,7 +42,7 @@ class RuntimeApi(ThreadingHTTPServer):
         self.answers: SimpleQueue[tuple[str, Any]] = SimpleQueue()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of the connection that a function leaves when the test ends it."""
+        """Ignore the connection that a function leaves when the test ends it."""
 
 
 class _RuntimeHandler(BaseHTTPRequestHandler):
@@ -73,14 +73,14 @@ class _RuntimeHandler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-        """Say nothing: the requests are the test's business."""
+        """Log nothing: the test examines the requests."""
 
 
 @contextmanager
 def lambda_runtime(
     tmp_path: Path, event: dict[str, Any], **environment: str
 ) -> Iterator[tuple[RuntimeApi, Path]]:
-    """Run the archive as Lambda does; gives the runtime API and the file of what the function wrote."""
+    """Run the archive as Lambda does; yield the runtime API and the file of the function's output."""
     task, site = tmp_path / "task", tmp_path / "site"
     for name, asset in deploy("dev").one("Function").inputs["code"].assets.items():
         (task / name).parent.mkdir(parents=True, exist_ok=True)

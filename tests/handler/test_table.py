@@ -1,4 +1,4 @@
-"""Items in BatchWriteItem's form, and how they are cut into calls."""
+"""Items in BatchWriteItem's form, and how they are split into calls."""
 
 import json
 
@@ -16,7 +16,7 @@ TWEET = Tweet("ada", "1001", "2026-11-23T14:41:28.000Z", "good morning")
 
 
 def sized(size: int) -> Put:
-    """A put whose request has so many bytes."""
+    """Build a put whose request has that many bytes."""
     return Put(RECORD, ("ada", "1"), bytes(size))
 
 

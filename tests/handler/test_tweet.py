@@ -1,4 +1,4 @@
-"""Payloads that are tweets, in their three shapes, and payloads that never will be, each with its reason."""
+"""Payloads that are tweets, in three formats, and payloads that can never be, each with its reason."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Runs the real `__main__.py` under Pulumi's mocks and keeps what it asked for."""
+"""Runs the real `__main__.py` under Pulumi's mocks, and records what it registers."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployed:
-    """What a run of the program registered and exported."""
+    """Everything that a run of the program registered and exported."""
 
     resources: list[Resource] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class _Answers(mocks.Mocks):
 
 
 class _Monitor(mocks.MockMonitor):
-    """Keeps the options too, and refuses what the engine refuses: one URN twice."""
+    """Records the options too, and refuses one URN twice, as the engine does."""
 
     def __init__(self, deployed: Deployed, partition: str) -> None:
         super().__init__(_Answers(partition))
@@ -187,7 +187,7 @@ def _unwrap(value: Any) -> Any:
 
 
 def stack_config(stack: str, **config: Any) -> dict[str, str]:
-    """The configuration of a committed stack file as the engine gives it, with some keys changed."""
+    """Return a committed stack file's configuration as the engine passes it, with some keys changed."""
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
     committed = yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]
     changed = {f"{project['name']}:{key}": value for key, value in config.items()}

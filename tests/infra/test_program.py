@@ -1,4 +1,4 @@
-"""What holds for the stack as a whole."""
+"""Properties of the stack as a whole."""
 
 import re
 
@@ -53,7 +53,7 @@ def test_each_resource_hangs_from_its_component_and_is_named_after_it(dev: Deplo
 
 
 def test_no_component_carries_an_alias(dev: Deployed) -> None:
-    """A first version has nothing to be an alias of; the AWS package adds its own to some resources."""
+    """No component was ever renamed; the AWS package adds aliases to some resources."""
     assert {each.aliases for each in dev.resources if not each.type.startswith("aws:")} == {0}
 
 

@@ -1,4 +1,4 @@
-"""An account in a real local AWS, in which the tests of the resource types make what they need."""
+"""An account in a real local AWS, for the tests of the resource types."""
 
 import json
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Made:
         return str(self.state["id"])
 
     def change(self, **inputs: Any) -> set[str]:
-        """Deploy with other inputs (None: left out); the properties that this changes."""
+        """Update to other inputs (None to leave one out); return the changed properties."""
         self.given |= inputs
         self.inputs, wrong = self.kind.check("x", self.given, self.state)
         assert not wrong
@@ -46,7 +46,7 @@ class Made:
 
 
 class Account:
-    """Makes resources in a local AWS, with whatever they need."""
+    """Creates resources in a local AWS, with their prerequisites."""
 
     def __init__(self, local: LocalAws) -> None:
         self.aws = _connection(local.endpoint)

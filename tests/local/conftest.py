@@ -87,7 +87,7 @@ class Pipeline:
         self.allow(READ_STREAM, self.stream_arn)
 
     def allow(self, actions: list[str], *resources: str) -> None:
-        """Let the function's role do something more."""
+        """Allow the function's role more actions."""
         self._statements.append({"Effect": "Allow", "Action": actions, "Resource": resources})
         self._put_policy()
 
@@ -110,7 +110,7 @@ class Pipeline:
         )
 
     def map(self, respond: str = SUCCEED, shards: int = 1, **settings: Any) -> str:
-        """Create the stream, the function and a mapping from the oldest record on; the mapping's UUID."""
+        """Create the stream, the function and a mapping from the oldest record on; return the mapping's UUID."""
         if self.stream not in self.kinesis.list_streams()["StreamNames"]:
             self.create_stream(shards)
         if self.function not in self._functions():
@@ -144,7 +144,7 @@ class Pipeline:
         return [payload for batch in self.batches() for payload in batch]
 
     def receives(self, count: int) -> list[str]:
-        """All payloads received, once they are as many as that."""
+        """Wait for that many payloads; return all that were received."""
         eventually(lambda: len(self.received()) >= count)
         return self.received()
 
@@ -154,14 +154,14 @@ class Pipeline:
         return str(mapping["LastProcessingResult"])
 
     def create_bucket(self) -> str:
-        """A bucket that the role may give up batches to; its ARN."""
+        """Create a bucket that the role is allowed to write to; return its ARN."""
         bucket = unique("quarantine")
         self.s3.create_bucket(Bucket=bucket)
         self.allow(["s3:PutObject", "s3:ListBucket"], f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*")
         return f"arn:aws:s3:::{bucket}"
 
     def given_up(self, bucket_arn: str) -> dict[str, dict[str, Any]]:
-        """The objects in a bucket by their key, once there is one."""
+        """Wait for an object in the bucket; return all by their key."""
         bucket = bucket_arn.rpartition(":")[2]
         found = eventually(lambda: self.s3.list_objects_v2(Bucket=bucket).get("Contents", []))
         keys = [entry["Key"] for entry in found]

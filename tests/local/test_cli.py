@@ -36,7 +36,7 @@ def running(*options: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def said(process: "subprocess.Popen[str]", pattern: str) -> str:
-    """The first group of a pattern in what a process prints, as soon as it prints it."""
+    """Wait until a process prints a pattern; return its first group."""
     assert process.stdout
     for line in process.stdout:
         if found := re.search(pattern, line):

@@ -1,4 +1,4 @@
-"""``python -m local demo`` as a user runs it, and as a user ends it."""
+"""``python -m local demo``, run and interrupted as by a user."""
 
 import os
 import signal
@@ -33,12 +33,12 @@ class Demo:
         )
 
     def ends(self) -> tuple[int, str]:
-        """Its exit code, and all that it wrote."""
+        """Return its exit code and output."""
         output, _ = self.process.communicate(timeout=60)
         return self.process.returncode, output
 
     def started(self) -> set[int]:
-        """What it started, and what these started."""
+        """Return its child processes, and theirs."""
         found: set[int] = set()
         new = {self.process.pid}
         while new:
@@ -47,7 +47,7 @@ class Demo:
         return found - {self.process.pid}
 
     def runs(self, module: str) -> bool:
-        """Whether something that it started runs a module."""
+        """Tell whether a process that it started runs a module."""
         return any(f"-m {module} " in _command(process) for process in self.started())
 
 

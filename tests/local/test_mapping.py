@@ -1,4 +1,4 @@
-"""What reaches the function, in which order and in what batches, and what a change of the mapping does."""
+"""What reaches the function, in which order and batches, and the effect of changing a mapping."""
 
 import time
 

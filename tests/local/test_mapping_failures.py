@@ -1,4 +1,4 @@
-"""What becomes of records that the function does not take, and where they go in the end."""
+"""Records that the function does not accept: retries, and where they end up."""
 
 import json
 import re

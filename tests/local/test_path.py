@@ -107,7 +107,7 @@ def stack(deployed: DeployedStack) -> Iterator[DeployedStack]:
 
 @pytest.fixture
 def user() -> str:
-    """Whose rows are the test's."""
+    """A username that only this test uses."""
     return unique("user")
 
 

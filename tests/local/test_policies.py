@@ -54,7 +54,7 @@ EACH_ACTION = [
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What a policy can speak of."""
+    """Resources that a policy can name."""
 
     aws: LocalAws
     stream: str
@@ -71,7 +71,7 @@ class Resources:
         return f"arn:aws:kinesis:us-east-1:000000000000:stream/{self.stream}"
 
     def beginning(self) -> dict[str, str]:
-        """Of the stream's only shard."""
+        """Iterator of the stream's only shard."""
         return {
             "StreamARN": self.stream_arn,
             "ShardId": "shardId-000000000000",
@@ -83,7 +83,7 @@ class Resources:
         return str(answer["ShardIterator"])
 
     def log_stream(self) -> dict[str, str]:
-        """A log stream that is there."""
+        """Create a log stream."""
         names = {"logGroupName": self.log_group, "logStreamName": unique("log-stream")}
         self.aws.client("logs").create_log_stream(**names)
         return names
@@ -95,7 +95,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class Identity:
-    """Somebody whom one inline policy says what to do; `read` and `write` are IAM's operations on it."""
+    """An identity with one inline policy; `read` and `write` are IAM's operations on the policy."""
 
     client: Callable[[str], Any]
     read: Callable[[], dict[str, Any]]
@@ -107,7 +107,7 @@ class Identity:
 
     @contextmanager
     def without(self, sid: str, action: str) -> Iterator[None]:
-        """The policy as it would be had nobody thought of the action."""
+        """The policy without the action, while the block runs."""
         document = self.read()["PolicyDocument"]
         narrowed = deepcopy(document)
         [statement] = [each for each in narrowed["Statement"] if each["Sid"] == sid]
@@ -130,7 +130,7 @@ class Stack:
     foreign: Resources
 
     def invoked_leaves_a_log(self) -> bool:
-        """Invoke the function; whether its log group has more than before."""
+        """Invoke the function; tell whether its log group grew."""
         logs, group = self.own.aws.client("logs"), {"logGroupName": self.own.log_group}
 
         def lines() -> int:
@@ -290,7 +290,7 @@ OPERATIONS = {"s3:ListBucket": "list_objects_v2", "lambda:InvokeFunction": "invo
 
 
 def call(identity: Identity, action: str, its: Resources) -> None:
-    """Do what an action stands for."""
+    """Make the API call of an action."""
     service, name = action.split(":")
     operation = getattr(identity.client(service), OPERATIONS.get(action) or xform_name(name))
     operation(**CALLS[action](its))
@@ -298,7 +298,7 @@ def call(identity: Identity, action: str, its: Resources) -> None:
 
 @contextmanager
 def denied(action: str) -> Iterator[None]:
-    """IAM says no, and names the action; any other failure is not a denial."""
+    """Expect IAM to deny the action by name; any other failure is not a denial."""
     with pytest.raises(ClientError, match=f"not authorized to perform: {action}") as refusal:
         yield
     assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)

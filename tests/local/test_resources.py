@@ -1,4 +1,4 @@
-"""Each resource type against a real local AWS: made as asked for, read back, removed."""
+"""Each resource type against a real local AWS: created, read back, deleted."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a resource type accepts, what counts as a change, and which changes replace: decided without AWS."""
+"""What a resource type accepts, what counts as a change, and which changes replace; without AWS."""
 
 import json
 from pathlib import Path

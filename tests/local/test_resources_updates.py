@@ -86,7 +86,7 @@ class TestBucket:
 
 
 class TestUnfinished:
-    """What could not be finished is taken away, or the next deployment would find the name taken."""
+    """A resource that fails half-way is deleted, or its name would be taken in the next deployment."""
 
     def test_bucket_without_its_tags_is_taken_away(self, account: Account, aws: LocalAws) -> None:
         name = unique("unfinished")

@@ -1,4 +1,4 @@
-"""Starting, and above all ending: nothing is left running, whichever process dies first and however."""
+"""Starting and stopping: nothing is left running, whichever process dies first and however."""
 
 import os
 import signal

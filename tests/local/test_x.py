@@ -1,4 +1,4 @@
-"""The local X, asked as any client would."""
+"""The local X, used as by any client."""
 
 import itertools
 import json

@@ -40,5 +40,5 @@ def stack(deployed: DeployedStack) -> Iterator[DeployedStack]:
 
 @pytest.fixture
 def user() -> str:
-    """The name of a user whom no other test knows."""
+    """The name of a user of this test alone."""
     return f"user-{uuid.uuid4().hex[:8]}"

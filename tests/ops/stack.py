@@ -1,4 +1,4 @@
-"""The deployed stack that the tests operate, and ways to break it as people and records do."""
+"""The deployed stack that the tests operate, and ways to break it."""
 
 import json
 import os
@@ -50,12 +50,12 @@ class DeployedStack:
         return CliRunner().invoke(cli, [*arguments, *self.options], **options)
 
     def ops_as(self, environment: dict[str, str], *arguments: str) -> Result:
-        """The same as another operator."""
+        """Run a command as another operator."""
         outputs = ["--outputs", str(self.outputs_file)]
         return CliRunner().invoke(cli, [*arguments, *outputs], env=environment)
 
     def ops_process(self, *arguments: str) -> "subprocess.Popen[str]":
-        """The same in a process of its own."""
+        """Run a command in another process."""
         return subprocess.Popen(
             [sys.executable, "-m", "ops", *arguments, *self.options],
             cwd=PROJECT,
@@ -125,7 +125,7 @@ class DeployedStack:
         return {item["Id"]["S"] for item in answer["Items"]}
 
     def quarantined(self, count: int) -> list[str]:
-        """The keys in quarantine, once they are so many."""
+        """Wait for that many objects in quarantine; return their keys."""
         return eventually(lambda: keys if len(keys := self.objects()) == count else []) or self.objects()
 
     def objects(self) -> list[str]:
@@ -133,7 +133,7 @@ class DeployedStack:
         return [key for key in self.everything() if not key.startswith("redriven/")]
 
     def settle(self) -> None:
-        """Wait until the function has dealt with all that is on the one shard, then empty the quarantine."""
+        """Wait until the function has handled the only shard, then empty the quarantine."""
         if self._busy:
             last = f"last-{uuid.uuid4().hex}"
             self.put(tweet(last))
@@ -149,7 +149,7 @@ class DeployedStack:
 
     @contextmanager
     def table_closed(self) -> Iterator[None]:
-        """Somebody took the permission to write the table away from the function."""
+        """Take the permission to write the table away from the function, while the block runs."""
         function = self.outputs["function_name"]
         policy = {"RoleName": function, "PolicyName": "StoreEvents"}
         document = self.iam.get_role_policy(**policy)["PolicyDocument"]
@@ -163,7 +163,7 @@ class DeployedStack:
 
     @contextmanager
     def mapping(self, **settings: Any) -> Iterator[None]:
-        """The event source mapping with other settings."""
+        """Change the event source mapping, while the block runs."""
         function = self.outputs["function_name"]
         (mapping,) = self.lambda_.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
         mapping["Enabled"] = mapping["State"] == "Enabled"

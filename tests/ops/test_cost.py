@@ -1,4 +1,4 @@
-"""`cost`: the sums, and what they are made of."""
+"""`cost`: the sum and its items."""
 
 import dataclasses
 import json
@@ -180,7 +180,7 @@ def test_prices_of_another_region(tmp_path: Path) -> None:
 
 
 def refusal(tmp_path: Path, content: str) -> str:
-    """What is said of a file of prices that is wrong, without the file's name before it."""
+    """Return the error about an invalid file of prices, without the file's name."""
     file = tmp_path / "prices.json"
     file.write_text(content)
     result = cost("--prices", str(file))

@@ -1,4 +1,4 @@
-"""`explore`: what an operator sees of the table."""
+"""`explore`: what an operator sees in the table."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ from tests.waiting import eventually
 
 
 class Tables:
-    """Tables of the stack's form, which explore is pointed at by options."""
+    """Tables like the stack's, which options select for explore."""
 
     def __init__(self, stack: DeployedStack) -> None:
         self._stack = stack

@@ -12,7 +12,7 @@ from tests.waiting import eventually
 
 
 def give_up(stack: DeployedStack, user: str, count: int) -> list[str]:
-    """Let a batch of tweets run out of retries: the key of Lambda's object."""
+    """Let a batch of tweets run out of retries; return the key of Lambda's object."""
     with stack.table_closed():
         stack.put(*(tweet(user, number) for number in range(count)), key=user)
         return stack.quarantined(1)

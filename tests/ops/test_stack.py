@@ -1,4 +1,4 @@
-"""Where the commands take the stack from, and what they say when they cannot."""
+"""Where the commands find the stack, and their errors."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`status`: what is wrong is seen, and what cannot be seen is said."""
+"""`status`: it shows what is wrong, and what it cannot know."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,3 +100,29 @@ def test_a_resource_that_is_gone(stack: DeployedStack, missing: str) -> None:
     result = stack.ops("status", missing, "AKIAGONEGONEGONEGONE")
     assert result.exit_code == 1
     assert "Not healthy" in result.stdout
+
+
+def test_alarms_that_nobody_hears_are_a_warning(stack: DeployedStack) -> None:
+    texts = [check["text"] for check in stack.json("status")["checks"] if check["name"] == "Alarms"]
+    assert any("nobody is subscribed: pulumi config set alarmEmail" in text for text in texts)
+
+
+def test_a_stack_with_a_policy_and_provisioned_capacity(deployed: DeployedStack, tmp_path: Path) -> None:
+    settings = {
+        "tableMode": "provisioned",
+        "tableMinWriteCapacity": 20,
+        "producerIdentity": "policy",
+        "alarmEmail": "on-call@company.io",
+    }
+    config = CONFIG | {f"stream-processing:{key}": value for key, value in settings.items()}
+    deployment = deploy("scaled", PROJECT, config, deployed.aws.endpoint)
+    try:
+        stack = DeployedStack(deployed.aws, deployment.outputs, tmp_path)
+        texts: dict[str, str] = {}
+        for check in stack.json("status")["checks"]:
+            texts[check["name"]] = texts.get(check["name"], "") + check["text"]
+        assert "20 write units" in texts["Table"]
+        assert ":policy/scaled-PutEvents" in texts["Access key"]
+        assert "nobody" not in texts["Alarms"]
+    finally:
+        deployment.destroy()

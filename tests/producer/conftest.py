@@ -1,4 +1,4 @@
-"""What the tests of the producer share: a stream on loopback, and the producer as a process."""
+"""Fixtures of the producer's tests: a stream on loopback, and the producer as a process."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def credentials(endpoint: str | None, region: str = "eu-west-1", stream: str = "
 
 
 class Stream(NamedTuple):
-    """A stream that refuses what Kinesis refuses, and where it answers."""
+    """A stream double with its URL."""
 
     stub: KinesisStub
     url: str
@@ -53,7 +53,7 @@ def stream() -> Iterator[Stream]:
 
 
 class Produced(NamedTuple):
-    """How a producer ended, and what it said."""
+    """Exit code and output of a producer."""
 
     code: int
     lines: list[str]
@@ -103,7 +103,7 @@ class Producer:
         return process
 
     def end(self, process: subprocess.Popen[str], text: str | None = None) -> Produced:
-        """Give it the rest of its input, wait for its end, and read what it said."""
+        """Pass the rest of its input, wait for its end, and parse its output."""
         out, err = process.communicate(text, timeout=60)
         log = [json.loads(line) if line.startswith("{") else {"message": line} for line in err.splitlines()]
         return Produced(process.returncode, out.splitlines(), log)

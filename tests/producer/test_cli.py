@@ -1,4 +1,4 @@
-"""The producer as a process: what it sends, what it says, how it ends, and what a crash leaves."""
+"""The producer as a process: what it sends, its output, how it ends, and what a crash leaves."""
 
 import fcntl
 import json

@@ -1,4 +1,4 @@
-"""The configuration: what it takes, and what it says when something is missing."""
+"""The configuration: what it accepts, and its errors."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`configure`: the outputs of the stack into the file, by a `pulumi` of the test's own making."""
+"""`configure`: writes the stack's outputs, read by a fake `pulumi`, to the file."""
 
 import json
 import stat
@@ -21,7 +21,7 @@ OUTPUTS = {
 
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An executable that prints the outputs, and notes its arguments beside itself."""
+    """Create an executable that prints the outputs and records its arguments."""
     program = tmp_path / "bin" / "pulumi"
     program.parent.mkdir()
     program.write_text(

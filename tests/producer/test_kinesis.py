@@ -1,4 +1,4 @@
-"""Which AWS credentials the producer uses, and says that it uses."""
+"""The AWS credentials that the producer uses, and reports at its start."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Refused records: when they go again, and that nothing of the same key passes them."""
+"""Refused records: when they are sent again, and that no record of the same key overtakes them."""
 
 import math
 import random

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 def ignore(_message: str) -> None:
-    """Drop what the publisher says at its start."""
+    """Ignore the publisher's messages."""
 
 
 @pytest.fixture

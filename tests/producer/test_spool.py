@@ -39,7 +39,7 @@ def fill(spool: Spool, numbers: range, size: int = 0) -> None:
 
 
 def flushed(spool: Spool) -> int:
-    """Write what can be written, and count what was."""
+    """Write as much as possible, and count it."""
     spool.flush()
     return spool.appended
 
@@ -58,7 +58,7 @@ def opened(
 
 
 def left(directory: Path, notify: Callable[[str], None] = pytest.fail) -> list[int]:
-    """What the next start finds."""
+    """Return what the next start finds."""
     with opened(directory, notify=notify) as spool:
         entries = spool.take(10_000, LIMIT)
         assert spool.replayed == len(entries) == spool.waiting
@@ -158,7 +158,7 @@ def test_a_record_in_the_hand_when_all_ends_goes_in_above_the_limit(directory: P
 
 @contextmanager
 def full_disk(size: int) -> Iterator[None]:
-    """No file of this process can grow above `size` bytes."""
+    """Limit the size of this process's files to `size` bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))

@@ -28,7 +28,7 @@ def aws() -> Iterator[Server]:
 
 @pytest.fixture
 def producer(aws: Server, tmp_path: Path) -> Iterator[Producer]:
-    """A producer with the key of a user who may put on one stream and no more."""
+    """A producer with the key of a user who is allowed to write to one stream only."""
     iam, user = aws.client("iam"), tmp_path.name
     iam.create_user(UserName=user)
     arn = aws.client("kinesis").describe_stream_summary(StreamName=STREAM)["StreamDescriptionSummary"][
@@ -107,7 +107,7 @@ def test_a_record_becomes_the_expected_item_in_the_function() -> None:
 
 
 def event_record(data: bytes) -> Any:
-    """The record as an event source mapping hands it on."""
+    """The record as an event source mapping passes it on."""
     return {
         "eventID": "shardId-000000000000:1",
         "eventSourceARN": f"arn:aws:kinesis:us-east-1:000000000000:stream/{STREAM}",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Return as soon as the condition holds.
+    """Wait until the condition is true.
 
     Raises:
         TimeoutError: it did not in time.

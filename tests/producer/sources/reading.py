@@ -45,7 +45,7 @@ class Reading:
 
     @property
     def rejected(self) -> list[Rejected]:
-        """What was no tweet, in order."""
+        """Return the rejected items, in order."""
         return [item for item in self.items if isinstance(item, Rejected)]
 
     def until(self, condition: Callable[[], object], seconds: float = 10) -> None:
@@ -56,7 +56,7 @@ class Reading:
             time.sleep(0.002)
 
     def until_items(self, number: int) -> None:
-        """Wait for so many items."""
+        """Wait for that many items."""
         self.until(lambda: len(self.items) >= number)
 
     def refusal(self) -> str:

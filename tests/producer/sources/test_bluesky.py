@@ -126,7 +126,7 @@ Serve = Callable[[ServerConnection], None]
 
 @dataclass
 class Jetstream:
-    """A Jetstream on loopback: each connection meets the next step, and the last step is for the rest."""
+    """A Jetstream on loopback: each connection takes the next step, and the last step serves the rest."""
 
     steps: Sequence[Serve | HTTPStatus]
     queries: list[dict[str, list[str]]] = field(default_factory=list)
@@ -183,7 +183,7 @@ def stay(connection: ServerConnection) -> None:
 
 
 class Watched(BlueskySource):
-    """A Bluesky source whose words to the person at the terminal are kept."""
+    """A Bluesky source that records its messages to the user."""
 
     def __init__(self, endpoint: str, track: Sequence[str] = (), backoff: Backoff = QUICK) -> None:
         self.notes: list[str] = []

@@ -1,4 +1,4 @@
-"""What X refuses for good ends the run with the reason; what is no answer of X does not."""
+"""A final refusal of X ends the run with the reason; an answer that is not X's does not."""
 
 import pytest
 

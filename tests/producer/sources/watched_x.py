@@ -19,7 +19,7 @@ GET_STREAM = f"GET {STREAM}"
 
 
 class WatchedX(XSource):
-    """An X source whose words to the person at the terminal are kept."""
+    """An X source that records its messages to the user."""
 
     def __init__(
         self,
