@@ -48,7 +48,8 @@ class EventTable(pulumi.ComponentResource):
                 aws.dynamodb.TableAttributeArgs(name="Username", type="S"),
                 aws.dynamodb.TableAttributeArgs(name="Id", type="S"),
             ],
-            # Always declared, because the provider keeps a `ttl` and a key that the program stops naming.
+            # Always declared, because the provider keeps a `ttl` and a key that the program stops naming; with its
+            # attribute, without which AWS refuses to disable it (terraform-provider-aws, issue 44730).
             ttl=aws.dynamodb.TableTtlArgs(
                 enabled=settings.item_lifetime_days is not None, attribute_name=EXPIRY_ATTRIBUTE
             ),
