@@ -147,7 +147,9 @@ class TestFailuresOfTheWholeBatch:
         ],
         ids=lambda fault: f"{fault.code}: {fault.message}",
     )
-    def test_they_raise_and_say_so(self, aws: Aws, invoke: Invoke, fault: Fault) -> None:
+    def test_the_invocation_raises_an_error_that_names_the_table(
+        self, aws: Aws, invoke: Invoke, fault: Fault
+    ) -> None:
         aws.table_faults = deque([fault])
         with pytest.raises(
             TableError, match=f"dev-EventData: .*{fault.code}.*Check the table's name and keys"
@@ -157,7 +159,9 @@ class TestFailuresOfTheWholeBatch:
 
 
 class TestPoison:
-    def test_it_waits_in_the_bucket_with_all_that_is_known_of_it(self, aws: Aws, invoke: Invoke) -> None:
+    def test_a_poison_record_is_quarantined_with_its_error_and_position(
+        self, aws: Aws, invoke: Invoke
+    ) -> None:
         assert invoke([POISON]) == []
         body = aws.objects[f"records/not-json/2026-11-23/{SHARD}/99.json"]
         assert abs(datetime.fromisoformat(body.pop("quarantinedAt")) - datetime.now(UTC)) < timedelta(
@@ -175,7 +179,7 @@ class TestPoison:
             "function": "dev-DDBEventProcessor",
         }
 
-    def test_its_neighbours_are_stored(self, aws: Aws, invoke: Invoke) -> None:
+    def test_the_neighbours_of_a_poison_record_are_stored(self, aws: Aws, invoke: Invoke) -> None:
         assert invoke([*tweets(40), POISON]) == []
         assert len(aws.items) == 40
 
@@ -200,7 +204,7 @@ class TestPoison:
         assert set(aws.items) == {("ada", "1001")}
         assert list(aws.objects) == [f"records/too-large/2026-11-23/{SHARD}/2.json"]
 
-    def test_it_is_reported_when_the_bucket_refuses_it(self, aws: Aws, invoke: Invoke) -> None:
+    def test_a_poison_record_is_reported_when_the_bucket_refuses_it(self, aws: Aws, invoke: Invoke) -> None:
         aws.denied_objects = {"/99.json"}
         assert invoke([*tweets(2), POISON, record(b"{}", 100)]) == ["99"]
         assert len(aws.items) == 2
@@ -214,12 +218,14 @@ class TestPoison:
         assert invoke([POISON]) == []
         assert len(aws.objects) == 1
 
-    def test_it_is_quarantined_while_the_table_is_throttled(self, aws: Aws, invoke: Invoke) -> None:
+    def test_a_poison_record_is_quarantined_while_the_table_is_throttled(
+        self, aws: Aws, invoke: Invoke
+    ) -> None:
         aws.table_faults = deque([THROTTLED] * 10_000)
         assert invoke([*tweets(1), POISON], 2_000) == ["1"]
         assert len(aws.objects) == 1
 
-    def test_it_is_reported_when_the_bucket_stays_down_and_the_tweets_are_stored(
+    def test_a_poison_record_is_reported_and_the_tweets_are_stored_when_the_bucket_stays_down(
         self, aws: Aws, invoke: Invoke
     ) -> None:
         aws.bucket_faults = deque([Fault("SlowDown", 503)] * 10_000)
@@ -229,7 +235,7 @@ class TestPoison:
         assert len(aws.items) == 1
 
 
-class TestWhatItTells:
+class TestLogAndMetrics:
     def values(self, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
         (line,) = capsys.readouterr().out.splitlines()
         value: dict[str, Any] = json.loads(line)

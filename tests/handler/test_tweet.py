@@ -123,7 +123,7 @@ class TestTimes:
             ("20261123T144128.12345678Z", "2026-11-23T14:41:28.123Z"),
         ],
     )
-    def test_they_are_stored_in_utc_with_milliseconds(self, created: str, stored: str) -> None:
+    def test_times_are_stored_in_utc_with_milliseconds(self, created: str, stored: str) -> None:
         assert read(tweet(created_at=created)).timestamp == stored
 
     @pytest.mark.parametrize("month", range(1, 13))

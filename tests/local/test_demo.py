@@ -76,7 +76,7 @@ def demo(tmp_path: Path) -> Iterator[Start]:
         each.process.communicate()
 
 
-def test_all_that_it_shows_holds(demo: Start, tmp_path: Path) -> None:
+def test_the_figures_of_a_demo_with_an_own_file_add_up(demo: Start, tmp_path: Path) -> None:
     own, too_large = tmp_path / "own.jsonl", tweet(200, text="x" * 410_000)
     own.write_text(tweets(range(200)) + "not a tweet\n" + tweets(range(20)) + too_large)
     command = demo("--source", "file", "--file", str(own))
@@ -90,7 +90,7 @@ def test_all_that_it_shows_holds(demo: Start, tmp_path: Path) -> None:
     assert list(command.temporary.iterdir()) == []
 
 
-def test_what_does_not_hold_is_said_and_makes_the_exit_code_1(demo: Start, tmp_path: Path) -> None:
+def test_an_empty_file_fails_the_checks_with_exit_code_1(demo: Start, tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     code, output = demo("--source", "file", "--file", str(tmp_path / "empty.jsonl")).ends()
     assert code == 1

@@ -322,7 +322,7 @@ def test_the_key_is_of_no_use_but_through_the_stacks_services(
 
 
 @pytest.mark.parametrize(("identity", "sid", "action"), EACH_ACTION)
-def test_it_works_with_its_statement_and_is_denied_without(
+def test_each_action_works_with_its_statement_and_is_denied_without(
     stack: Stack, identity: str, sid: str, action: str
 ) -> None:
     somebody = stack.identities[identity]
