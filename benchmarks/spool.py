@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from producer.folder import Folder
 from producer.record import partition_key, to_json
 from producer.source import Record
 from producer.spool import Spool
@@ -52,7 +53,7 @@ def main() -> None:
 
 def with_spool(directory: Path, records: list[bytes]) -> None:
     """Append 500, take them, acknowledge them."""
-    spool = Spool(directory, 1 << 30, print)
+    spool = Spool(Folder(directory), 1 << 30, print)
     for start in range(0, len(records), _CALL):
         for data in records[start : start + _CALL]:
             spool.append(data)

@@ -14,6 +14,8 @@ from producer.config import AwsCredentials
 from producer.configure import configure
 from producer.display import display
 from producer.errors import ConfigError, SpoolError
+from producer.folder import Folder
+from producer.kinesis import connect
 from producer.publisher import Publisher
 from producer.run import FLUSH_SECONDS, publish, rehearse
 from producer.source import Source
@@ -158,9 +160,10 @@ def run_command(
             sys.exit(rehearse(source(view.note), view, limit=limit, duration=duration))
         view = display(f"{source_name} → {aws.stream_name}")
         reading = source(view.note)
-        folder = spool_path or config_path.parent / "spool"
-        spool = Spool(_adopt_legacy_spool(folder, aws, view.note), spool_limit, view.note)
-        publisher = Publisher(spool, aws, linger / 1000, view.note)
+        client = connect(aws, view.note)
+        spools = spool_path or config_path.parent / "spool"
+        spool = Spool(Folder(_adopt_legacy_spool(spools, aws, view.note)), spool_limit, view.note)
+        publisher = Publisher(spool, client, aws, linger / 1000)
         sys.exit(publish(reading, spool, publisher, view, limit=limit, duration=duration))
     except (ConfigError, SpoolError) as error:
         _fail(error)

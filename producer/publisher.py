@@ -8,7 +8,7 @@ entries is normal).
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import orjson
 from botocore.exceptions import ClientError, HTTPClientError
@@ -17,9 +17,11 @@ from botocore.parsers import ResponseParserError
 
 from producer.config import AwsCredentials
 from producer.errors import PublishError
-from producer.kinesis import connect
 from producer.lanes import Lanes, backoff
 from producer.spool import Entry, Spool
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
 
 MAX_CALL_RECORDS = 500
 MAX_CALL_BYTES = 10 * 1024 * 1024
@@ -56,12 +58,10 @@ class Publisher:
         newest: `created_at` of the tweet acknowledged last.
     """
 
-    def __init__(
-        self, spool: Spool, aws: AwsCredentials, linger: float, notify: Callable[[str], None]
-    ) -> None:
+    def __init__(self, spool: Spool, client: "KinesisClient", aws: AwsCredentials, linger: float) -> None:
         self._spool = spool
+        self._client = client
         self._aws = aws
-        self._client = connect(aws, notify)
         self._linger = linger
         self._lanes = Lanes()
         self._wake = threading.Event()

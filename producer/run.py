@@ -106,7 +106,7 @@ def publish(
     if spool.refused:
         messages.append(f"{spool.refused:,} tweets were lost: {spool.blocked}.")
     if summary.spooled:
-        messages.append(f"{summary.spooled:,} tweets remain in {spool.directory}; the next run sends them.")
+        messages.append(f"{summary.spooled:,} tweets remain in {spool.folder}; the next run sends them.")
     shown = [message for message in messages if message]
     display.end(str(summary), asdict(summary), shown)
     reading.raise_unexpected()

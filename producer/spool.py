@@ -11,23 +11,24 @@ Under load that is a write for some records together; a single record is written
 `sync`, called once a second, bounds what a power failure can take to a second's worth of waiting records.
 """
 
-import fcntl
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from zlib import crc32
 
 import orjson
 
 from producer.errors import SpoolError
+from producer.folder import Folder
 from producer.record import MAX_RECORD_BYTES, partition_key
 
 SEGMENT_BYTES = 8 * 1024 * 1024
 _SEGMENTS = "[0-9]" * 20 + ".log"
+_CURSOR = "cursor.json"
 _CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
 _CRC_WIDTH = len(b"00000000 ")
 _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
@@ -59,11 +60,11 @@ class Spool:
         blocked: the reason why the appending thread waits, or None.
 
     Raises:
-        SpoolError: the directory cannot be used, or another producer uses it.
+        SpoolError: the folder cannot be read or written.
     """
 
-    def __init__(self, directory: Path, limit: int, notify: Callable[[str], None]) -> None:
-        self.directory = directory
+    def __init__(self, folder: Folder, limit: int, notify: Callable[[str], None]) -> None:
+        self.folder = folder
         self._limit = limit
         # Small enough that acknowledged records are freed well below the limit.
         self._segment_bytes = min(SEGMENT_BYTES, limit // 8)
@@ -72,7 +73,6 @@ class Spool:
         self._closed = self._stopping = False
         self._synced = True
         self._segments: deque[int] = deque()  # first position of each; the last one grows
-        self._files: dict[int, int] = {}  # segments open for writing, or not yet synchronised
         self._end = 0  # the position after the last record
         self._unread = 0  # records not yet taken
         self._wanted = 1  # how many unread records the taking thread waits for
@@ -87,18 +87,9 @@ class Spool:
         self.appended = self.refused = self.acknowledged = self.replayed = 0
         self.blocked: str | None = None
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(directory, os.O_RDONLY)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._open()
-        except BlockingIOError as error:
-            os.close(self._lock)
-            message = (
-                f"Another producer uses the spool {directory}: stop it, or give this one its own --spool."
-            )
-            raise SpoolError(message) from error
         except OSError as error:
-            raise SpoolError(f"The spool {directory} cannot be used: {error}.") from error
+            raise SpoolError(f"The spool {folder} cannot be used: {error}.") from error
 
     @property
     def waiting(self) -> int:
@@ -173,14 +164,8 @@ class Spool:
     def _write(self, lines: bytes) -> None:
         if self._end - self._segments[-1] >= self._segment_bytes:
             self._start_segment(self._end)
-        file = self._files[self._segments[-1]]
-        try:
-            rest = memoryview(lines)
-            while rest:
-                rest = rest[os.write(file, rest) :]
-        except OSError:
-            os.ftruncate(file, self._end - self._segments[-1])  # the next line must not follow half a line
-            raise
+        base = self._segments[-1]
+        self.folder.append(_name(base), lines, self._end - base)
         self._end += len(lines)
         self._synced = False
 
@@ -227,31 +212,23 @@ class Spool:
 
     def _read(self) -> Iterator[Entry | None]:
         """Yield the records from the cursor on; None when there are no more for now."""
-        position, opened, file = self._cursor, -1, -1
-        try:
-            while True:
-                segments = list(self._segments)
-                base = max((base for base in segments if base <= position), default=segments[0])
-                if base != opened:
-                    if file >= 0:
-                        os.close(file)
-                    opened, file = base, os.open(self._path(base), os.O_RDONLY)
-                size = min(_CHUNK_BYTES, self._end - position)  # never a partially written line
-                chunk = os.pread(file, size, position - base)
-                if not chunk:
-                    later = [base for base in segments if base > position]
-                    if later:
-                        position = later[0]
-                    else:
-                        yield None
-                for line in chunk[: chunk.rfind(b"\n") + 1].split(b"\n")[:-1]:
-                    data = line[_CRC_WIDTH:]
-                    key = partition_key(data)
-                    yield Entry(position, key, data, len(data) + len(key.encode()))
-                    position += len(line) + 1
-        finally:
-            if file >= 0:
-                os.close(file)
+        position = self._cursor
+        while True:
+            segments = list(self._segments)
+            base = max((base for base in segments if base <= position), default=segments[0])
+            size = min(_CHUNK_BYTES, self._end - position)  # never a partially written line
+            chunk = self.folder.read_at(_name(base), position - base, size)
+            if not chunk:
+                later = [base for base in segments if base > position]
+                if later:
+                    position = later[0]
+                else:
+                    yield None
+            for line in chunk[: chunk.rfind(b"\n") + 1].split(b"\n")[:-1]:
+                data = line[_CRC_WIDTH:]
+                key = partition_key(data)
+                yield Entry(position, key, data, len(data) + len(key.encode()))
+                position += len(line) + 1
 
     # Any thread
 
@@ -266,13 +243,9 @@ class Spool:
             self._save_cursor()
             if self._synced or not self.waiting:
                 return
-            files = [os.dup(file) for file in self._files.values()]
-            for base in list(self._files)[:-1]:
-                os.close(self._files.pop(base))
+            flush = self.folder.flush()
             self._synced = True
-        for file in files:
-            os.fsync(file)
-            os.close(file)
+        flush()
 
     def close(self) -> None:
         """Settle the numbers and unlock the directory; unacknowledged records stay."""
@@ -286,30 +259,20 @@ class Spool:
             self._save_cursor()
             while not self.waiting and self._segments:
                 self._drop_first_segment()
-            for file in self._files.values():
-                os.fsync(file)
-                os.close(file)
             if not self._segments:
-                self._cursor_path.unlink(missing_ok=True)
-            os.close(self._lock)
+                self.folder.remove(_CURSOR)
+            self.folder.close()
 
     # Files
 
-    @property
-    def _cursor_path(self) -> Path:
-        return self.directory / "cursor.json"
-
-    def _path(self, base: int) -> Path:
-        return self.directory / f"{base:020d}.log"
-
     def _open(self) -> None:
         self._cursor, self._acknowledged_above = self._load_cursor()
-        for path in sorted(self.directory.glob(_SEGMENTS)):
-            base, size = int(path.stem), path.stat().st_size
+        for name, size in self.folder.sizes(_SEGMENTS).items():
+            base = int(PurePath(name).stem)
             if base + size <= self._cursor or not size:
-                path.unlink()
+                self.folder.remove(name)
                 continue
-            self.replayed += self._check(path, base)
+            self.replayed += self._check(name, base)
             self._segments.append(base)
             self._end = base + size
         self._end = max(self._end, self._cursor)
@@ -318,9 +281,9 @@ class Spool:
         self._taken = self._cursor = max(self._cursor, self._segments[0])
         self._reading = self._read()
 
-    def _check(self, path: Path, base: int) -> int:
+    def _check(self, name: str, base: int) -> int:
         """Count the records of a segment to send; set a damaged segment aside and rewrite it."""
-        content = path.read_bytes()
+        content = self.folder.read(name)
         waiting, damaged, position = [], 0, base
         for line in content.splitlines(keepends=True):
             if not _is_sound(line):
@@ -329,75 +292,61 @@ class Spool:
                 waiting.append(line)
             position += len(line)
         if damaged:
-            aside = _free_name(path.with_suffix(".corrupt"))
-            self._replace(aside, content)
+            aside = self._free_name(name)
+            self.folder.replace(aside, content, durable=True)
             # The rewritten segment holds only waiting records. The cursor must say so first: if the process died
             # in between, the old cursor would count these lines as acknowledged.
             self._cursor = min(self._cursor, base)
             self._acknowledged_above = {p for p in self._acknowledged_above if not base <= p < position}
-            self._replace(self._cursor_path, self._cursor_json())
-            self._replace(path, b"".join(waiting))
+            self.folder.replace(_CURSOR, self._cursor_json(), durable=True)
+            self.folder.replace(name, b"".join(waiting), durable=True)
             self._notify(
-                f"The spool is damaged: {damaged:,} unreadable lines are kept in {aside}; "
+                f"The spool is damaged: {damaged:,} unreadable lines are kept in {self.folder.path / aside}; "
                 f"the other {len(waiting):,} waiting records will be sent."
             )
         return len(waiting)
 
     def _start_segment(self, base: int) -> None:
-        self._files[base] = os.open(self._path(base), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.folder.create(_name(base))
         self._segments.append(base)
 
     def _drop_first_segment(self) -> None:
-        base = self._segments.popleft()
-        self._path(base).unlink(missing_ok=True)
-        if (file := self._files.pop(base, None)) is not None:
-            os.close(file)
+        self.folder.remove(_name(self._segments.popleft()))
 
     def _load_cursor(self) -> tuple[int, set[int]]:
         try:
-            cursor = orjson.loads(self._cursor_path.read_bytes())
+            cursor = orjson.loads(self.folder.read(_CURSOR))
             return int(cursor["position"]), {int(position) for position in cursor["acknowledged"]}
         except FileNotFoundError:
             return 0, set()
         except (ValueError, KeyError, TypeError):
-            aside = _free_name(self._cursor_path.with_suffix(".corrupt"))
-            self._cursor_path.rename(aside)
-            self._notify(f"The spool's cursor is damaged and kept as {aside}: the whole spool is sent again.")
+            aside = self._free_name(_CURSOR)
+            self.folder.rename(_CURSOR, aside)
+            self._notify(
+                f"The spool's cursor is damaged and kept as {self.folder.path / aside}: the whole spool is sent again."
+            )
             return 0, set()
 
     def _save_cursor(self) -> None:
-        temporary = self._cursor_path.with_suffix(".new")
-        try:
-            temporary.write_bytes(self._cursor_json())
-            temporary.replace(self._cursor_path)
-        except OSError:  # a full disk: with an old cursor, a restart only sends more again
-            temporary.unlink(missing_ok=True)
+        # On a full disk the old cursor stays: a restart only sends more again.
+        with suppress(OSError):
+            self.folder.replace(_CURSOR, self._cursor_json(), durable=False)
 
     def _cursor_json(self) -> bytes:
         return orjson.dumps({"position": self._cursor, "acknowledged": list(self._acknowledged_above)})
 
-    def _replace(self, path: Path, content: bytes) -> None:
-        """Replace a file atomically, and flush it to the disk itself."""
-        temporary = path.with_suffix(".new")
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file)
-            temporary.replace(path)
-            os.fsync(self._lock)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+    def _free_name(self, name: str) -> str:
+        """Return the name under which a damaged file is set aside: files set aside earlier are kept."""
+        path = PurePath(name)
+        free, number = path.with_suffix(".corrupt"), 1
+        while self.folder.exists(str(free)):
+            number += 1
+            free = path.with_suffix(f".{number}.corrupt")
+        return str(free)
 
 
-def _free_name(path: Path) -> Path:
-    """Return the path, with a number if it exists: files set aside earlier are kept."""
-    free, number = path, 1
-    while free.exists():
-        number += 1
-        free = path.with_suffix(f".{number}{path.suffix}")
-    return free
+def _name(base: int) -> str:
+    return f"{base:020d}.log"
 
 
 def _is_sound(line: bytes) -> bool:

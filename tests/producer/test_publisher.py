@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from producer.config import AwsCredentials
 from producer.errors import ConfigError, PublishError
+from producer.folder import Folder
+from producer.kinesis import connect
 from producer.publisher import Publisher
 from producer.spool import Spool
 from tests.doubles.http import Request, Response, serving
@@ -32,14 +35,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
-    opened = Spool(tmp_path / "spool", 1 << 30, pytest.fail)
+    opened = Spool(Folder(tmp_path / "spool"), 1 << 30, pytest.fail)
     yield opened
     opened.close()
 
 
+def publisher_of(spool: Spool, aws: AwsCredentials, linger: float = 0) -> Publisher:
+    return Publisher(spool, connect(aws, ignore), aws, linger)
+
+
 @pytest.fixture
 def publisher(stream: Stream, spool: Spool) -> Publisher:
-    return Publisher(spool, stream.aws, 0.02, ignore)
+    return publisher_of(spool, stream.aws, 0.02)
 
 
 def data(number: int, username: str = "ada", size: int = 0) -> bytes:
@@ -170,7 +177,7 @@ def test_a_lost_answer_stores_a_call_twice_and_loses_nothing(
 
 
 def test_an_endpoint_where_nobody_listens_is_tried_until_patience_ends(stream: Stream, spool: Spool) -> None:
-    publisher = Publisher(spool, credentials("http://127.0.0.1:9"), 0, ignore)
+    publisher = publisher_of(spool, credentials("http://127.0.0.1:9"))
     fill(spool, 3)
 
     send(publisher, patience=0.2)
@@ -196,7 +203,7 @@ def test_an_answer_that_is_not_about_what_was_sent_is_not_believed(
 
     fill(spool, 3)
     with serving(answer) as url:
-        publisher = Publisher(spool, credentials(url), 0, ignore)
+        publisher = publisher_of(spool, credentials(url))
         send(publisher, patience=0.1)
 
     assert trouble in (publisher.trouble or "")
@@ -260,12 +267,12 @@ def test_a_stream_that_does_not_exist_ends_the_run(stream: Stream, spool: Spool)
     fill(spool, 1)
 
     with pytest.raises(PublishError, match=r"stream gone .*Stream gone not found"):
-        send(Publisher(spool, elsewhere, 0, ignore))
+        send(publisher_of(spool, elsewhere))
 
 
 @pytest.mark.parametrize(("region", "endpoint"), [("not a region", None), ("eu-west-1", "nowhere")])
 def test_a_region_or_an_endpoint_that_is_none_is_a_configuration_error(
-    stream: Stream, spool: Spool, region: str, endpoint: str | None
+    region: str, endpoint: str | None
 ) -> None:
     with pytest.raises(ConfigError, match=r"`region` or `aws_endpoint`"):
-        Publisher(spool, credentials(endpoint, region), 0, ignore)
+        connect(credentials(endpoint, region), ignore)

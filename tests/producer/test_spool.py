@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer.errors import SpoolError
+from producer.folder import Folder
 from producer.spool import Entry, Spool
 from tests.producer.conftest import PROJECT
 from tests.producer.waiting import until
@@ -52,7 +53,7 @@ def numbers(entries: list[Entry]) -> list[int]:
 def opened(
     directory: Path, limit: int = LIMIT, notify: Callable[[str], None] = pytest.fail
 ) -> Iterator[Spool]:
-    spool = Spool(directory, limit, notify)
+    spool = Spool(Folder(directory), limit, notify)
     yield spool
     spool.close()
 
@@ -201,14 +202,14 @@ def test_a_record_that_a_full_disk_refuses_at_the_end_is_not_counted_as_kept(dir
 
 def test_two_producers_cannot_share_a_spool(directory: Path) -> None:
     with opened(directory), pytest.raises(SpoolError, match=r"Another producer uses .* --spool"):
-        Spool(directory, LIMIT, pytest.fail)
+        Spool(Folder(directory), LIMIT, pytest.fail)
 
 
 def test_a_directory_that_cannot_be_used_is_said_to_be(directory: Path) -> None:
     directory.write_text("a file")
 
     with pytest.raises(SpoolError, match="cannot be used"):
-        Spool(directory, LIMIT, pytest.fail)
+        Spool(Folder(directory), LIMIT, pytest.fail)
 
 
 @pytest.mark.parametrize("name", ["notes.log", "7.log", "x0000000000000000000.log"])
@@ -272,8 +273,9 @@ def test_a_repaired_segment_is_still_there_when_the_producer_dies_at_once(direct
     program = f"""
 import os
 from pathlib import Path
+from producer.folder import Folder
 from producer.spool import Spool
-print(Spool(Path({str(directory)!r}), {LIMIT}, lambda _: None).waiting, flush=True)
+print(Spool(Folder(Path({str(directory)!r})), {LIMIT}, lambda _: None).waiting, flush=True)
 os._exit(0)
 """
     first = subprocess.run(
@@ -290,7 +292,7 @@ def test_a_segment_is_not_repaired_before_the_cursor_can_be_saved(directory: Pat
     (directory / "cursor.new").mkdir()
 
     with pytest.raises(SpoolError, match="cannot be used"):
-        Spool(directory, LIMIT, pytest.fail)
+        Spool(Folder(directory), LIMIT, pytest.fail)
 
     assert kept.read_bytes() == content
 
@@ -342,8 +344,9 @@ def test_kill_9_loses_no_record_that_counts_as_received(directory: Path) -> None
     program = f"""
 import itertools, json
 from pathlib import Path
+from producer.folder import Folder
 from producer.spool import Spool
-spool = Spool(Path({str(directory)!r}), {LIMIT}, print)
+spool = Spool(Folder(Path({str(directory)!r})), {LIMIT}, print)
 for number in itertools.count():
     spool.append(json.dumps({{"username": "u", "id": number}}).encode())
     print(spool.appended, flush=True)
@@ -368,7 +371,12 @@ def test_whatever_happens_each_record_waits_until_it_is_acknowledged(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str], chance: random.Random
 ) -> None:
     directory = tmp_path_factory.mktemp("spool")
-    spool, count, taken, waiting = Spool(directory, 1 << 20, pytest.fail), 0, list[Entry](), set[int]()
+    spool, count, taken, waiting = (
+        Spool(Folder(directory), 1 << 20, pytest.fail),
+        0,
+        list[Entry](),
+        set[int](),
+    )
     for step in steps:
         if step == "append":
             fill(spool, range(count, count + 3), size=chance.randrange(30_000))
@@ -383,7 +391,7 @@ def test_whatever_happens_each_record_waits_until_it_is_acknowledged(
             waiting -= set(numbers(done))
         else:
             spool.close()
-            spool, taken = Spool(directory, 1 << 20, pytest.fail), []
+            spool, taken = Spool(Folder(directory), 1 << 20, pytest.fail), []
         assert spool.waiting == len(waiting)
     spool.close()
 

@@ -1,0 +1,126 @@
+"""A directory of files that one process uses: appended, read at an offset, and replaced atomically.
+
+All that the spool asks of a disk; `tests/simulation` has the same in memory, with a disk that fills and a process
+that dies between any two calls.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from producer.errors import SpoolError
+
+
+class Folder:
+    """The files of one directory, created if it is missing. Every method raises OSError.
+
+    Raises:
+        SpoolError: the directory cannot be used, or another producer uses it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open: dict[str, int] = {}  # files open for appending, or not yet flushed to the disk
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(path, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._lock)
+            message = f"Another producer uses the spool {path}: stop it, or give this one its own --spool."
+            raise SpoolError(message) from error
+        except OSError as error:
+            raise SpoolError(f"The spool {path} cannot be used: {error}.") from error
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def sizes(self, pattern: str) -> dict[str, int]:
+        """Return the names that match a glob pattern, sorted, with their sizes in bytes."""
+        return {path.name: path.stat().st_size for path in sorted(self.path.glob(pattern))}
+
+    def exists(self, name: str) -> bool:
+        """Tell whether a file is there."""
+        return (self.path / name).exists()
+
+    def append(self, name: str, data: bytes, size: int) -> None:
+        """Append to a file of `size` bytes, created if it is missing: all of the data, or none."""
+        file = self._file(name)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+        except OSError:
+            os.ftruncate(file, size)  # the next line must not follow half a line
+            raise
+
+    def create(self, name: str) -> None:
+        """Create an empty file, or leave the one that is there as it is."""
+        self._file(name)
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content."""
+        return (self.path / name).read_bytes()
+
+    def read_at(self, name: str, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes from an offset on."""
+        file = os.open(self.path / name, os.O_RDONLY)
+        try:
+            return os.pread(file, size, offset)
+        finally:
+            os.close(file)
+
+    def replace(self, name: str, content: bytes, *, durable: bool) -> None:
+        """Write a file as a whole; the old content stays if that fails. `durable` flushes it to the disk itself."""
+        temporary = (self.path / name).with_suffix(".new")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                if durable:
+                    file.flush()
+                    os.fsync(file)
+            temporary.replace(self.path / name)
+            if durable:
+                os.fsync(self._lock)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name."""
+        (self.path / name).rename(self.path / new)
+
+    def remove(self, name: str) -> None:
+        """Delete a file; one that is not there is not an error."""
+        (self.path / name).unlink(missing_ok=True)
+        if (file := self._open.pop(name, None)) is not None:
+            os.close(file)
+
+    def flush(self) -> Callable[[], None]:
+        """Return a function that flushes what was appended so far to the disk itself, from any thread."""
+        files = [os.dup(file) for file in self._open.values()]
+        for name in list(self._open)[:-1]:
+            os.close(self._open.pop(name))
+
+        def flush() -> None:
+            for file in files:
+                os.fsync(file)
+                os.close(file)
+
+        return flush
+
+    def close(self) -> None:
+        """Flush everything to the disk itself, and let other processes use the directory."""
+        for file in self._open.values():
+            os.fsync(file)
+            os.close(file)
+        self._open.clear()
+        os.close(self._lock)
+
+    def _file(self, name: str) -> int:
+        if name not in self._open:
+            self._open[name] = os.open(self.path / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return self._open[name]
