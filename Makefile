@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 PULUMI := $(BIN)/python -m local.engine
-.PHONY: help install demo test check format engine test-engine record-state up-local down-local benchmark requirements clean
+.PHONY: help install demo test simulate check format engine test-engine record-state up-local down-local benchmark requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ demo: install ## Run the whole path on this machine: local AWS and X, the real s
 
 test: install ## Run the tests, except those under the real Pulumi engine (about a minute)
 	$(BIN)/pytest --ignore tests/engine --durations=10
+
+simulate: install ## Simulate SEEDS=1000 worlds of faults and crashes on a virtual clock, from a random seed or FIRST=N
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) $(if $(FIRST),--first $(FIRST)) $(if $(SECONDS_AT_MOST),--seconds $(SECONDS_AT_MOST))
 
 check: install ## Check formatting, lint and types
 	$(BIN)/ruff format --check .

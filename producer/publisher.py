@@ -72,6 +72,11 @@ class Publisher:
         self.answer_seconds: deque[float] = deque(maxlen=200)
         self.newest: str | None = None
 
+    @property
+    def held(self) -> int:
+        """Records in memory: refused, or queued behind refused ones."""
+        return self._lanes.held
+
     def run(self) -> None:
         """Publish until `finish` is called, and then what is left.
 

@@ -1,0 +1,386 @@
+"""Kinesis, DynamoDB and S3 in memory, as the project's parts call them: every call takes time and may fail.
+
+A fault holds from a moment on, for some calls; see `history`. The caller may be killed in any call.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
+from tests.simulation.scheduler import EPOCH, current
+
+TABLE = "dev-EventData"
+BUCKET = "dev-quarantine"
+STREAM = "dev-EventStream"
+STREAM_ARN = f"arn:aws:kinesis:us-east-1:000000000000:stream/{STREAM}"
+
+_HASHES = 1 << 128
+_FIRST_SEQUENCE_NUMBER = 49590338271490256608559692538361571095921575989136588898
+
+Answer = TypeVar("Answer")
+
+
+def aws_error(code: str, status: int = 400) -> ClientError:
+    """An error answer."""
+    answer: Any = {
+        "Error": {"Code": code, "Message": "as planned"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, "Operation")
+
+
+UNREACHED = (ClientError, ConnectionClosedError, ReadTimeoutError)
+"""What a call raises that was refused or not answered."""
+
+
+@dataclass
+class Fault:
+    """What happens to the next calls of a service, from a moment on.
+
+    Attributes:
+        kind: `throttled`, `error` (500), `reset`, `ghost` (done, then a 500), `lost` (done, then no answer), `slow`,
+            `partial` (some entries are not taken), or an error code.
+        calls: how many calls.
+        share: of the entries that are not taken, or, for `slow`, seconds.
+        key: only entries of this partition key are not taken.
+    """
+
+    kind: str
+    calls: int
+    share: float
+    key: str | None = None
+
+    def leaves(self, key: str) -> bool:
+        """Choose whether an entry is not taken."""
+        concerned = self.kind == "partial" and self.key in (None, key)
+        return concerned and current().chance.random() < self.share
+
+
+class Service:
+    """What the services share: latency, faults and crashes, one scheduling point a call."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self.crash: tuple[str, int] | None = None
+        """A kind of process, and how many more calls the first one that calls survives."""
+        self.failed: set[str] = set()
+        """Callers that did not always learn what came of a call."""
+
+    def call(self, done: Callable[[Fault], Answer]) -> Answer:
+        """Make a call: `done` gets the fault, which tells what entries not to take, and does the work."""
+        scheduler = current()
+        process = scheduler.process
+        fault = self._next_fault()
+        if fault.kind not in ("none", "slow", "partial"):
+            self.failed.add(process.name)
+        scheduler.park(scheduler.chance.choice((0.001, 0.01, 0.05)))
+        dies_before = dies_after = False
+        if self.crash and process.name.startswith(self.crash[0]):
+            kind, calls = self.crash
+            self.crash = (kind, calls - 1) if calls else None
+            if not calls:
+                dies_before = scheduler.chance.random() < 0.5
+                dies_after = not dies_before
+                self.failed.add(process.name)
+        if dies_before:
+            scheduler.kill(process)
+        match fault.kind:
+            case "throttled":
+                raise aws_error("ProvisionedThroughputExceededException")
+            case "error":
+                raise aws_error("InternalFailure", 500)
+            case "reset":
+                raise ConnectionClosedError(endpoint_url="https://aws")
+            case "slow":
+                scheduler.park(fault.share)
+            case "partial" | "ghost" | "lost" | "none":
+                pass
+            case code:
+                raise aws_error(code)
+        answer = done(fault)
+        if dies_after:
+            scheduler.kill(process)
+        scheduler.park(0.001)
+        if fault.kind == "ghost":
+            raise aws_error("InternalFailure", 500)
+        if fault.kind == "lost":
+            raise ReadTimeoutError(endpoint_url="https://aws")
+        return answer
+
+    def _next_fault(self) -> Fault:
+        while self.faults and not self.faults[0].calls:
+            self.faults.pop(0)
+        if not self.faults:
+            return Fault("none", 1, 0.0)
+        self.faults[0].calls -= 1
+        return self.faults[0]
+
+
+@dataclass
+class StoredRecord:
+    """A record of a shard."""
+
+    number: int
+    key: str
+    data: bytes
+    arrival: float
+    call: int
+    """Of the PutRecords call that stored it."""
+
+    @property
+    def sequence_number(self) -> str:
+        return str(_FIRST_SEQUENCE_NUMBER + self.number)
+
+
+@dataclass
+class Shard:
+    """A range of hash keys, from `first` up to but without `end`."""
+
+    id: str
+    first: int
+    end: int
+    parents: tuple[str, ...] = ()
+    open: bool = True
+    records: list[StoredRecord] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Put:
+    """A PutRecords call: who made it, when, what it held, and whether each entry was stored."""
+
+    caller: str
+    at: float
+    entries: Sequence[bytes]
+    stored: Sequence[bool]
+
+
+class Kinesis(Service):
+    """One stream."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shards = [Shard("shardId-000000000000", 0, _HASHES)]
+        self.puts: list[Put] = []
+        self._count = 0
+        self.exceptions = SimpleNamespace(
+            ExpiredIteratorException=type("Expired", (ClientError,), {}),
+            ResourceNotFoundException=type("NotFound", (ClientError,), {}),
+        )
+
+    @property
+    def records(self) -> list[StoredRecord]:
+        """All records, in the order in which they were stored."""
+        return sorted(
+            (record for shard in self.shards for record in shard.records), key=lambda record: record.number
+        )
+
+    def put_records(self, *, StreamName: str, Records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        assert StreamName == STREAM
+        assert 1 <= len(Records) <= 500
+        caller = current().process.name
+
+        def done(fault: Fault) -> dict[str, Any]:
+            results: list[dict[str, Any]] = []
+            for entry in Records:
+                if fault.leaves(entry["PartitionKey"]):
+                    results.append({"ErrorCode": "ProvisionedThroughputExceededException"})
+                else:
+                    results.append({"SequenceNumber": self._store(entry["PartitionKey"], entry["Data"])})
+            stored = ["SequenceNumber" in result for result in results]
+            self.puts.append(Put(caller, current().now, [entry["Data"] for entry in Records], stored))
+            return {"Records": results}
+
+        return self.call(done)
+
+    def _store(self, key: str, data: bytes) -> str:
+        place = int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest())
+        shard = next(shard for shard in self.shards if shard.open and shard.first <= place < shard.end)
+        self._count += 1
+        record = StoredRecord(self._count, key, data, EPOCH + current().now, len(self.puts))
+        shard.records.append(record)
+        return record.sequence_number
+
+    def reshard(self) -> None:
+        """Split the first open shard, or merge two if there are already two or more."""
+        shards = [shard for shard in self.shards if shard.open]
+        if len(shards) == 1:
+            (shard,) = shards
+            middle = (shard.first + shard.end) // 2
+            ranges = [(shard.first, middle), (middle, shard.end)]
+            parents: tuple[str, ...] = (shard.id,)
+        else:
+            shards = sorted(shards, key=lambda shard: shard.first)[:2]
+            ranges = [(shards[0].first, shards[1].end)]
+            parents = (shards[0].id, shards[1].id)
+        for shard in shards:
+            shard.open = False
+        for first, end in ranges:
+            self.shards.append(Shard(f"shardId-{len(self.shards):012}", first, end, parents))
+
+    # As the mapping reads it
+
+    def describe_stream_summary(self, *, StreamARN: str) -> dict[str, Any]:
+        return {"StreamDescriptionSummary": {"StreamCreationTimestamp": EPOCH}}
+
+    def list_shards(self, *, StreamARN: str) -> dict[str, Any]:
+        names = "ParentShardId", "AdjacentParentShardId"
+        return {
+            "Shards": [
+                {"ShardId": shard.id, **dict(zip(names, shard.parents, strict=False))}
+                for shard in self.shards
+            ]
+        }
+
+    def get_shard_iterator(
+        self, *, StreamARN: str, ShardId: str, ShardIteratorType: str, **start: Any
+    ) -> dict[str, Any]:
+        records = self._shard(ShardId).records
+        if ShardIteratorType == "TRIM_HORIZON":
+            return {"ShardIterator": f"{ShardId}/0"}
+        assert ShardIteratorType == "AFTER_SEQUENCE_NUMBER"
+        numbers = [record.sequence_number for record in records]
+        return {"ShardIterator": f"{ShardId}/{numbers.index(start['StartingSequenceNumber']) + 1}"}
+
+    def get_records(self, *, StreamARN: str, ShardIterator: str, Limit: int) -> dict[str, Any]:
+        shard_id, _, position = ShardIterator.partition("/")
+        shard, start = self._shard(shard_id), int(position)
+        records = shard.records[start : start + Limit]
+        end = start + len(records)
+        at_end = end == len(shard.records)
+        return {
+            "Records": [
+                {
+                    "SequenceNumber": record.sequence_number,
+                    "PartitionKey": record.key,
+                    "Data": record.data,
+                    "ApproximateArrivalTimestamp": datetime.fromtimestamp(record.arrival, UTC),
+                }
+                for record in records
+            ],
+            "MillisBehindLatest": 0 if at_end else 1000,
+            **({} if at_end and not shard.open else {"NextShardIterator": f"{shard_id}/{end}"}),
+        }
+
+    def _shard(self, shard_id: str) -> Shard:
+        return next(shard for shard in self.shards if shard.id == shard_id)
+
+
+class Table(Service):
+    """The table; `rows` maps username and id to the message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: dict[tuple[str, str], str] = {}
+
+    def batch_write_item(self, *, RequestItems: dict[str, list[bytes]]) -> dict[str, Any]:
+        ((table, requests),) = RequestItems.items()
+        assert table == TABLE
+        assert 1 <= len(requests) <= 25
+        puts = [json.loads(request) for request in requests]
+        keys = [_key(put["PutRequest"]["Item"]) for put in puts]
+        assert len(set(keys)) == len(keys)
+
+        def done(fault: Fault) -> dict[str, Any]:
+            left = []
+            for key, put in zip(keys, puts, strict=True):
+                if fault.leaves(key[0]):
+                    left.append(put)
+                else:
+                    self.rows[key] = put["PutRequest"]["Item"]["Message"]["S"]
+            return {"UnprocessedItems": {TABLE: left} if left else {}}
+
+        return self.call(done)
+
+
+def _key(item: dict[str, dict[str, str]]) -> tuple[str, str]:
+    return item["Username"]["S"], item["Id"]["S"]
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object of the bucket."""
+
+    body: bytes
+    modified: datetime
+
+
+class Bucket(Service):
+    """The quarantine bucket.
+
+    Attributes:
+        objects: what it holds now.
+        written: when each object was ever written to it, its key and its body.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.objects: dict[str, StoredObject] = {}
+        self.written: list[tuple[float, str, bytes]] = []
+        self.exceptions = SimpleNamespace(NoSuchKey=type("NoSuchKey", (ClientError,), {}))
+
+    def put_object(
+        self,
+        *,
+        Bucket: str,
+        Key: str,
+        Body: bytes,
+        ContentType: str = "",
+        IfNoneMatch: str | None = None,
+    ) -> dict[str, Any]:
+        assert Bucket == BUCKET
+        assert IfNoneMatch in (None, "*")
+
+        def done(_: Fault) -> dict[str, Any]:
+            if IfNoneMatch and Key in self.objects:
+                raise aws_error("PreconditionFailed", 412)
+            modified = datetime.fromtimestamp(EPOCH + current().now, UTC)
+            self.objects[Key] = StoredObject(Body, modified)
+            self.written.append((current().now, Key, Body))
+            return {}
+
+        return self.call(done)
+
+    def head_bucket(self, *, Bucket: str) -> dict[str, Any]:
+        return self.call(lambda _: {})
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        def done(_: Fault) -> dict[str, Any]:
+            if Key not in self.objects:
+                raise self.exceptions.NoSuchKey(
+                    {"Error": {"Code": "NoSuchKey", "Message": "The specified key does not exist."}},
+                    "GetObject",
+                )
+            stored = self.objects[Key]
+            return {"Body": io.BytesIO(stored.body), "LastModified": stored.modified}
+
+        return self.call(done)
+
+    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
+        def done(_: Fault) -> dict[str, Any]:
+            for wanted in Delete["Objects"]:
+                self.objects.pop(wanted["Key"], None)
+            return {}
+
+        return self.call(done)
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_objects_v2"
+        return SimpleNamespace(paginate=self._pages)
+
+    def _pages(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
+        yield self.call(
+            lambda _: {
+                "Contents": [
+                    {"Key": key, "LastModified": stored.modified, "Size": len(stored.body)}
+                    for key, stored in sorted(self.objects.items())
+                    if key.startswith(Prefix)
+                ]
+            }
+        )

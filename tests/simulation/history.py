@@ -1,0 +1,254 @@
+"""What happens in a world: a list of events, drawn from a seed, from which any can be left out."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+
+HORIZON = 60.0
+"""Seconds until the last event; then every fault ends, and the world comes to rest."""
+
+USERNAMES = ("ada", "grace", "alan", "edsger", "barbara")
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The source has a tweet; a later version of the same id replaces the earlier one."""
+
+    at: float
+    username: str
+    tweet_id: int
+    version: int
+    padding: int = 0
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Another producer puts a record on the stream that can never be stored."""
+
+    at: float
+    token: str
+
+
+@dataclass(frozen=True)
+class AwsFault:
+    """The next calls of a service fail; the rest as in `aws.Fault`."""
+
+    at: float
+    service: Literal["kinesis", "table", "bucket", "function"]
+    kind: str
+    calls: int
+    share: float = 0.0
+    key: str | None = None
+
+
+Part = Literal["producer on the network", "producer at the disk", "function", "mapping", "operator"]
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A part is killed in one of its next calls, or operations on the disk, and started again.
+
+    Attributes:
+        after: how many more calls or operations it survives.
+        share: of the last write to the disk that is still done.
+        damage: what happens to the spool before the restart: `cursor` or `segment` is damaged.
+    """
+
+    at: float
+    part: Part
+    after: int
+    share: float = 0.0
+    restart: float = 1.0
+    damage: Literal["cursor", "segment"] | None = None
+
+
+@dataclass(frozen=True)
+class FullDisk:
+    """From now on the producer's disk has only so much room, and all that is free is what the spool frees."""
+
+    at: float
+    room: int
+
+
+@dataclass(frozen=True)
+class Reshard:
+    """The stream's shard is split, or two are merged."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class MappingChange:
+    """The mapping is disabled, enabled, or gets another parallelization factor."""
+
+    at: float
+    enabled: bool = True
+    lanes: int = 1
+
+
+@dataclass(frozen=True)
+class Redrive:
+    """An operator redrives the quarantine."""
+
+    at: float
+
+
+Event = Arrival | Foreign | AwsFault | Crash | FullDisk | Reshard | MappingChange | Redrive
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The settings of a world."""
+
+    spool_limit: int
+    batch_size: int
+    batching_window: int
+    bisect: bool
+    maximum_retries: int
+    maximum_age: int
+
+
+def draw(seed: int) -> tuple[Setup, list[Event]]:
+    """Draw a world from a seed."""
+    chance = random.Random(seed)
+    setup = Setup(
+        spool_limit=chance.choice((6_000, 16_000, 64_000)),
+        batch_size=chance.choice((5, 10, 50)),
+        batching_window=chance.choice((0, 1)),
+        bisect=chance.random() < 0.5,
+        maximum_retries=chance.choice((2, 5, 1_000)),
+        maximum_age=chance.choice((60, 90)),
+    )
+    events: list[Event] = list(_arrivals(chance))
+    for trouble in chance.sample(_TROUBLES, chance.randint(1, 4)):
+        events += trouble(chance)
+    return setup, sorted(events, key=lambda event: event.at)
+
+
+def _arrivals(chance: random.Random) -> Iterator[Event]:
+    """Bursts and single tweets; one in three is a new version of an earlier one."""
+    versions: dict[tuple[str, int], int] = {}
+    usernames = USERNAMES[: chance.randint(1, len(USERNAMES))]
+    at = 0.0
+    for number in range(chance.randint(20, 80)):
+        if chance.random() < 0.2:
+            at += chance.uniform(0, HORIZON / 16)
+        if versions and chance.random() < 0.4:
+            key = chance.choice(list(versions)[-4:])
+        else:
+            key = chance.choice(usernames), number
+        versions[key] = versions.get(key, 0) + 1
+        yield Arrival(min(at, HORIZON - 1), *key, versions[key], chance.choice((0, 0, 0, 300)))
+
+
+def _when(chance: random.Random) -> float:
+    return round(chance.uniform(0, HORIZON - 5), 3)
+
+
+def _stream_faults(chance: random.Random) -> Iterator[Event]:
+    for _ in range(chance.randint(1, 6)):
+        kind = chance.choice(("partial", "partial", "throttled", "error", "reset", "ghost", "lost", "slow"))
+        yield AwsFault(
+            _when(chance), "kinesis", kind, chance.choice((1, 2, 10)), chance.choice((0.1, 0.5, 0.9))
+        )
+    if chance.random() < 0.3:
+        yield AwsFault(_when(chance) / 2, "kinesis", "partial", chance.choice((20, 200)), 1.0, USERNAMES[0])
+
+
+def _table_faults(chance: random.Random) -> Iterator[Event]:
+    for _ in range(chance.randint(1, 4)):
+        kind = chance.choice(("partial", "throttled", "error", "reset", "ResourceNotFoundException", "ghost"))
+        yield AwsFault(
+            _when(chance), "table", kind, chance.choice((1, 20, 200, 1_000)), chance.choice((0.3, 0.9, 1.0))
+        )
+
+
+def _bucket_faults(chance: random.Random) -> Iterator[Event]:
+    yield from _foreign(chance)
+    for _ in range(chance.randint(1, 3)):
+        kind = chance.choice(("AccessDenied", "error", "reset", "ghost", "SlowDown"))
+        yield AwsFault(_when(chance), "bucket", kind, chance.choice((1, 5, 30)))
+
+
+def _function_faults(chance: random.Random) -> Iterator[Event]:
+    for _ in range(chance.randint(1, 4)):
+        kind = chance.choice(("TooManyRequestsException", "error", "lost", "slow"))
+        yield AwsFault(_when(chance), "function", kind, chance.choice((1, 5)), chance.choice((1.0, 8.0)))
+
+
+def _crashes(chance: random.Random) -> Iterator[Event]:
+    for _ in range(chance.randint(1, 4)):
+        part: Part = chance.choice(("producer on the network", "producer at the disk", "function", "mapping"))
+        yield Crash(_when(chance), part, chance.randrange(8), chance.random(), chance.choice((0.1, 5.0)))
+
+
+def _damage(chance: random.Random) -> Iterator[Event]:
+    for _ in range(chance.randint(1, 2)):
+        part: Part = chance.choice(("producer on the network", "producer at the disk"))
+        damage: Literal["cursor", "segment"] = chance.choice(("cursor", "segment"))
+        yield Crash(_when(chance), part, chance.randrange(4), chance.random(), 0.1, damage)
+
+
+def _full_disk(chance: random.Random) -> Iterator[Event]:
+    yield FullDisk(_when(chance), chance.choice((500, 1_500, 3_000)))
+    yield AwsFault(_when(chance), "kinesis", "error", chance.choice((5, 20)))
+
+
+def _foreign(chance: random.Random) -> Iterator[Event]:
+    for number in range(chance.randint(1, 10)):
+        yield Foreign(_when(chance), f"foreign {number}")
+
+
+def _reshards(chance: random.Random) -> Iterator[Event]:
+    for _ in range(chance.randint(1, 3)):
+        yield Reshard(_when(chance))
+
+
+def _mapping_changes(chance: random.Random) -> Iterator[Event]:
+    for _ in range(chance.randint(1, 3)):
+        yield MappingChange(_when(chance), chance.random() < 0.5, chance.choice((1, 2, 5)))
+
+
+def _redrives(chance: random.Random) -> Iterator[Event]:
+    """One operator, or two at nearly the same time."""
+    for number in range(chance.randint(1, 10)):
+        yield Foreign(_when(chance) / 2, f"poison {number}")
+    for _ in range(chance.randint(1, 3)):
+        at = _when(chance) / 2 + HORIZON / 2
+        yield Redrive(at)
+        if chance.random() < 0.7:
+            yield Redrive(at + chance.choice((0.0, 0.02, 0.1)))
+        if chance.random() < 0.3:
+            yield Crash(at, "operator", chance.randrange(12))
+
+
+_TROUBLES: tuple[Callable[[random.Random], Iterator[Event]], ...] = (
+    _stream_faults,
+    _table_faults,
+    _bucket_faults,
+    _function_faults,
+    _crashes,
+    _damage,
+    _full_disk,
+    _foreign,
+    _reshards,
+    _mapping_changes,
+    _redrives,
+)
+
+
+def encode(tweet: Arrival) -> bytes:
+    """The record of a tweet; its text names the version."""
+    return orjson.dumps(
+        {
+            "username": tweet.username,
+            "id": str(tweet.tweet_id),
+            "created_at": "2026-11-23T14:41:28.000Z",
+            "text": f"v{tweet.version}" + " " * tweet.padding,
+            "lang": None,
+            "source": "x",
+        }
+    )

@@ -1,0 +1,224 @@
+"""What must hold in every world; each law yields a sentence for each violation."""
+
+import base64
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import orjson
+
+from tests.simulation.aws import Put
+from tests.simulation.scheduler import EPOCH
+from tests.simulation.world import World
+
+_SLACK_SECONDS = 20.0
+"""Beyond the maximum record age: one invocation, the wait before it, and reading."""
+
+
+def nothing_breaks(world: World) -> Iterator[str]:
+    """No part ends with an error of its own."""
+    yield from world.errors
+
+
+def it_comes_to_rest(world: World) -> Iterator[str]:
+    """Once every fault has ended, the producer sends all, and the mapping handles all."""
+    if not world.producer.ended:
+        run = world.runs[-1] if world.runs else None
+        waiting = f"{run.spool.waiting} records wait, {run.spool.blocked}" if run else "it never started"
+        yield f"the producer does not end: {waiting}, {len(world.inbox)} not read"
+    elif not world.at_rest:
+        yield "the mapping does not handle every record"
+
+
+def each_tweet_is_accounted_for(world: World) -> Iterator[str]:
+    """A tweet that was received is stored, or a later version is, or it is in quarantine, or it waits."""
+    kept = _quarantined(world) | _spooled(world) | world.dropped
+    for data in _received(world):
+        username, tweet_id, version = _identify(data)
+        row = world.table.rows.get((username, tweet_id))
+        if (row is None or _version(row) < version) and data not in kept and not world.damaged:
+            yield f"lost: {username}/{tweet_id} v{version}"
+    for data in world.foreign:
+        if data in {record.data for record in world.kinesis.records} and data not in kept:
+            yield f"lost: {data.decode()}"
+
+
+def each_run_adds_up(world: World) -> Iterator[str]:
+    """Received + replayed = sent + spooled, in each run of the producer that ended."""
+    for run in world.runs:
+        spool = run.spool
+        if run.closed and spool.replayed + spool.appended != spool.acknowledged + spool.waiting:
+            yield f"a run does not add up: {spool.replayed} + {spool.appended} ≠ {spool.acknowledged} + {spool.waiting}"
+
+
+def the_newest_version_is_the_last(world: World) -> Iterator[str]:
+    """On the stream, and in the table unless an older version was in quarantine."""
+    last: dict[tuple[str, str], int] = {}
+    for put in _puts(world, "producer"):
+        for data, stored in zip(put.entries, put.stored, strict=True):
+            if stored:
+                username, tweet_id, version = _identify(data)
+                last[username, tweet_id] = version
+    newest: dict[tuple[str, str], int] = defaultdict(int)
+    for data in _received(world):
+        username, tweet_id, version = _identify(data)
+        newest[username, tweet_id] = max(newest[username, tweet_id], version)
+    quarantined = {
+        _identify(data)[:2] for data in _quarantined(world) | world.dropped if data.startswith(b"{")
+    }
+    for key, version in newest.items():
+        if world.damaged or not world.producer.ended:
+            continue
+        if last.get(key, 0) < version:
+            yield f"the stream's last version of {'/'.join(key)} is v{last.get(key, 0)}, not v{version}"
+        row = world.table.rows.get(key)
+        if key not in quarantined and row is not None and _version(row) < version:
+            yield f"the table has v{_version(row)} of {'/'.join(key)}, not v{version}"
+
+
+def a_username_stays_in_order(world: World) -> Iterator[str]:
+    """Only within one call may a tweet overtake another one of its username."""
+    first: dict[bytes, int] = {}
+    puts = _puts(world, "producer")
+    for number, put in enumerate(puts):
+        for data, stored in zip(put.entries, put.stored, strict=True):
+            if stored:
+                first.setdefault(data, number)
+    if world.damaged:
+        return
+    by_username: dict[str, list[bytes]] = defaultdict(list)
+    for data in _received(world):
+        by_username[_identify(data)[0]].append(data)
+    for username, sent in by_username.items():
+        for earlier, later in pairwise(data for data in sent if data in first):
+            if first[later] < first[earlier] and earlier not in puts[first[later]].entries:
+                yield f"{username}: {_name(later)} was put before {_name(earlier)}"
+
+
+def no_shard_is_blocked(world: World) -> Iterator[str]:
+    """A record is handled before it is much older than the mapping's maximum record age."""
+    limit = world.setup.maximum_age + _SLACK_SECONDS
+    for record in world.kinesis.records:
+        handled = world.handled.get(record.sequence_number)
+        if handled is None:
+            continue
+        arrival = record.arrival - EPOCH
+        idle = sum(max(0.0, min(end, handled) - max(start, arrival)) for start, end in world.mapping.downtime)
+        if handled - arrival - idle > limit:
+            yield f"a record was handled after {handled - arrival:.0f} s, {idle:.0f} s of them without a mapping"
+
+
+def nothing_is_given_up_early(world: World) -> Iterator[str]:
+    """A batch is given up after its retries: as many invocations that got nothing done."""
+    for _, key, body in world.bucket.written:
+        if not key.startswith("aws/lambda/"):
+            continue
+        content = json.loads(body)
+        if content["requestContext"]["condition"] != "RetryAttemptsExhausted":
+            continue
+        numbers = tuple(record["kinesis"]["sequenceNumber"] for record in _payload_records(content))
+        failures = sum(
+            invocation.failed == 0 and invocation.numbers[-len(numbers) :] == numbers
+            for invocation in world.invocations
+        )
+        if failures <= world.setup.maximum_retries:
+            yield f"given up after {failures} invocations, with {world.setup.maximum_retries} retries allowed"
+
+
+def a_redrive_sends_once(world: World) -> Iterator[str]:
+    """Operators put no record on the stream twice, unless an answer was lost or one of them was killed."""
+    if any(caller.startswith("operator") for caller in world.kinesis.failed | world.bucket.failed):
+        return
+    moments = [(at, data, +1) for at, data in _quarantine_history(world)]
+    for put in world.kinesis.puts:
+        if put.caller.startswith("operator"):
+            moments += [
+                (put.at, data, -1) for data, stored in zip(put.entries, put.stored, strict=True) if stored
+            ]
+    in_quarantine: Counter[bytes] = Counter()
+    for at, data, change in sorted(moments, key=lambda moment: moment[0]):
+        in_quarantine[data] += change
+        if in_quarantine[data] < 0:
+            yield f"redriven twice, the second time at {at:.3f} s: {_name(data)}"
+            return
+
+
+def memory_is_bounded(world: World) -> Iterator[str]:
+    """What is held for a retry, and the cursor, stay within their limits."""
+    yield from world.excesses
+
+
+LAWS: tuple[Callable[[World], Iterator[str]], ...] = (
+    nothing_breaks,
+    it_comes_to_rest,
+    each_tweet_is_accounted_for,
+    each_run_adds_up,
+    the_newest_version_is_the_last,
+    a_username_stays_in_order,
+    no_shard_is_blocked,
+    nothing_is_given_up_early,
+    a_redrive_sends_once,
+    memory_is_bounded,
+)
+
+
+def violations(world: World) -> list[str]:
+    """Return every violation, each with its law."""
+    return [f"{law.__name__}: {violation}" for law in LAWS for violation in law(world)]
+
+
+def _received(world: World) -> list[bytes]:
+    return [data for run in world.runs for data in run.received]
+
+
+def _puts(world: World, caller: str) -> list[Put]:
+    return [put for put in world.kinesis.puts if put.caller == caller]
+
+
+def _quarantine_history(world: World) -> Iterator[tuple[float, bytes]]:
+    """Yield when each record was written to the bucket, and its payload."""
+    seen = set()
+    for at, key, body in world.bucket.written:
+        if key.startswith("aws/lambda/"):
+            for record in _payload_records(json.loads(body)):
+                yield at, base64.b64decode(record["kinesis"]["data"])
+        elif key.startswith("records/") and key not in seen:
+            seen.add(key)  # the function writes an object again when its invocation is repeated
+            yield at, base64.b64decode(json.loads(body)["payload"])
+
+
+def _quarantined(world: World) -> set[bytes]:
+    return {data for _, data in _quarantine_history(world)}
+
+
+def _payload_records(content: dict[str, Any]) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = json.loads(content["payload"])["Records"]
+    return records
+
+
+def _spooled(world: World) -> set[bytes]:
+    """Return what lies in the spool's segments when the producer did not end."""
+    if world.producer.ended:
+        return set()
+    lines = (
+        line
+        for name, content in world.disk.files.items()
+        if name.endswith(".log")
+        for line in content.splitlines()
+    )
+    return {bytes(line[9:]) for line in lines}
+
+
+def _identify(data: bytes) -> tuple[str, str, int]:
+    record = orjson.loads(data)
+    return record["username"], record["id"], _version(record["text"])
+
+
+def _version(text: str) -> int:
+    return int(text.strip().removeprefix("v"))
+
+
+def _name(data: bytes) -> str:
+    return "{}/{} v{}".format(*_identify(data)) if data.startswith(b"{") else data.decode()

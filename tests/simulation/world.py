@@ -1,0 +1,141 @@
+"""A world: the services, the disk, and the parts of the project that run between them."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from ops.quarantine.bucket import Bucket as Quarantine
+from ops.quarantine.redrive import Redriver
+from tests.simulation import aws, history, scheduler
+from tests.simulation.aws import BUCKET, STREAM, Fault
+from tests.simulation.disk import Disk
+from tests.simulation.history import Event, Setup, encode
+from tests.simulation.parts import FunctionPart, Invocation, MappingPart, ProducerPart, Run
+from tests.simulation.scheduler import Process, current
+
+REST_SECONDS = 600.0
+"""How long a world may take to come to rest after its last event."""
+
+
+class World:
+    """The services, what is on the disk, and the parts that run.
+
+    Attributes:
+        runs: of the producer.
+        invocations: of the function.
+        handled: when each sequence number was first handled: stored, quarantined or given up.
+        dropped: payloads that Lambda gave up and could not write to the bucket, which its metrics tell.
+        notes: what the producer and the operators said.
+        errors: what ended a part that should not have ended.
+        excesses: what grew above its limit.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.disk = Disk()
+        self.kinesis = aws.Kinesis()
+        self.table = aws.Table()
+        self.bucket = aws.Bucket()
+        self.function = FunctionPart(self)
+        self.inbox: deque[bytes] = deque()
+        self.runs: list[Run] = []
+        self.invocations: list[Invocation] = []
+        self.handled: dict[str, float] = {}
+        self.dropped: set[bytes] = set()
+        self.foreign: list[bytes] = []
+        self.notes: list[str] = []
+        self.errors: list[str] = []
+        self.excesses: list[str] = []
+        self.damaged = False
+        self.ending = False
+        self.mapping = MappingPart(self)
+        self.producer = ProducerPart(self)
+        self.operators = 0
+
+    def live(self, events: Sequence[Event]) -> None:
+        """Let the events happen, end every fault, and come to rest."""
+        self.mapping.start()
+        self.producer.start()
+        for event in events:
+            current().park(event.at - current().now)
+            self._happen(event)
+        current().park(max(0.0, history.HORIZON - current().now))
+        self._end_faults()
+        deadline = current().now + REST_SECONDS
+        while current().now < deadline and not self.at_rest:
+            current().park(1.0)
+        self.mapping.stop()
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the producer has ended, and every record of the stream was handled."""
+        return self.producer.ended and all(
+            record.sequence_number in self.handled for record in self.kinesis.records
+        )
+
+    def _end_faults(self) -> None:
+        self.ending = True
+        for service in (self.kinesis, self.table, self.bucket, self.function):
+            service.faults.clear()
+            service.crash = None
+        self.disk.crash = None
+        self.mapping.change(enabled=True, lanes=1)
+
+    def _happen(self, event: Event) -> None:
+        match event:
+            case history.Arrival():
+                self.inbox.append(encode(event))
+            case history.Foreign():
+                self.foreign.append(event.token.encode())
+                record = {"Data": event.token.encode(), "PartitionKey": event.token}
+                self.start("foreign", lambda: self.kinesis.put_records(StreamName=STREAM, Records=[record]))
+            case history.AwsFault():
+                service: aws.Service = getattr(self, event.service)
+                service.faults.append(Fault(event.kind, event.calls, event.share, event.key))
+            case history.Crash():
+                self._crash(event)
+            case history.FullDisk():
+                self.disk.capacity = self.disk.used + event.room
+            case history.Reshard():
+                self.kinesis.reshard()
+            case history.MappingChange():
+                self.mapping.change(enabled=event.enabled, lanes=event.lanes)
+            case history.Redrive():
+                self.operators += 1
+                self.start(f"operator {self.operators}", self._redrive)
+
+    def start(self, name: str, work: Callable[[], object]) -> None:
+        """Start a process whose calls may fail, which then ends."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except (OSError, *aws.UNREACHED) as error:
+                self.notes.append(f"{name}: {error}")
+
+        current().spawn(guarded, Process(name))
+
+    def _redrive(self) -> None:
+        quarantine = Quarantine(self.bucket, BUCKET)  # type: ignore[arg-type]
+        run = Redriver(
+            quarantine,
+            self.kinesis,  # type: ignore[arg-type]
+            STREAM,
+            rate=100,
+            max_redrives=1,
+            stop=scheduler.Event(),  # type: ignore[arg-type]
+            notify=self.notes.append,
+        )
+        run.run(quarantine.entries())
+
+    def _crash(self, event: history.Crash) -> None:
+        match event.part:
+            case "producer on the network":
+                self.producer.crash_in_call(event)
+            case "producer at the disk":
+                self.producer.crash_at_disk(event)
+            case "function":
+                self.table.crash = "function", event.after
+            case "mapping":
+                self.mapping.crash(event)
+            case "operator":
+                self.bucket.crash = "operator", event.after
