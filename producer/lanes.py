@@ -1,20 +1,24 @@
-"""Tracks refused records and when to send each again: pure bookkeeping, without clock or network.
+"""Decides which records to send together, and when to send refused ones again: pure bookkeeping, without I/O.
 
-Each partition key with a refused record is a lane: its newer records queue behind it, so that a username's
-tweets stay in order. Only within one PutRecords call can a record overtake a refused one of the same key.
-Other keys are not held up.
+Each partition key is a lane: a queue, of which at most one part is under way. A username's tweets thus stay in order
+from call to call, and calls that are under way together share no key. A lane that is mostly refused sends less and
+waits, longer each time; one that is mostly accepted goes on at once.
 """
 
+import heapq
+import itertools
 import math
 import random
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from producer.spool import Entry
 
 LANE_SECONDS = (0.05, 5.0)
-"""First and maximum back-off of a refused record, in seconds."""
+"""First and maximum back-off of a lane that is mostly refused, in seconds."""
+TOLERATED = 0.25
+"""Share of a lane's records that may be refused without slowing it down: a shard at its limit refuses more."""
 
 
 def backoff(attempt: int, first: float, maximum: float) -> float:
@@ -22,69 +26,120 @@ def backoff(attempt: int, first: float, maximum: float) -> float:
     return min(maximum, math.ldexp(first, min(attempt - 1, 30))) * random.uniform(0.5, 1)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Lane:
-    entries: deque[Entry] = field(default_factory=deque)
-    attempts: int = 0
-    due: float = 0.0
+    """The records of one partition key that are not under way.
+
+    Attributes:
+        offered: how many of them may be sent now; 0 while others are under way, or while it waits.
+        window: maximum number to send at once.
+        refusals: consecutive answers that refused most of what was sent.
+    """
+
+    queue: deque[Entry] = field(default_factory=deque)
+    offered: int = 0
+    window: float = math.inf
+    refusals: int = 0
 
 
 class Lanes:
     """The lanes, by partition key; times are seconds of a monotonic clock.
 
     Attributes:
-        held: the records in all lanes.
-        held_bytes: the size of their data.
+        held: records in all lanes, and under way.
+        held_bytes: the size of their data and keys.
+        ready: records that may be sent now.
     """
 
     def __init__(self) -> None:
         self._lanes: dict[str, _Lane] = {}
-        self.held = self.held_bytes = 0
+        self._ready: deque[_Lane] = deque()
+        self._waiting: list[tuple[float, int, _Lane]] = []  # a heap, by the time when each is due
+        self._numbers = itertools.count()
+        self.held = self.held_bytes = self.ready = 0
 
-    def hold(self, entry: Entry) -> bool:
-        """Queue a new record behind the refused ones of its key; return False if it may be sent."""
-        lane = self._lanes.get(entry.partition_key)
-        if lane is None:
-            return False
-        lane.entries.append(entry)
-        self._count(+1, entry)
-        return True
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Queue new records, each behind those of its key."""
+        for entry in entries:
+            lane = self._lanes.get(entry.partition_key)
+            if lane is None:
+                lane = self._lanes[entry.partition_key] = _Lane()
+                self._ready.append(lane)
+                lane.offered = 1
+                self.ready += 1
+            elif 0 < lane.offered < lane.window:
+                lane.offered += 1
+                self.ready += 1
+            lane.queue.append(entry)
+            self.held += 1
+            self.held_bytes += entry.size
 
-    def due(self, now: float, count: int, size: int) -> list[Entry]:
-        """Remove and return records that are due: up to `count`, up to `size` bytes of data and keys."""
-        entries: list[Entry] = []
-        for lane in self._lanes.values():
-            while lane.due <= now and lane.entries:
-                size -= lane.entries[0].size
-                if len(entries) == count or size < 0:
-                    return entries
-                entry = lane.entries.popleft()
-                self._count(-1, entry)
-                entries.append(entry)
-        return entries
+    def next_call(self, count: int, size: int) -> list[Entry]:
+        """Remove and return records that may be sent now: up to `count`, up to `size` bytes of data and keys."""
+        call: list[Entry] = []
+        while self._ready and len(call) < count:
+            lane = self._ready[0]
+            last = min(count, len(call) + lane.offered)
+            first = len(call)
+            while len(call) < last and lane.queue[0].size <= size:
+                entry = lane.queue.popleft()
+                size -= entry.size
+                call.append(entry)
+            if len(call) == first:  # its next record is too large for what is left of this call
+                break
+            self._ready.popleft()
+            self.ready -= lane.offered
+            lane.offered = 0
+        return call
 
-    def settle(self, sent: Iterable[Entry], refused: Iterable[Entry], now: float) -> None:
-        """Record the answer to a call: `refused`, a subset of `sent`, returns to the head of its lanes."""
-        again: dict[str, list[Entry]] = {}
-        for entry in refused:
-            again.setdefault(entry.partition_key, []).append(entry)
-        for key in {entry.partition_key for entry in sent} & self._lanes.keys() - again.keys():
+    def settle(self, call: Sequence[Entry], refused: Iterable[Entry], now: float) -> None:
+        """Take an answer: `refused`, a subset of the call in its order, goes again, before newer records."""
+        again = _by_key(refused)
+        self.held -= len(call)
+        self.held_bytes -= sum(entry.size for entry in call)
+        due: dict[int, float] = {}  # what waits is due together, and so is sent together
+        for key, sent in Counter(entry.partition_key for entry in call).items():
+            lane, kept = self._lanes[key], again.get(key, [])
+            lane.queue.extendleft(reversed(kept))
+            self.held += len(kept)
+            self.held_bytes += sum(entry.size for entry in kept)
+            if len(kept) <= sent * TOLERATED:
+                lane.refusals, lane.window = 0, lane.window * 2
+                self._offer(key, lane)
+            else:
+                lane.refusals, lane.window = lane.refusals + 1, max(1, sent - len(kept))
+                if lane.refusals not in due:
+                    due[lane.refusals] = now + backoff(lane.refusals, *LANE_SECONDS)
+                heapq.heappush(self._waiting, (due[lane.refusals], next(self._numbers), lane))
+
+    def put_back(self, call: Iterable[Entry]) -> None:
+        """Take back a call that failed as a whole: its records may be sent again at once."""
+        for key, entries in _by_key(call).items():
             lane = self._lanes[key]
-            lane.attempts, lane.due = 0, now
-            if not lane.entries:
-                del self._lanes[key]
-        for key, entries in again.items():
-            lane = self._lanes.setdefault(key, _Lane())
-            lane.entries.extendleft(reversed(entries))
-            lane.attempts += 1
-            lane.due = now + backoff(lane.attempts, *LANE_SECONDS)
-            for entry in entries:
-                self._count(+1, entry)
+            lane.queue.extendleft(reversed(entries))
+            self._offer(key, lane)
+
+    def advance(self, now: float) -> None:
+        """Make ready what is due."""
+        while self._waiting and self._waiting[0][0] <= now:
+            lane = heapq.heappop(self._waiting)[2]
+            self._offer(lane.queue[0].partition_key, lane)
 
     def next_due(self) -> float:
-        """Return when the next record is due; infinity if none is held."""
-        return min((lane.due for lane in self._lanes.values()), default=math.inf)
+        """Return when the next lane is due; infinity if none waits."""
+        return self._waiting[0][0] if self._waiting else math.inf
 
-    def _count(self, sign: int, entry: Entry) -> None:
-        self.held += sign
-        self.held_bytes += sign * entry.size
+    def _offer(self, key: str, lane: _Lane) -> None:
+        if not lane.queue:
+            del self._lanes[key]
+            return
+        lane.offered = int(min(len(lane.queue), lane.window))
+        self.ready += lane.offered
+        self._ready.append(lane)
+
+
+def _by_key(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    lanes: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        lanes[entry.partition_key].append(entry)
+    return lanes

@@ -1,14 +1,15 @@
 """Puts the spool's records on the stream, retries as long as it takes, and acknowledges what was accepted.
 
-Only one call is made at a time, which keeps a username's tweets in order; 500 records per call feed several
+Several calls may be under way, none of which shares a username with another; 500 records per call feed several
 shards. Answers are evaluated entry by entry (Kinesis API reference, PutRecords: HTTP 200 with failed
 entries is normal).
 """
 
+import math
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from botocore.exceptions import ClientError, HTTPClientError
@@ -22,14 +23,19 @@ from producer.spool import Entry, Spool
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsOutputTypeDef
 
 MAX_CALL_RECORDS = 500
 MAX_CALL_BYTES = 10 * 1024 * 1024
-MAX_HELD_RECORDS = 5_000
-"""Limit of refused records, and those queued behind them, in memory; above it the spool is not read."""
+MAX_CALLS = 8
+"""Limit of calls under way at once."""
+MAX_HELD_RECORDS = 8_000
+"""Limit of records in memory: under way, refused, or queued behind those; above it the spool is not read."""
 MAX_HELD_BYTES = 16 * 1024 * 1024
 CALL_SECONDS = (0.1, 20.0)
-"""First and maximum back-off of a call that failed as a whole, in seconds."""
+"""First and maximum back-off after a call that failed as a whole, in seconds."""
+_PATIENCE_SECONDS = 0.25
+"""How long a call that is not full waits for one under way, which may take long."""
 
 _THROTTLED = {
     "KMSThrottlingException",
@@ -48,6 +54,15 @@ _ADVICE = {
 }
 
 
+class _Answer(NamedTuple):
+    """What came of a call: the answer of the API, or an error."""
+
+    call: list[Entry]
+    started: float
+    ended: float
+    answer: "PutRecordsOutputTypeDef | Exception"
+
+
 class Publisher:
     """Publishes from one thread, which calls `run`; the other methods may be called from any thread.
 
@@ -64,9 +79,14 @@ class Publisher:
         self._aws = aws
         self._linger = linger
         self._lanes = Lanes()
-        self._wake = threading.Event()
+        self._under_way = 0
+        self._answers: deque[_Answer] = deque()  # filled by the threads of the calls
+        self._failures = 0  # consecutive ones
+        self._failed_at = -math.inf
+        self._not_before = -math.inf  # after a failure, calls are made one at a time, from then on
+        self._ready_since: float | None = None
         self._finishing = False
-        self._deadline: float | None = None
+        self._deadline = math.inf
         self.retried = 0
         self.trouble: str | None = None
         self.answer_seconds: deque[float] = deque(maxlen=200)
@@ -74,7 +94,7 @@ class Publisher:
 
     @property
     def held(self) -> int:
-        """Records in memory: refused, or queued behind refused ones."""
+        """Records in memory: under way, refused, or queued behind those."""
         return self._lanes.held
 
     def run(self) -> None:
@@ -83,85 +103,109 @@ class Publisher:
         Raises:
             PublishError: retrying is useless.
         """
-        while not self._expired() and not (
-            self._finishing and not self._lanes.held and not self._spool.unread
-        ):
-            if call := self._next_call():
-                self._deliver(call)
+        while not (self._finishing and not self._lanes.held and not self._spool.unread):
+            now = time.monotonic()
+            if now >= self._deadline:
+                break
+            while self._answers:
+                self._settle(self._answers.popleft())
+            self._lanes.advance(now)
+            self._read()
+            if self._may_call(now):
+                self._start(self._lanes.next_call(MAX_CALL_RECORDS, MAX_CALL_BYTES))
+            else:
+                self._wait(now)
 
     def finish(self, timeout: float | None) -> None:
         """Let `run` end when everything is sent, or after `timeout` seconds. Nothing more will be appended."""
         if timeout is not None:
             self._deadline = time.monotonic() + timeout
         self._finishing = True
-        self._wake.set()
+        self._spool.wake()
 
-    def _expired(self) -> bool:
-        return self._deadline is not None and time.monotonic() >= self._deadline
+    def _read(self) -> None:
+        """Take records from the spool until a call is full."""
+        lanes = self._lanes
+        while (
+            self._spool.unread
+            and lanes.ready < MAX_CALL_RECORDS
+            and lanes.held < MAX_HELD_RECORDS
+            and lanes.held_bytes < MAX_HELD_BYTES
+        ):
+            lanes.add(self._spool.take(MAX_CALL_RECORDS, MAX_CALL_BYTES))
+        if not lanes.ready:
+            self._ready_since = None
+        elif self._ready_since is None:
+            self._ready_since = time.monotonic()
 
-    def _pause(self, seconds: float) -> None:
-        if self._deadline is not None:
-            seconds = min(seconds, self._deadline - time.monotonic())
-        if self._wake.wait(max(0.0, seconds)):
-            self._wake.clear()
+    def _may_call(self, now: float) -> bool:
+        ready = self._lanes.ready
+        if not ready or self._under_way >= (1 if self._failures else MAX_CALLS) or now < self._not_before:
+            return False
+        return ready >= MAX_CALL_RECORDS or self._finishing or now >= self._call_time()
 
-    def _next_call(self) -> list[Entry]:
-        """Return the records to send now; empty if there was nothing for a while."""
-        now = time.monotonic()
-        call = self._lanes.due(now, MAX_CALL_RECORDS, MAX_CALL_BYTES)
-        full = self._lanes.held >= MAX_HELD_RECORDS or self._lanes.held_bytes >= MAX_HELD_BYTES
-        wait = min(self._lanes.next_due() - now, 1.0)
-        if not call and (full or (self._finishing and not self._spool.unread)):
-            self._pause(wait)
-            return call
-        if not call and self._spool.wait(1, wait):
-            self._spool.wait(MAX_CALL_RECORDS, min(wait, self._linger))
-        if not full:
-            size = MAX_CALL_BYTES - sum(entry.size for entry in call)
-            new = self._spool.take(MAX_CALL_RECORDS - len(call), size)
-            call += [entry for entry in new if not self._lanes.hold(entry)]
-        return call
+    def _call_time(self) -> float:
+        """Return when a call is made even if it is not full."""
+        if self._ready_since is None:
+            return math.inf
+        return self._ready_since + (_PATIENCE_SECONDS if self._under_way else self._linger)
 
-    def _deliver(self, call: list[Entry]) -> None:
-        failures = 0
-        while not self._expired():
-            started = time.monotonic()
-            try:
-                refused, reason = self._put(call)
-            except (ClientError, *_NETWORK_ERRORS) as error:
-                if not _is_transient(error):
-                    raise PublishError(self._explain(error)) from error
-                failures += 1
-                self.retried += len(call)
-                self.trouble = _describe(error)
-                self._pause(backoff(failures, *CALL_SECONDS))
-                continue
-            now = time.monotonic()
-            self.answer_seconds.append(now - started)
-            self.trouble = reason
-            self.retried += len(refused)
-            self._lanes.settle(call, refused, now)
-            kept = {entry.position for entry in refused}
-            acknowledged = [entry for entry in call if entry.position not in kept] if kept else call
-            self._spool.acknowledge(acknowledged)
-            if acknowledged:
-                self.newest = orjson.loads(acknowledged[-1].data)["created_at"]
-            return
-
-    def _put(self, call: list[Entry]) -> tuple[list[Entry], str | None]:
-        """Make one call; return the entries that the stream refused, and why."""
-        answer = self._client.put_records(
-            StreamName=self._aws.stream_name,
-            Records=[{"Data": entry.data, "PartitionKey": entry.partition_key} for entry in call],
+    def _wait(self, now: float) -> None:
+        unread = self._spool.unread
+        until = min(self._deadline, self._lanes.next_due(), now + 1)
+        if self._lanes.ready and self._under_way < MAX_CALLS:
+            until = min(until, max(self._call_time(), self._not_before))
+        finishing = self._finishing
+        self._spool.wait(
+            lambda: bool(self._answers) or self._finishing != finishing or self._spool.unread > unread,
+            max(0.0, until - now),
         )
-        results = answer.get("Records") or []
-        if len(results) != len(call):
-            raise ResponseParserError(f"{len(results)} results for {len(call)} records")
-        refused = [entry for entry, result in zip(call, results, strict=True) if result.get("ErrorCode")]
-        if not refused:
-            return refused, None
-        code = next(result["ErrorCode"] for result in results if result.get("ErrorCode"))
-        return refused, f"{len(refused)} of {len(call)} records refused: {code}"
+
+    def _start(self, call: list[Entry]) -> None:
+        self._under_way += 1
+        self._ready_since = None
+        # A daemon, because a call that hangs must not keep the process from ending.
+        threading.Thread(target=lambda: self._put(call), daemon=True).start()
+
+    def _put(self, call: list[Entry]) -> None:
+        """Make one call, in a thread of its own."""
+        started = time.monotonic()
+        answer: PutRecordsOutputTypeDef | Exception
+        try:
+            answer = self._client.put_records(
+                StreamName=self._aws.stream_name,
+                Records=[{"Data": entry.data, "PartitionKey": entry.partition_key} for entry in call],
+            )
+        except Exception as error:  # noqa: BLE001  -- raised again in the thread that runs
+            answer = error
+        self._answers.append(_Answer(call, started, time.monotonic(), answer))
+        self._spool.wake()
+
+    def _settle(self, answer: _Answer) -> None:
+        self._under_way -= 1
+        try:
+            refused, reason = _evaluate(answer)
+        except (ClientError, *_NETWORK_ERRORS) as error:
+            if not _is_transient(error):
+                raise PublishError(self._explain(error)) from error
+            self._lanes.put_back(answer.call)
+            self.retried += len(answer.call)
+            self.trouble = _describe(error)
+            if answer.started >= self._failed_at:  # calls that were under way together fail once
+                self._failures += 1
+                self._failed_at = answer.ended
+                self._not_before = answer.ended + backoff(self._failures, *CALL_SECONDS)
+            return
+        self._failures = 0
+        self.answer_seconds.append(answer.ended - answer.started)
+        self.trouble = reason
+        self.retried += len(refused)
+        self._lanes.settle(answer.call, refused, answer.ended)
+        kept = {entry.position for entry in refused}
+        accepted = [entry for entry in answer.call if entry.position not in kept] if kept else answer.call
+        self._spool.acknowledge(accepted)
+        if accepted:
+            self.newest = orjson.loads(accepted[-1].data)["created_at"]
 
     def _explain(self, error: Exception) -> str:
         assert isinstance(error, ClientError)
@@ -174,6 +218,39 @@ class Publisher:
         return f"{identity} is not allowed to write to {where}: {_describe(error)}. " + _ADVICE.get(
             code, "Run `python -m producer configure` if the stack has changed."
         )
+
+
+def _evaluate(answer: _Answer) -> tuple[list[Entry], str | None]:
+    """Return the entries to send again, and why.
+
+    What lies behind a refused entry and is a version of the same tweet goes again with it, although it was stored:
+    otherwise the older version would become the newest record.
+
+    Raises:
+        Exception: the call failed as a whole.
+    """
+    if isinstance(answer.answer, Exception):
+        raise answer.answer
+    results = answer.answer.get("Records") or []
+    if len(results) != len(answer.call):
+        raise ResponseParserError(f"{len(results)} results for {len(answer.call)} records")
+    codes = [result["ErrorCode"] for result in results if result.get("ErrorCode")]
+    if not codes:
+        return [], None
+    refused: list[Entry] = []
+    tweets: dict[str, set[str]] = {}  # ids of refused tweets by partition key
+    for entry, result in zip(answer.call, results, strict=True):
+        if result.get("ErrorCode"):
+            refused.append(entry)
+            tweets.setdefault(entry.partition_key, set()).add(_tweet_id(entry))
+        elif entry.partition_key in tweets and _tweet_id(entry) in tweets[entry.partition_key]:
+            refused.append(entry)
+    return refused, f"{len(codes)} of {len(answer.call)} records refused: {codes[0]}"
+
+
+def _tweet_id(entry: Entry) -> str:
+    tweet_id: str = orjson.loads(entry.data)["id"]
+    return tweet_id
 
 
 def _is_transient(error: Exception) -> bool:

@@ -1,8 +1,8 @@
 """The spool: records that the stream has not acknowledged yet, on disk; the queue between reader and publisher.
 
 It is an append-only log in segments, each named by the position of its first byte. A record is one line,
-`<CRC-32 in hex> <JSON>`. `cursor.json` holds the lowest position not yet acknowledged, and the acknowledged
-ones above it. A segment is deleted once all of it is acknowledged. SQLite in WAL mode does the same for four
+`<CRC-32 in hex> <JSON>`. `cursor.json` tells what of it was acknowledged, and has a checksum too: without it, all
+is sent again. A segment is deleted once all of it is acknowledged. SQLite in WAL mode does the same for four
 times the CPU time, or half as much again if it may lose 499 records (benchmarks/README.md), and damage costs
 it more than a line.
 
@@ -13,11 +13,10 @@ Under load that is a write for some records together; a single record is written
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 from zlib import crc32
 
 import orjson
@@ -35,18 +34,72 @@ _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's
 _GROUP_SECONDS = 0.001
 _RETRY_SECONDS = 0.5  # between attempts to write to a full disk
 
+Position = dict[str, Any]
+"""Where a source stands, as JSON; see `producer.sources`."""
+
 
 @dataclass(slots=True)
 class Entry:
-    """A record of the spool: its position, and what is put on the stream.
+    """A record of the spool: its position, that of its segment, and what is put on the stream.
 
     `size` is in bytes as Kinesis counts them: data and partition key.
     """
 
     position: int
+    segment: int
     partition_key: str
     data: bytes
     size: int
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A file of the log.
+
+    `base` is the position of its first byte, `waiting` the number of its records that are not acknowledged; a damaged
+    one is kept when it is no longer needed.
+    """
+
+    base: int
+    size: int = 0
+    waiting: int = 0
+    damaged: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.base:020d}.log"
+
+    @property
+    def end(self) -> int:
+        return self.base + self.size
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """What `cursor.json` holds.
+
+    `waiting` are the positions below `taken` that are not acknowledged, `end` is the position after the last record,
+    and `source` is where the interrupted source stands.
+    """
+
+    taken: int = 0
+    waiting: tuple[int, ...] = ()
+    end: int = 0
+    source: Position | None = None
+
+    def to_json(self) -> bytes:
+        content = orjson.dumps(
+            {"taken": self.taken, "waiting": self.waiting, "end": self.end, "source": self.source}
+        )
+        return b"%08x %b\n" % (crc32(content), content)
+
+    @classmethod
+    def parse(cls, line: bytes) -> "_Cursor":
+        """Raise ValueError for anything but what `to_json` returned."""
+        if not _is_sound(line):
+            raise ValueError("not a cursor, or damaged")
+        content = orjson.loads(line[_CRC_WIDTH:])
+        return cls(content["taken"], tuple(content["waiting"]), content["end"], content["source"])
 
 
 class Spool:
@@ -58,6 +111,7 @@ class Spool:
         refused: records that could never be written; known after `close`.
         acknowledged: records of both kinds that the stream accepted.
         blocked: the reason why the appending thread waits, or None.
+        source: where the source of the last run stands, if that was interrupted; None otherwise.
 
     Raises:
         SpoolError: the folder cannot be read or written.
@@ -72,24 +126,26 @@ class Spool:
         self._changed = threading.Condition()
         self._closed = self._stopping = False
         self._synced = True
-        self._segments: deque[int] = deque()  # first position of each; the last one grows
-        self._end = 0  # the position after the last record
+        self._segments: dict[int, _Segment] = {}  # by base, in order; the last one grows
         self._unread = 0  # records not yet taken
-        self._wanted = 1  # how many unread records the taking thread waits for
-        self._cursor = 0  # the lowest position not acknowledged
-        self._acknowledged_above: set[int] = set()
         self._pending: list[bytes] = []  # lines not yet written
         self._pending_bytes = 0
+        self._pending_source: Position | None = None
         self._flushed = 0.0
-        self._in_flight: deque[int] = deque()  # positions taken, from the lowest not acknowledged on
+        self._before = _Cursor()  # of the last run
+        self._left: dict[int, None] = {}  # its waiting positions that this run has not taken yet
+        self._outstanding: dict[int, None] = {}  # positions taken and not acknowledged, in order
         self._taken = 0  # the position after the last record taken
         self._next: Entry | None = None  # read, but too large for the last take
+        self._saved = b""
         self.appended = self.refused = self.acknowledged = self.replayed = 0
         self.blocked: str | None = None
+        self.source: Position | None = None
         try:
             self._open()
         except OSError as error:
             raise SpoolError(f"The spool {folder} cannot be used: {error}.") from error
+        self._reading = self._read()
 
     @property
     def waiting(self) -> int:
@@ -104,19 +160,21 @@ class Spool:
     @property
     def size(self) -> int:
         """Bytes of the segments."""
-        return self._end - self._segments[0]
+        return sum(segment.size for segment in self._segments.values())
 
     # The appending thread
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes, source: Position | None = None) -> None:
         """Add a record; wait, and notify, when the limit is reached or the disk is full.
 
-        Records that arrive within a millisecond are written together, the last of them by `flush`.
+        Records that arrive within a millisecond are written together, the last of them by `flush`. `source` tells
+        where the source stands once it has yielded this record.
         """
         line = b"%08x %b\n" % (crc32(data), data)
         with self._changed:
             self._pending.append(line)
             self._pending_bytes += len(line)
+            self._pending_source = source
             if self._pending_bytes < _GROUP_BYTES and time.monotonic() - self._flushed < _GROUP_SECONDS:
                 return
             while not (self._flush() or self._stopping):
@@ -134,24 +192,38 @@ class Spool:
             self._stopping = True
             self._changed.notify_all()
 
+    def finish_source(self) -> None:
+        """Forget where the source stands: it has ended, and its next run starts at the beginning."""
+        with self._changed:
+            self._flush()
+            self.source = self._pending_source = None
+
     def _flush(self) -> bool:
         full = self.size + self._pending_bytes > self._limit and self.waiting
         if full and not self._stopping:
             self._block(f"the spool has reached its limit of {self._limit:,} bytes")
             return False
-        try:
-            self._write(b"".join(self._pending))
-        except OSError as error:
-            self._block(f"the spool cannot be written: {error.strerror}")
-            return False
+        while self._pending:
+            count = 1 if self.blocked else len(self._pending)  # on a full disk, as many as fit
+            lines = self._pending[:count]
+            try:
+                self._write(b"".join(lines))
+            except OSError as error:
+                self._block(f"the spool cannot be written: {error.strerror}")
+                if count == 1 and not self._free():
+                    return False
+                continue
+            del self._pending[:count]
+            self._pending_bytes -= sum(map(len, lines))
+            self._last.waiting += count
+            self._unread += count
+            self.appended += count
+        self.source = self._pending_source
+        self._flushed = time.monotonic()
         if self.blocked:
             self.blocked = None
             self._notify("Reading resumed.")
-        self.appended += len(self._pending)
-        self._unread += len(self._pending)
-        self._pending, self._pending_bytes, self._flushed = [], 0, time.monotonic()
-        if self._unread >= self._wanted:
-            self._changed.notify_all()
+        self._changed.notify_all()
         return True
 
     def _block(self, reason: str) -> None:
@@ -162,20 +234,24 @@ class Spool:
             )
 
     def _write(self, lines: bytes) -> None:
-        if self._end - self._segments[-1] >= self._segment_bytes:
-            self._start_segment(self._end)
-        base = self._segments[-1]
-        self.folder.append(_name(base), lines, self._end - base)
-        self._end += len(lines)
+        if self._last.size >= self._segment_bytes:
+            self._start_segment(self._last.end)
+            self._save_cursor()
+        self.folder.append(self._last.name, lines, self._last.size)
+        self._last.size += len(lines)
         self._synced = False
 
     # The taking thread
 
-    def wait(self, count: int, timeout: float) -> bool:
-        """Wait until `count` records are unread or `stop`, up to `timeout` seconds; return False on timeout."""
+    def wait(self, ready: Callable[[], bool], timeout: float) -> bool:
+        """Wait until `ready`, which is asked after each change and each `wake`, or for `timeout` seconds."""
         with self._changed:
-            self._wanted = count
-            return self._changed.wait_for(lambda: self._unread >= count or self._stopping, timeout)
+            return self._changed.wait_for(ready, timeout)
+
+    def wake(self) -> None:
+        """Let `wait` ask again; called from any thread."""
+        with self._changed:
+            self._changed.notify_all()
 
     def take(self, count: int, size: int) -> list[Entry]:
         """Take the next records in order: up to `count`, up to `size` bytes of data and keys."""
@@ -186,11 +262,13 @@ class Spool:
             if size < 0 and entries:
                 self._next = entry
                 break
-            self._in_flight.append(entry.position)
-            self._taken = entry.position + _CRC_WIDTH + len(entry.data) + 1
-            if entry.position not in self._acknowledged_above:
-                entries.append(entry)
+            entries.append(entry)
         with self._changed:
+            for entry in entries:
+                self._left.pop(entry.position, None)
+                self._outstanding[entry.position] = None
+            if entries:
+                self._taken = entries[-1].position + _CRC_WIDTH + len(entries[-1].data) + 1
             self._unread -= len(entries)
         return entries
 
@@ -199,53 +277,63 @@ class Spool:
         with self._changed:
             if self._closed:
                 return
-            above, in_flight = self._acknowledged_above, self._in_flight
-            count = len(above)
-            above.update(entry.position for entry in entries)
-            self.acknowledged += len(above) - count
-            while in_flight and in_flight[0] in above:
-                above.discard(in_flight.popleft())
-            self._cursor = in_flight[0] if in_flight else self._taken
-            while len(self._segments) > 1 and self._segments[1] <= self._cursor:
-                self._drop_first_segment()
-            self._changed.notify_all()
+            emptied = False
+            for entry in entries:
+                del self._outstanding[entry.position]
+                segment = self._segments[entry.segment]
+                segment.waiting -= 1
+                emptied = emptied or not segment.waiting
+                self.acknowledged += 1
+            if emptied:
+                self._free()
+            if self.blocked:
+                self._changed.notify_all()
 
     def _read(self) -> Iterator[Entry | None]:
-        """Yield the records from the cursor on; None when there are no more for now."""
-        position = self._cursor
+        """Yield the records to send, in order; None when there are no more for now."""
+        position = 0
         while True:
-            segments = list(self._segments)
-            base = max((base for base in segments if base <= position), default=segments[0])
-            size = min(_CHUNK_BYTES, self._end - position)  # never a partially written line
-            chunk = self.folder.read_at(_name(base), position - base, size)
-            if not chunk:
-                later = [base for base in segments if base > position]
-                if later:
-                    position = later[0]
-                else:
-                    yield None
-            for line in chunk[: chunk.rfind(b"\n") + 1].split(b"\n")[:-1]:
-                data = line[_CRC_WIDTH:]
-                key = partition_key(data)
-                yield Entry(position, key, data, len(data) + len(key.encode()))
-                position += len(line) + 1
+            with self._changed:  # only whole lines were written by now
+                later = (
+                    segment for segment in self._segments.values() if segment.size and segment.end > position
+                )
+                segment = next(later, None)
+                end = segment.end if segment else position
+            if segment is None:
+                yield None
+                continue
+            position = max(position, segment.base)
+            size = min(_CHUNK_BYTES, end - position)
+            chunk = self.folder.read_at(segment.name, position - segment.base, size)
+            whole = chunk[: chunk.rfind(b"\n") + 1] or chunk  # without an end of line it is damaged
+            for line in whole.splitlines(keepends=True):
+                if self._is_waiting(position) and _is_sound(line):
+                    data = line[_CRC_WIDTH:-1]
+                    key = partition_key(data)
+                    yield Entry(position, segment.base, key, data, len(data) + len(key.encode()))
+                position += len(line)
+
+    def _is_waiting(self, position: int) -> bool:
+        """Tell whether a record was not acknowledged in an earlier run."""
+        return position >= self._before.taken or position in self._left
 
     # Any thread
 
     def sync(self) -> None:
-        """Save the cursor, and flush waiting records to the disk itself.
+        """Flush waiting records to the disk itself, and save the cursor.
 
         The cursor may be a second old after `kill -9`: that much is sent again, which is harmless.
         """
         with self._changed:
             if self._closed:
                 return
-            self._save_cursor()
-            if self._synced or not self.waiting:
-                return
-            flush = self.folder.flush()
+            flush = None if self._synced or not self.waiting else self.folder.flush()
             self._synced = True
-        flush()
+        if flush:
+            flush()
+        with self._changed:
+            if not self._closed:
+                self._save_cursor()
 
     def close(self) -> None:
         """Settle the numbers and unlock the directory; unacknowledged records stay."""
@@ -257,83 +345,118 @@ class Spool:
                 self.refused = len(self._pending)
             self._closed = True
             self._save_cursor()
-            while not self.waiting and self._segments:
-                self._drop_first_segment()
-            if not self._segments:
-                self.folder.remove(_CURSOR)
+            if not self.waiting:
+                for segment in list(self._segments.values()):
+                    self._remove(segment)
+                if not self.source:
+                    self.folder.remove(_CURSOR)
             self.folder.close()
 
     # Files
 
-    def _open(self) -> None:
-        self._cursor, self._acknowledged_above = self._load_cursor()
-        for name, size in self.folder.sizes(_SEGMENTS).items():
-            base = int(PurePath(name).stem)
-            if base + size <= self._cursor or not size:
-                self.folder.remove(name)
-                continue
-            self.replayed += self._check(name, base)
-            self._segments.append(base)
-            self._end = base + size
-        self._end = max(self._end, self._cursor)
-        self._start_segment(self._end)
-        self._unread = self.replayed
-        self._taken = self._cursor = max(self._cursor, self._segments[0])
-        self._reading = self._read()
+    @property
+    def _last(self) -> _Segment:
+        return self._segments[next(reversed(self._segments))]
 
-    def _check(self, name: str, base: int) -> int:
-        """Count the records of a segment to send; set a damaged segment aside and rewrite it."""
-        content = self.folder.read(name)
-        waiting, damaged, position = [], 0, base
-        for line in content.splitlines(keepends=True):
-            if not _is_sound(line):
-                damaged += 1
-            elif position >= self._cursor and position not in self._acknowledged_above:
-                waiting.append(line)
+    def _open(self) -> None:
+        self._before = before = self._load_cursor()
+        self._left = {}
+        self.source = self._pending_source = before.source
+        unreadable, missing, covered, end = 0, 0, before.taken, before.end
+        for name, size in self.folder.sizes(_SEGMENTS).items():
+            segment = _Segment(int(PurePath(name).stem), size)
+            unreadable += self._check(segment)
+            missing += max(0, min(segment.base, before.end) - covered)
+            covered, end = max(covered, segment.end), max(end, segment.end)
+            self._segments[segment.base] = segment
+            if not segment.waiting:
+                self._remove(segment)
+        missing += max(0, before.end - covered)
+        self.replayed = self._unread = sum(segment.waiting for segment in self._segments.values())
+        self._start_segment(end)
+        self._report(unreadable, missing, len(before.waiting) - len(self._left))
+
+    def _check(self, segment: _Segment) -> int:
+        """Count the records of a segment that wait; return the number of lines that cannot be read."""
+        unreadable, position, before = 0, segment.base, set(self._before.waiting)
+        for line in self.folder.read(segment.name).splitlines(keepends=True):
+            if position >= self._before.taken or position in before:
+                if _is_sound(line):
+                    segment.waiting += 1
+                    if position in before:
+                        self._left[position] = None
+                else:
+                    unreadable += 1
+                    segment.damaged = True
             position += len(line)
-        if damaged:
-            aside = self._free_name(name)
-            self.folder.replace(aside, content, durable=True)
-            # The rewritten segment holds only waiting records. The cursor must say so first: if the process died
-            # in between, the old cursor would count these lines as acknowledged.
-            self._cursor = min(self._cursor, base)
-            self._acknowledged_above = {p for p in self._acknowledged_above if not base <= p < position}
-            self.folder.replace(_CURSOR, self._cursor_json(), durable=True)
-            self.folder.replace(name, b"".join(waiting), durable=True)
+        return unreadable
+
+    def _report(self, unreadable: int, missing: int, lost: int) -> None:
+        """Say what an earlier run left here that is not here, or cannot be read."""
+        if unreadable:
             self._notify(
-                f"The spool is damaged: {damaged:,} unreadable lines are kept in {self.folder.path / aside}; "
-                f"the other {len(waiting):,} waiting records will be sent."
+                f"The spool is damaged: {unreadable:,} unreadable lines, which are kept in {self.folder} as "
+                f"*.corrupt; the other {self.replayed:,} waiting records will be sent."
             )
-        return len(waiting)
+        if missing or lost > unreadable:
+            records = f", and {lost:,} waiting records before them" if lost else ""
+            self._notify(f"The spool is incomplete: {missing:,} bytes are missing in {self.folder}{records}.")
 
     def _start_segment(self, base: int) -> None:
-        self.folder.create(_name(base))
-        self._segments.append(base)
+        """Register a segment; its file appears with its first record."""
+        self._segments[base] = _Segment(base)
 
-    def _drop_first_segment(self) -> None:
-        self.folder.remove(_name(self._segments.popleft()))
+    def _free(self) -> bool:
+        """Delete what is acknowledged: whole segments, and the last one too while nothing can be written."""
+        last = self._last
+        free = [
+            segment
+            for segment in self._segments.values()
+            if segment.size and not segment.waiting and (segment is not last or self.blocked)
+        ]
+        if not free:
+            return False
+        # The cursor goes first, so that what it names is never missing; on a full disk it follows.
+        saved = self._save_cursor()
+        for segment in free:
+            self._remove(segment)
+        if free[-1] is last:
+            self._start_segment(last.end)
+        if not saved:
+            self._save_cursor()
+        return True
 
-    def _load_cursor(self) -> tuple[int, set[int]]:
+    def _remove(self, segment: _Segment) -> None:
+        del self._segments[segment.base]
+        if segment.damaged:
+            self.folder.rename(segment.name, self._free_name(segment.name))
+        else:
+            self.folder.remove(segment.name)
+
+    def _load_cursor(self) -> _Cursor:
         try:
-            cursor = orjson.loads(self.folder.read(_CURSOR))
-            return int(cursor["position"]), {int(position) for position in cursor["acknowledged"]}
+            return _Cursor.parse(self.folder.read(_CURSOR))
         except FileNotFoundError:
-            return 0, set()
-        except (ValueError, KeyError, TypeError):
+            return _Cursor()
+        except ValueError:
             aside = self._free_name(_CURSOR)
             self.folder.rename(_CURSOR, aside)
             self._notify(
                 f"The spool's cursor is damaged and kept as {self.folder.path / aside}: the whole spool is sent again."
             )
-            return 0, set()
+            return _Cursor()
 
-    def _save_cursor(self) -> None:
-        # On a full disk the old cursor stays: a restart only sends more again.
-        with suppress(OSError):
-            self.folder.replace(_CURSOR, self._cursor_json(), durable=False)
-
-    def _cursor_json(self) -> bytes:
-        return orjson.dumps({"position": self._cursor, "acknowledged": list(self._acknowledged_above)})
+    def _save_cursor(self) -> bool:
+        """Save the cursor if it has changed; return whether it is saved: a full disk keeps the old one."""
+        taken, waiting = max(self._taken, self._before.taken), (*self._left, *self._outstanding)
+        cursor = _Cursor(taken, waiting, self._last.end, self.source).to_json()
+        if cursor != self._saved:
+            try:
+                self.folder.replace(_CURSOR, cursor, durable=False)
+            except OSError:
+                return False
+            self._saved = cursor
+        return True
 
     def _free_name(self, name: str) -> str:
         """Return the name under which a damaged file is set aside: files set aside earlier are kept."""
@@ -343,10 +466,6 @@ class Spool:
             number += 1
             free = path.with_suffix(f".{number}.corrupt")
         return str(free)
-
-
-def _name(base: int) -> str:
-    return f"{base:020d}.log"
 
 
 def _is_sound(line: bytes) -> bool:
