@@ -15,6 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         compare(Path(directory), arguments.tweets, arguments.rounds)
+        vary_the_stream(Path(directory), arguments.tweets)
         if arguments.backlog:
             build_and_drain_a_backlog(Path(directory), arguments.backlog)
 
@@ -66,6 +69,31 @@ def compare(work: Path, count: int, rounds: int) -> None:
                 f"{count / cost.wall:8,.0f} tweets/s{cost.peak:6.0f} MiB"
             )
     print(f"  CPU time, producer to bare loop: {statistics.median(ratios):.2f}")
+
+
+_ZIPF = list(accumulate(1 / rank for rank in range(1, 801)))
+_KEYS: dict[str, Callable[[random.Random, int], int]] = {
+    "20 keys": lambda chance, _: chance.randrange(20),
+    "Zipf over 800 keys": lambda chance, _: chance.choices(range(800), cum_weights=_ZIPF)[0],
+    "unique keys": lambda _, number: number,
+}
+
+
+def vary_the_stream(work: Path, count: int) -> None:
+    """Compare each kind of stream with one that answers at once, for each kind of keys."""
+    tweets = work / "varied.jsonl"
+    for name, keys in _KEYS.items():
+        write_tweets(tweets, count, keys)
+        sound = 0.0
+        for mode in ("sound", "faulty", "slow", "very-slow", "limited"):
+            with in_process(mode) as url:
+                started = time.monotonic()
+                output = work / "summary"
+                wall = wait(start(producer(work, url, tweets), output), started).wall
+                assert ask(url)["distinct"] == count
+            summary = output.read_text().splitlines()[-1]
+            sound = sound or wall
+            print(f"  {name:20}{mode:10}{count / wall:8,.0f} tweets/s {sound / wall:6.2f}  {json.loads(summary)['retried']:8,} sent again")
 
 
 def build_and_drain_a_backlog(work: Path, count: int) -> None:
@@ -115,9 +143,11 @@ def measure(command: list[str]) -> Cost:
     return wait(start(command), started)
 
 
-def start(command: list[str]) -> int:
+def start(command: list[str], errors: Path | None = None) -> int:
     """Start a command; return its process id, because only `wait4` tells what one process used."""
-    pid = os.posix_spawn(sys.executable, [sys.executable, *command], os.environ)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    actions = [(os.POSIX_SPAWN_OPEN, 2, str(errors), flags, 0o600)] if errors else []
+    pid = os.posix_spawn(sys.executable, [sys.executable, *command], os.environ, file_actions=actions)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(pid, {min(os.sched_getaffinity(0))})
     return pid
@@ -132,12 +162,16 @@ def wait(pid: int, started: float) -> Cost:
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * unit / 2**20)
 
 
-def write_tweets(path: Path, count: int) -> int:
+def write_tweets(
+    path: Path,
+    count: int,
+    keys: Callable[[random.Random, int], int] = lambda chance, _: chance.randrange(10_000),
+) -> int:
     """Write made-up posts in the format of the v2 stream; return their average size in bytes."""
     chance = random.Random(1)
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
-            author = str(chance.randrange(10_000))
+            author = str(keys(chance, number))
             text = " ".join(chance.choices(_WORDS, k=chance.randrange(20, 60)))
             data = {
                 "id": str(1_990_000_000_000_000_000 + number),

@@ -41,10 +41,6 @@ class Folder:
         """Return the names that match a glob pattern, sorted, with their sizes in bytes."""
         return {path.name: path.stat().st_size for path in sorted(self.path.glob(pattern))}
 
-    def exists(self, name: str) -> bool:
-        """Tell whether a file is there."""
-        return (self.path / name).exists()
-
     def append(self, name: str, data: bytes, size: int) -> None:
         """Append to a file of `size` bytes, created if it is missing: all of the data, or none."""
         file = self._file(name)
@@ -55,10 +51,6 @@ class Folder:
         except OSError:
             os.ftruncate(file, size)  # the next line must not follow half a line
             raise
-
-    def create(self, name: str) -> None:
-        """Create an empty file, or leave the one that is there as it is."""
-        self._file(name)
 
     def read(self, name: str) -> bytes:
         """Return a file's content."""
@@ -89,9 +81,15 @@ class Folder:
                 temporary.unlink(missing_ok=True)
             raise
 
-    def rename(self, name: str, new: str) -> None:
-        """Give a file another name."""
-        (self.path / name).rename(self.path / new)
+    def set_aside(self, name: str) -> Path:
+        """Rename a damaged file, and return its new path; files set aside earlier are kept."""
+        path = self.path / name
+        free, number = path.with_suffix(".corrupt"), 1
+        while free.exists():
+            number += 1
+            free = path.with_suffix(f".{number}.corrupt")
+        path.rename(free)
+        return free
 
     def remove(self, name: str) -> None:
         """Delete a file; one that is not there is not an error."""

@@ -11,7 +11,6 @@ import math
 import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from producer.spool import Entry
 
@@ -26,20 +25,23 @@ def backoff(attempt: int, first: float, maximum: float) -> float:
     return min(maximum, math.ldexp(first, min(attempt - 1, 30))) * random.uniform(0.5, 1)
 
 
-@dataclass(slots=True, eq=False)
 class _Lane:
     """The records of one partition key that are not under way.
 
     Attributes:
+        queue: the records; a list, because a deque takes more time and memory to create than most lanes live.
         offered: how many of them may be sent now; 0 while others are under way, or while it waits.
         window: maximum number to send at once.
         refusals: consecutive answers that refused most of what was sent.
     """
 
-    queue: deque[Entry] = field(default_factory=deque)
-    offered: int = 0
-    window: float = math.inf
-    refusals: int = 0
+    __slots__ = ("offered", "queue", "refusals", "window")
+
+    def __init__(self, entry: Entry) -> None:
+        self.queue = [entry]
+        self.offered = 1
+        self.window = math.inf
+        self.refusals = 0
 
 
 class Lanes:
@@ -58,56 +60,61 @@ class Lanes:
         self._numbers = itertools.count()
         self.held = self.held_bytes = self.ready = 0
 
-    def add(self, entries: Iterable[Entry]) -> None:
+    def add(self, entries: Sequence[Entry]) -> None:
         """Queue new records, each behind those of its key."""
+        lanes, ready = self._lanes, 0
         for entry in entries:
-            lane = self._lanes.get(entry.partition_key)
+            lane = lanes.get(entry.partition_key)
             if lane is None:
-                lane = self._lanes[entry.partition_key] = _Lane()
+                lanes[entry.partition_key] = lane = _Lane(entry)
                 self._ready.append(lane)
-                lane.offered = 1
-                self.ready += 1
-            elif 0 < lane.offered < lane.window:
-                lane.offered += 1
-                self.ready += 1
-            lane.queue.append(entry)
-            self.held += 1
-            self.held_bytes += entry.size
+                ready += 1
+            else:
+                lane.queue.append(entry)
+                if 0 < lane.offered < lane.window:
+                    lane.offered += 1
+                    ready += 1
+        self.ready += ready
+        self._hold(entries, +1)
 
     def next_call(self, count: int, size: int) -> list[Entry]:
         """Remove and return records that may be sent now: up to `count`, up to `size` bytes of data and keys."""
         call: list[Entry] = []
-        while self._ready and len(call) < count:
+        while self._ready and count:
             lane = self._ready[0]
-            last = min(count, len(call) + lane.offered)
-            first = len(call)
-            while len(call) < last and lane.queue[0].size <= size:
-                entry = lane.queue.popleft()
+            taken = 0
+            for entry in lane.queue:
                 size -= entry.size
-                call.append(entry)
-            if len(call) == first:  # its next record is too large for what is left of this call
+                if taken == lane.offered or taken == count or size < 0:
+                    size += entry.size
+                    break
+                taken += 1
+            if not taken:  # its next record is too large for what is left of this call
                 break
+            call += lane.queue[:taken]
+            del lane.queue[:taken]
+            count -= taken
             self._ready.popleft()
             self.ready -= lane.offered
             lane.offered = 0
         return call
 
-    def settle(self, call: Sequence[Entry], refused: Iterable[Entry], now: float) -> None:
+    def settle(self, call: Sequence[Entry], refused: Sequence[Entry], now: float) -> None:
         """Take an answer: `refused`, a subset of the call in its order, goes again, before newer records."""
+        self._hold(call, -1)
+        self._hold(refused, +1)
         again = _by_key(refused)
-        self.held -= len(call)
-        self.held_bytes -= sum(entry.size for entry in call)
+        sent = Counter([entry.partition_key for entry in call])
         due: dict[int, float] = {}  # what waits is due together, and so is sent together
-        for key, sent in Counter(entry.partition_key for entry in call).items():
-            lane, kept = self._lanes[key], again.get(key, [])
-            lane.queue.extendleft(reversed(kept))
-            self.held += len(kept)
-            self.held_bytes += sum(entry.size for entry in kept)
-            if len(kept) <= sent * TOLERATED:
+        for key, count in sent.items():
+            lane, kept = self._lanes[key], again.get(key, ())
+            if kept:
+                lane.queue[:0] = kept
+            if len(kept) <= count * TOLERATED:
                 lane.refusals, lane.window = 0, lane.window * 2
                 self._offer(key, lane)
             else:
-                lane.refusals, lane.window = lane.refusals + 1, max(1, sent - len(kept))
+                lane.refusals, lane.window = lane.refusals + 1, max(1, count - len(kept))
                 if lane.refusals not in due:
                     due[lane.refusals] = now + backoff(lane.refusals, *LANE_SECONDS)
                 heapq.heappush(self._waiting, (due[lane.refusals], next(self._numbers), lane))
@@ -116,7 +123,7 @@ class Lanes:
         """Take back a call that failed as a whole: its records may be sent again at once."""
         for key, entries in _by_key(call).items():
             lane = self._lanes[key]
-            lane.queue.extendleft(reversed(entries))
+            lane.queue[:0] = entries
             self._offer(key, lane)
 
     def advance(self, now: float) -> None:
@@ -128,6 +135,10 @@ class Lanes:
     def next_due(self) -> float:
         """Return when the next lane is due; infinity if none waits."""
         return self._waiting[0][0] if self._waiting else math.inf
+
+    def _hold(self, entries: Sequence[Entry], sign: int) -> None:
+        self.held += sign * len(entries)
+        self.held_bytes += sign * sum([entry.size for entry in entries])
 
     def _offer(self, key: str, lane: _Lane) -> None:
         if not lane.queue:

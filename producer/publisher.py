@@ -9,6 +9,7 @@ import math
 import threading
 import time
 from collections import deque
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -45,6 +46,7 @@ _THROTTLED = {
     "Throttling",
     "ThrottlingException",
 }
+_position = attrgetter("position")
 _NETWORK_ERRORS = (HTTPClientError, EndpointError, ResponseParserError)
 _ADVICE = {
     "AccessDeniedException": "Deploy the stack that allows it, or run `python -m producer configure`.",
@@ -112,7 +114,8 @@ class Publisher:
             self._lanes.advance(now)
             self._read()
             if self._may_call(now):
-                self._start(self._lanes.next_call(MAX_CALL_RECORDS, MAX_CALL_BYTES))
+                call = self._lanes.next_call(MAX_CALL_RECORDS, MAX_CALL_BYTES)
+                self._start(sorted(call, key=_position))
             else:
                 self._wait(now)
 
@@ -126,12 +129,7 @@ class Publisher:
     def _read(self) -> None:
         """Take records from the spool until a call is full."""
         lanes = self._lanes
-        while (
-            self._spool.unread
-            and lanes.ready < MAX_CALL_RECORDS
-            and lanes.held < MAX_HELD_RECORDS
-            and lanes.held_bytes < MAX_HELD_BYTES
-        ):
+        while self._spool.unread and lanes.ready < MAX_CALL_RECORDS and not self._is_full():
             lanes.add(self._spool.take(MAX_CALL_RECORDS, MAX_CALL_BYTES))
         if not lanes.ready:
             self._ready_since = None
@@ -151,15 +149,19 @@ class Publisher:
         return self._ready_since + (_PATIENCE_SECONDS if self._under_way else self._linger)
 
     def _wait(self, now: float) -> None:
-        unread = self._spool.unread
-        until = min(self._deadline, self._lanes.next_due(), now + 1)
-        if self._lanes.ready and self._under_way < MAX_CALLS:
+        lanes = self._lanes
+        until = min(self._deadline, lanes.next_due(), now + 1)
+        if lanes.ready and self._under_way < MAX_CALLS:
             until = min(until, max(self._call_time(), self._not_before))
+        more = 1 if not lanes.ready else MAX_CALL_RECORDS - lanes.ready
+        wanted = math.inf if self._is_full() or more <= 0 else more
         finishing = self._finishing
         self._spool.wait(
-            lambda: bool(self._answers) or self._finishing != finishing or self._spool.unread > unread,
-            max(0.0, until - now),
+            wanted, lambda: bool(self._answers) or self._finishing != finishing, max(0.0, until - now)
         )
+
+    def _is_full(self) -> bool:
+        return self._lanes.held >= MAX_HELD_RECORDS or self._lanes.held_bytes >= MAX_HELD_BYTES
 
     def _start(self, call: list[Entry]) -> None:
         self._under_way += 1

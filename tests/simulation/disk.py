@@ -48,9 +48,6 @@ class SimulatedFolder(Folder):
             if fnmatchcase(name, pattern)
         }
 
-    def exists(self, name: str) -> bool:
-        return name in self._disk.files
-
     def append(self, name: str, data: bytes, size: int) -> None:
         dies_after = self._operation()
         file = self._disk.files.setdefault(name, bytearray())
@@ -61,9 +58,6 @@ class SimulatedFolder(Folder):
             file += data[: int(len(data) * dies_after)]
             current().kill(self._process)
         file += data
-
-    def create(self, name: str) -> None:
-        self._mutate(lambda: self._disk.files.setdefault(name, bytearray()))
 
     def read(self, name: str) -> bytes:
         self._find(name)
@@ -83,9 +77,11 @@ class SimulatedFolder(Folder):
             raise
         self._mutate(lambda: self._disk.files.update({name: self._disk.files.pop(temporary)}))
 
-    def rename(self, name: str, new: str) -> None:
+    def set_aside(self, name: str) -> Path:
         self._find(name)
-        self._mutate(lambda: self._disk.files.update({new: self._disk.files.pop(name)}))
+        free = f"{name}.{len(self._disk.files)}.corrupt"
+        self._mutate(lambda: self._disk.files.update({free: self._disk.files.pop(name)}))
+        return self.path / free
 
     def remove(self, name: str) -> None:
         self._mutate(lambda: self._disk.files.pop(name, None))

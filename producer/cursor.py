@@ -1,0 +1,62 @@
+"""The spool's lines and its cursor: both have a checksum, without which they do not count."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+from zlib import crc32
+
+import orjson
+
+Position = dict[str, Any]
+"""Where a source stands, as JSON."""
+
+CRC_WIDTH = len(b"00000000 ")
+
+
+def to_line(data: bytes) -> bytes:
+    """Return `<CRC-32 in hex> <data>` and the end of the line."""
+    return b"%08x %b\n" % (crc32(data), data)
+
+
+def from_line(line: bytes) -> bytes | None:
+    """Return the data of a line; None if it is damaged or cut off."""
+    data = line[CRC_WIDTH:-1]
+    try:
+        sound = line.endswith(b"\n") and int(line[: CRC_WIDTH - 1], 16) == crc32(data)
+    except ValueError:
+        sound = False
+    return data if sound else None
+
+
+@dataclass(slots=True, frozen=True)
+class Cursor:
+    """What of the spool was acknowledged.
+
+    Attributes:
+        taken: the position up to which records were taken.
+        waiting: positions below that which are not acknowledged.
+        segments: position and size of each segment that holds records which wait.
+        source: where the interrupted source stands, or None.
+    """
+
+    taken: int = 0
+    waiting: tuple[int, ...] = ()
+    segments: tuple[tuple[int, int], ...] = ()
+    source: Position | None = None
+
+    def to_line(self) -> bytes:
+        """Encode the cursor."""
+        return to_line(orjson.dumps(self))
+
+    @classmethod
+    def parse(cls, line: bytes) -> Self:
+        """Decode what `to_line` returned.
+
+        Raises:
+            ValueError: it is anything else.
+        """
+        data = from_line(line)
+        if data is None:
+            raise ValueError("the checksum does not match")
+        content = orjson.loads(data)
+        segments = tuple((base, size) for base, size in content["segments"])
+        return cls(content["taken"], tuple(content["waiting"]), segments, content["source"])
