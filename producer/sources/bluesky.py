@@ -8,10 +8,12 @@ from urllib.parse import urlencode
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
+from handler.record import iso
+from handler.tweet import Json, PoisonError, Reason, normalize_time
 from producer.errors import SourceError
+from producer.record import load
 from producer.source import Record, Rejected
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
-from producer.tweet import Json, NotATweet, iso_ms, iso_utc, load
 
 ENDPOINT = "wss://jetstream2.us-east.bsky.network/subscribe"
 
@@ -95,11 +97,11 @@ class BlueskySource:
         try:
             event = load(message)
             if not isinstance(event, dict):
-                raise NotATweet("not a JSON object")
+                raise PoisonError(Reason.NOT_A_TWEET, "not a JSON object")
             if (time_us := _time_us(event)) is not None:
                 self._cursor = time_us
             post = parse_event(event)
-        except NotATweet as error:
+        except PoisonError as error:
             return Rejected("an event of Jetstream", str(error))
         return post if post and self._is_tracked(post.text) else None
 
@@ -115,7 +117,7 @@ def parse_event(event: Json) -> Record | None:
     author's repository. The time is the author's, unless it lies after Jetstream's or before 1970.
 
     Raises:
-        NotATweet: a new post without what the lexicon app.bsky.feed.post requires.
+        PoisonError: a new post without what the lexicon app.bsky.feed.post requires.
     """
     commit = event.get("commit")
     if not isinstance(commit, dict):
@@ -128,8 +130,8 @@ def parse_event(event: Json) -> Record | None:
             int(time_us),
             {"rkey": str(rkey), "record": {"text": str(text), **post}},
         ):
-            arrived = iso_ms(datetime.fromtimestamp(time_us / 1_000_000, UTC))
-            created = iso_utc(post.get("createdAt"))
+            arrived = iso(datetime.fromtimestamp(time_us / 1_000_000, UTC))
+            created = normalize_time(post.get("createdAt"))
             return Record(
                 username=did,
                 id=rkey,
@@ -138,7 +140,7 @@ def parse_event(event: Json) -> Record | None:
                 lang=_first_language(post.get("langs")),
                 source="bluesky",
             )
-    raise NotATweet("a post without an author, a time, a key or a text")
+    raise PoisonError(Reason.NOT_A_TWEET, "a post without an author, a time, a key or a text")
 
 
 def _time_us(event: Json) -> int | None:

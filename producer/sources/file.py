@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from handler.tweet import PoisonError
 from producer.errors import SourceError
+from producer.record import load, to_record
 from producer.source import Record, Rejected
-from producer.tweet import NotATweet, load, parse
 
 _CHUNK_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -83,6 +84,6 @@ def _decode(line: bytes | None, where: str) -> Record | Rejected:
     if line is None:
         return Rejected(where, f"longer than {MAX_LINE_BYTES:,} bytes")
     try:
-        return parse(load(line), "file")
-    except NotATweet as error:
+        return to_record(load(line), "file")
+    except PoisonError as error:
         return Rejected(where, str(error))

@@ -8,14 +8,15 @@ from typing import Any
 import requests
 import urllib3
 
+from handler.tweet import Json, PoisonError, Reason
 from producer.config import XCredentials
 from producer.errors import SourceError
+from producer.record import load, to_record
 from producer.source import Record, Rejected
 from producer.sources import rules as stream_rules
 from producer.sources import xapi
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
 from producer.sources.rules import TAG, Rule
-from producer.tweet import Json, NotATweet, load, parse
 
 _FIELDS = {
     "tweet.fields": "author_id,created_at,lang,note_tweet,referenced_tweets",
@@ -129,12 +130,12 @@ class XSource:
         try:
             message = load(line)
             if not isinstance(message, dict):
-                raise NotATweet("not a JSON object")
+                raise PoisonError(Reason.NOT_A_TWEET, "not a JSON object")
             # Errors beside `data` are about parts of a post; without it, about the stream.
             if message.get("data") is None and ("errors" in message or "title" in message):
                 raise xapi.refusal(0, message, {})
-            post = parse(message, "x")
-        except NotATweet as error:
+            post = to_record(message, "x")
+        except PoisonError as error:
             return Rejected(f"line {self._lines_read} of the stream", str(error))
         if not self._is_asked_for(message):
             return Rejected(f"post {post.id}", "only rules of others match it")

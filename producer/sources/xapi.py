@@ -10,10 +10,10 @@ import requests
 from TwitterAPI import TwitterAPI
 from TwitterAPI.TwitterError import TwitterConnectionError
 
+from handler.tweet import Json
 from producer.config import XCredentials
 from producer.errors import SourceError
 from producer.sources.reconnect import Interrupted, cause
-from producer.tweet import Json
 
 ENDPOINT = "https://api.x.com"
 STREAM = "tweets/search/stream"

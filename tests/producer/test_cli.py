@@ -58,6 +58,7 @@ def test_tweets_of_standard_input_arrive_and_bad_lines_are_counted(
         "text": "tweet 3",
         "lang": "en",
         "source": "file",
+        "version": 1,
     }
     assert spooled(producer) == 0
 

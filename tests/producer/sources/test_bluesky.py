@@ -15,10 +15,10 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.sync.server import ServerConnection, serve
 
+from handler.tweet import Json, PoisonError
 from producer.source import Record
 from producer.sources.bluesky import BlueskySource, parse_event
 from producer.sources.reconnect import Backoff
-from producer.tweet import Json, NotATweet
 from tests.producer.sources.reading import Reading
 
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
@@ -115,7 +115,7 @@ def test_other_events_are_passed_over(other: Json) -> None:
     ],
 )
 def test_a_post_without_what_a_post_must_have_is_refused(post: Json) -> None:
-    with pytest.raises(NotATweet):
+    with pytest.raises(PoisonError):
         parse_event(post)
 
 

@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 
+from handler.tweet import Json
 from local.samples import TWEETS
 from local.x import RULES, STREAM, TOKEN, Connection, Refusal, XServer
+from producer.record import load, to_record
 from producer.source import Record, Rejected
 from producer.sources.reconnect import Backoff
-from producer.tweet import Json, load, parse
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX, line, post, problem
 
 
 def test_every_post_arrives_as_a_record_with_the_name_and_the_whole_text() -> None:
     lines = [text for text in TWEETS.read_bytes().splitlines() if TERM.encode() in text]
-    expected = [parse(load(text), "x") for text in lines]
+    expected = [to_record(load(text), "x") for text in lines]
     with XServer(count=len(lines), rate=None) as x, Reading(WatchedX(x)) as reading:
         reading.until_items(len(lines))
     records = [item for item in reading.items if isinstance(item, Record)]
@@ -79,8 +80,8 @@ def test_a_post_that_was_cut_off_does_not_spoil_the_next() -> None:
         (b"[]\r\n", "not a JSON object"),
         (b"17\r\n", "not a JSON object"),
         (line({"data": {"id": "1"}}), "no text"),
-        (line({"data": None}), "no text"),
-        (line({"hello": "world"}), "no text in an object of hello"),
+        (line({"data": None}), "no tweet"),
+        (line({"hello": "world"}), "no tweet and its author in an object of hello"),
     ],
 )
 def test_a_malformed_line_is_rejected_and_the_next_is_read(raw: bytes, reason: str) -> None:

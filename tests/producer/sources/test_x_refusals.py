@@ -2,9 +2,9 @@
 
 import pytest
 
+from handler.tweet import Json
 from local.x import BEARER_TOKEN, CONSUMER_KEY, CONSUMER_SECRET, RULES, TOKEN, Connection, Refusal, XServer
 from producer.config import XCredentials
-from producer.tweet import Json
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, WatchedX, line, problem
 
