@@ -13,6 +13,7 @@ from local.samples import TWEETS
 from local.x import RULES, STREAM, TOKEN, Connection, Refusal, XServer
 from producer.record import load, to_record
 from producer.source import Record, Rejected
+from producer.sources import x as x_source
 from producer.sources.reconnect import Backoff
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX, line, post, problem
@@ -64,11 +65,46 @@ def test_a_lost_connection_is_made_again(ending: Any, encoding: Any) -> None:
         assert (len(reading.texts), x.requests.count(GET_STREAM)) == (5, 3)
 
 
-def test_a_post_that_was_cut_off_does_not_spoil_the_next() -> None:
-    script = [Connection(0, raw=b'{"data":{"id":"1","te', ending="end")]
+@pytest.mark.parametrize("ending", ["end", "reset"])
+def test_a_post_that_was_cut_off_is_counted_and_does_not_spoil_the_next(ending: Any) -> None:
+    script = [Connection(0, raw=b'{"data":{"id":"1","te', ending=ending)]
     with XServer(count=1, script=script) as x, Reading(WatchedX(x)) as reading:
-        reading.until_items(1)
-        assert len(reading.texts) == 1
+        reading.until_items(2)
+        assert (len(reading.texts), len(reading.rejected)) == (1, 1)
+
+
+@pytest.mark.parametrize("ending", ["end", "reset"])
+def test_a_last_line_without_its_end_is_read(ending: Any) -> None:
+    script = [Connection(1, raw=line(post("the last"))[:-2], ending=ending)]
+    with XServer(script=script) as x, Reading(WatchedX(x)) as reading:
+        reading.until_items(2)
+    assert reading.texts[1] == "the last"
+
+
+def test_lines_may_end_with_a_line_feed_alone() -> None:
+    raw = b"\n".join([line(post("one"))[:-2], b"", line(post("two"))[:-2], line(post("three"))])
+    with XServer(script=[Connection(0, raw=raw)]) as x, Reading(WatchedX(x)) as reading:
+        reading.until_items(3)
+    assert (reading.texts, reading.rejected) == (["one", "two", "three"], [])
+
+
+def test_a_line_without_measure_is_rejected_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(x_source, "_MAX_LINE_BYTES", 100_000)
+    raw = line(post("x" * 1_000_000)) + line(post("next"))
+    with XServer(script=[Connection(0, raw=raw)]) as x, Reading(WatchedX(x)) as reading:
+        reading.until_items(2)
+        assert x.requests.count(GET_STREAM) == 1
+    assert reading.items[0] == Rejected("line 1 of the stream", "longer than 100,000 bytes")
+    assert reading.texts == ["next"]
+
+
+def test_a_line_that_never_ends_is_given_up() -> None:
+    with XServer(count=1, script=[Connection(0, ending="endless line")]) as x:
+        source = WatchedX(x, backoff=Backoff(network=0.01, silence=0.1))
+        with Reading(source) as reading:
+            reading.until_items(2)
+    assert "no end of a line for 0.1 s" in source.notes[0]
+    assert [type(item) for item in reading.items] == [Rejected, Record]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +150,22 @@ def test_a_post_with_errors_beside_it_is_a_post() -> None:
     with XServer(script=[Connection(0, raw=raw)]) as x, Reading(WatchedX(x)) as reading:
         reading.until_items(1)
         assert (reading.texts, x.requests.count(GET_STREAM)) == (["partial"], 1)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"errors": [problem("Not Found Error")], "matching_rules": [{"id": "1"}]},
+        {"errors": [problem("Authorization Error", resource_type="tweet", resource_id="1")]},
+    ],
+)
+def test_an_error_about_one_post_leaves_the_connection(message: Json) -> None:
+    with XServer(script=[Connection(0, raw=line(message) + line(post("next")))]) as x:
+        with Reading(WatchedX(x)) as reading:
+            reading.until_items(2)
+        assert x.requests.count(GET_STREAM) == 1
+    assert "X sent an error instead of the post: " in reading.rejected[0].reason
+    assert reading.texts == ["next"]
 
 
 DISCONNECT = problem("operational-disconnect", disconnect_type="UpstreamOperationalDisconnect")
