@@ -79,7 +79,7 @@ class XSource:
         """Yield posts forever; reconnect as often as necessary.
 
         Raises:
-            SourceError: X refuses the credentials, the app, a rule or any further post.
+            SourceError: X refuses the credentials, the app, a rule or any further post, or was never reached.
         """
         for item in reconnecting(self._items, self._backoff, self._closing, self._notify):
             if item is not None:
@@ -100,7 +100,7 @@ class XSource:
                 except (Interrupted, SourceError) as error:
                     self._notify(f"the rules stay on X until the next run: {error}")
 
-    def _items(self) -> Generator[Record | Rejected | None]:
+    def _items(self, connected: Callable[[], None]) -> Generator[Record | Rejected | None]:
         """Read one connection: yield posts, rejected items, and None for each keep-alive."""
         with self._rules_lock:
             if self._closing.is_set():
@@ -109,6 +109,7 @@ class XSource:
                 self._api = xapi.sign_in(self._credentials, self._endpoint, self._backoff.silence)
             self._synchronise_rules()
         with closing(xapi.request(self._api, xapi.STREAM, _FIELDS)) as response:
+            connected()
             self._response = response
             for line in self._lines(response.raw):
                 yield self._item(line)
