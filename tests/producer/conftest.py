@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from producer.config import AwsCredentials
+from producer.source import Record, Rejected
 from tests.doubles.http import serving
 from tests.doubles.kinesis import KinesisStub
 
@@ -141,3 +142,17 @@ def tweet(number: int, username: str | None = None, **members: object) -> str:
 
 def tweets(numbers: range) -> str:
     return "".join(tweet(number) for number in numbers)
+
+
+class Fixed:
+    """A source that yields what it was given."""
+
+    def __init__(self, items: Iterable[Record | Rejected]) -> None:
+        self._items = items
+
+    def read(self) -> Iterator[Record | Rejected]:
+        """Yield the items."""
+        yield from self._items
+
+    def close(self) -> None:
+        """Nothing to give up."""
