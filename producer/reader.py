@@ -48,7 +48,7 @@ class Reader:
                 if tweets == self._limit or self._stopped.is_set():
                     break
             if self.rejected and not kept:
-                self.failure = f"Nothing was kept: all {self.rejected:,} items were rejected."
+                self.failure = f"Nothing was kept; rejected: {self.rejected:,}."
         except (OutputError, SourceError) as error:
             self.failure = str(error)
 

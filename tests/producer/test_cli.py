@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from producer import cli
 from producer.cli import run_command
 from producer.config import AwsCredentials
 from tests.doubles.kinesis import Fault, away, no_faults
-from tests.producer.conftest import PROJECT, Produced, Producer, Stream, tweet, tweets
+from tests.producer.conftest import PROJECT, Produced, Producer, Stream, is_foreign, tweet, tweets
 from tests.producer.sources.watched_x import TERM
 from tests.producer.waiting import until
 
@@ -31,6 +32,9 @@ Main = Callable[..., Produced]
 @pytest.fixture
 def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Main:
     """The command line in this process, which is faster than another."""
+
+    for name in filter(is_foreign, list(os.environ)):
+        monkeypatch.delenv(name)
 
     def run(*arguments: str, stdout: str | None = None) -> Produced:
         monkeypatch.setattr(sys, "argv", ["producer", *arguments])
@@ -119,7 +123,7 @@ def test_a_run_whose_lines_are_all_rejected_fails(
     assert (sent.code, sent.counts) == (1, counts(received=3, rejected=3))
     assert (printed.code, printed.lines) == (1, [])
     for done in (sent, printed):
-        assert "Nothing was kept: all 3 items were rejected." in done.said
+        assert "Nothing was kept; rejected: 3." in done.said
 
 
 def test_a_dry_run_says_that_its_output_cannot_be_written(main: Main, tmp_path: Path) -> None:
@@ -398,6 +402,17 @@ def test_a_refusal_of_x_ends_with_its_reason(stream: Stream, producer: Producer)
 
     assert (done.code, done.counts) == (1, counts())
     assert "X does not accept the credentials" in done.said
+
+
+def test_a_source_that_was_never_reached_fails(stream: Stream, producer: Producer, main: Main) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    producer.configure(stream.url, x_endpoint=address, bearer_token="-")
+
+    done = main("--track", TERM, "--duration", "0.1", "--config", str(producer.config))
+
+    assert (done.code, done.counts) == (1, counts())
+    assert "Nothing was read: the connection to X failed (Connection refused)." in done.said
 
 
 @pytest.mark.parametrize(

@@ -178,8 +178,9 @@ DISCONNECT = problem("operational-disconnect", disconnect_type="UpstreamOperatio
         {"errors": [DISCONNECT]},
         {"errors": [problem("Internal Server Error", status=503)]},
         {"errors": [problem("ConnectionException", connection_issue="TooManyConnections")]},
+        {"title": 7, "detail": [], "details": 5, "status": {}, "errors": "no"},
     ],
-    ids=["bare", "wrapped", "status", "connections"],
+    ids=["bare", "wrapped", "status", "connections", "types"],
 )
 def test_an_error_in_the_stream_leads_to_one_new_connection(message: Json) -> None:
     with XServer(count=1, script=[Connection(0, raw=line(message))]) as x:
