@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.tweet import Json, PoisonError, Post, Reason, Tweet, normalize_time, parse_post, parse_tweet
@@ -445,6 +445,7 @@ class Hostile(NamedTuple):
 SIZES = st.sampled_from([0, 1, 7, 300])
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.builds(Hostile, SIZES, SIZES, SIZES, st.sampled_from([0, 1, 900])), st.booleans())
 def test_the_work_grows_no_faster_than_the_message(sizes: Hostile, flattened: bool) -> None:
     def objects(count: int, **members: Any) -> list[Counted]:
