@@ -153,20 +153,20 @@ def run_command(
                 from producer.sources.file import FileSource
 
                 return FileSource(path, rate)
-            if settings is None or source_name == "bluesky":
-                from producer.sources.bluesky import BlueskySource
+            if settings is not None and source_name == "x":
+                from producer.sources.x import XSource
 
-                return BlueskySource(track=track, endpoint=None, notify=note)
-            from producer.sources.x import XSource
+                return XSource(
+                    settings.x(),
+                    track=track,
+                    rules=rule,
+                    keep_rules=keep_rules,
+                    endpoint=settings.x_endpoint,
+                    notify=note,
+                )
+            from producer.sources.bluesky import BlueskySource
 
-            return XSource(
-                settings.x(),
-                track=track,
-                rules=rule,
-                keep_rules=keep_rules,
-                endpoint=settings.x_endpoint,
-                notify=note,
-            )
+            return BlueskySource(track=track, endpoint=None, notify=note)
 
         target = aws.target if aws else "standard output"
         view = display(f"{source_name} → {target}", live=source_name != "file")

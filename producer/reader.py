@@ -16,7 +16,7 @@ class Reader:
 
     Attributes:
         rejected: number of items that were not kept; `notify` received each reason.
-        failure: why reading has failed, or None: the source ended early, or nothing in it was a tweet.
+        failure: why reading has failed, or None: the source ended early, or all that it had was rejected.
     """
 
     def __init__(
