@@ -12,7 +12,7 @@ from handler.calls import CLIENT, attempts, error_code, is_transient
 from handler.errors import TableError
 from handler.record import KinesisRecord
 from handler.settings import EXPIRY_ATTRIBUTE
-from handler.tweet import PoisonError, Reason, Tweet
+from handler.tweet import MAX_ID_BYTES, MAX_USERNAME_BYTES, PoisonError, Reason, Tweet
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import WriteRequestOutputTypeDef
@@ -21,10 +21,8 @@ MAX_CALL_ITEMS: Final = 25
 MAX_CALL_BYTES: Final = 16 * 1024 * 1024
 """Limits of one call ("BatchWriteItem", Amazon DynamoDB API Reference); bytes of the whole request."""
 
-MAX_USERNAME_BYTES: Final = 2048
-MAX_ID_BYTES: Final = 1024
 MAX_ITEM_BYTES: Final = 400 * 1024
-"""Limits of a partition key, a sort key and an item, in bytes ("Constraints in Amazon DynamoDB")."""
+"""Limit of an item, in bytes ("Constraints in Amazon DynamoDB")."""
 
 _NAMES: Final = len("UsernameIdTimestampMessage")
 _ENVELOPE: Final = 1024

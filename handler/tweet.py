@@ -1,19 +1,28 @@
-"""Parses a record's payload into a tweet, or names the reason why it can never be one; pure functions.
+"""Parses tweets in every shape that X has given them, and payloads of stream records; pure functions.
 
-Three shapes are read: the stream's own record (README.md beside this file), an object of X's v2 filtered
-stream, and an X v1.1 status.
+The one parser of the project: the function reads the stream's records with it, and the producer its sources.
+Four shapes are read: an object of X's v2 filtered stream, a bare v2 post (also with its references inside, as
+twarc's `flatten` writes them), an X v1.1 status, and the stream's own record (README.md beside this file).
 """
 
 import binascii
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from handler.errors import HandlerError
 from handler.record import KinesisRecord, arrival_time, iso
+
+Json = dict[str, Any]
+
+RECORD_VERSION: Final = 1
+"""Version of the stream's own record; a record that does not name one has this one."""
+
+MAX_USERNAME_BYTES: Final = 2048
+MAX_ID_BYTES: Final = 1024
+"""Limits of a record's username and id: those of the table's keys ("Constraints in Amazon DynamoDB")."""
 
 
 class Reason(StrEnum):
@@ -24,6 +33,7 @@ class Reason(StrEnum):
     NOT_UTF8 = "not-utf8"
     NOT_JSON = "not-json"
     CONTROL_MESSAGE = "control-message"
+    UNKNOWN_VERSION = "unknown-version"
     NOT_A_TWEET = "not-a-tweet"
     INVALID_KEY = "invalid-key"
     TOO_LARGE = "too-large"
@@ -47,6 +57,10 @@ class Tweet(NamedTuple):
     message: str
 
 
+Post = tuple[str, str, str | None, str, str | None]
+"""Username, id, time of creation in UTC with milliseconds and `Z`, text, language; time and language may be unknown."""
+
+
 _AGGREGATED_MAGIC: Final = b"\xf3\x89\x9a\xc2"
 """The first bytes of a record aggregated by the Kinesis Producer Library ("KPL Aggregated Record Format")."""
 
@@ -61,51 +75,92 @@ _CONTROL_MEMBERS: Final = frozenset(
 )
 """Members of X's messages between the tweets ("Streaming message types"; "Handling disconnections")."""
 
-_FINAL_FORM: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
+_UNKNOWN_AUTHOR: Final = "unknown"
 
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_UTC_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
+_V1_TIME: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d) (\d\d:\d\d:\d\d) ([+-]\d{4}) (\d{4})", re.ASCII
+).fullmatch
+_MONTHS: Final = {
+    name: f"{number:02}"
+    for number, name in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], start=1
+    )
+}
+
+# Ids created since 4 November 2010 contain their time: milliseconds since this epoch, above 22 bits ("Snowflake").
+_SNOWFLAKE_EPOCH_MS: Final = 1_288_834_974_657
+_SNOWFLAKES: Final = range(29_700_859_247, 1 << 63)
+
+_RETWEET_PREFIX: Final = re.compile(r"RT @\w+: ").match
 
 
 def parse_tweet(record: KinesisRecord) -> Tweet:
-    """Parse the tweet that a record carries.
+    """Parse the tweet that a record carries; a tweet of an unknown time has that of its arrival.
 
     Raises:
         PoisonError: the record can never become an item.
     """
-    message = _decode(record["kinesis"]["data"])
+    username, identifier, created_at, text, _ = parse_post(_decode(record["kinesis"]["data"]))
+    return Tweet(username, identifier, created_at or iso(arrival_time(record)), text)
+
+
+def parse_post(message: object) -> Post:
+    """Parse a decoded message, in work that grows with its size and no faster.
+
+    The text is the whole one: of a long post, and of a retweet's original. X's escapes of `&`, `<` and `>` are
+    undone; the stream's own record has none. A username that X left out is replaced by the author's id, and a
+    time by that in the id.
+
+    Raises:
+        PoisonError: the message is no tweet, or lacks a valid id, username or text, or its time is not a time.
+    """
     if not isinstance(message, dict):
-        raise PoisonError(
-            Reason.NOT_A_TWEET, f"the payload is JSON of type {type(message).__name__}, not an object"
-        )
+        raise PoisonError(Reason.NOT_A_TWEET, f"JSON of type {type(message).__name__}, not an object")
+    if "version" in message:  # no shape of X's has this member
+        return _parse_record(message)
+    data = message.get("data")
+    if isinstance(data, dict):
+        return _parse_v2(data, message.get("includes"), _UNKNOWN_AUTHOR)
+    if data is not None:
+        raise PoisonError(Reason.NOT_A_TWEET, "`data` is not a single post; give one post per line")
+    if isinstance(user := message.get("user"), dict):
+        return _parse_v1(message, user)
+    if "author_id" in message or "author" in message:
+        return _parse_v2(message, None, "")
     if "username" in message:
-        parts = _own(message)
-    elif "data" in message:
-        parts = _v2(message)
-    elif "user" in message:
-        parts = _v1(message)
-    elif _CONTROL_MEMBERS.isdisjoint(message):
-        raise PoisonError(Reason.NOT_A_TWEET, "no member of the object is username, data or user")
-    else:
-        raise PoisonError(Reason.CONTROL_MESSAGE, "a message of X's stream that is not a tweet")
-    username, identifier, created, text = parts
-    return Tweet(
-        _key(username, "the username"),
-        # Python's integers are exact at any size; a float has already lost its last digits.
-        _key(str(identifier) if type(identifier) is int else identifier, "the id"),
-        created or iso(arrival_time(record)),
-        text,
-    )
+        return _parse_record(message)
+    if not _CONTROL_MEMBERS.isdisjoint(message):
+        raise PoisonError(
+            Reason.CONTROL_MESSAGE, f"a message of X's stream, not a tweet: {_members(message)}"
+        )
+    raise PoisonError(Reason.NOT_A_TWEET, f"no tweet and its author in {_members(message)}")
 
 
-_Parts = tuple[object, object, str | None, str]
-"""Username and id as received, the time of creation in its final form or None, and the text."""
+def normalize_time(time: object) -> str | None:
+    """Convert a time to UTC with milliseconds and `Z`; None if it is not a time.
+
+    ISO 8601 is read, without an offset as UTC, and the form of v1.1: `Wed Oct 10 20:19:24 +0000 2018`.
+    """
+    if not isinstance(time, str):
+        return None
+    if time[:1].isalpha() and (found := _V1_TIME(time)):
+        month, day, clock, offset, year = found.groups()
+        time = f"{year}-{_MONTHS.get(month, '??')}-{day}T{clock}.000{'Z' if offset == '+0000' else offset}"
+    try:
+        moment = datetime.fromisoformat(time)
+        if _UTC_TIME(time):  # nearly always so, and formatting costs ten times this check
+            return time
+        return iso(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-_parse_json: Final = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_json: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _decode(data: str) -> Any:
@@ -118,67 +173,118 @@ def _decode(data: str) -> Any:
             Reason.AGGREGATED, "aggregated by the Kinesis Producer Library: turn aggregation off"
         )
     try:
-        text = payload.decode()
+        text = payload.decode().strip(" \t\r\n")
     except UnicodeDecodeError as error:
         raise PoisonError(Reason.NOT_UTF8, str(error)) from None
     try:
-        return _parse_json(text)
+        # Not `decode`, which looks for white space with two regular expressions.
+        message, end = _json.raw_decode(text)
     except RecursionError:
         raise PoisonError(Reason.NOT_JSON, "nested too deeply") from None
     except ValueError as error:
-        if not text.strip():
+        if not text:
             raise PoisonError(Reason.CONTROL_MESSAGE, "an empty line, the keep-alive of X's stream") from None
         raise PoisonError(Reason.NOT_JSON, str(error)) from None
+    if end < len(text):
+        raise PoisonError(Reason.NOT_JSON, f"something follows the value at character {end}")
+    return message
 
 
-def _own(record: dict[str, Any]) -> _Parts:
-    return record["username"], record.get("id"), _time(record.get("created_at")), _string(record.get("text"))
+def _parse_record(record: Json) -> Post:
+    version = record.get("version", RECORD_VERSION)
+    if type(version) is not int or version != RECORD_VERSION:
+        raise PoisonError(
+            Reason.UNKNOWN_VERSION, f"version {_show(version)} of the record; known is {RECORD_VERSION}"
+        )
+    username = record.get("username")
+    if not isinstance(username, str) or not username:
+        raise PoisonError(
+            Reason.INVALID_KEY, f"the username is {'empty' if username == '' else type(username).__name__}"
+        )
+    identifier = _id(record.get("id"))
+    text = record.get("text")
+    return username, identifier, _created_at(record, identifier), _string(record, text), _lang(record)
 
 
-def _v2(message: dict[str, Any]) -> _Parts:
-    data = _object(message["data"], "data")
-    includes = message.get("includes")
-    author = data.get("author_id")
-    user = _included(includes, "users", author)
-    username = user.get("username") or author or "unknown"
-    text = _v2_text(data)
-    for reference in _objects(data.get("referenced_tweets")):
-        original = _included(includes, "tweets", reference.get("id"))
-        if reference.get("type") == "retweeted" and original:
-            text = _retweet(text, _v2_text(original))
-    return username, data.get("id"), _time(data.get("created_at")), _unescape(text)
+def _parse_v2(post: Json, includes: object, unknown_author: str) -> Post:
+    text = _string(post, _v2_text(post))
+    # What X shows in place of a withheld retweet is a notice without this prefix, which is kept.
+    if (prefix := _RETWEET_PREFIX(text)) and (original := _v2_original(post, includes)):
+        text = prefix[0] + original
+    username = _v2_username(post, includes) or unknown_author
+    if not username:
+        raise PoisonError(Reason.INVALID_KEY, "neither the author's name nor an id")
+    identifier = _id(post.get("id"))
+    return username, identifier, _created_at(post, identifier), _unescape(text), _lang(post)
 
 
-def _v1(status: dict[str, Any]) -> _Parts:
-    user = _object(status["user"], "user")
-    text = _v1_text(status)
-    if isinstance(original := status.get("retweeted_status"), dict):
-        text = _retweet(text, _v1_text(original))
-    return (
-        user.get("screen_name") or user.get("id_str") or "unknown",
-        status.get("id_str") or status.get("id"),
-        _time(status.get("created_at"), _v1_time_to_iso),
-        _unescape(text),
-    )
-
-
-def _v2_text(data: dict[str, Any]) -> str:
+def _v2_text(post: Json) -> object:
     """Return a post's text; in a long post, `text` is only the beginning."""
-    note = data.get("note_tweet")
-    return _string(note.get("text") if isinstance(note, dict) else data.get("text"))
+    note = post.get("note_tweet")
+    if isinstance(note, dict) and isinstance(whole := note.get("text"), str):
+        return whole
+    return post.get("text")
 
 
-def _v1_text(status: dict[str, Any]) -> str:
+def _v2_original(post: Json, includes: object) -> str | None:
+    """Return the whole text of the post that a retweet repeats, if it is included."""
+    for reference in _objects(post, "referenced_tweets"):
+        if reference.get("type") == "retweeted":
+            # A flattened post has the original in the reference itself.
+            text = _v2_text(_find(includes, "tweets", reference.get("id")) or reference)
+            return text if isinstance(text, str) else None
+    return None
+
+
+def _v2_username(post: Json, includes: object) -> str:
+    author = post.get("author")
+    identifier = post.get("author_id")
+    if not isinstance(author, dict):
+        author = _find(includes, "users", identifier)
+    name = author.get("username")
+    if isinstance(name, str) and name:
+        return name
+    return _key(identifier, "the author's id") or _key(author.get("id"), "the author's id")
+
+
+def _parse_v1(status: Json, user: Json) -> Post:
+    text = _string(status, _v1_text(status))
+    original = status.get("retweeted_status")
+    # The prefix stands although the author may have taken another name since.
+    if isinstance(original, dict) and (prefix := _RETWEET_PREFIX(text)):
+        whole = _v1_text(original)
+        text = prefix[0] + whole if isinstance(whole, str) else text
+    # JSON readers may have rounded the number of an id, but not its string.
+    username = (
+        _key(user.get("screen_name"), "the username")
+        or _key(user.get("id_str"), "the author's id")
+        or _key(user.get("id"), "the author's id")
+        or _UNKNOWN_AUTHOR
+    )
+    identifier = _id(status.get("id_str") or status.get("id"))
+    return username, identifier, _created_at(status, identifier), _unescape(text), _lang(status)
+
+
+def _v1_text(status: Json) -> object:
     extended = status.get("extended_tweet")
-    if isinstance(extended, dict) and "full_text" in extended:
-        return _string(extended["full_text"])
-    return _string(status.get("full_text", status.get("text")))
+    if isinstance(extended, dict) and isinstance(whole := extended.get("full_text"), str):
+        return whole
+    full_text = status.get("full_text")
+    return status.get("text") if full_text is None else full_text
 
 
-def _retweet(text: str, original: str) -> str:
-    """Replace the shortened original in a retweet's text, `RT @name: …`, by the whole one."""
-    head, separator, _ = text.partition(": ")
-    return head + separator + original if head.startswith("RT @") else text
+def _created_at(tweet: Json, identifier: str) -> str | None:
+    created_at = tweet.get("created_at")
+    if created_at is not None:
+        if (time := normalize_time(created_at)) is None:
+            raise PoisonError(Reason.NOT_A_TWEET, f"created_at is not a time: {_show(created_at)}")
+        return time
+    if identifier.isascii() and identifier.isdigit() and len(identifier) < 20:
+        number = int(identifier)
+        if number in _SNOWFLAKES:
+            seconds, milliseconds = divmod((number >> 22) + _SNOWFLAKE_EPOCH_MS, 1000)
+            return iso(datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000))
+    return None
 
 
 def _unescape(text: str) -> str:
@@ -186,53 +292,63 @@ def _unescape(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") if "&" in text else text
 
 
-def _time(value: object, to_iso: Callable[[str], str] = str) -> str | None:
-    """Convert a time of creation to its final form, None to None; a time without an offset is UTC."""
+def _lang(tweet: Json) -> str | None:
+    lang = tweet.get("lang")
+    return lang if isinstance(lang, str) else None
+
+
+def _string(tweet: Json, text: object) -> str:
+    if not isinstance(text, str):
+        fault = "no text" if text is None else f"a text of type {type(text).__name__}"
+        raise PoisonError(Reason.NOT_A_TWEET, f"{fault} in {_members(tweet)}")
+    return text
+
+
+def _id(value: object) -> str:
+    if identifier := value if isinstance(value, str) else _key(value, "the id"):
+        return identifier
+    raise PoisonError(Reason.INVALID_KEY, "the id is missing or empty")
+
+
+def _key(value: object, name: str) -> str:
+    """Return an id or a name as a string, empty if it is missing; X's ids are positive 64-bit integers."""
+    if isinstance(value, str):
+        return value
     if value is None:
-        return None
-    try:
-        if not isinstance(value, str):
-            raise TypeError
-        moment = datetime.fromisoformat(to_iso(value))
-        if _FINAL_FORM(value):  # nearly always so, and formatting costs ten times this check
-            return value
-        return iso(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
-    except (TypeError, ValueError, OverflowError):
-        raise PoisonError(Reason.NOT_A_TWEET, "created_at is not a time") from None
+        return ""
+    # A float has already lost its last digits.
+    if type(value) is int and 0 < value < 1 << 64:
+        return str(value)
+    raise PoisonError(
+        Reason.INVALID_KEY, f"{name} is neither a string nor a positive integer: {_show(value)}"
+    )
 
 
-def _v1_time_to_iso(value: str) -> str:
-    """Convert `Wed Oct 10 20:19:24 +0000 2018` to ISO 8601; `strptime` is slower than all other parsing."""
-    _, month, day, clock, offset, year = value.split()
-    return f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{clock}{offset}"
-
-
-def _included(includes: object, kind: str, identifier: object) -> dict[str, Any]:
-    """Find the expanded object of an id; an empty one if `includes` lacks it or is absent."""
-    if isinstance(includes, dict) and identifier is not None:
-        for candidate in _objects(includes.get(kind)):
-            if candidate.get("id") == identifier:
+def _find(includes: object, kind: str, identifier: object) -> Json:
+    """Find an included object by its id; an empty one if it is absent. Called once for each kind."""
+    if type(identifier) is int:
+        identifier = str(identifier)
+    if isinstance(identifier, str):
+        for candidate in _objects(includes, kind):
+            found = candidate.get("id")
+            if found == identifier or (type(found) is int and str(found) == identifier):
                 return candidate
     return {}
 
 
-def _objects(value: object) -> list[dict[str, Any]]:
-    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
+def _objects(parent: object, member: str) -> list[Json]:
+    """Return the objects in a list; empty if the member is missing or not a list."""
+    found = parent.get(member) if isinstance(parent, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
-def _object(value: object, name: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise PoisonError(Reason.NOT_A_TWEET, f"{name} is {type(value).__name__}, not an object")
-    return value
+def _show(value: object) -> str:
+    """Show a value of unknown size and depth to a person."""
+    if isinstance(value, str):
+        return repr(value[:40])
+    return type(value).__name__ if isinstance(value, dict | list) else repr(value)
 
 
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise PoisonError(Reason.NOT_A_TWEET, f"the text is {type(value).__name__}, not a string")
-    return value
-
-
-def _key(value: object, name: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise PoisonError(Reason.INVALID_KEY, f"{name} is {'empty' if value == '' else type(value).__name__}")
-    return value
+def _members(message: Json) -> str:
+    """Name the first members of an object, for a person."""
+    return f"an object of {', '.join(name[:30] for name in list(message)[:5]) or 'no members'}"

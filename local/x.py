@@ -44,12 +44,12 @@ class Refusal:
 class Connection:
     """Serve one connection to the stream: so many posts (None: all), `raw` as it is, and the ending.
 
-    The endings: keep-alives for as long as the client stays, a proper end, a reset, or silence.
+    The endings: keep-alives for as long as the client stays, a proper end, a reset, silence, or a line without end.
     """
 
     posts: int | None = None
     raw: bytes = b""
-    ending: Literal["keep-alive", "end", "reset", "silence"] = "keep-alive"
+    ending: Literal["keep-alive", "end", "reset", "silence", "endless line"] = "keep-alive"
     path: str = field(default=STREAM, init=False)
 
 
@@ -241,6 +241,9 @@ class XServer:
             case "keep-alive":
                 while not self._stopping.wait(self._keep_alive):
                     body.write(b"\r\n")
+            case "endless line":
+                while not self._stopping.wait(_TICK):
+                    body.write(b"x")
             case "silence":
                 while not self._stopping.wait(_TICK):
                     body.check()

@@ -4,7 +4,6 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ import click
 from producer import config
 from producer.config import AwsCredentials
 from producer.configure import configure
-from producer.display import display
+from producer.display import display, say
 from producer.errors import ConfigError, SpoolError
 from producer.folder import Folder
 from producer.kinesis import connect
@@ -35,19 +34,32 @@ Examples:
   python -m producer --track cat --track '"kitten season"' --limit 100
   python -m producer --rule 'from:nasa has:images' --keep-rules
   python -m producer --source file tweets.jsonl --rate 50
-  zcat tweets.jsonl.gz | python -m producer --source file - --dry-run
+  python -m producer --source file tweets.jsonl.gz --dry-run
   python -m producer --source bluesky --track coffee --duration 60
   python -m producer configure --stack dev
 
-Exit codes: 0 everything was sent, 1 something was not (the spool keeps it), 2 wrong usage or configuration.
+Exit codes: 0 everything was sent; 1 something was not (the spool keeps it), or nothing could be read;
+2 wrong usage or configuration.
 """
 
 
 def main() -> None:
     """Run the command line; ends the process."""
-    if sys.argv[1:2] == ["configure"]:
-        configure_command(sys.argv[2:], prog_name="python -m producer configure")
-    run_command(prog_name="python -m producer")
+    try:
+        if sys.argv[1:2] == ["configure"]:
+            configure_command.main(
+                sys.argv[2:], prog_name="python -m producer configure", standalone_mode=False
+            )
+        else:
+            run_command.main(prog_name="python -m producer", standalone_mode=False)
+    except click.ClickException as error:
+        if sys.stderr.isatty():
+            error.show()
+        else:
+            say(f"Error: {error.format_message()}")
+        sys.exit(error.exit_code)
+    except click.Abort:  # Ctrl-C during start-up: nothing was read yet
+        sys.exit(130)
 
 
 def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
@@ -65,7 +77,8 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.Choice(["x", "file", "bluesky"]),
     default="x",
     show_default=True,
-    help="Where tweets come from: X's filtered stream, JSON lines in PATH (- is standard input), or Bluesky.",
+    help="Where tweets come from: X's filtered stream, JSON lines in PATH (gzip or not; - is standard input), "
+    "or Bluesky.",
 )
 @click.option("--track", multiple=True, metavar="TERM", help="x, bluesky: posts with this term; repeatable.")
 @click.option("--rule", multiple=True, metavar="EXPR", help="x: a rule of the filtered stream; repeatable.")
@@ -130,36 +143,39 @@ def run_command(
     """Read tweets and put them on the stream, until the source ends or Ctrl-C."""
     _check_usage(source_name, path, track, rule, keep_rules, rate)
     try:
-        load = partial(config.load, config_path, os.environ, _say)
-        aws = None if dry_run else load().aws()
+        # A rehearsal without X needs no configuration.
+        settings = config.load(config_path, os.environ, say) if source_name == "x" or not dry_run else None
+        aws = settings.aws() if settings and not dry_run else None
 
         def source(note: Callable[[str], None]) -> Source:
             # Imported on demand: each brings libraries that the others do not need, half of the start-up time.
-            if source_name == "file":
+            if path is not None:
                 from producer.sources.file import FileSource
 
-                return FileSource(path or "-", rate)
-            if source_name == "bluesky":
-                from producer.sources.bluesky import BlueskySource
+                return FileSource(path, rate)
+            if settings is not None and source_name == "x":
+                from producer.sources.x import XSource
 
-                return BlueskySource(track=track, endpoint=None, notify=note)
-            from producer.sources.x import XSource
+                return XSource(
+                    settings.x(),
+                    track=track,
+                    rules=rule,
+                    keep_rules=keep_rules,
+                    endpoint=settings.x_endpoint,
+                    notify=note,
+                )
+            from producer.sources.bluesky import BlueskySource
 
-            settings = load()
-            return XSource(
-                settings.x(),
-                track=track,
-                rules=rule,
-                keep_rules=keep_rules,
-                endpoint=settings.x_endpoint,
-                notify=note,
-            )
+            return BlueskySource(track=track, endpoint=None, notify=note)
 
-        if aws is None:
-            view = display(f"{source_name} → standard output")
-            sys.exit(rehearse(source(view.note), view, limit=limit, duration=duration))
-        view = display(f"{source_name} → {aws.stream_name}")
+        target = aws.target if aws else "standard output"
+        view = display(f"{source_name} → {target}", live=source_name != "file")
+        if settings and settings.overrides:
+            names = ", ".join(map(config.variable_name, settings.overrides))
+            view.note(f"Environment variables override {settings.path}: {names}.")
         reading = source(view.note)
+        if aws is None:
+            sys.exit(rehearse(reading, view, limit=limit, duration=duration))
         client = connect(aws, view.note)
         spools = spool_path or config_path.parent / "spool"
         spool = Spool(Folder(_adopt_legacy_spool(spools, aws, view.note)), spool_limit, view.note)
@@ -175,7 +191,7 @@ def run_command(
 def configure_command(stack: str | None, config_path: Path) -> None:
     """Write the stream and the producer's key into the configuration; keep the X half."""
     try:
-        configure(config_path, stack, _say)
+        configure(config_path, stack, say)
     except ConfigError as error:
         _fail(error)
 
@@ -197,14 +213,12 @@ def _check_usage(
     keep_rules: bool,
     rate: float | None,
 ) -> None:
-    if source == "file" and path is None:
-        raise click.UsageError("--source file needs a PATH; - is standard input.")
-    if source != "file" and path is not None:
+    if source == "file":
+        _check_file(path)
+    elif path is not None:
         raise click.UsageError(
             f"{path!r} is unexpected: a PATH needs --source file, each term its own --track."
         )
-    if source == "file" and path != "-" and not Path(path or "").exists():
-        raise click.UsageError(f"File {path!r} does not exist.")
     if source != "file" and rate is not None:
         raise click.UsageError("--rate needs --source file.")
     if source != "x" and (rule or keep_rules):
@@ -213,10 +227,24 @@ def _check_usage(
         raise click.UsageError("--track needs --source x or bluesky.")
 
 
-def _say(message: str) -> None:
-    click.echo(message, err=True)
+def _check_file(path: str | None) -> None:
+    if not path:
+        raise click.UsageError("--source file needs a PATH; - is standard input.")
+    if path == "-":
+        return
+    try:
+        is_directory = Path(path).is_dir()
+        exists = is_directory or Path(path).exists()
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"File {path!r} cannot be read: {error}.") from error
+    if not exists:
+        raise click.UsageError(f"File {path!r} does not exist.")
+    if is_directory:
+        raise click.UsageError(f"{path!r} is a directory; give a file.")
+    if not os.access(path, os.R_OK):
+        raise click.UsageError(f"File {path!r} cannot be read: Permission denied.")
 
 
 def _fail(error: Exception) -> None:
-    _say(f"Error: {error}")
+    say(f"Error: {error}")
     sys.exit(2)

@@ -1,4 +1,4 @@
-"""The producer's configuration: one JSON file, overridden by environment variables of the same names.
+"""The producer's configuration: one JSON file, whose members environment variables override, such as PRODUCER_REGION.
 
 The AWS half is the output of `pulumi stack output --json --show-secrets`; the X half holds the credentials of
 an X app. `python -m producer configure` writes the first and keeps the second.
@@ -23,6 +23,9 @@ ACCESS_KEYS = ("access_key", "secret_access_key")
 AWS_KEYS = (*ACCESS_KEYS, *STREAM_KEYS, "stream_arn")
 X_KEYS = ("consumer_key", "consumer_secret", "access_token_key", "access_token_secret")
 OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint", "aws_profile")
+KEYS = (*AWS_KEYS, *X_KEYS, *OPTIONAL_KEYS)
+PREFIX = "PRODUCER_"
+"""Of the environment variables: without it, a `region` that was meant for another program would override the file."""
 
 _FROM_THE_STACK = "run `python -m producer configure` to take it from the deployed stack"
 _FROM_X = "copy it from your app at https://developer.x.com (Keys and tokens) into the file"
@@ -46,6 +49,12 @@ class AwsCredentials:
     stream_arn: str | None = None
     profile: str | None = None
     endpoint: str | None = None
+
+    @property
+    def target(self) -> str:
+        """What the tweets are sent to, for a person."""
+        place = f" at {self.endpoint}" if self.endpoint else ""
+        return f"stream {self.stream_name} in {self.region}{place}"
 
     @property
     def spool_name(self) -> str:
@@ -79,11 +88,17 @@ class XCredentials:
 
 
 class Config:
-    """Values by key; each half is validated when it is used, so that a run needs only its own."""
+    """Values by key; each half is validated when it is used, so that a run needs only its own.
 
-    def __init__(self, path: Path, values: Mapping[str, object]) -> None:
+    Attributes:
+        path: the file.
+        overrides: the keys whose values come from the environment.
+    """
+
+    def __init__(self, path: Path, values: Mapping[str, object], overrides: Mapping[str, str]) -> None:
         self.path = path
-        self._values = values
+        self.overrides = tuple(overrides)
+        self._values = {**values, **overrides}
 
     def aws(self) -> AwsCredentials:
         """Return the AWS half. Without an access key, boto3's default credential chain applies.
@@ -125,9 +140,13 @@ class Config:
         if value is None:
             state = "empty" if key in self._values else "missing"
             raise ConfigError(
-                f"`{key}` is {state} in {self.path}: {remedy}, or set the environment variable {key}."
+                f"`{key}` is {state} in {self._place(key)}: {remedy}, or set the environment variable "
+                f"{variable_name(key)}."
             )
         return value
+
+    def _place(self, key: str) -> str:
+        return variable_name(key) if key in self.overrides else str(self.path)
 
     def _text(self, key: str) -> str | None:
         value = self._values.get(key)
@@ -137,7 +156,7 @@ class Config:
             raise ConfigError(f"`{key}` in {self.path} must be a string, not {json.dumps(value)}.")
         if value == _PULUMI_PLACEHOLDER:
             raise ConfigError(
-                f"`{key}` in {self.path} is Pulumi's placeholder for a secret: run "
+                f"`{key}` in {self._place(key)} is Pulumi's placeholder for a secret: run "
                 "`python -m producer configure`, or `pulumi stack output --json --show-secrets`."
             )
         return value.strip() or None
@@ -147,13 +166,41 @@ def load(path: Path, environ: Mapping[str, str], notify: Callable[[str], None]) 
     """Read the file, if it exists, and the environment; restrict a file that others can read.
 
     Raises:
-        ConfigError: the file cannot be read, or is not a JSON object.
+        ConfigError: the file cannot be read, or is not a JSON object, or a variable has a wrong name.
     """
+    overrides = _overrides(environ)
     values = read_file(path)
     if values:
         _tighten(path, notify)
-    known = (*AWS_KEYS, *X_KEYS, *OPTIONAL_KEYS)
-    return Config(path, values | {key: environ[key] for key in known if key in environ})
+    return Config(path, values, overrides)
+
+
+def variable_name(key: str) -> str:
+    """Return the environment variable that overrides a key."""
+    return PREFIX + key.upper()
+
+
+def _overrides(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the values in the environment, by key.
+
+    Raises:
+        ConfigError: a variable has the name of release 1.0.0, or its key is unknown. Ignored, it would send the
+            tweets elsewhere than its owner believes.
+    """
+    old = [key for key in KEYS if key in environ]
+    if old:
+        raise ConfigError(
+            f"The environment variables of the producer begin with {PREFIX} now: unset {', '.join(old)}, or "
+            f"name them {', '.join(map(variable_name, old))}."
+        )
+    variables = {name: name.removeprefix(PREFIX).lower() for name in environ if name.startswith(PREFIX)}
+    unknown = [name for name, key in variables.items() if key not in KEYS]
+    if unknown:
+        raise ConfigError(
+            f"{', '.join(unknown)} is not a setting of the producer: unset it, or name it one of "
+            f"{', '.join(map(variable_name, KEYS))}."
+        )
+    return {key: environ[name] for name, key in variables.items()}
 
 
 def read_file(path: Path) -> dict[str, object]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Protocol
 
+from producer.printable import printable, shorten
 from producer.progress import Progress, Rate, lag_seconds, median
 
 _LOG_SECONDS = 10.0
@@ -25,26 +26,38 @@ class Display(Protocol):
         """Show the summary, as text or as numbers, and messages for the user."""
 
 
-def display(title: str) -> Display:
-    """Return a terminal display if standard error is a terminal, otherwise JSON lines."""
+def display(title: str, *, live: bool) -> Display:
+    """Return a terminal display if standard error is a terminal, otherwise JSON lines.
+
+    The lag is shown of a live source only: the age of tweets in a file says nothing about the run.
+    """
     if not sys.stderr.isatty():
-        return JsonDisplay(title)
+        return JsonDisplay(title, live=live)
     from producer.terminal import TerminalDisplay  # importing rich takes time, and only terminals need it
 
-    return TerminalDisplay(title)
+    return TerminalDisplay(title, live=live)
+
+
+def say(message: str) -> None:
+    """Print a message outside a run: plain on a terminal, elsewhere a JSON line, as the run's own."""
+    if sys.stderr.isatty():
+        sys.stderr.write(printable(shorten(message)) + "\n")
+    else:
+        _write(message)
 
 
 class JsonDisplay:
     """One JSON object per line: `time`, `message` and, in `progress` and `summary`, the numbers."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, live: bool) -> None:
+        self._live = live
         self._rate = Rate()
         self._shown = 0.0
-        self._write(title)
+        _write(title)
 
     def note(self, message: str) -> None:
         """Log a message."""
-        self._write(message)
+        _write(message)
 
     def progress(self, progress: Progress) -> None:
         """Log the numbers every ten seconds."""
@@ -52,20 +65,25 @@ class JsonDisplay:
         if progress.elapsed - self._shown < _LOG_SECONDS:
             return
         self._shown = progress.elapsed
-        members = asdict(progress) | {"rate": round(rate, 1), "lag": lag_seconds(progress.newest)}
+        members = asdict(progress) | {"rate": round(rate, 1)}
+        if self._live:
+            members["lag"] = lag_seconds(progress.newest)
         answers = members.pop("answers")
         members["answer"] = round(median(answers), 4) if answers else None
-        self._write("progress", **members)
+        _write("progress", **members)
 
     def end(self, summary: str, numbers: Mapping[str, object], messages: Sequence[str]) -> None:
         """Log the messages, and the summary as the last line."""
         for message in messages:
-            self._write(message)
-        self._write("summary", text=summary, **numbers)
+            _write(message)
+        _write("summary", text=summary, **numbers)
 
-    def _write(self, message: str, **members: object) -> None:
-        line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "message": message} | members
-        sys.stderr.write(
-            json.dumps(line, ensure_ascii=False) + "\n"
-        )  # a single write, so that threads do not interleave
-        sys.stderr.flush()
+
+def _write(message: str, **members: object) -> None:
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "message": shorten(message),
+    } | members
+    # A single write, so that threads do not interleave.
+    sys.stderr.write(printable(json.dumps(line, ensure_ascii=False)) + "\n")
+    sys.stderr.flush()

@@ -9,6 +9,10 @@ class ConfigError(ProducerError):
     """The configuration is invalid; the message names the key, the file and what to do. Exit code 2."""
 
 
+class OutputError(ProducerError):
+    """Standard output cannot be written; ends a dry run with exit code 1."""
+
+
 class PublishError(ProducerError):
     """The stream refuses every call, and retrying is useless; the message names the identity, stream and cause."""
 

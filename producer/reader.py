@@ -3,9 +3,12 @@
 import threading
 from collections.abc import Callable
 
-from producer.errors import SourceError
+from producer.errors import OutputError, SourceError
+from producer.printable import shorten
 from producer.record import objection, to_json
 from producer.source import Rejected, Source
+
+_MAX_WHERE_CHARACTERS = 80
 
 
 class Reader:
@@ -13,7 +16,7 @@ class Reader:
 
     Attributes:
         rejected: number of items that were not kept; `notify` received each reason.
-        failure: why the source ended early, or None.
+        failure: why reading has failed, or None: the source ended early, or all that it had was rejected.
     """
 
     def __init__(
@@ -29,7 +32,7 @@ class Reader:
 
     def run(self) -> None:
         """Read until the source ends, the limit is reached or `stop`."""
-        tweets = 0
+        tweets = kept = 0
         try:
             for item in self._source.read():
                 if isinstance(item, Rejected):
@@ -40,10 +43,13 @@ class Reader:
                         self._reject(Rejected(f"tweet {item.id}", reason))
                     else:
                         self._keep(data)
+                        kept += 1
                     tweets += 1
                 if tweets == self._limit or self._stopped.is_set():
                     break
-        except SourceError as error:
+            if self.rejected and not kept:
+                self.failure = f"Nothing was kept; rejected: {self.rejected:,}."
+        except (OutputError, SourceError) as error:
             self.failure = str(error)
 
     def stop(self) -> None:
@@ -53,4 +59,4 @@ class Reader:
 
     def _reject(self, item: Rejected) -> None:
         self.rejected += 1
-        self._notify(f"Rejected {item.where}: {item.reason}")
+        self._notify(f"Rejected {shorten(item.where, _MAX_WHERE_CHARACTERS)}: {item.reason}")

@@ -11,7 +11,8 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from producer.display import Display
-from producer.errors import PublishError
+from producer.errors import OutputError, PublishError
+from producer.printable import printable
 from producer.progress import Progress
 from producer.publisher import Publisher
 from producer.reader import Reader
@@ -118,12 +119,20 @@ def publish(
 def rehearse(source: Source, display: Display, *, limit: int | None, duration: float | None) -> int:
     """Print the records to standard output, one per line, instead of sending them; return the exit code."""
     printed = 0
+    on_terminal = os.isatty(1)
 
     def write(data: bytes) -> None:
         nonlocal printed
         line = data + b"\n"
-        while line:
-            line = line[os.write(1, line) :]
+        if on_terminal:
+            line = printable(data.decode()).encode() + b"\n"
+        try:
+            while line:
+                line = line[os.write(1, line) :]
+        except BrokenPipeError:  # `| head` has enough
+            raise
+        except OSError as error:
+            raise OutputError(f"Standard output cannot be written: {error.strerror}.") from error
         printed += 1
 
     reader = Reader(source, write, limit, display.note)
@@ -133,7 +142,7 @@ def rehearse(source: Source, display: Display, *, limit: int | None, duration: f
     numbers = {"received": printed + reader.rejected, "printed": printed, "rejected": reader.rejected}
     summary = "received {received:,} = printed {printed:,} + rejected {rejected:,}".format(**numbers)
     display.end(summary, numbers, [reader.failure] if reader.failure else [])
-    reading.raise_unexpected(expected=BrokenPipeError)  # `| head` has enough
+    reading.raise_unexpected(expected=BrokenPipeError)
     return 1 if reader.failure else 0
 
 

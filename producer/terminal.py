@@ -7,6 +7,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from producer.printable import printable, shorten
 from producer.progress import Progress, Rate, lag_seconds, median
 
 _REFRESH_SECONDS = 0.25
@@ -15,8 +16,9 @@ _REFRESH_SECONDS = 0.25
 class TerminalDisplay:
     """Four lines at the bottom, below the messages."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, live: bool) -> None:
         self._title = title
+        self._live_source = live
         self._rate = Rate()
         self._shown = -_REFRESH_SECONDS
         self._console = Console(stderr=True, highlight=False)
@@ -24,7 +26,7 @@ class TerminalDisplay:
 
     def note(self, message: str) -> None:
         """Print a message above the numbers."""
-        self._console.print(Text(message))
+        self._console.print(_text(message))
 
     def progress(self, progress: Progress) -> None:
         """Redraw the numbers four times a second."""
@@ -44,13 +46,13 @@ class TerminalDisplay:
         self._live.stop()
         self._console.print(Text(f"Done: {summary}.", style="bold"), soft_wrap=True)
         for message in messages:
-            self._console.print(Text(message, style="yellow"), soft_wrap=True)
+            self._console.print(_text(message, "yellow"), soft_wrap=True)
 
     def _render(self, now: Progress, rate: float) -> Group:
         elapsed = timedelta(seconds=int(now.elapsed))
-        lag = lag_seconds(now.newest)
+        lag = lag_seconds(now.newest) if self._live_source else None
         lines = [
-            Text(f"{self._title}  {elapsed}", style="bold"),
+            _text(f"{self._title}  {elapsed}", "bold"),
             Text.assemble(
                 *_field("received", f"{now.received:,}"),
                 *_field("sent", f"{now.sent:,}", "green"),
@@ -60,14 +62,18 @@ class TerminalDisplay:
             ),
             Text.assemble(
                 *_field("rate", f"{rate:,.0f}/s"),
-                *_field("lag", "-" if lag is None else _span(lag)),
+                *(() if lag is None else _field("lag", _span(lag))),
                 *_field("answers", _answers(now.answers)),
             ),
-            Text(f"Waiting: {now.trouble}" if now.trouble else "", style="yellow"),
+            _text(f"Waiting: {now.trouble}" if now.trouble else "", "yellow"),
         ]
         for line in lines:
             line.no_wrap, line.overflow = True, "ellipsis"
         return Group(*lines)
+
+
+def _text(message: str, style: str = "") -> Text:
+    return Text(printable(shorten(message)), style=style)
 
 
 def _field(name: str, value: str, style: str = "") -> tuple[tuple[str, str], ...]:

@@ -5,18 +5,23 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from websockets import CloseCode
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
+from handler.record import iso
+from handler.tweet import Json, PoisonError, Reason, normalize_time
 from producer.errors import SourceError
+from producer.record import load
 from producer.source import Record, Rejected
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
-from producer.tweet import Json, NotATweet, iso_ms, iso_utc, load
 
 ENDPOINT = "wss://jetstream2.us-east.bsky.network/subscribe"
 
 _POSTS = "app.bsky.feed.post"
 _OVERLAP_MICROSECONDS = 5_000_000  # Jetstream orders events loosely; what comes twice is stored once
+_MAX_EVENT_BYTES = 16 * 1024 * 1024
+"""Jetstream is asked to leave out larger events; a post has a few KB. One that comes all the same is skipped."""
 _SECONDS_TO_CONNECT = 10
 _TIMES_US = range(253_402_300_799_000_000)  # from 1970 to the last second that a datetime can hold
 
@@ -44,6 +49,8 @@ class BlueskySource:
         self._notify = notify
         self._backoff = backoff
         self._cursor: int | None = None
+        self._not_before = 0  # time of an event that is too large, or later: not to be asked for again
+        self._skip = 1  # how much later the next attempt begins
         self._connection: ClientConnection | None = None
         self._closing = threading.Event()
 
@@ -51,7 +58,7 @@ class BlueskySource:
         """Yield posts forever; reconnect as often as necessary.
 
         Raises:
-            SourceError: there is no Jetstream at the endpoint.
+            SourceError: there is no Jetstream at the endpoint, or it was never reached.
         """
         for item in reconnecting(self._items, self._backoff, self._closing, self._notify):
             if item is not None:
@@ -63,11 +70,11 @@ class BlueskySource:
         if self._connection is not None:
             self._connection.close()
 
-    def _items(self) -> Generator[Record | Rejected | None]:
-        """One connection: a post, what is no event, or None for an event that is not for us."""
-        query = [("wantedCollections", _POSTS)]
+    def _items(self, connected: Callable[[], None]) -> Generator[Record | Rejected | None]:
+        """Read one connection: yield posts, rejected events, and None for an event that is not for us."""
+        query = [("wantedCollections", _POSTS), ("maxMessageSizeBytes", str(_MAX_EVENT_BYTES))]
         if self._cursor is not None:
-            query.append(("cursor", str(self._cursor - _OVERLAP_MICROSECONDS)))
+            query.append(("cursor", str(max(self._cursor - _OVERLAP_MICROSECONDS, self._not_before))))
         try:
             with connect(
                 f"{self._endpoint}?{urlencode(query)}",
@@ -75,7 +82,9 @@ class BlueskySource:
                 ping_interval=self._backoff.silence / 2,
                 ping_timeout=self._backoff.silence / 2,
                 close_timeout=1,
+                max_size=_MAX_EVENT_BYTES,
             ) as connection:
+                connected()
                 self._connection = connection
                 while not self._closing.is_set():
                     yield self._item(connection.recv(decode=False))
@@ -87,19 +96,33 @@ class BlueskySource:
                 raise Interrupted("http", f"{self._endpoint} answered {status}") from error
             raise SourceError(f"{self._endpoint} is not a Jetstream: it answered {status}.") from error
         except ConnectionClosed as error:
+            if error.sent and error.sent.code == CloseCode.MESSAGE_TOO_BIG and not error.rcvd_then_sent:
+                yield self._skip_event()
             raise Interrupted("network", f"Jetstream closed the connection ({error})") from error
         except (InvalidHandshake, OSError) as error:
             raise Interrupted("network", f"{self._endpoint} cannot be reached ({cause(error)})") from error
+
+    def _skip_event(self) -> Rejected | None:
+        """Go on behind an event that is too large, so that it does not end every connection; count it once.
+
+        Its time is unknown, so the steps double until another event comes: what lies behind it is passed over
+        for no longer than the pause before it was.
+        """
+        first = self._skip == 1
+        self._not_before = max(self._not_before, self._cursor or 0) + self._skip
+        self._skip *= 2
+        return Rejected("an event of Jetstream", f"longer than {_MAX_EVENT_BYTES:,} bytes") if first else None
 
     def _item(self, message: bytes) -> Record | Rejected | None:
         try:
             event = load(message)
             if not isinstance(event, dict):
-                raise NotATweet("not a JSON object")
+                raise PoisonError(Reason.NOT_A_TWEET, "not a JSON object")
             if (time_us := _time_us(event)) is not None:
                 self._cursor = time_us
+                self._skip = 1
             post = parse_event(event)
-        except NotATweet as error:
+        except PoisonError as error:
             return Rejected("an event of Jetstream", str(error))
         return post if post and self._is_tracked(post.text) else None
 
@@ -115,21 +138,29 @@ def parse_event(event: Json) -> Record | None:
     author's repository. The time is the author's, unless it lies after Jetstream's or before 1970.
 
     Raises:
-        NotATweet: a new post without what the lexicon app.bsky.feed.post requires.
+        PoisonError: a new post without what the lexicon app.bsky.feed.post requires, or no event of Jetstream.
     """
-    commit = event.get("commit")
-    if not isinstance(commit, dict):
-        return None
-    if commit.get("collection") != _POSTS or commit.get("operation") != "create":
-        return None
-    match event, _time_us(event), commit:
-        case (
-            {"did": str(did)},
-            int(time_us),
-            {"rkey": str(rkey), "record": {"text": str(text), **post}},
+    match event, _time_us(event):
+        case {"kind": str(kind)}, _ if kind != "commit":
+            return None
+        case {"commit": {"collection": str(collection), "operation": str(operation)}}, _ if (
+            collection != _POSTS or operation != "create"
         ):
-            arrived = iso_ms(datetime.fromtimestamp(time_us / 1_000_000, UTC))
-            created = iso_utc(post.get("createdAt"))
+            return None
+        case (
+            {
+                "did": str(did),
+                "commit": {
+                    "collection": str(),
+                    "operation": str(),
+                    "rkey": str(rkey),
+                    "record": {"text": str(text), **post},
+                },
+            },
+            int(time_us),
+        ):
+            arrived = iso(datetime.fromtimestamp(time_us / 1_000_000, UTC))
+            created = normalize_time(post.get("createdAt"))
             return Record(
                 username=did,
                 id=rkey,
@@ -138,7 +169,9 @@ def parse_event(event: Json) -> Record | None:
                 lang=_first_language(post.get("langs")),
                 source="bluesky",
             )
-    raise NotATweet("a post without an author, a time, a key or a text")
+    raise PoisonError(
+        Reason.NOT_A_TWEET, "neither an event of another kind nor a post with author, time, key and text"
+    )
 
 
 def _time_us(event: Json) -> int | None:

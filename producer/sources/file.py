@@ -1,24 +1,32 @@
-"""Tweets from a file or from standard input: JSON lines in one of the shapes that X's APIs use."""
+"""Tweets from a file or from standard input: JSON lines in one of the shapes that X's APIs use, or records."""
 
 import os
 import select
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import chain
 from pathlib import Path
 
+from handler.tweet import PoisonError
 from producer.errors import SourceError
+from producer.record import load, to_record
 from producer.source import Record, Rejected
-from producer.tweet import NotATweet, load, parse
+from producer.sources.lines import LineSplitter
 
 _CHUNK_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """Longer lines are rejected without being held in memory."""
+_GZIP = zlib.MAX_WBITS | 16
+_GZIP_MAGIC = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class FileSource:
-    """Read `path`, or standard input for `-`, at up to `rate` tweets a second.
+    """Read `path`, or standard input for `-`, at up to `rate` tweets a second; gzip is decompressed.
 
     It reads with `select`, so that one line in a quiet pipe is delivered at once and `close` ends a wait.
     """
@@ -37,6 +45,8 @@ class FileSource:
         """
         due = time.monotonic()
         for number, line in enumerate(self._lines(), start=1):
+            if line and number == 1:
+                line = line.removeprefix(_BYTE_ORDER_MARK)
             if line is not None and (not line or line.isspace()):
                 continue
             yield _decode(line, f"line {number}")
@@ -53,36 +63,74 @@ class FileSource:
 
     def _lines(self) -> Iterator[bytes | None]:
         """Yield the lines; None for one that is too long."""
-        rest, too_long = b"", False
-        for chunk in self._chunks():
-            *lines, tail = chunk.split(b"\n")
-            for line in lines:
-                yield None if too_long else rest + line
-                rest, too_long = b"", False
-            rest += tail
-            if too_long or len(rest) > MAX_LINE_BYTES:
-                rest, too_long = b"", True
-        if rest or too_long:
-            yield None if too_long else rest
+        lines = LineSplitter(MAX_LINE_BYTES)
+        for chunk in self._decompressed(self._chunks()):
+            yield from lines.feed(chunk)
+        yield from lines.end()
+
+    def _decompressed(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the chunks; of gzip, what is in it, a chunk at a time."""
+        start = b""
+        while len(start) < len(_GZIP_MAGIC) and (chunk := next(chunks, b"")):
+            start += chunk
+        if not start.startswith(_GZIP_MAGIC):
+            yield start
+            yield from chunks
+            return
+        try:
+            yield from _gunzip(chain([start], chunks))
+        except (zlib.error, EOFError) as error:
+            if not self._closed.is_set():
+                raise SourceError(f"{self._path} is gzip, and damaged or cut off ({error}).") from error
 
     def _chunks(self) -> Iterator[bytes]:
         if self._path == "-" and sys.stdin is None:
             raise SourceError("Standard input is closed: pipe tweets into it, or name a file.")
         try:
-            file = sys.stdin.fileno() if self._path == "-" else os.open(Path(self._path), os.O_RDONLY)
-            while not self._closed.is_set():
-                select.select([file, self._woken], [], [])
-                if self._closed.is_set() or not (chunk := os.read(file, _CHUNK_BYTES)):
-                    return
-                yield chunk
+            with _open(self._path) if self._path != "-" else nullcontext(sys.stdin.fileno()) as file:
+                while not self._closed.is_set():
+                    select.select([file, self._woken], [], [])
+                    if self._closed.is_set() or not (chunk := os.read(file, _CHUNK_BYTES)):
+                        return
+                    yield chunk
         except OSError as error:
             raise SourceError(f"{self._path} cannot be read: {error.strerror}.") from error
+
+
+@contextmanager
+def _open(path: str) -> Iterator[int]:
+    # Opening a named pipe would wait for its writer, and nothing could end that wait.
+    file = os.open(Path(path), os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        os.set_blocking(file, True)
+        yield file
+    finally:
+        os.close(file)
+
+
+def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Decompress one or more members; no more than a chunk is held, however small the file.
+
+    Raises:
+        EOFError: the last member has no end.
+        zlib.error: the data is damaged.
+    """
+    member = zlib.decompressobj(_GZIP)
+    for compressed in chunks:
+        data = compressed
+        while data:
+            if member.eof:
+                member = zlib.decompressobj(_GZIP)
+            yield member.decompress(data, _CHUNK_BYTES)
+            data = member.unconsumed_tail or member.unused_data
+    if not member.eof:
+        raise EOFError("its end is missing")
 
 
 def _decode(line: bytes | None, where: str) -> Record | Rejected:
     if line is None:
         return Rejected(where, f"longer than {MAX_LINE_BYTES:,} bytes")
     try:
-        return parse(load(line), "file")
-    except NotATweet as error:
+        return to_record(load(line), "file")
+    except PoisonError as error:
         return Rejected(where, str(error))

@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from producer.errors import SourceError
+
 T = TypeVar("T")
 Kind = Literal["network", "http", "rate"]
 
@@ -62,27 +64,40 @@ DEFAULT_BACKOFF = Backoff()
 
 
 def reconnecting(
-    connection: Callable[[], Generator[T]],
+    connection: Callable[[Callable[[], None]], Generator[T]],
     backoff: Backoff,
     stop: threading.Event,
     notify: Callable[[str], None],
 ) -> Generator[T]:
-    """Yield the items of one connection after another, until `stop` is set or another error is raised."""
-    attempt, kind = 0, None
+    """Yield the items of one connection after another, until `stop` is set or another error is raised.
+
+    Args:
+        connection: opens one, calls its argument when the service has accepted it, and yields its items.
+        backoff: the waits between them.
+        stop: ends a wait, and the generator.
+        notify: takes a line for the person at the terminal.
+
+    Raises:
+        SourceError: no connection was accepted before `stop` was set.
+    """
+    attempt, kind, failure = 0, None, None
+    reached = threading.Event()
     while not stop.is_set():
         try:
-            with closing(connection()) as items:
+            with closing(connection(reached.set)) as items:
                 for item in items:
                     attempt = 0
                     yield item
         except Interrupted as interruption:
-            if stop.is_set():
-                return
+            failure = str(interruption)
             attempt = attempt + 1 if interruption.kind == kind else 1
             kind = interruption.kind
             seconds = backoff.wait(interruption, attempt, time.time())
-            notify(f"{interruption}; reconnecting in {seconds:.3g} s")
-            stop.wait(seconds)
+            if not stop.is_set():
+                notify(f"{interruption}; reconnecting in {seconds:.3g} s")
+                stop.wait(seconds)
+    if failure and not reached.is_set():
+        raise SourceError(f"Nothing was read: {failure}.")
 
 
 def cause(error: BaseException) -> str:

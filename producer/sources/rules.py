@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from handler.tweet import Json
+from producer.sources.reconnect import Interrupted
+
 TAG = "twitter2kinesis"
 """Tag of the rules that the producer creates; other rules of the app are never changed."""
 
@@ -28,6 +31,28 @@ def expressions(track: Iterable[str], rules: Iterable[str]) -> tuple[str, ...]:
     """Return the rules of a run: a tracked term is a word or a phrase; a rule is used as it is."""
     terms = (_term(term) for term in track)
     return tuple(dict.fromkeys(value for value in (*terms, *(rule.strip() for rule in rules)) if value))
+
+
+def parse_list(answer: Json) -> list[Rule]:
+    """Parse the rules in an answer of X.
+
+    Raises:
+        Interrupted: they have another form, so that this may be no answer of X.
+    """
+    rules = answer.get("data")
+    if rules is None:
+        return []
+    if not isinstance(rules, list):
+        raise Interrupted("http", "X answered with something else than rules")
+    return [_parse(rule) for rule in rules]
+
+
+def _parse(rule: object) -> Rule:
+    match rule:
+        case {"id": str() | int() as identifier, "value": str(value), **others}:
+            tag = others.get("tag")
+            return Rule(str(identifier), value, tag if isinstance(tag, str) else None)
+    raise Interrupted("http", "X answered with something else than a rule")
 
 
 def change(present: Sequence[Rule], wanted: Sequence[str]) -> Change:

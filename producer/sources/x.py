@@ -1,6 +1,7 @@
 """Tweets from X: the filtered stream of API v2."""
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import Any
@@ -8,14 +9,16 @@ from typing import Any
 import requests
 import urllib3
 
+from handler.tweet import Json, PoisonError, Reason
 from producer.config import XCredentials
 from producer.errors import SourceError
+from producer.record import load, to_record
 from producer.source import Record, Rejected
 from producer.sources import rules as stream_rules
 from producer.sources import xapi
+from producer.sources.lines import LineSplitter
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
 from producer.sources.rules import TAG, Rule
-from producer.tweet import Json, NotATweet, load, parse
 
 _FIELDS = {
     "tweet.fields": "author_id,created_at,lang,note_tweet,referenced_tweets",
@@ -23,6 +26,8 @@ _FIELDS = {
     "user.fields": "username",
 }
 _CHUNK_BYTES = 65_536
+_MAX_LINE_BYTES = 1024 * 1024
+"""Longer lines are rejected without being held in memory; a post with all that belongs to it has a few KB."""
 
 
 class XSource:
@@ -74,7 +79,7 @@ class XSource:
         """Yield posts forever; reconnect as often as necessary.
 
         Raises:
-            SourceError: X refuses the credentials, the app, a rule or any further post.
+            SourceError: X refuses the credentials, the app, a rule or any further post, or was never reached.
         """
         for item in reconnecting(self._items, self._backoff, self._closing, self._notify):
             if item is not None:
@@ -95,7 +100,7 @@ class XSource:
                 except (Interrupted, SourceError) as error:
                     self._notify(f"the rules stay on X until the next run: {error}")
 
-    def _items(self) -> Generator[Record | Rejected | None]:
+    def _items(self, connected: Callable[[], None]) -> Generator[Record | Rejected | None]:
         """Read one connection: yield posts, rejected items, and None for each keep-alive."""
         with self._rules_lock:
             if self._closing.is_set():
@@ -104,38 +109,65 @@ class XSource:
                 self._api = xapi.sign_in(self._credentials, self._endpoint, self._backoff.silence)
             self._synchronise_rules()
         with closing(xapi.request(self._api, xapi.STREAM, _FIELDS)) as response:
+            connected()
             self._response = response
-            try:
-                for line in self._lines(response.raw):
-                    yield self._item(line) if line else None
-            except urllib3.exceptions.ReadTimeoutError as error:
-                what = f"X has sent nothing, not even a keep-alive, for {self._backoff.silence:.3g} s"
-                raise Interrupted("network", what) from error
-            except (urllib3.exceptions.HTTPError, OSError) as error:
-                raise Interrupted("network", f"the stream from X broke ({cause(error)})") from error
-        raise Interrupted("network", "X closed the stream")
+            for line in self._lines(response.raw):
+                yield self._item(line)
 
-    def _lines(self, body: urllib3.HTTPResponse) -> Iterator[bytes]:
-        """Yield each line as soon as it arrives; an empty one for a keep-alive."""
-        tail = b""
-        # Not `stream` or `iter_lines`: if the body is not chunked, they wait until their buffer is full, which
-        # takes hours on a quiet stream.
-        while not self._closing.is_set() and (chunk := body.read1(_CHUNK_BYTES, decode_content=True)):
-            *lines, tail = (tail + chunk).split(b"\r\n")
-            yield from lines
+    def _lines(self, body: urllib3.HTTPResponse) -> Iterator[bytes | None]:
+        """Yield each line as soon as it has arrived, and the last one although its end may be missing.
 
-    def _item(self, line: bytes) -> Record | Rejected:
+        Raises:
+            Interrupted: the connection is over.
+        """
+        lines = LineSplitter(_MAX_LINE_BYTES)
+        interruption = Interrupted("network", "X closed the stream")
+        last = time.monotonic()
+        try:
+            # Not `stream` or `iter_lines`: if the body is not chunked, they wait until their buffer is full,
+            # which takes hours on a quiet stream.
+            while not self._closing.is_set() and (chunk := body.read1(_CHUNK_BYTES, decode_content=True)):
+                yield from lines.feed(chunk)
+                if b"\n" in chunk:
+                    last = time.monotonic()
+                elif time.monotonic() - last > self._backoff.silence:
+                    interruption = self._silence("has sent no end of a line")  # keep-alives are lines too
+                    break
+        except urllib3.exceptions.ReadTimeoutError:
+            interruption = self._silence("has sent nothing, not even a keep-alive,")
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            interruption = Interrupted("network", f"the stream from X broke ({cause(error)})")
+        if not self._closing.is_set():
+            yield from lines.end()  # it may say why X closes
+        raise interruption
+
+    def _silence(self, what: str) -> Interrupted:
+        return Interrupted("network", f"X {what} for {self._backoff.silence:.3g} s")
+
+    def _item(self, line: bytes | None) -> Record | Rejected | None:
+        """Convert a line to a post, or the reason why it is none; None for a keep-alive, which is empty.
+
+        Raises:
+            Interrupted: X announces the end of the connection.
+            SourceError: X announces that it sends no more.
+        """
+        if line is not None and not line.strip():
+            return None
         self._lines_read += 1
+        where = f"line {self._lines_read} of the stream"
+        if line is None:
+            return Rejected(where, f"longer than {_MAX_LINE_BYTES:,} bytes")
         try:
             message = load(line)
             if not isinstance(message, dict):
-                raise NotATweet("not a JSON object")
-            # Errors beside `data` are about parts of a post; without it, about the stream.
+                raise PoisonError(Reason.NOT_A_TWEET, "not a JSON object")
             if message.get("data") is None and ("errors" in message or "title" in message):
-                raise xapi.refusal(0, message, {})
-            post = parse(message, "x")
-        except NotATweet as error:
-            return Rejected(f"line {self._lines_read} of the stream", str(error))
+                if not xapi.is_about_post(message):
+                    raise xapi.refusal(0, message, {})
+                return Rejected(where, f"X sent an error instead of the post: {xapi.describe(message)}")
+            post = to_record(message, "x")
+        except PoisonError as error:
+            return Rejected(where, str(error))
         if not self._is_asked_for(message):
             return Rejected(f"post {post.id}", "only rules of others match it")
         return post
@@ -144,7 +176,8 @@ class XSource:
         matching = message.get("matching_rules")
         if not self._wanted or not isinstance(matching, list) or not matching:
             return True
-        return any(isinstance(rule, dict) and str(rule.get("id")) in self._asked_for for rule in matching)
+        ids = (xapi.text(rule.get("id")) for rule in matching if isinstance(rule, dict))
+        return any(identifier in self._asked_for for identifier in ids)
 
     def _synchronise_rules(self) -> None:
         """Create the wanted rules on X; without any, check that a rule exists.
@@ -153,8 +186,7 @@ class XSource:
             Interrupted: X could not be reached, or asks to retry later.
             SourceError: X refuses a rule, or no rule exists.
         """
-        answer = xapi.ask(self._api, xapi.RULES, {})
-        present = [Rule(str(rule["id"]), rule["value"], rule.get("tag")) for rule in answer.get("data") or []]
+        present = stream_rules.parse_list(xapi.ask(self._api, xapi.RULES, {}))
         if not self._wanted:
             if not present:
                 raise SourceError("X has no rule that selects posts: give --track TERM or --rule EXPR.")
@@ -168,10 +200,10 @@ class XSource:
         self._ours = {rule.id for rule in wanted if rule.tag == TAG}
         if change.add:
             answer = self._change_rules({"add": [{"value": value, "tag": TAG} for value in change.add]})
-            made = {str(rule["id"]) for rule in answer.get("data") or []}
-            refused = answer.get("errors") or []
+            made = {rule.id for rule in stream_rules.parse_list(answer)}
             self._asked_for |= made
             self._ours |= made
+            refused = xapi.objects(answer, "errors")
             self._check(refused)
             if len(made) + len(refused) < len(change.add):
                 raise Interrupted("http", "X does not confirm the rules")
@@ -179,10 +211,10 @@ class XSource:
     def _check(self, refused: Sequence[Json]) -> None:
         for error in refused:
             if error.get("title") == "DuplicateRule":  # added since the rules were read
-                self._asked_for.add(str(error.get("id")))
+                self._asked_for.add(xapi.text(error.get("id")))
             else:
-                reasons = "; ".join(error.get("details") or [error.get("detail") or error.get("title")])
-                raise SourceError(f"X refuses the rule `{error.get('value')}`: {reasons}")
+                reasons = xapi.describe({**error, "value": None, "title": None})
+                raise SourceError(f"X refuses the rule `{xapi.text(error.get('value'))}`: {reasons}")
 
     def _change_rules(self, change: Json) -> Json:
         return xapi.ask(self._api, xapi.RULES, change, "POST")

@@ -3,17 +3,17 @@
 import logging
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
 from urllib.parse import quote
 
 import requests
 from TwitterAPI import TwitterAPI
 from TwitterAPI.TwitterError import TwitterConnectionError
 
+from handler.tweet import Json, PoisonError
 from producer.config import XCredentials
 from producer.errors import SourceError
+from producer.record import load
 from producer.sources.reconnect import Interrupted, cause
-from producer.tweet import Json
 
 ENDPOINT = "https://api.x.com"
 STREAM = "tweets/search/stream"
@@ -114,8 +114,8 @@ def refusal(status: int, body: Json, headers: Mapping[str, str]) -> Interrupted 
         headers: those of the response.
     """
     problem = _problem(body)
-    message = _said(problem)
-    kinds = f"{problem.get('title')} {problem.get('type')} {problem.get('connection_issue')}"
+    message = describe(problem)
+    kinds = " ".join(text(problem.get(name)) for name in ("title", "type", "connection_issue"))
     status = status or _number(problem.get("status")) or 0
     if "TooManyConnections" in kinds:
         return Interrupted("rate", f"another connection of this app reads the stream: close it ({message})")
@@ -145,30 +145,49 @@ def refusal(status: int, body: Json, headers: Mapping[str, str]) -> Interrupted 
     return SourceError(f"X refuses the request with {status} ({message}).")
 
 
-def _problem(body: Json) -> Json:
-    errors = body.get("errors")
-    if "title" not in body and isinstance(errors, list) and errors and isinstance(errors[0], dict):
-        return errors[0]
-    return body
+def is_about_post(message: Json) -> bool:
+    """Tell whether the errors of a message without `data` are about one post, not about the stream."""
+    return "matching_rules" in message or any(
+        "resource_type" in error for error in objects(message, "errors")
+    )
 
 
-def _said(problem: Json) -> str:
-    errors = problem.get("errors")
-    first: Any = errors[0] if isinstance(errors, list) and errors else None
+def describe(body: Json) -> str:
+    """Return what an error of X says, whatever the types of its members."""
+    problem = _problem(body)
+    details = problem.get("details")
     sayings = [problem.get("value"), problem.get("title"), problem.get("detail"), problem.get("message")]
-    sayings += problem.get("details") or []
-    sayings.append(first.get("message") if isinstance(first, dict) else None)
-    return ": ".join(dict.fromkeys(str(saying) for saying in sayings if saying)) or "no reason given"
+    sayings += details if isinstance(details, list) else [details]
+    sayings += [error.get("message") for error in objects(problem, "errors")[:1]]
+    return ": ".join(dict.fromkeys(filter(None, map(text, sayings)))) or "no reason given"
+
+
+def text(value: object) -> str:
+    """Return a member that should be a string; X's ids were integers once. Empty if it is something else."""
+    if isinstance(value, str):
+        return value
+    return str(value) if type(value) is int else ""
+
+
+def objects(body: Json, member: str) -> list[Json]:
+    """Return the objects in a list; empty if the member is missing or not a list."""
+    found = body.get(member)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _problem(body: Json) -> Json:
+    errors = objects(body, "errors")
+    return errors[0] if errors and "title" not in body else body
 
 
 def _json(response: requests.Response) -> Json | None:
     try:
-        body = response.json()
-    except requests.JSONDecodeError:
+        body = load(response.content)
+    except PoisonError:
         return None
     return body if isinstance(body, dict) else None
 
 
 def _number(value: object) -> int | None:
-    text = str(value)
-    return int(text) if text.isascii() and text.isdigit() else None
+    digits = text(value)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None

@@ -34,7 +34,7 @@ def test_the_readme_deploys_feeds_and_explores_a_stack(project: Project) -> None
         "AWS_ENDPOINT_URL": project.aws.endpoint,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        "aws_endpoint": project.aws.endpoint,
+        "PRODUCER_AWS_ENDPOINT": project.aws.endpoint,
     }
     session = subprocess.run(
         ["bash", "-euxo", "pipefail", "-c", commands()],

@@ -36,6 +36,7 @@ def tweet(**members: Any) -> dict[str, Any]:
         "text": "good morning",
         "lang": "en",
         "source": "x",
+        "version": 1,
     } | members
 
 

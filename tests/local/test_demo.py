@@ -15,6 +15,15 @@ from tests.waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
 
+# What a user's shell may export for other programs, and must not change the demo.
+FOREIGN = {
+    "region": "eu-west-1",
+    "aws_endpoint": "http://127.0.0.1:1",
+    "PRODUCER_STREAM_NAME": "another",
+    "AWS_PROFILE": "nobody",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+}
+
 
 class Demo:
     """The command, with a folder of its own for temporary files."""
@@ -25,7 +34,7 @@ class Demo:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local", "demo", *arguments],
             cwd=PROJECT,
-            env={**os.environ, "TMPDIR": str(self.temporary), "COLUMNS": "100"},
+            env={**os.environ, **FOREIGN, "TMPDIR": str(self.temporary), "COLUMNS": "100"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

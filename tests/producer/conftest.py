@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from producer.config import AwsCredentials
+from producer.config import KEYS, PREFIX, AwsCredentials
+from producer.source import Record, Rejected
 from tests.doubles.http import serving
 from tests.doubles.kinesis import KinesisStub
 
@@ -50,6 +51,11 @@ def stream() -> Iterator[Stream]:
     stub = KinesisStub()
     with serving(stub.answer) as url:
         yield Stream(stub, url)
+
+
+def is_foreign(name: str) -> bool:
+    """Tell whether an environment variable of the developer's shell would lead a producer elsewhere."""
+    return name in KEYS or name.startswith((PREFIX, "AWS_"))
 
 
 class Produced(NamedTuple):
@@ -93,7 +99,7 @@ class Producer:
         process = subprocess.Popen(
             [sys.executable, *program, *arguments, "--config", str(self.config)],
             cwd=PROJECT,
-            env={name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"},
+            env={name: value for name, value in os.environ.items() if not is_foreign(name)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -141,3 +147,17 @@ def tweet(number: int, username: str | None = None, **members: object) -> str:
 
 def tweets(numbers: range) -> str:
     return "".join(tweet(number) for number in numbers)
+
+
+class Fixed:
+    """A source that yields what it was given."""
+
+    def __init__(self, items: Iterable[Record | Rejected]) -> None:
+        self._items = items
+
+    def read(self) -> Iterator[Record | Rejected]:
+        """Yield the items."""
+        yield from self._items
+
+    def close(self) -> None:
+        """Nothing to give up."""

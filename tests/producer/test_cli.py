@@ -6,10 +6,12 @@ import os
 import pty
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,39 @@ from producer import cli
 from producer.cli import run_command
 from producer.config import AwsCredentials
 from tests.doubles.kinesis import Fault, away, no_faults
-from tests.producer.conftest import PROJECT, Producer, Stream, tweet, tweets
+from tests.producer.conftest import PROJECT, Produced, Producer, Stream, is_foreign, tweet, tweets
 from tests.producer.sources.watched_x import TERM
 from tests.producer.waiting import until
+
+Main = Callable[..., Produced]
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Main:
+    """The command line in this process, which is faster than another."""
+
+    for name in filter(is_foreign, list(os.environ)):
+        monkeypatch.delenv(name)
+
+    def run(*arguments: str, stdout: str | None = None) -> Produced:
+        monkeypatch.setattr(sys, "argv", ["producer", *arguments])
+        kept = os.dup(1)
+        if stdout:
+            there = os.open(stdout, os.O_WRONLY)
+            os.dup2(there, 1)
+            os.close(there)
+        try:
+            with pytest.raises(SystemExit) as end:
+                cli.main()
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+        out, err = capfd.readouterr()
+        code = end.value.code
+        assert isinstance(code, int)
+        return Produced(code, out.splitlines(), [json.loads(line) for line in err.splitlines()])
+
+    return run
 
 
 def counts(
@@ -58,6 +90,7 @@ def test_tweets_of_standard_input_arrive_and_bad_lines_are_counted(
         "text": "tweet 3",
         "lang": "en",
         "source": "file",
+        "version": 1,
     }
     assert spooled(producer) == 0
 
@@ -76,6 +109,82 @@ def test_a_dry_run_prints_the_records_and_needs_no_configuration(tmp_path: Path)
         "rejected": 1,
     }
     assert not producer.spool.exists()
+
+
+def test_a_run_whose_lines_are_all_rejected_fails(
+    stream: Stream, producer: Producer, main: Main, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("not a tweet\n" * 3)
+
+    sent = main("--source", "file", str(bad), "--config", str(producer.config))
+    printed = main("--source", "file", str(bad), "--dry-run")
+
+    assert (sent.code, sent.counts) == (1, counts(received=3, rejected=3))
+    assert (printed.code, printed.lines) == (1, [])
+    for done in (sent, printed):
+        assert "Nothing was kept; rejected: 3." in done.said
+
+
+def test_a_dry_run_says_that_its_output_cannot_be_written(main: Main, tmp_path: Path) -> None:
+    file = tmp_path / "tweets.jsonl"
+    file.write_text(tweets(range(3)))
+
+    done = main("--source", "file", str(file), "--dry-run", stdout="/dev/full")
+
+    assert done.code == 1
+    assert "Standard output cannot be written: No space left on device." in done.said
+
+
+def test_a_dry_run_cannot_command_the_terminal_that_it_prints_on(main: Main, tmp_path: Path) -> None:
+    file = tmp_path / "tweets.jsonl"
+    file.write_text(tweet(1, text="a\x9b2J\u202eb"))
+    here, there = pty.openpty()
+
+    done = main("--source", "file", str(file), "--dry-run", stdout=os.ttyname(there))
+    shown = os.read(here, 65_536).decode()
+    os.close(here)
+    os.close(there)
+
+    assert done.code == 0
+    assert shown.rstrip().isprintable()
+    assert json.loads(shown)["text"] == "a\x9b2J\u202eb"
+
+
+def test_a_dry_run_can_be_read_again(main: Main, tmp_path: Path) -> None:
+    file, again = tmp_path / "tweets.jsonl", tmp_path / "again.jsonl"
+    file.write_text(tweet(1, text="a &amp;lt; b") + '{"id":"1","text":"whose?"}\n')
+
+    first = main("--source", "file", str(file), "--dry-run")
+    again.write_text("\n".join(first.lines))
+    second = main("--source", "file", str(again), "--dry-run")
+
+    assert (first.code, second.code) == (0, 0)
+    assert first.lines == second.lines
+    assert [(json.loads(line)["username"], json.loads(line)["text"]) for line in first.lines] == [
+        ("author1", "a &lt; b")
+    ]
+
+
+def test_the_start_says_where_to_and_what_overrides_the_file(
+    stream: Stream, producer: Producer, main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    producer.configure("http://127.0.0.1:1", stream_name="another", secret_access_key="-")
+    monkeypatch.setenv("PRODUCER_STREAM_NAME", "tweets")
+    monkeypatch.setenv("PRODUCER_AWS_ENDPOINT", stream.url)
+    monkeypatch.setenv("PRODUCER_SECRET_ACCESS_KEY", "the secret")
+    file = producer.config.with_name("tweets.jsonl")
+    file.write_text(tweet(1))
+
+    done = main("--source", "file", str(file), "--config", str(producer.config))
+
+    assert (done.code, stream.ids) == (0, ["1"])
+    assert done.log[0]["message"] == f"file → stream tweets in eu-west-1 at {stream.url}"
+    assert done.log[1]["message"] == (
+        f"Environment variables override {producer.config}: "
+        "PRODUCER_STREAM_NAME, PRODUCER_AWS_ENDPOINT, PRODUCER_SECRET_ACCESS_KEY."
+    )
+    assert "the secret" not in done.said
 
 
 def test_a_dry_run_ends_quietly_when_its_reader_has_enough(tmp_path: Path) -> None:
@@ -294,10 +403,22 @@ def test_a_refusal_of_x_ends_with_its_reason(stream: Stream, producer: Producer)
     assert "X does not accept the credentials" in done.said
 
 
+def test_a_source_that_was_never_reached_fails(stream: Stream, producer: Producer, main: Main) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    producer.configure(stream.url, x_endpoint=address, bearer_token="-")
+
+    done = main("--track", TERM, "--duration", "0.1", "--config", str(producer.config))
+
+    assert (done.code, done.counts) == (1, counts())
+    assert "Nothing was read: the connection to X failed (Connection refused)." in done.said
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--source", "file"], "needs a PATH"),
+        (["--source", "file", ""], "needs a PATH"),
         (["--source", "file", "/nowhere"], "File '/nowhere' does not exist"),
         (["--source", "file", "-", "--track", "cat"], "--track needs"),
         (["--source", "bluesky", "--rule", "cat"], "--rule and --keep-rules need"),
@@ -313,12 +434,19 @@ def test_a_refusal_of_x_ends_with_its_reason(stream: Stream, producer: Producer)
     ],
 )
 def test_wrong_usage_or_configuration_has_exit_code_2(
-    producer: Producer, arguments: list[str], said: str
+    producer: Producer, main: Main, arguments: list[str], said: str
 ) -> None:
-    done = CliRunner().invoke(run_command, [*arguments, "--config", str(producer.config)])
+    done = main(*arguments, "--config", str(producer.config))
 
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert said in re.sub(r"\s+", " ", done.stderr)
+    assert (done.code, done.lines) == (2, [])
+    assert said in done.said
+    assert all(set(entry) == {"time", "message"} for entry in done.log)  # JSON lines, like those of a run
+
+
+def test_a_directory_in_place_of_a_file_has_exit_code_2(tmp_path: Path, main: Main) -> None:
+    done = main("--source", "file", str(tmp_path), "--dry-run")
+
+    assert (done.code, f"'{tmp_path}' is a directory" in done.said) == (2, True)
 
 
 def test_a_spool_in_use_has_exit_code_2(stream: Stream, producer: Producer) -> None:
@@ -401,8 +529,9 @@ def test_a_person_at_a_terminal_sees_the_numbers_in_lines_that_fit(
     assert "received 20 = sent 20" not in text  # 21 with the bad line
     assert "Done: received 21 = sent 20 + spooled 0 + rejected 1" in text
     assert "Rejected line 21: not JSON" in text
-    for field in ("received", "sent", "waiting", "retried", "rejected", "rate", "lag", "answers"):
+    for field in ("received", "sent", "waiting", "retried", "rejected", "rate", "answers"):
         assert re.search(rf"^.*{field} \S", text, re.MULTILINE)
+    assert "lag" not in text  # the tweets of a file have any age
     assert max(len(line) for line in text.splitlines() if "received" in line and "Done" not in line) <= 80
 
 

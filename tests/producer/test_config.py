@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from producer.config import AWS_KEYS, X_KEYS, Config, load
+from producer.config import AWS_KEYS, KEYS, X_KEYS, Config, load, variable_name
 from producer.errors import ConfigError
 
 AWS = {key: f"the {key}" for key in AWS_KEYS}
@@ -45,13 +45,32 @@ def test_a_ready_bearer_token_replaces_the_four_keys(path: Path) -> None:
 
 
 def test_the_environment_overrides_the_file(path: Path) -> None:
-    found = config(path, AWS | X, stream_name="other", x_endpoint="http://127.0.0.1:1", HOME="/")
+    found = config(
+        path, AWS | X, PRODUCER_STREAM_NAME="other", PRODUCER_X_ENDPOINT="http://127.0.0.1:1", HOME="/"
+    )
 
     assert (found.aws().stream_name, found.x_endpoint) == ("other", "http://127.0.0.1:1")
+    assert found.overrides == ("stream_name", "x_endpoint")
 
 
 def test_the_environment_is_enough_without_a_file(path: Path) -> None:
-    assert load(path, AWS, pytest.fail).aws().region == "the region"
+    environment = {variable_name(key): value for key, value in AWS.items()}
+
+    assert load(path, environment, pytest.fail).aws().region == "the region"
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_variable_without_the_prefix_is_named_and_its_value_is_not(path: Path, key: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        config(path, AWS, **{key: "the value"})
+
+    assert f"unset {key}, or name them PRODUCER_{key.upper()}" in str(error.value)
+    assert "the value" not in str(error.value)
+
+
+def test_a_variable_of_an_unknown_setting_is_named(path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"PRODUCER_REGOIN is not a setting .*PRODUCER_REGION"):
+        config(path, AWS, PRODUCER_REGOIN="eu-west-1")
 
 
 @pytest.mark.parametrize("key", [key for key in AWS_KEYS if key != "stream_arn"])
@@ -75,8 +94,8 @@ def test_a_value_of_x_that_is_not_there_is_named_with_the_page_that_has_it(path:
 
 
 def test_an_empty_environment_variable_is_an_empty_value(path: Path) -> None:
-    with pytest.raises(ConfigError, match="`region` is empty"):
-        config(path, AWS, region="").aws()
+    with pytest.raises(ConfigError, match="`region` is empty in PRODUCER_REGION: "):
+        config(path, AWS, PRODUCER_REGION="").aws()
 
 
 def test_an_output_that_pulumi_kept_secret_names_the_option_that_shows_it(path: Path) -> None:
@@ -94,7 +113,13 @@ def test_an_output_that_pulumi_kept_secret_names_the_option_that_shows_it(path: 
 )
 def test_a_file_that_is_something_else_is_refused(path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        config(path, text, access_key="a", secret_access_key="b", stream_name="c").aws()
+        config(
+            path,
+            text,
+            PRODUCER_ACCESS_KEY="a",
+            PRODUCER_SECRET_ACCESS_KEY="b",
+            PRODUCER_STREAM_NAME="c",
+        ).aws()
 
 
 def test_a_file_that_cannot_be_read_is_refused(path: Path) -> None:

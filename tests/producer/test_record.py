@@ -1,10 +1,11 @@
-"""The record on the stream: its bytes, and what Kinesis would refuse."""
+"""The record on the stream: how a line becomes one, its bytes, and what Kinesis or the table would refuse."""
 
 import json
 
 import pytest
 
-from producer.record import MAX_RECORD_BYTES, objection, partition_key, to_json
+from handler.tweet import PoisonError
+from producer.record import MAX_RECORD_BYTES, load, objection, partition_key, to_json, to_record
 from producer.source import Record
 
 
@@ -17,7 +18,7 @@ def test_a_record_is_compact_json_in_the_order_of_the_format() -> None:
         to_json(record(text="naïve 🦜\n", lang=None))
         == (
             '{"username":"ada","id":"1","created_at":"2026-11-23T14:41:28.000Z",'
-            '"text":"naïve 🦜\\n","lang":null,"source":"file"}'
+            '"text":"naïve 🦜\\n","lang":null,"source":"file","version":1}'
         ).encode()
     )
 
@@ -34,6 +35,25 @@ def test_the_partition_key_is_the_username(username: str) -> None:
     assert partition_key(to_json(record(username))) == username
 
 
+def test_half_of_a_surrogate_pair_in_a_line_is_replaced() -> None:
+    tweet = load(rb'{"id_str":"1453474504928280580","text":"cut \ud83d off \ud83d\ude00","user":{}}')
+
+    assert to_record(tweet, "file").text == "cut \N{REPLACEMENT CHARACTER} off 😀"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"", b"{", b'{"a":1}{"b":2}', b'{"text":"\xff"}', b"tweet", b"NaN"),
+        *(rb'{"a":"\ud83d"', rb'["\ud83d"]' * 2, b"[" * 100_000 + rb'"\ud83d"' + b"]" * 100_000),
+    ],
+    ids=lambda line: repr(line[:16]),
+)
+def test_a_line_that_is_not_json_is_refused(line: bytes) -> None:
+    with pytest.raises(PoisonError, match="not JSON: "):
+        load(line)
+
+
 def said(record: Record) -> str | None:
     return objection(record, to_json(record))
 
@@ -42,6 +62,15 @@ def test_a_username_has_1_to_256_characters() -> None:
     assert said(record("名" * 256)) is None
     assert "257 characters" in (said(record("名" * 257)) or "")
     assert "0 characters" in (said(record("")) or "")
+
+
+def test_an_id_has_1_to_1024_bytes() -> None:
+    def of_id(identifier: str) -> str | None:
+        return said(Record("ada", identifier, "2026-11-23T14:41:28.000Z", "hello", "en", "bluesky"))
+
+    assert of_id("é" * 512) is None
+    assert of_id("é" * 512 + "x") == "an id of 1,025 bytes; the table takes 1 to 1,024"
+    assert of_id("") == "an id of 0 bytes; the table takes 1 to 1,024"
 
 
 def test_data_and_partition_key_have_one_mebibyte_together() -> None:

@@ -4,21 +4,25 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.sync.server import ServerConnection, serve
 
+from handler.tweet import Json, PoisonError
 from producer.source import Record
+from producer.sources import bluesky
 from producer.sources.bluesky import BlueskySource, parse_event
 from producer.sources.reconnect import Backoff
-from producer.tweet import Json, NotATweet
 from tests.producer.sources.reading import Reading
 
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
@@ -96,12 +100,14 @@ def test_a_post_may_have_no_words() -> None:
         event(collection="app.bsky.feed.like"),
         event(operation="delete", record=None),
         event(operation="update"),
-        {},
-        {"commit": None},
+        {"kind": "something new"},
     ],
 )
 def test_other_events_are_passed_over(other: Json) -> None:
     assert parse_event(other) is None
+
+
+KINDS: list[Json] = [{}, {"kind": None}, {"kind": 5}, {"kind": "commit"}]
 
 
 @pytest.mark.parametrize(
@@ -112,11 +118,37 @@ def test_other_events_are_passed_over(other: Json) -> None:
         event() | {"did": None},
         *(event() | {"time_us": time_us} for time_us in (None, True, "1", 1e15, -1, 2**63 - 1, 10**30)),
         {"did": DID, "time_us": 1, "commit": {"operation": "create", "collection": "app.bsky.feed.post"}},
+        *(event() | {"commit": commit} for commit in json.loads("[null, 5, [], {}]")),
+        *(event(collection=value) for value in (None, 5, ["app.bsky.feed.post"])),
+        *(event(operation=value) for value in (None, 5, ["create"])),
+        *({"did": DID, **kind} for kind in KINDS),
     ],
+    ids=str,
 )
-def test_a_post_without_what_a_post_must_have_is_refused(post: Json) -> None:
-    with pytest.raises(NotATweet):
+def test_what_is_neither_a_post_nor_another_event_is_refused(post: Json) -> None:
+    with pytest.raises(PoisonError, match="neither an event of another kind nor a post"):
         parse_event(post)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_any_value_in_any_member_is_a_post_or_another_event_or_refused(data: st.DataObject) -> None:
+    changed: Any = json.loads(json.dumps(event()))
+    inner = data.draw(st.sampled_from([changed, changed["commit"], changed["commit"]["record"]]))
+    inner[data.draw(st.sampled_from(list(inner)))] = data.draw(JSON)
+    try:
+        post = parse_event(changed)
+    except PoisonError:
+        return
+    assert post is None or all(
+        isinstance(value, str) for value in (post.username, post.id, post.created_at, post.text)
+    )
 
 
 # Connections
@@ -195,7 +227,7 @@ def test_posts_arrive_at_once_and_alone_are_asked_for() -> None:
         reading.until_items(2)
         assert (reading.texts, jet.queries) == (
             ["one", "two"],
-            [{"wantedCollections": ["app.bsky.feed.post"]}],
+            [{"wantedCollections": ["app.bsky.feed.post"], "maxMessageSizeBytes": ["16777216"]}],
         )
 
 
@@ -270,7 +302,7 @@ def deaf(server: socket.socket) -> Iterator[None]:
     [
         ("{", "not JSON"),
         ("[]", "not a JSON object"),
-        (json.dumps(event(rkey=None)), "without an author, a time, a key or a text"),
+        (json.dumps(event(rkey=None)), "nor a post with author, time, key and text"),
     ],
 )
 def test_what_is_no_event_is_rejected_and_the_next_is_read(message: str, reason: str) -> None:
@@ -278,6 +310,32 @@ def test_what_is_no_event_is_rejected_and_the_next_is_read(message: str, reason:
         reading.until_items(2)
     assert reading.texts == ["after"]
     assert reason in reading.rejected[0].reason
+
+
+def test_an_event_of_some_megabytes_is_read() -> None:
+    with jetstream(sends(event("x" * 3_000_000), event("after"), then=stay)) as jet:
+        with Reading(Watched(jet.url)) as reading:
+            reading.until_items(2)
+        assert (len(reading.texts[0]), reading.texts[1], len(jet.queries)) == (3_000_000, "after", 1)
+
+
+@pytest.mark.parametrize("gap", [1, 100_000])
+def test_an_event_without_measure_is_counted_and_passed(monkeypatch: pytest.MonkeyPatch, gap: int) -> None:
+    monkeypatch.setattr(bluesky, "_MAX_EVENT_BYTES", 10_000)
+    texts = [*map(str, range(20)), "x" * 20_000, *map(str, range(21, 40))]
+    events = [event(text, TIME_US + number * gap) for number, text in enumerate(texts)]
+
+    def replay(connection: ServerConnection) -> None:
+        start = int(jet.queries[-1].get("cursor", ["0"])[0])
+        with suppress(ConnectionClosed):
+            sends(*(event for event in events if event["time_us"] >= start), then=stay)(connection)
+
+    with jetstream(replay) as jet, Reading(Watched(jet.url)) as reading:
+        reading.until(lambda: "39" in reading.texts)
+    assert [item.reason for item in reading.rejected] == ["longer than 10,000 bytes"]
+    assert set(texts) - set(reading.texts) <= {texts[20], "21"}
+    assert len(reading.texts) == len(set(reading.texts))
+    assert len(jet.queries) <= 20
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS])
@@ -308,6 +366,15 @@ def test_jetstream_may_be_out_of_reach_for_a_while() -> None:
         with jetstream(sends(event("at last"), then=stay), port=port):
             reading.until_items(1)
     assert "cannot be reached (Connection refused)" in source.notes[0]
+
+
+def test_a_jetstream_that_was_never_reached_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    source = Watched(f"ws://127.0.0.1:{port}/subscribe")
+    with Reading(source) as reading:
+        reading.until(lambda: source.notes)
+    assert "Nothing was read: " in reading.refusal()
 
 
 def test_closing_before_reading_connects_to_nothing() -> None:

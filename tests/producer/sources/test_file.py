@@ -1,8 +1,10 @@
 """Tweets from a file or a pipe."""
 
+import gzip
 import os
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +78,49 @@ def test_lines_that_arrive_in_pieces_are_put_together(path: Path, monkeypatch: p
     assert [item.id for item in read(path, tweets(range(5))) if isinstance(item, Record)] == list("01234")
 
 
+def test_a_byte_order_mark_costs_no_tweet(path: Path) -> None:
+    (item,) = read(path, "\ufeff" + tweet(1).rstrip())
+
+    assert isinstance(item, Record)
+
+
+def ids(items: list[Record | Rejected]) -> list[str]:
+    return [item.id for item in items if isinstance(item, Record)]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 100, 1024])
+def test_gzip_is_read_member_by_member(path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int) -> None:
+    monkeypatch.setattr(file, "_CHUNK_BYTES", chunk_bytes)
+    members = [tweets(range(3)) + tweet(3).rstrip(), "\n" + tweets(range(4, 6))]
+
+    items = read(path, b"".join(gzip.compress(member.encode()) for member in members))
+
+    assert ids(items) == list("012345")
+    assert len(items) == 6
+
+
+def test_gzip_that_is_cut_off_gives_what_is_there_and_is_said_to_be(path: Path) -> None:
+    path.write_bytes(gzip.compress(tweets(range(100)).encode())[:-20])
+    source = FileSource(str(path), None)
+    items: list[Record | Rejected] = []
+
+    with pytest.raises(SourceError, match="is gzip, and damaged or cut off"):
+        items.extend(source.read())
+
+    assert len(ids(items)) > 50
+
+
+def test_gzip_of_a_line_without_end_is_not_held_in_memory(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"x" * 200 * 1024 * 1024, compresslevel=1))
+    tracemalloc.start()
+    try:
+        (item,) = FileSource(str(path), None).read()
+        assert tracemalloc.get_traced_memory()[1] < 3 * file.MAX_LINE_BYTES
+    finally:
+        tracemalloc.stop()
+    assert isinstance(item, Rejected)
+
+
 def test_a_file_that_cannot_be_read_ends_the_source(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"cannot be read: Is a directory"):
         list(FileSource(str(tmp_path), None).read())
@@ -108,6 +153,31 @@ def test_closing_ends_the_wait_for_a_line(path: Path, pipe: int) -> None:
     reading.join(10)
 
     assert not reading.is_alive()
+
+
+def test_closing_ends_the_wait_for_the_writer_of_a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+    source = FileSource(str(path), None)
+    reading = threading.Thread(target=lambda: list(source.read()), daemon=True)
+    reading.start()
+
+    source.close()
+    reading.join(10)
+
+    assert not reading.is_alive()
+
+
+def test_a_pipe_may_find_its_writer_later(path: Path) -> None:
+    os.mkfifo(path)
+    items: list[Record | Rejected] = []
+    source = FileSource(str(path), None)
+    reading = threading.Thread(target=lambda: items.extend(source.read()), daemon=True)
+    reading.start()
+
+    path.write_text(tweets(range(3)))
+    reading.join(10)
+
+    assert ids(items) == list("012")
 
 
 def test_closing_ends_the_wait_for_the_next_tweet(path: Path) -> None:

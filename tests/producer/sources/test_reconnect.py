@@ -1,10 +1,12 @@
 """The waits between connections."""
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import nullcontext
 
 import pytest
 
+from producer.errors import SourceError
 from producer.sources.reconnect import Backoff, Interrupted, Kind, cause, reconnecting
 
 
@@ -42,7 +44,8 @@ def test_the_waits_grow_until_something_arrives_or_the_kind_changes() -> None:
     ]
     stop, notes, steps = threading.Event(), list[str](), iter(plan)
 
-    def connection() -> Generator[str]:
+    def connection(connected: Callable[[], None]) -> Generator[str]:
+        connected()
         kind, arrives = next(steps, (None, False))
         if kind is None:
             stop.set()
@@ -56,6 +59,22 @@ def test_the_waits_grow_until_something_arrives_or_the_kind_changes() -> None:
     assert [note.rpartition(" in ")[2] for note in notes] == [
         "0.001 s", "0.002 s", "0.001 s", "0.002 s", "0.01 s", "0.02 s", "0.001 s",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_a_service_that_was_never_reached_is_an_error_at_the_end(reached: bool) -> None:
+    stop = threading.Event()
+
+    def connection(connected: Callable[[], None]) -> Generator[str]:
+        if reached:
+            connected()
+        stop.set()
+        raise Interrupted("network", "out of reach")
+        yield
+
+    items = reconnecting(connection, Backoff(), stop, pytest.fail)
+    with nullcontext() if reached else pytest.raises(SourceError, match=r"Nothing was read: out of reach\."):
+        assert list(items) == []
 
 
 def test_the_cause_is_what_the_system_said_first() -> None:

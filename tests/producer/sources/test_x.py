@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 
+from handler.tweet import Json
 from local.samples import TWEETS
 from local.x import RULES, STREAM, TOKEN, Connection, Refusal, XServer
+from producer.record import load, to_record
 from producer.source import Record, Rejected
+from producer.sources import x as x_source
 from producer.sources.reconnect import Backoff
-from producer.tweet import Json, load, parse
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX, line, post, problem
 
 
 def test_every_post_arrives_as_a_record_with_the_name_and_the_whole_text() -> None:
     lines = [text for text in TWEETS.read_bytes().splitlines() if TERM.encode() in text]
-    expected = [parse(load(text), "x") for text in lines]
+    expected = [to_record(load(text), "x") for text in lines]
     with XServer(count=len(lines), rate=None) as x, Reading(WatchedX(x)) as reading:
         reading.until_items(len(lines))
     records = [item for item in reading.items if isinstance(item, Record)]
@@ -63,11 +65,46 @@ def test_a_lost_connection_is_made_again(ending: Any, encoding: Any) -> None:
         assert (len(reading.texts), x.requests.count(GET_STREAM)) == (5, 3)
 
 
-def test_a_post_that_was_cut_off_does_not_spoil_the_next() -> None:
-    script = [Connection(0, raw=b'{"data":{"id":"1","te', ending="end")]
+@pytest.mark.parametrize("ending", ["end", "reset"])
+def test_a_post_that_was_cut_off_is_counted_and_does_not_spoil_the_next(ending: Any) -> None:
+    script = [Connection(0, raw=b'{"data":{"id":"1","te', ending=ending)]
     with XServer(count=1, script=script) as x, Reading(WatchedX(x)) as reading:
-        reading.until_items(1)
-        assert len(reading.texts) == 1
+        reading.until_items(2)
+        assert (len(reading.texts), len(reading.rejected)) == (1, 1)
+
+
+@pytest.mark.parametrize("ending", ["end", "reset"])
+def test_a_last_line_without_its_end_is_read(ending: Any) -> None:
+    script = [Connection(1, raw=line(post("the last"))[:-2], ending=ending)]
+    with XServer(script=script) as x, Reading(WatchedX(x)) as reading:
+        reading.until_items(2)
+    assert reading.texts[1] == "the last"
+
+
+def test_lines_may_end_with_a_line_feed_alone() -> None:
+    raw = b"\n".join([line(post("one"))[:-2], b"", line(post("two"))[:-2], line(post("three"))])
+    with XServer(script=[Connection(0, raw=raw)]) as x, Reading(WatchedX(x)) as reading:
+        reading.until_items(3)
+    assert (reading.texts, reading.rejected) == (["one", "two", "three"], [])
+
+
+def test_a_line_without_measure_is_rejected_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(x_source, "_MAX_LINE_BYTES", 100_000)
+    raw = line(post("x" * 1_000_000)) + line(post("next"))
+    with XServer(script=[Connection(0, raw=raw)]) as x, Reading(WatchedX(x)) as reading:
+        reading.until_items(2)
+        assert x.requests.count(GET_STREAM) == 1
+    assert reading.items[0] == Rejected("line 1 of the stream", "longer than 100,000 bytes")
+    assert reading.texts == ["next"]
+
+
+def test_a_line_that_never_ends_is_given_up() -> None:
+    with XServer(count=1, script=[Connection(0, ending="endless line")]) as x:
+        source = WatchedX(x, backoff=Backoff(network=0.01, silence=0.1))
+        with Reading(source) as reading:
+            reading.until_items(2)
+    assert "no end of a line for 0.1 s" in source.notes[0]
+    assert [type(item) for item in reading.items] == [Rejected, Record]
 
 
 @pytest.mark.parametrize(
@@ -79,8 +116,8 @@ def test_a_post_that_was_cut_off_does_not_spoil_the_next() -> None:
         (b"[]\r\n", "not a JSON object"),
         (b"17\r\n", "not a JSON object"),
         (line({"data": {"id": "1"}}), "no text"),
-        (line({"data": None}), "no text"),
-        (line({"hello": "world"}), "no text in an object of hello"),
+        (line({"data": None}), "no tweet"),
+        (line({"hello": "world"}), "no tweet and its author in an object of hello"),
     ],
 )
 def test_a_malformed_line_is_rejected_and_the_next_is_read(raw: bytes, reason: str) -> None:
@@ -115,6 +152,22 @@ def test_a_post_with_errors_beside_it_is_a_post() -> None:
         assert (reading.texts, x.requests.count(GET_STREAM)) == (["partial"], 1)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"errors": [problem("Not Found Error")], "matching_rules": [{"id": "1"}]},
+        {"errors": [problem("Authorization Error", resource_type="tweet", resource_id="1")]},
+    ],
+)
+def test_an_error_about_one_post_leaves_the_connection(message: Json) -> None:
+    with XServer(script=[Connection(0, raw=line(message) + line(post("next")))]) as x:
+        with Reading(WatchedX(x)) as reading:
+            reading.until_items(2)
+        assert x.requests.count(GET_STREAM) == 1
+    assert "X sent an error instead of the post: " in reading.rejected[0].reason
+    assert reading.texts == ["next"]
+
+
 DISCONNECT = problem("operational-disconnect", disconnect_type="UpstreamOperationalDisconnect")
 
 
@@ -125,8 +178,9 @@ DISCONNECT = problem("operational-disconnect", disconnect_type="UpstreamOperatio
         {"errors": [DISCONNECT]},
         {"errors": [problem("Internal Server Error", status=503)]},
         {"errors": [problem("ConnectionException", connection_issue="TooManyConnections")]},
+        {"title": 7, "detail": [], "details": 5, "status": {}, "errors": "no"},
     ],
-    ids=["bare", "wrapped", "status", "connections"],
+    ids=["bare", "wrapped", "status", "connections", "types"],
 )
 def test_an_error_in_the_stream_leads_to_one_new_connection(message: Json) -> None:
     with XServer(count=1, script=[Connection(0, raw=line(message))]) as x:

@@ -1,12 +1,35 @@
 """A final refusal of X ends the run with the reason; an answer that is not X's does not."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from handler.tweet import Json
 from local.x import BEARER_TOKEN, CONSUMER_KEY, CONSUMER_SECRET, RULES, TOKEN, Connection, Refusal, XServer
 from producer.config import XCredentials
-from producer.tweet import Json
+from producer.errors import SourceError
+from producer.source import Record, Rejected
+from producer.sources import xapi
+from producer.sources.reconnect import Interrupted
+from producer.sources.rules import parse_list
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, WatchedX, line, problem
+
+MEMBERS = (
+    *(
+        "data",
+        "includes",
+        "matching_rules",
+        "errors",
+        "title",
+        "detail",
+        "details",
+        "status",
+        "type",
+        "value",
+    ),
+    *("connection_issue", "message", "id", "text", "author_id", "users", "tweets", "referenced_tweets"),
+)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +71,13 @@ def test_a_final_refusal_may_come_in_the_stream(message: Json, said: str) -> Non
         assert (len(reading.items), x.requests.count(GET_STREAM)) == (1, 1)
 
 
+def test_the_last_line_of_a_connection_may_be_a_final_refusal() -> None:
+    last = line(problem("UsageCapExceeded"))[:-2]
+    with XServer(script=[Connection(1, raw=last, ending="end")]) as x, Reading(WatchedX(x)) as reading:
+        assert "delivers no more posts" in reading.refusal()
+        assert x.requests.count(GET_STREAM) == 1
+
+
 @pytest.mark.parametrize(
     ("refusal", "said"),
     [
@@ -57,6 +87,10 @@ def test_a_final_refusal_may_come_in_the_stream(message: Json, said: str) -> Non
         ),
         (Refusal(200, "<html>Log in to the hotel's network</html>", path=TOKEN), "200 without a token"),
         (Refusal(200, {"access_token": None}, path=TOKEN), "200 without a token"),
+        (Refusal(200, "[" * 100_000, path=RULES), "200 with something that is not JSON"),
+        (Refusal(200, {"data": {"id": "1"}}, path=RULES), "something else than rules"),
+        (Refusal(200, {"data": [{"id": "1"}]}, path=RULES), "something else than a rule"),
+        (Refusal(200, {"data": [None]}, path=RULES), "something else than a rule"),
     ],
 )
 def test_an_answer_that_is_not_of_x_is_waited_out(refusal: Refusal, said: str) -> None:
@@ -67,13 +101,55 @@ def test_an_answer_that_is_not_of_x_is_waited_out(refusal: Refusal, said: str) -
     assert [said in note for note in source.notes] == [True]
 
 
-def test_rules_that_x_passes_over_are_added_again() -> None:
+@pytest.mark.parametrize(
+    "answer", [{"meta": {}}, {"data": None, "errors": 5}, {"data": [], "errors": [None]}], ids=str
+)
+def test_rules_that_x_does_not_confirm_are_added_again(answer: Json) -> None:
     present = Refusal(200, {"meta": {"result_count": 0}}, path=RULES)
-    with XServer(count=1, script=[present, Refusal(201, {"meta": {}}, path=RULES)]) as x:
+    with XServer(count=1, script=[present, Refusal(201, answer, path=RULES)]) as x:
         source = WatchedX(x)
         with Reading(source) as reading:
             reading.until_items(1)
     assert ["does not confirm the rules" in note for note in source.notes] == [True]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(MEMBERS) | st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+DEEP = "[" * 1_000 + "]" * 1_000
+FRAMES = (
+    st.binary()
+    | st.dictionaries(st.sampled_from(MEMBERS), JSON, min_size=1).map(line)
+    | st.sampled_from([b"[" * 100_000, *(f'{{"{name}":{DEEP}}}'.encode() for name in MEMBERS)])
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FRAMES)
+def test_any_frame_is_a_post_or_counted_or_ends_the_connection_for_a_reason(frame: bytes) -> None:
+    try:
+        item = WatchedX("http://127.0.0.1:1")._item(frame)
+    except (Interrupted, SourceError) as reason:
+        assert str(reason)  # noqa: PT017 - not every frame raises
+    else:
+        assert isinstance(item, Record | Rejected) or not frame.strip()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(MEMBERS), JSON))
+def test_any_answer_is_rules_or_a_reason_to_retry_or_to_give_up(answer: Json) -> None:
+    assert isinstance(
+        xapi.refusal(400, answer, {"x-rate-limit-reset": "9" * 5_000}), Interrupted | SourceError
+    )
+    try:
+        assert all(isinstance(rule.value, str) for rule in parse_list(answer))
+    except Interrupted as reason:
+        assert str(reason)  # noqa: PT017 - not every answer raises
 
 
 @pytest.mark.parametrize("endpoint", ["127.0.0.1:8080", "api.x.com", "ftp://api.x.com"])

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from handler.tweet import Json
 from local.x import CONSUMER_KEY, CONSUMER_SECRET, STREAM, XServer
 from producer.config import XCredentials
 from producer.sources.reconnect import Backoff
 from producer.sources.x import XSource
-from producer.tweet import Json
 
 CREDENTIALS = XCredentials(CONSUMER_KEY, CONSUMER_SECRET, "", "")
 QUICK = Backoff(

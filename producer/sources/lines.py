@@ -1,0 +1,47 @@
+"""Splits a stream of bytes into lines, with bounded memory and in linear time."""
+
+from collections.abc import Iterator
+
+
+class LineSplitter:
+    r"""Yields lines without their `\n`; None for one that is longer than `max_bytes`, which is not kept.
+
+    Attributes:
+        offset: where the line after the last yielded one begins, in bytes from the beginning.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._parts: list[bytes] = []  # of the line whose end has not come
+        self._size = 0
+        self.offset = 0
+
+    def feed(self, chunk: bytes) -> Iterator[bytes | None]:
+        """Yield the lines that end in the next chunk."""
+        *lines, tail = chunk.split(b"\n")
+        if lines and self._size:
+            self._hold(lines.pop(0))
+            self.offset += 1
+            yield self._release()
+        for line in lines:
+            self.offset += len(line) + 1
+            yield line if len(line) <= self._max_bytes else None
+        self._hold(tail)
+
+    def end(self) -> Iterator[bytes | None]:
+        """Yield the last line, if it has no end."""
+        if self._size:
+            yield self._release()
+
+    def _hold(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size > self._max_bytes:
+            self._parts.clear()
+        elif part:
+            self._parts.append(part)
+
+    def _release(self) -> bytes | None:
+        line = b"".join(self._parts) if self._size <= self._max_bytes else None
+        self.offset += self._size
+        self._parts, self._size = [], 0
+        return line

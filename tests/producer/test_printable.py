@@ -1,0 +1,83 @@
+"""What the producer prints of the outside: never a control character, never without measure."""
+
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from producer.display import JsonDisplay
+from producer.printable import MAX_MESSAGE_CHARACTERS, printable, shorten
+from producer.progress import Progress
+from producer.reader import Reader
+from producer.source import Record, Rejected
+from producer.terminal import TerminalDisplay
+from tests.producer.conftest import Fixed
+
+LINK, CLEAR, OVERRIDE, NEWLINE = "\x1b]8;;http://evil\x1b\\", "\x9b2J", "\u202e", "\n"
+HOSTILE = f"{LINK}id{CLEAR}{OVERRIDE}{NEWLINE}"
+
+
+@given(st.text())
+def test_what_is_printable_stays_and_the_rest_is_escaped_as_in_json(text: str) -> None:
+    shown = printable(text)
+
+    assert shown.isprintable()
+    assert (shown == text) == text.isprintable()
+
+
+@given(st.lists(st.text()) | st.dictionaries(st.text(), st.text()))
+def test_json_keeps_its_value(value: object) -> None:
+    assert json.loads(printable(json.dumps(value, ensure_ascii=False))) == value
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    assert shorten("x" * 10, 10) == "x" * 10
+    assert shorten("x" * 3_000_000, 10) == "xxxxxxxxxx… (3,000,000 characters)"
+
+
+ITEMS: list[Record | Rejected] = [
+    Rejected(f"post {HOSTILE}", f"no text in an object of {HOSTILE}"),
+    Record("ada", HOSTILE + "x" * 3_000_000, "2026-11-23T14:41:28.000Z", "", None, "file"),
+]
+
+
+def keep_none(data: bytes) -> None:
+    pytest.fail("a hostile item was kept")
+
+
+def test_hostile_items_show_as_json_lines_of_bounded_length(capsys: pytest.CaptureFixture[str]) -> None:
+    display = JsonDisplay(HOSTILE, live=False)
+    Reader(Fixed(ITEMS), keep_none, None, display.note).run()
+    display.end(HOSTILE, {"received": 2}, [HOSTILE])
+
+    lines = capsys.readouterr().err.splitlines()
+
+    assert len(lines) == 5
+    assert all(line.isprintable() and len(line) < 2 * MAX_MESSAGE_CHARACTERS for line in lines)
+    messages = [json.loads(line)["message"] for line in lines]
+    assert messages[1] == f"Rejected post {HOSTILE}: no text in an object of {HOSTILE}"
+    assert messages[2].endswith(": an id of 3,000,028 bytes; the table takes 1 to 1,024")
+
+
+def test_hostile_items_cannot_command_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    display = TerminalDisplay(HOSTILE, live=False)
+    screen = io.StringIO()
+    monkeypatch.setattr(display, "_console", Console(file=screen, width=400))
+    Reader(Fixed(ITEMS), keep_none, None, display.note).run()
+    display.end("received 2", {}, [HOSTILE])
+
+    shown = screen.getvalue()
+
+    assert all(line.isprintable() for line in shown.splitlines())
+    assert r"Rejected post \u001b]8;;http://evil\u001b\id\u009b2J\u202e\n: " in shown
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_only_a_live_source_has_a_lag(capsys: pytest.CaptureFixture[str], live: bool) -> None:
+    display = JsonDisplay("", live=live)
+    display.progress(Progress(1, 0, 1, 0, 0, 0, 10.0, "2006-03-21T20:50:14.000Z", (), None))
+
+    assert ("lag" in json.loads(capsys.readouterr().err.splitlines()[-1])) == live
