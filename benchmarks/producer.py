@@ -91,9 +91,11 @@ def vary_the_stream(work: Path, count: int) -> None:
                 output = work / "summary"
                 wall = wait(start(producer(work, url, tweets), output), started).wall
                 assert ask(url)["distinct"] == count
-            summary = output.read_text().splitlines()[-1]
+            retried = json.loads(output.read_text().splitlines()[-1])["retried"]
             sound = sound or wall
-            print(f"  {name:20}{mode:10}{count / wall:8,.0f} tweets/s {sound / wall:6.2f}  {json.loads(summary)['retried']:8,} sent again")
+            print(
+                f"  {name:20}{mode:10}{count / wall:8,.0f} tweets/s {sound / wall:6.2f}  {retried:8,} sent again"
+            )
 
 
 def build_and_drain_a_backlog(work: Path, count: int) -> None:

@@ -11,11 +11,13 @@ import click
 from producer import config
 from producer.config import AwsCredentials
 from producer.configure import configure
+from producer.cursor import Position
 from producer.display import display, say
-from producer.errors import ConfigError, SpoolError
+from producer.errors import ConfigError, OutputError, SpoolError
 from producer.folder import Folder
 from producer.kinesis import connect
 from producer.publisher import Publisher
+from producer.receipts import Receipts
 from producer.run import FLUSH_SECONDS, publish, rehearse
 from producer.source import Source
 from producer.spool import Spool
@@ -90,6 +92,16 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     metavar="N",
     help="file: tweets per second.",
 )
+@click.option(
+    "--start-over",
+    is_flag=True,
+    help="file: read PATH from the beginning, even if an earlier run over it was interrupted.",
+)
+@click.option(
+    "--receipts",
+    is_flag=True,
+    help="file: print, several times a second, how many lines of PATH are safe in the spool or rejected.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N tweets.")
 @click.option(
     "--duration",
@@ -132,6 +144,8 @@ def run_command(
     rule: tuple[str, ...],
     keep_rules: bool,
     rate: float | None,
+    start_over: bool,
+    receipts: bool,
     limit: int | None,
     duration: float | None,
     linger: int,
@@ -142,17 +156,21 @@ def run_command(
 ) -> None:
     """Read tweets and put them on the stream, until the source ends or Ctrl-C."""
     _check_usage(source_name, path, track, rule, keep_rules, rate)
+    if source_name != "file" and (start_over or receipts):
+        raise click.UsageError("--start-over and --receipts need --source file.")
+    if receipts and dry_run:
+        raise click.UsageError("--receipts and --dry-run both print to standard output.")
     try:
         # A rehearsal without X needs no configuration.
         settings = config.load(config_path, os.environ, say) if source_name == "x" or not dry_run else None
         aws = settings.aws() if settings and not dry_run else None
 
-        def source(note: Callable[[str], None]) -> Source:
+        def source(note: Callable[[str], None], resume: Position | None = None) -> Source:
             # Imported on demand: each brings libraries that the others do not need, half of the start-up time.
             if path is not None:
                 from producer.sources.file import FileSource
 
-                return FileSource(path, rate)
+                return FileSource(path, rate, resume, note)
             if settings is not None and source_name == "x":
                 from producer.sources.x import XSource
 
@@ -173,15 +191,16 @@ def run_command(
         if settings and settings.overrides:
             names = ", ".join(map(config.variable_name, settings.overrides))
             view.note(f"Environment variables override {settings.path}: {names}.")
-        reading = source(view.note)
         if aws is None:
-            sys.exit(rehearse(reading, view, limit=limit, duration=duration))
+            sys.exit(rehearse(source(view.note), view, limit=limit, duration=duration))
         client = connect(aws, view.note)
         spools = spool_path or config_path.parent / "spool"
         spool = Spool(Folder(_adopt_legacy_spool(spools, aws, view.note)), spool_limit, view.note)
+        reading = source(view.note, None if start_over else spool.source)
         publisher = Publisher(spool, client, aws, linger / 1000)
-        sys.exit(publish(reading, spool, publisher, view, limit=limit, duration=duration))
-    except (ConfigError, SpoolError) as error:
+        receipt = Receipts() if receipts else None
+        sys.exit(publish(reading, spool, publisher, view, limit=limit, duration=duration, receipts=receipt))
+    except (ConfigError, OutputError, SpoolError) as error:
         _fail(error)
 
 

@@ -1,13 +1,13 @@
 """The spool's lines and its cursor: both have a checksum, without which they do not count."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 from zlib import crc32
 
 import orjson
 
-Position = dict[str, Any]
-"""Where a source stands, as JSON."""
+Position = tuple[str, int, int]
+"""Where a source stands: what it is, and the lines and bytes of it that were read."""
 
 CRC_WIDTH = len(b"00000000 ")
 
@@ -59,4 +59,5 @@ class Cursor:
             raise ValueError("the checksum does not match")
         content = orjson.loads(data)
         segments = tuple((base, size) for base, size in content["segments"])
-        return cls(content["taken"], tuple(content["waiting"]), segments, content["source"])
+        source = content["source"] and tuple(content["source"])
+        return cls(content["taken"], tuple(content["waiting"]), segments, source)

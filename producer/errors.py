@@ -10,7 +10,7 @@ class ConfigError(ProducerError):
 
 
 class OutputError(ProducerError):
-    """Standard output cannot be written; ends a dry run with exit code 1."""
+    """Standard output cannot be written; ends the run with exit code 1."""
 
 
 class PublishError(ProducerError):

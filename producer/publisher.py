@@ -109,8 +109,7 @@ class Publisher:
             now = time.monotonic()
             if now >= self._deadline:
                 break
-            while self._answers:
-                self._settle(self._answers.popleft())
+            self._settle_answers()
             self._lanes.advance(now)
             self._read()
             if self._may_call(now):
@@ -118,6 +117,7 @@ class Publisher:
                 self._start(sorted(call, key=_position))
             else:
                 self._wait(now)
+        self._settle_answers()
 
     def finish(self, timeout: float | None) -> None:
         """Let `run` end when everything is sent, or after `timeout` seconds. Nothing more will be appended."""
@@ -182,6 +182,10 @@ class Publisher:
             answer = error
         self._answers.append(_Answer(call, started, time.monotonic(), answer))
         self._spool.wake()
+
+    def _settle_answers(self) -> None:
+        while self._answers:
+            self._settle(self._answers.popleft())
 
     def _settle(self, answer: _Answer) -> None:
         self._under_way -= 1

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 
+from producer.cursor import Position
 from producer.errors import OutputError, SourceError
 from producer.printable import shorten
 from producer.record import objection, to_json
@@ -12,7 +13,7 @@ _MAX_WHERE_CHARACTERS = 80
 
 
 class Reader:
-    """Passes each record to `keep`.
+    """Passes each record to `keep`, and where the source stands after it.
 
     Attributes:
         rejected: number of items that were not kept; `notify` received each reason.
@@ -20,7 +21,11 @@ class Reader:
     """
 
     def __init__(
-        self, source: Source, keep: Callable[[bytes], None], limit: int | None, notify: Callable[[str], None]
+        self,
+        source: Source,
+        keep: Callable[[bytes, Position | None], None],
+        limit: int | None,
+        notify: Callable[[str], None],
     ) -> None:
         self._source = source
         self._keep = keep
@@ -42,7 +47,7 @@ class Reader:
                     if reason := objection(item, data):
                         self._reject(Rejected(f"tweet {item.id}", reason))
                     else:
-                        self._keep(data)
+                        self._keep(data, self._source.position)
                         kept += 1
                     tweets += 1
                 if tweets == self._limit or self._stopped.is_set():

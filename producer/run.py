@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 from types import FrameType, TracebackType
 from typing import Self
 
+from producer.cursor import Position
 from producer.display import Display
 from producer.errors import OutputError, PublishError
 from producer.printable import printable
 from producer.progress import Progress
 from producer.publisher import Publisher
 from producer.reader import Reader
+from producer.receipts import Receipts
 from producer.source import Source
 from producer.spool import Spool
 
@@ -54,12 +56,13 @@ def publish(
     *,
     limit: int | None,
     duration: float | None,
+    receipts: Receipts | None = None,
 ) -> int:
     """Send the source's tweets until it ends, `limit` tweets or `duration` seconds; return the exit code.
 
     SIGINT and SIGTERM end the run too; the second one at once. When the source ends, queued tweets are sent for
     as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. What is not sent stays
-    in the spool, and makes the exit code 1.
+    in the spool, and makes the exit code 1. `receipts` tells a feeder of standard input which lines are safe.
     """
     reader = Reader(source, spool.append, limit, display.note)
     publishing = _Worker(publisher.run)
@@ -75,6 +78,8 @@ def publish(
                 f"Stopping: sending queued tweets for up to {FLUSH_SECONDS:.0f} s; press Ctrl-C again to quit now."
             )
         spool.flush()
+        if receipts:
+            receipts.write(spool.source)
         if now - synced >= _SYNC_SECONDS:
             spool.sync()
             synced = now
@@ -89,6 +94,10 @@ def publish(
         publishing.start()
         reading = _Reading(reader, stop, interrupts, watch)
         by_itself = reading.run(duration, publishing.is_alive)
+        if by_itself:
+            spool.finish_source()
+            if receipts:
+                receipts.write(source.position)
         ends = math.inf if duration is None else started + duration
         _finish(publisher, publishing, interrupts, watch, unhurried_until=ends if by_itself else started)
     spool.close()
@@ -121,7 +130,7 @@ def rehearse(source: Source, display: Display, *, limit: int | None, duration: f
     printed = 0
     on_terminal = os.isatty(1)
 
-    def write(data: bytes) -> None:
+    def write(data: bytes, _position: Position | None) -> None:
         nonlocal printed
         line = data + b"\n"
         if on_terminal:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from handler.tweet import RECORD_VERSION
+from producer.cursor import Position
 
 
 @dataclass  # neither frozen nor with slots: those take four times as long to make and to encode
@@ -33,7 +34,14 @@ class Rejected:
 
 
 class Source(Protocol):
-    """A stream of tweets; read from one thread, closed from any thread."""
+    """A stream of tweets; read from one thread, closed from any thread.
+
+    Attributes:
+        position: where a later run can go on after the item yielded last; None if it cannot be told.
+    """
+
+    @property
+    def position(self) -> Position | None: ...
 
     def read(self) -> Iterator[Record | Rejected]:
         """Yield items until the source ends or is closed.

@@ -36,6 +36,8 @@ class BlueskySource:
         backoff: the waits; the connection is pinged, and given up after `silence` without an answer.
     """
 
+    position = None  # Jetstream keeps no place for a reader that was away
+
     def __init__(
         self,
         *,

@@ -1,17 +1,20 @@
 """Tweets from a file or from standard input: JSON lines in one of the shapes that X's APIs use, or records."""
 
+import hashlib
 import os
 import select
+import stat
 import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 
 from handler.tweet import PoisonError
+from producer.cursor import Position
 from producer.errors import SourceError
 from producer.record import load, to_record
 from producer.source import Record, Rejected
@@ -20,6 +23,7 @@ from producer.sources.lines import LineSplitter
 _CHUNK_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """Longer lines are rejected without being held in memory."""
+_BEGINNING_BYTES = 64 * 1024
 _GZIP = zlib.MAX_WBITS | 16
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -29,13 +33,33 @@ class FileSource:
     """Read `path`, or standard input for `-`, at up to `rate` tweets a second; gzip is decompressed.
 
     It reads with `select`, so that one line in a quiet pipe is delivered at once and `close` ends a wait.
+
+    Args:
+        resume: where an interrupted run stood; if that was this file, with the same beginning, it goes on there.
+        notify: called with a message if it does.
     """
 
-    def __init__(self, path: str, rate: float | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        rate: float | None,
+        resume: Position | None = None,
+        notify: Callable[[str], None] = print,
+    ) -> None:
         self._path = path
         self._interval = 1 / rate if rate else 0.0
+        self._resume = resume
+        self._notify = notify
+        self._identity = path
+        self._number = 0
+        self._splitter = LineSplitter(MAX_LINE_BYTES)
         self._closed = threading.Event()
         self._woken, self._wake = os.pipe()
+
+    @property
+    def position(self) -> Position:
+        """What this file is, and how much of it was read: lines, and bytes after decompression."""
+        return self._identity, self._number, self._splitter.offset
 
     def read(self) -> Iterator[Record | Rejected]:
         """Yield each line's tweet, or the reason why it is rejected.
@@ -44,12 +68,13 @@ class FileSource:
             SourceError: the file cannot be read.
         """
         due = time.monotonic()
-        for number, line in enumerate(self._lines(), start=1):
-            if line and number == 1:
+        for line in self._lines():
+            self._number += 1
+            if line and self._number == 1:
                 line = line.removeprefix(_BYTE_ORDER_MARK)
             if line is not None and (not line or line.isspace()):
                 continue
-            yield _decode(line, f"line {number}")
+            yield _decode(line, f"line {self._number}")
             if self._interval:
                 due = max(due + self._interval, time.monotonic() - 1)  # catch up with at most one second
                 self._closed.wait(due - time.monotonic())
@@ -63,10 +88,36 @@ class FileSource:
 
     def _lines(self) -> Iterator[bytes | None]:
         """Yield the lines; None for one that is too long."""
-        lines = LineSplitter(MAX_LINE_BYTES)
-        for chunk in self._decompressed(self._chunks()):
-            yield from lines.feed(chunk)
-        yield from lines.end()
+        if self._path == "-" and sys.stdin is None:
+            raise SourceError("Standard input is closed: pipe tweets into it, or name a file.")
+        try:
+            with _open(self._path) if self._path != "-" else nullcontext(sys.stdin.fileno()) as file:
+                done = self._start(file) if self._path != "-" else 0
+                if done and os.pread(file, len(_GZIP_MAGIC), 0) != _GZIP_MAGIC:
+                    done -= os.lseek(file, done, os.SEEK_SET)
+                for chunk in _skip(self._decompressed(self._chunks(file)), done):
+                    yield from self._splitter.feed(chunk)
+        except OSError as error:
+            raise SourceError(f"{self._path} cannot be read: {error.strerror}.") from error
+        yield from self._splitter.end()
+
+    def _start(self, file: int) -> int:
+        """Return how many bytes an earlier run has read of this file."""
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return 0
+        self._identity = _identify(self._path, file)
+        if self._resume is None:
+            return 0
+        identity, lines, offset = self._resume
+        length = identity.partition(":")[0]
+        if not length.isdigit() or _identify(self._path, file, int(length)) != identity:
+            return 0
+        self._identity, self._number, self._splitter.offset = self._resume
+        self._notify(
+            f"Resuming {self._path} after line {lines:,}, where an earlier run was interrupted; "
+            "--start-over reads it from the beginning."
+        )
+        return offset
 
     def _decompressed(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the chunks; of gzip, what is in it, a chunk at a time."""
@@ -83,18 +134,25 @@ class FileSource:
             if not self._closed.is_set():
                 raise SourceError(f"{self._path} is gzip, and damaged or cut off ({error}).") from error
 
-    def _chunks(self) -> Iterator[bytes]:
-        if self._path == "-" and sys.stdin is None:
-            raise SourceError("Standard input is closed: pipe tweets into it, or name a file.")
-        try:
-            with _open(self._path) if self._path != "-" else nullcontext(sys.stdin.fileno()) as file:
-                while not self._closed.is_set():
-                    select.select([file, self._woken], [], [])
-                    if self._closed.is_set() or not (chunk := os.read(file, _CHUNK_BYTES)):
-                        return
-                    yield chunk
-        except OSError as error:
-            raise SourceError(f"{self._path} cannot be read: {error.strerror}.") from error
+    def _chunks(self, file: int) -> Iterator[bytes]:
+        while not self._closed.is_set():
+            select.select([file, self._woken], [], [])
+            if self._closed.is_set() or not (chunk := os.read(file, _CHUNK_BYTES)):
+                return
+            yield chunk
+
+
+def _identify(path: str, file: int, length: int = _BEGINNING_BYTES) -> str:
+    """Return what tells a file from others, and from one that was replaced: its path, and a hash of its beginning."""
+    beginning = os.pread(file, length, 0)
+    return f"{len(beginning)}:{hashlib.sha256(beginning).hexdigest()}:{Path(path).resolve()}"
+
+
+def _skip(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
+    """Yield the chunks without the first bytes."""
+    for chunk in chunks:
+        yield chunk[count:]
+        count = max(0, count - len(chunk))
 
 
 @contextmanager

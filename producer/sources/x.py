@@ -49,6 +49,8 @@ class XSource:
         backoff: the waits.
     """
 
+    position = None  # X keeps no place for a reader that was away
+
     def __init__(
         self,
         credentials: XCredentials,

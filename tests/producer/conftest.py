@@ -152,6 +152,8 @@ def tweets(numbers: range) -> str:
 class Fixed:
     """A source that yields what it was given."""
 
+    position = None
+
     def __init__(self, items: Iterable[Record | Rejected]) -> None:
         self._items = items
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from producer.cursor import Position
 from producer.display import JsonDisplay
 from producer.printable import MAX_MESSAGE_CHARACTERS, printable, shorten
 from producer.progress import Progress
@@ -44,7 +45,7 @@ ITEMS: list[Record | Rejected] = [
 ]
 
 
-def keep_none(data: bytes) -> None:
+def keep_none(data: bytes, position: Position | None) -> None:
     pytest.fail("a hostile item was kept")
 
 

@@ -1,0 +1,30 @@
+"""Receipts for a feeder of standard input: how many of its lines the producer answers for."""
+
+import os
+
+from producer.cursor import Position
+from producer.errors import OutputError
+
+
+class Receipts:
+    """Writes to standard output the number of lines that are in the spool, or rejected, a number a line.
+
+    Whatever ends the producer, a feeder that goes on with the line after the last number loses none.
+    """
+
+    def __init__(self) -> None:
+        self._lines = 0
+
+    def write(self, position: Position | None) -> None:
+        """Write the number of lines if it has grown.
+
+        Raises:
+            OutputError: standard output cannot be written.
+        """
+        if position is None or position[1] <= self._lines:
+            return
+        self._lines = position[1]
+        try:
+            os.write(1, b"%d\n" % self._lines)
+        except OSError as error:
+            raise OutputError(f"Standard output cannot be written: {error.strerror}.") from error

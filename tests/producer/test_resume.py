@@ -1,0 +1,114 @@
+"""An interrupted run over a file goes on where it stood; a feeder of standard input learns what is safe."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from tests.doubles.kinesis import Fault
+from tests.producer.conftest import Producer, Stream, tweet, tweets
+from tests.producer.waiting import until
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tweets.jsonl"
+
+
+def interrupt(producer: Producer, stream: Stream, path: Path) -> None:
+    """Kill a run over a file after its cursor has been saved and some tweets have been stored."""
+    process = producer.start("--source", "file", str(path), "--rate", "200")
+    until(lambda: any(b"source" in cursor.read_bytes() for cursor in producer.spool.rglob("cursor.json")))
+    until(lambda: stream.ids)
+    process.kill()
+    process.communicate()
+
+
+def test_a_killed_run_over_a_file_goes_on_where_it_stood(
+    producer: Producer, stream: Stream, path: Path
+) -> None:
+    path.write_text(tweets(range(2_000)))
+    interrupt(producer, stream, path)
+    before = len(stream.ids)
+
+    done = producer.run("--source", "file", str(path))
+
+    assert done.code == 0
+    assert f"Resuming {path} after line " in done.said
+    assert done.counts["received"] < 2_000
+    assert {int(number) for number in stream.ids} == set(range(2_000))
+    assert len(stream.ids) < 2_000 + before
+
+
+def test_a_compressed_file_is_resumed_too(producer: Producer, stream: Stream, path: Path) -> None:
+    path.write_bytes(gzip.compress(tweets(range(1_000)).encode()))
+    interrupt(producer, stream, path)
+
+    done = producer.run("--source", "file", str(path))
+
+    assert done.counts["received"] < 1_000
+    assert {int(number) for number in stream.ids} == set(range(1_000))
+
+
+def test_a_run_can_be_told_to_start_over(producer: Producer, stream: Stream, path: Path) -> None:
+    path.write_text(tweets(range(1_000)))
+    interrupt(producer, stream, path)
+
+    done = producer.run("--source", "file", str(path), "--start-over")
+
+    assert done.counts["received"] == 1_000
+
+
+def test_another_file_at_the_same_path_is_read_from_its_beginning(
+    producer: Producer, stream: Stream, path: Path
+) -> None:
+    path.write_text(tweets(range(1_000)))
+    interrupt(producer, stream, path)
+    path.write_text(tweets(range(5_000, 5_100)))
+
+    done = producer.run("--source", "file", str(path))
+
+    assert done.counts["received"] == 100
+
+
+def test_a_finished_run_starts_at_the_beginning_the_next_time(producer: Producer, path: Path) -> None:
+    path.write_text(tweets(range(100)))
+
+    counts = [producer.run("--source", "file", str(path)).counts["received"] for _ in range(2)]
+
+    assert counts == [100, 100]
+
+
+def test_receipts_tell_a_feeder_which_lines_are_safe(producer: Producer, stream: Stream) -> None:
+    process = producer.start("--source", "file", "-", "--receipts")
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(tweets(range(10)))
+    process.stdin.flush()
+    receipts = [int(process.stdout.readline())]
+    while receipts[-1] < 10:
+        receipts.append(int(process.stdout.readline()))
+    process.kill()
+    process.communicate()
+
+    done = producer.run("--source", "file", "-", "--receipts", text=tweet(10) + "{bad\n\n")
+
+    assert done.lines[-1] == "3"
+    assert receipts == sorted(set(receipts))
+    assert {int(number) for number in stream.ids} == set(range(11))
+
+
+def test_no_receipt_is_given_for_a_line_that_a_kill_would_lose(producer: Producer, stream: Stream) -> None:
+    stream.stub.faults = lambda _call, _keys: Fault(status=503)
+    process = producer.start("--source", "file", "-", "--receipts")
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(tweets(range(3_000)))
+    process.stdin.flush()
+    safe = int(process.stdout.readline())
+    process.kill()
+    process.communicate()
+
+    spooled = sum(path.read_bytes().count(b"\n") for path in producer.spool.rglob("*.log"))
+
+    assert spooled >= safe > 0
