@@ -64,18 +64,12 @@ class Folder:
         finally:
             os.close(file)
 
-    def replace(self, name: str, content: bytes, *, durable: bool) -> None:
-        """Write a file as a whole; the old content stays if that fails. `durable` flushes it to the disk itself."""
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a file as a whole; the old content stays if that fails."""
         temporary = (self.path / name).with_suffix(".new")
         try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                if durable:
-                    file.flush()
-                    os.fsync(file)
+            temporary.write_bytes(content)
             temporary.replace(self.path / name)
-            if durable:
-                os.fsync(self._lock)
         except OSError:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
 """The spool: records that the stream has not acknowledged yet, on disk; the queue between reader and publisher.
 
 It is an append-only log in segments, each named by the position of its first byte. A record is one line,
-`<CRC-32 in hex> <JSON>`. `cursor.json` tells what of it was acknowledged, and has a checksum too: without it, all
-is sent again. A segment is deleted once all of it is acknowledged. SQLite in WAL mode does the same for four
-times the CPU time, or half as much again if it may lose 499 records (benchmarks/README.md), and damage costs
-it more than a line.
+`<CRC-32 in hex> <JSON>`. `cursor.json` and its copy tell what of it was acknowledged, and have a checksum too: without
+either, all is sent again. A segment is deleted once all of it is acknowledged. SQLite in WAL mode does the same for
+four times the CPU time, or half as much again if it may lose 499 records (benchmarks/README.md), and damage costs it
+more than a line.
 
 What survives: a record is in the kernel's page cache before it counts as received, so `kill -9` loses none.
 Under load that is a write for some records together; a single record is written at once.
@@ -24,7 +24,8 @@ from producer.record import MAX_RECORD_BYTES, partition_key
 
 SEGMENT_BYTES = 8 * 1024 * 1024
 _SEGMENTS = "[0-9]" * 20 + ".log"
-_CURSOR = "cursor.json"
+_CURSORS = "cursor.json", "cursor.copy.json"
+"""Written one after the other: what happens to one of them leaves the other."""
 _CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
 _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
 _GROUP_SECONDS = 0.001
@@ -326,7 +327,8 @@ class Spool:
                 for segment in list(self._segments.values()):
                     self._remove(segment)
                 if not self.source:
-                    self.folder.remove(_CURSOR)
+                    for name in _CURSORS:
+                        self.folder.remove(name)
             self.folder.close()
 
     # Files
@@ -406,16 +408,20 @@ class Spool:
             self.folder.remove(segment.name)
 
     def _load_cursor(self) -> Cursor:
-        try:
-            return Cursor.parse(self.folder.read(_CURSOR))
-        except FileNotFoundError:
-            return Cursor()
-        except ValueError:
+        found, damaged = [], []
+        for name in _CURSORS:
+            try:
+                found.append(Cursor.parse(self.folder.read(name)))
+            except FileNotFoundError:
+                continue
+            except ValueError:
+                damaged.append(self.folder.set_aside(name))
+        if damaged:
+            effect = "its copy is used" if found else "the whole spool is sent again"
             self._notify(
-                f"The spool's cursor is damaged, or of an earlier release, and kept as "
-                f"{self.folder.set_aside(_CURSOR)}: the whole spool is sent again."
+                f"The spool's cursor is damaged, or of an earlier release, and kept as {damaged[0]}: {effect}."
             )
-            return Cursor()
+        return found[0] if found else Cursor()
 
     def _save_cursor(self) -> bool:
         """Save the cursor if it has changed; return whether it is saved: a full disk keeps the old one."""
@@ -426,7 +432,8 @@ class Spool:
         cursor = Cursor(taken, waiting, segments, self.source).to_line()
         if cursor != self._saved:
             try:
-                self.folder.replace(_CURSOR, cursor, durable=False)
+                for name in _CURSORS:
+                    self.folder.replace(name, cursor)
             except OSError:
                 return False
             self._saved = cursor

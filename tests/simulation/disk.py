@@ -67,7 +67,7 @@ class SimulatedFolder(Folder):
         self._find(name)
         return bytes(self._disk.files[name][offset : offset + size])
 
-    def replace(self, name: str, content: bytes, *, durable: bool) -> None:
+    def replace(self, name: str, content: bytes) -> None:
         temporary = str(PurePath(name).with_suffix(".new"))
         self._disk.files.pop(temporary, None)
         try:

@@ -119,11 +119,11 @@ def draw(seed: int) -> tuple[Setup, list[Event]]:
         batch_size=chance.choice((5, 10, 50)),
         batching_window=chance.choice((0, 1)),
         bisect=chance.random() < 0.5,
-        maximum_retries=chance.choice((2, 5, 1_000)),
+        maximum_retries=chance.choice((1, 2, 1_000)),
         maximum_age=chance.choice((60, 90)),
     )
     events: list[Event] = list(_arrivals(chance))
-    for trouble in chance.sample(_TROUBLES, chance.randint(1, 4)):
+    for trouble in chance.sample(_TROUBLES, chance.randint(1, 5)):
         events += trouble(chance)
     return setup, sorted(events, key=lambda event: event.at)
 
@@ -148,22 +148,37 @@ def _when(chance: random.Random) -> float:
     return round(chance.uniform(0, HORIZON - 5), 3)
 
 
+def _early(chance: random.Random) -> float:
+    """While most tweets are still to come."""
+    return round(chance.uniform(0, HORIZON / 2), 3)
+
+
 def _stream_faults(chance: random.Random) -> Iterator[Event]:
     for _ in range(chance.randint(1, 6)):
-        kind = chance.choice(("partial", "partial", "throttled", "error", "reset", "ghost", "lost", "slow"))
-        yield AwsFault(
-            _when(chance), "kinesis", kind, chance.choice((1, 2, 10)), chance.choice((0.1, 0.5, 0.9))
-        )
-    if chance.random() < 0.3:
-        yield AwsFault(_when(chance) / 2, "kinesis", "partial", chance.choice((20, 200)), 1.0, USERNAMES[0])
+        kind = chance.choice(("throttled", "error", "reset", "ghost", "lost", "slow"))
+        yield AwsFault(_early(chance), "kinesis", kind, chance.choice((1, 2, 10)), chance.choice((0.1, 0.5)))
+
+
+def _refused_entries(chance: random.Random) -> Iterator[Event]:
+    """Some entries of some calls, or all of one username."""
+    for _ in range(chance.randint(1, 4)):
+        key = chance.choice((None, None, *USERNAMES[:2]))
+        share = 1.0 if key else chance.choice((0.1, 0.4, 0.9))
+        yield AwsFault(_early(chance), "kinesis", "partial", chance.choice((3, 10, 100)), share, key)
 
 
 def _table_faults(chance: random.Random) -> Iterator[Event]:
     for _ in range(chance.randint(1, 4)):
-        kind = chance.choice(("partial", "throttled", "error", "reset", "ResourceNotFoundException", "ghost"))
-        yield AwsFault(
-            _when(chance), "table", kind, chance.choice((1, 20, 200, 1_000)), chance.choice((0.3, 0.9, 1.0))
-        )
+        kind = chance.choice(("throttled", "error", "reset", "ResourceNotFoundException", "ghost"))
+        yield AwsFault(_early(chance), "table", kind, chance.choice((1, 20, 200, 1_000)))
+
+
+def _unprocessed_items(chance: random.Random) -> Iterator[Event]:
+    """Some items of some calls, or all of one username."""
+    for _ in range(chance.randint(1, 4)):
+        key = chance.choice((None, None, *USERNAMES[:2]))
+        share = 1.0 if key else chance.choice((0.3, 0.9))
+        yield AwsFault(_early(chance), "table", "partial", chance.choice((5, 50, 300)), share, key)
 
 
 def _bucket_faults(chance: random.Random) -> Iterator[Event]:
@@ -227,7 +242,9 @@ def _redrives(chance: random.Random) -> Iterator[Event]:
 
 _TROUBLES: tuple[Callable[[random.Random], Iterator[Event]], ...] = (
     _stream_faults,
+    _refused_entries,
     _table_faults,
+    _unprocessed_items,
     _bucket_faults,
     _function_faults,
     _crashes,

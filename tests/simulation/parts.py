@@ -90,12 +90,8 @@ class ProducerPart:
 
     def _damage(self, what: str) -> None:
         world, chance = self._world, current().chance
-        if what == "cursor" and "cursor.json" in world.disk.files:
-            content = world.disk.files["cursor.json"]
-            if chance.random() < 0.5:
-                content[chance.randrange(len(content))] ^= 1 << chance.randrange(7)
-            else:
-                world.disk.files["cursor.json"] = bytearray(b'{"position":99999999999,"acknowledged":[]}')
+        if what == "cursor":
+            self._damage_cursor(chance.choice(("cursor.json", "cursor.copy.json")))
         segments = [
             content for name, content in world.disk.files.items() if name.endswith(".log") and content
         ]
@@ -103,6 +99,15 @@ class ProducerPart:
             content = chance.choice(segments)
             world.damaged = True
             content[chance.randrange(len(content))] ^= 1 << chance.randrange(7)
+
+    def _damage_cursor(self, name: str) -> None:
+        content, chance = self._world.disk.files.get(name), current().chance
+        if not content:
+            return
+        if chance.random() < 0.5:
+            content[chance.randrange(len(content))] ^= 1 << chance.randrange(7)
+        else:
+            self._world.disk.files[name] = bytearray(b'{"position":99999999999,"acknowledged":[]}')
 
     def _run(self) -> None:
         world, process = self._world, current().process

@@ -400,6 +400,7 @@ def stand_ins(modules: Iterable[ModuleType]) -> Iterator[None]:
         monotonic=lambda: current().now,
         perf_counter=lambda: current().now,
         time=lambda: EPOCH + current().now,
+        time_ns=lambda: int((EPOCH + current().now) * 1e9),
         sleep=lambda seconds: current().park(seconds),
     )
     virtual_threading = SimpleNamespace(

@@ -78,6 +78,8 @@ class World:
             service.faults.clear()
             service.crash = None
         self.disk.crash = None
+        for name in [name for name in self.disk.files if name.endswith(".corrupt")]:
+            del self.disk.files[name]  # the user has looked at them
         self.mapping.change(enabled=True, lanes=1)
 
     def _happen(self, event: Event) -> None:

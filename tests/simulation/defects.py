@@ -1,0 +1,82 @@
+"""Deliberate defects, to see that the simulation finds them; each replaces one decision of the real code."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+from unittest import mock
+
+from handler.table import Table
+from local.mapping import decisions
+from local.mapping.decisions import Batch, Settings, Verdict
+from producer.lanes import Lanes
+from producer.publisher import _Answer
+from producer.spool import Entry, Spool
+
+Defect = Callable[[], AbstractContextManager[object]]
+
+_after_failure = decisions.after_failure
+_free = Spool._free
+_put = Table._put
+
+
+def _count_progress_as_a_retry(batch: Batch, failed: int, settings: Settings) -> Verdict:
+    verdict = _after_failure(batch, failed, settings)
+    if not failed:
+        return verdict
+    if 0 <= settings.maximum_retries <= batch.retries:
+        return Verdict(given_up=replace(batch, records=batch.records[failed:]))
+    return Verdict(again=tuple(replace(rest, retries=batch.retries + 1) for rest in verdict.again))
+
+
+def _free_all_but_the_last(spool: Spool) -> bool:
+    blocked, spool.blocked = spool.blocked, None
+    try:
+        return _free(spool)
+    finally:
+        spool.blocked = blocked
+
+
+def _take_all_for_stored(answer: _Answer) -> tuple[list[Entry], str | None]:
+    if isinstance(answer.answer, Exception):
+        raise answer.answer
+    return [], None
+
+
+def _forget_unprocessed_items(table: Table, puts: Any) -> list[Any]:
+    _put(table, puts)
+    return []
+
+
+def _add_behind(lanes: Lanes, call: list[Entry]) -> None:
+    for entry in call:
+        lane = lanes._lanes[entry.partition_key]
+        lane.queue.append(entry)
+        lanes._offer(entry.partition_key, lane) if len(lane.queue) == 1 else None
+
+
+DEFECTS: dict[str, Defect] = {
+    "the cursor is believed without its checksum": lambda: mock.patch(
+        "producer.cursor.from_line", lambda line: line[9:-1]
+    ),
+    "a full disk keeps the segment that fills it": lambda: mock.patch.object(
+        Spool, "_free", _free_all_but_the_last
+    ),
+    "refused entries count as stored": lambda: mock.patch(
+        "producer.publisher._evaluate", _take_all_for_stored
+    ),
+    "a newer version does not wait for an older one that was refused": lambda: mock.patch(
+        "producer.publisher._tweet_id", lambda entry: str(entry.position)
+    ),
+    "a batch's progress uses up its retries": lambda: mock.patch(
+        "local.mapping.decisions.after_failure", _count_progress_as_a_retry
+    ),
+    "the function forgets unprocessed items": lambda: mock.patch.object(
+        Table, "_put", _forget_unprocessed_items
+    ),
+    "a new shard is read before its parents": lambda: mock.patch(
+        "local.mapping.poller.readable",
+        lambda shards, readers, _: [s["ShardId"] for s in shards if s["ShardId"] not in readers],
+    ),
+}
+"""Each with a sentence that says what is wrong."""
