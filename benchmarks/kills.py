@@ -1,0 +1,55 @@
+"""Kills the producer again and again while it reads a file, and counts what reaches the stream, and how often.
+
+python -m benchmarks.kills [--tweets 200000] [--kills 50]
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.producer import producer, write_tweets
+from producer.spool import SEGMENT_BYTES
+from tests.doubles.kinesis import ask, in_process
+
+
+def main() -> None:
+    """Print the counts; the exit code is 1 if a tweet is missing, or more was sent twice than a kill explains."""
+    parser = argparse.ArgumentParser(description="The producer, killed while it reads a file.")
+    parser.add_argument("--tweets", type=int, default=200_000, help="lines of the file")
+    parser.add_argument("--kills", type=int, default=50, help="how often the producer is killed")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory, in_process("sound") as url:
+        tweets = Path(directory) / "tweets.jsonl"
+        write_tweets(tweets, arguments.tweets)
+        command = [sys.executable, *producer(Path(directory), url, tweets)]
+        kills = 0
+        while True:
+            with subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ) as process:
+                if kills < arguments.kills:
+                    time.sleep(random.uniform(0.4, 1.2))
+                    process.send_signal(signal.SIGKILL)
+                _, errors = process.communicate()
+            if process.returncode == 0:
+                break
+            if process.returncode != -signal.SIGKILL:
+                sys.exit(errors.decode())
+            kills += 1
+        counts = ask(url)
+    repeated = counts["stored"] - counts["distinct"]
+    per_segment = SEGMENT_BYTES // 400
+    print(
+        f"{arguments.tweets:,} tweets, {kills} kills: {counts['distinct']:,} on the stream, {repeated:,} of them "
+        f"repeated, {repeated / max(1, kills):,.0f} a kill (a segment holds about {per_segment:,})"
+    )
+    if counts["distinct"] != arguments.tweets or repeated > kills * per_segment:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

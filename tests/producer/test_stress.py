@@ -1,0 +1,98 @@
+"""The producer's threads under as many switches as the interpreter makes: what the simulation cannot see."""
+
+import json
+import random
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectionClosedError
+
+from producer.folder import Folder
+from producer.publisher import Publisher
+from producer.spool import Spool
+from tests.producer.conftest import credentials
+
+COUNT = 6_000
+
+
+@pytest.fixture(autouse=True)
+def switches() -> Iterator[None]:
+    """Let the interpreter switch threads a thousand times as often as it does by default."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+class Stream:
+    """Answers from many threads at once, in its own time; refuses some entries, and some calls."""
+
+    def __init__(self) -> None:
+        self.order: list[tuple[str, int]] = []
+        self.under_way: list[set[str]] = []
+        self.overlapping = 0
+        self._lock = threading.Lock()
+
+    def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: ARG002, N803
+        keys = {record["PartitionKey"] for record in Records}
+        with self._lock:
+            self.overlapping += any(keys & others for others in self.under_way)
+            self.under_way.append(keys)
+        time.sleep(random.uniform(0, 0.002))
+        with self._lock:
+            self.under_way.remove(keys)
+            if random.random() < 0.05:
+                raise ConnectionClosedError(endpoint_url="https://kinesis")
+            refused = {key for key in keys if random.random() < 0.05}
+            results: list[dict[str, str]] = []
+            for record in Records:
+                if record["PartitionKey"] in refused:
+                    results.append({"ErrorCode": "ProvisionedThroughputExceededException"})
+                else:
+                    self.order.append((record["PartitionKey"], json.loads(record["Data"])["id"]))
+                    results.append({"SequenceNumber": "1"})
+        return {"Records": results}
+
+
+def test_reader_publisher_and_monitor_lose_nothing_and_keep_each_key_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.publisher.CALL_SECONDS", (0.001, 0.01))
+    monkeypatch.setattr("producer.lanes.LANE_SECONDS", (0.001, 0.01))
+    stream = Stream()
+    spool = Spool(Folder(tmp_path / "spool"), 1 << 20, lambda _: None)
+    publisher = Publisher(spool, stream, credentials(None), 0.001)  # type: ignore[arg-type]
+    read = threading.Event()
+
+    def monitor() -> None:
+        while not read.is_set() or publishing.is_alive():
+            spool.flush()
+            spool.sync()
+            time.sleep(0.001)
+
+    publishing = threading.Thread(target=publisher.run)
+    monitoring = threading.Thread(target=monitor)
+    publishing.start()
+    monitoring.start()
+    for number in range(COUNT):
+        member = {"username": f"u{number % 40}", "id": number, "created_at": "", "text": "x" * 300}
+        spool.append(json.dumps(member).encode())
+    spool.flush()
+    read.set()
+    publisher.finish(None)
+    publishing.join(60)
+    monitoring.join(60)
+    spool.close()
+
+    assert (spool.appended, spool.acknowledged, spool.waiting, publisher.held) == (COUNT, COUNT, 0, 0)
+    assert stream.overlapping == 0
+    for key in {key for key, _ in stream.order}:
+        ids = [number for username, number in stream.order if username == key]
+        assert ids == sorted(ids)
+    assert len(stream.order) == COUNT
+    assert list((tmp_path / "spool").iterdir()) == []
