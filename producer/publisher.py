@@ -105,9 +105,9 @@ class Publisher:
         Raises:
             PublishError: retrying is useless.
         """
-        while not (self._finishing and not self._lanes.held and not self._spool.unread):
-            now = time.monotonic()
-            if now >= self._deadline:
+        while (now := time.monotonic()) < self._deadline:
+            finishing = self._finishing  # read once, so that no wait misses its change
+            if finishing and not self._lanes.held and not self._spool.unread:
                 break
             self._settle_answers()
             self._lanes.advance(now)
@@ -116,7 +116,7 @@ class Publisher:
                 call = self._lanes.next_call(MAX_CALL_RECORDS, MAX_CALL_BYTES)
                 self._start(sorted(call, key=_position))
             else:
-                self._wait(now)
+                self._wait(now, finishing)
         self._settle_answers()
 
     def finish(self, timeout: float | None) -> None:
@@ -148,14 +148,13 @@ class Publisher:
             return math.inf
         return self._ready_since + (_PATIENCE_SECONDS if self._under_way else self._linger)
 
-    def _wait(self, now: float) -> None:
+    def _wait(self, now: float, finishing: bool) -> None:
         lanes = self._lanes
         until = min(self._deadline, lanes.next_due(), now + 1)
         if lanes.ready and self._under_way < MAX_CALLS:
             until = min(until, max(self._call_time(), self._not_before))
         more = 1 if not lanes.ready else MAX_CALL_RECORDS - lanes.ready
         wanted = math.inf if self._is_full() or more <= 0 else more
-        finishing = self._finishing
         self._spool.wait(
             wanted, lambda: bool(self._answers) or self._finishing != finishing, max(0.0, until - now)
         )
