@@ -2,7 +2,6 @@
 
 import importlib
 import io
-import random
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -86,4 +85,4 @@ def _fresh(name: str) -> Iterator[None]:
 
 
 def _seeded_uuid() -> uuid.UUID:
-    return uuid.UUID(int=random.getrandbits(128))
+    return uuid.UUID(int=scheduler.current().chance.getrandbits(128))

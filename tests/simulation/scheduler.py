@@ -1,6 +1,6 @@
 """Runs threaded code on a virtual clock, one task at a time, in an order that a seed decides.
 
-`stand_ins` replaces `time`, `threading` and `ThreadPoolExecutor` in some modules. Each thread is then a greenlet:
+`stand_ins` replaces `time`, `threading`, `random` and `ThreadPoolExecutor` in some modules. Each thread is then a greenlet:
 it runs until it waits, for a lock, a time-out or an answer of AWS, and the seed chooses which task goes on. The
 same seed gives the same run. A killed process never runs again, not even its `finally` blocks, as after `kill -9`.
 What two threads do to each other between two waits is not simulated: `tests/producer/test_stress.py` is for that.
@@ -193,17 +193,14 @@ def current() -> Scheduler:
 
 @contextmanager
 def simulation(seed: int) -> Iterator[Scheduler]:
-    """A scheduler for the extent of one world; `random` is seeded too."""
+    """A scheduler for the extent of one world."""
     global _scheduler
     outer, _scheduler = _scheduler, Scheduler(seed)
-    state = random.getstate()
-    random.seed(seed)
     try:
         yield _scheduler
     finally:
         _scheduler.close()
         _scheduler = outer
-        random.setstate(state)
 
 
 class Lock:
@@ -393,9 +390,16 @@ class Executor:
         self._free += 1
 
 
+class _Random:
+    """The `random` module, with the seed's choices."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(current().chance, name)
+
+
 @contextmanager
 def stand_ins(modules: Iterable[ModuleType]) -> Iterator[None]:
-    """Replace what waits, and what tells the time, in some modules."""
+    """Replace what waits, what tells the time, and what is random, in some modules."""
     virtual_time = SimpleNamespace(
         monotonic=lambda: current().now,
         perf_counter=lambda: current().now,
@@ -406,7 +410,12 @@ def stand_ins(modules: Iterable[ModuleType]) -> Iterator[None]:
     virtual_threading = SimpleNamespace(
         Lock=Lock, RLock=Lock, Condition=Condition, Event=Event, Thread=Thread
     )
-    replaced = {id(time): virtual_time, id(threading): virtual_threading, id(ThreadPoolExecutor): Executor}
+    replaced = {
+        id(time): virtual_time,
+        id(threading): virtual_threading,
+        id(ThreadPoolExecutor): Executor,
+        id(random): _Random(),
+    }
     with ExitStack() as patches:
         for module in modules:
             for name, value in list(vars(module).items()):
