@@ -45,6 +45,7 @@ class EventProcessor(pulumi.ComponentResource):
         item_lifetime_days: int | None,
         kms_key_arn: pulumi.Input[str] | None,
         kms_key_arn_previous: pulumi.Input[str] | None,
+        permissions_boundary_arn: str | None,
         function: FunctionSettings,
         mapping: MappingSettings,
         tags: Mapping[str, str],
@@ -56,6 +57,7 @@ class EventProcessor(pulumi.ComponentResource):
             item_lifetime_days: None if items are kept forever.
             kms_key_arn: None if AWS manages the keys of stream, table, bucket and log group.
             kms_key_arn_previous: a key that something readable may still be encrypted with.
+            permissions_boundary_arn: a managed policy beyond which the role is allowed nothing.
         """
         super().__init__("stream-processing:infra:EventProcessor", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -80,6 +82,7 @@ class EventProcessor(pulumi.ComponentResource):
                     actions=["sts:AssumeRole"],
                 )
             ),
+            permissions_boundary=permissions_boundary_arn,
             tags=tags,
             opts=child,
         )

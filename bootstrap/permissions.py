@@ -1,0 +1,499 @@
+"""What the roles of a stack are allowed, and what bounds the identities that the stack creates.
+
+The actions are those of the API calls that AWS's provider and the Pulumi CLI make for this stack:
+`tests/bootstrap/actions.tsv` names the calls and where each was seen, and a test holds both together. The ARNs are
+those of `__main__.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+
+from infra.iam import Statement
+
+Inputs = Sequence[pulumi.Input[str]]
+Condition = Mapping[str, Mapping[str, pulumi.Input[str] | Sequence[str]]]
+
+SCALING_ROLE = (
+    "aws-service-role/dynamodb.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
+)
+KEY_SERVICES = ("dynamodb", "kinesis", "s3")
+"""The services through which the function and the producer use a customer's key."""
+KEY_ACTIONS = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The account and the region that the stacks are deployed to."""
+
+    partition: pulumi.Input[str]
+    region: pulumi.Input[str]
+    id: pulumi.Input[str]
+
+    def arn(self, service: str, resource: str) -> pulumi.Output[str]:
+        """The ARN of a resource of the region."""
+        return pulumi.Output.format("arn:{0}:{1}:{2}:{3}:{4}", self.partition, service, self.region, self.id, resource)
+
+    def global_arn(self, service: str, resource: str) -> pulumi.Output[str]:
+        """The ARN of a resource of all regions."""
+        return pulumi.Output.format("arn:{0}:{1}::{2}:{3}", self.partition, service, self.id, resource)
+
+    def bucket_arn(self, bucket: str) -> pulumi.Output[str]:
+        """The ARN of a bucket, which names neither account nor region."""
+        return pulumi.Output.concat("arn:", self.partition, ":s3:::", bucket)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """Actions on the resources of one kind; `reads` are those that leave everything as it is."""
+
+    sid: str
+    resources: Inputs
+    reads: Sequence[str] = ()
+    writes: Sequence[str] = ()
+    condition: Condition = field(default_factory=dict)
+
+    def all(self) -> Statement:
+        """The statement of a role that deploys."""
+        return self._statement([*self.reads, *self.writes])
+
+    def only_reads(self) -> Statement:
+        """The statement of a role that previews."""
+        return self._statement(self.reads)
+
+    def _statement(self, actions: Sequence[str]) -> Statement:
+        return Statement(
+            sid=self.sid, actions=sorted(actions), resources=self.resources, condition=self.condition
+        )
+
+
+def stack_grants(
+    account: Account, stack: str, boundary_arn: pulumi.Input[str], kms_key_arns: Sequence[str]
+) -> list[Grant]:
+    """What the provider does with the resources of one stack."""
+    return [
+        *_data_grants(account, stack),
+        *_function_grants(account, stack),
+        *_identity_grants(account, stack, boundary_arn),
+        *_monitoring_grants(account, stack),
+        *_key_grants(account, kms_key_arns),
+    ]
+
+
+def backend_grants(bucket_arn: pulumi.Input[str], stack: str, key_arn: pulumi.Input[str]) -> list[Grant]:
+    """What the Pulumi CLI does with the state and the secrets of one stack."""
+    return [
+        Grant(
+            sid="FindState",
+            resources=[bucket_arn],
+            reads=["s3:ListBucket"],
+            condition={"StringLike": {"s3:prefix": [f"{stack}/*"]}},
+        ),
+        Grant(
+            sid="State",
+            resources=[pulumi.Output.concat(bucket_arn, f"/{stack}/*")],
+            reads=["s3:GetObject"],
+            writes=["s3:DeleteObject", "s3:PutObject"],
+        ),
+        Grant(sid="Secrets", resources=[key_arn], reads=["kms:Decrypt"]),
+    ]
+
+
+def boundary(account: Account, stack: str) -> list[Statement]:
+    """The most that the function's role and the producer's user can ever be allowed, whatever their policies say."""
+    bucket = account.bucket_arn(f"{stack.lower()}-quarantine-*")
+    return [
+        Statement(
+            sid="Stream",
+            actions=[
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+                "kinesis:PutRecord",
+                "kinesis:PutRecords",
+            ],
+            resources=[account.arn("kinesis", f"stream/{stack}-EventStream")],
+        ),
+        Statement(
+            sid="Table",
+            actions=["dynamodb:BatchWriteItem"],
+            resources=[account.arn("dynamodb", f"table/{stack}-EventData")],
+        ),
+        Statement(
+            sid="Log",
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources=[account.arn("logs", f"log-group:/aws/lambda/{stack}-DDBEventProcessor:*")],
+        ),
+        Statement(sid="Quarantine", actions=["s3:PutObject"], resources=[pulumi.Output.concat(bucket, "/*")]),
+        Statement(sid="FindQuarantine", actions=["s3:ListBucket"], resources=[bucket]),
+        Statement(
+            sid="Traces", actions=["xray:PutTelemetryRecords", "xray:PutTraceSegments"], resources=["*"]
+        ),
+        Statement(
+            sid="Keys",
+            actions=KEY_ACTIONS,
+            resources=[account.arn("kms", "key/*")],
+            condition={"StringLike": {"kms:ViaService": [f"{service}.*.amazonaws.com" for service in KEY_SERVICES]}},
+        ),
+    ]
+
+
+def _data_grants(account: Account, stack: str) -> list[Grant]:
+    bucket = account.bucket_arn(f"{stack.lower()}-quarantine-*")
+    targets = [account.arn("application-autoscaling", "scalable-target/*")]
+    return [
+        Grant(
+            sid="Stream",
+            resources=[account.arn("kinesis", f"stream/{stack}-EventStream")],
+            reads=["kinesis:DescribeStreamSummary", "kinesis:ListTagsForStream"],
+            writes=[
+                "kinesis:AddTagsToStream",
+                "kinesis:CreateStream",
+                "kinesis:DecreaseStreamRetentionPeriod",
+                "kinesis:DeleteStream",
+                "kinesis:DisableEnhancedMonitoring",
+                "kinesis:EnableEnhancedMonitoring",
+                "kinesis:IncreaseStreamRetentionPeriod",
+                "kinesis:RemoveTagsFromStream",
+                "kinesis:StartStreamEncryption",
+                "kinesis:TagResource",
+                "kinesis:UpdateShardCount",
+                "kinesis:UpdateStreamMode",
+            ],
+        ),
+        Grant(sid="StreamLimits", resources=["*"], reads=["kinesis:DescribeLimits"]),
+        Grant(
+            sid="Table",
+            resources=[account.arn("dynamodb", f"table/{stack}-EventData")],
+            reads=[
+                "dynamodb:DescribeContinuousBackups",
+                "dynamodb:DescribeTable",
+                "dynamodb:DescribeTimeToLive",
+                "dynamodb:ListTagsOfResource",
+            ],
+            writes=[
+                "dynamodb:CreateTable",
+                "dynamodb:DeleteTable",
+                "dynamodb:TagResource",
+                "dynamodb:UntagResource",
+                "dynamodb:UpdateContinuousBackups",
+                "dynamodb:UpdateTable",
+                "dynamodb:UpdateTimeToLive",
+            ],
+        ),
+        Grant(
+            sid="FindScaling",
+            resources=["*"],
+            reads=[
+                "application-autoscaling:DescribeScalableTargets",
+                "application-autoscaling:DescribeScalingPolicies",
+            ],
+        ),
+        Grant(
+            sid="Scaling",
+            resources=targets,
+            writes=[
+                "application-autoscaling:DeleteScalingPolicy",
+                "application-autoscaling:DeregisterScalableTarget",
+                "application-autoscaling:PutScalingPolicy",
+                "application-autoscaling:RegisterScalableTarget",
+            ],
+            condition={
+                "StringEquals": {
+                    "application-autoscaling:scalable-dimension": "dynamodb:table:WriteCapacityUnits",
+                    "application-autoscaling:service-namespace": "dynamodb",
+                }
+            },
+        ),
+        Grant(
+            sid="ScalingTags",
+            resources=targets,
+            reads=["application-autoscaling:ListTagsForResource"],
+            writes=["application-autoscaling:TagResource", "application-autoscaling:UntagResource"],
+        ),
+        Grant(
+            sid="ScalingRole",
+            resources=[account.global_arn("iam", f"role/{SCALING_ROLE}")],
+            writes=["iam:CreateServiceLinkedRole"],
+            condition={
+                "StringEquals": {"iam:AWSServiceName": "dynamodb.application-autoscaling.amazonaws.com"}
+            },
+        ),
+        Grant(
+            sid="Quarantine",
+            resources=[bucket],
+            reads=[
+                "s3:GetAccelerateConfiguration",
+                "s3:GetBucketAcl",
+                "s3:GetBucketCORS",
+                "s3:GetBucketLogging",
+                "s3:GetBucketObjectLockConfiguration",
+                "s3:GetBucketOwnershipControls",
+                "s3:GetBucketPolicy",
+                "s3:GetBucketPublicAccessBlock",
+                "s3:GetBucketRequestPayment",
+                "s3:GetBucketTagging",
+                "s3:GetBucketVersioning",
+                "s3:GetBucketWebsite",
+                "s3:GetEncryptionConfiguration",
+                "s3:GetLifecycleConfiguration",
+                "s3:GetReplicationConfiguration",
+                "s3:ListBucket",
+                "s3:ListTagsForResource",
+            ],
+            writes=[
+                "s3:CreateBucket",
+                "s3:DeleteBucket",
+                "s3:DeleteBucketPolicy",
+                "s3:ListBucketVersions",
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketPolicy",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketTagging",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+                "s3:TagResource",
+                "s3:UntagResource",
+            ],
+        ),
+        Grant(
+            sid="EmptyQuarantine",
+            resources=[pulumi.Output.concat(bucket, "/*")],
+            writes=["s3:DeleteObject", "s3:DeleteObjectVersion"],
+        ),
+    ]
+
+
+def _function_grants(account: Account, stack: str) -> list[Grant]:
+    function = account.arn("lambda", f"function:{stack}-DDBEventProcessor")
+    mappings = [account.arn("lambda", "event-source-mapping:*")]
+    of_function: Condition = {"ArnEquals": {"lambda:FunctionArn": function}}
+    log_group = account.arn("logs", f"log-group:/aws/lambda/{stack}-DDBEventProcessor")
+    return [
+        Grant(
+            sid="Function",
+            resources=[function],
+            reads=[
+                "lambda:GetFunction",
+                "lambda:GetFunctionCodeSigningConfig",
+                "lambda:GetFunctionConfiguration",
+                "lambda:ListTags",
+                "lambda:ListVersionsByFunction",
+            ],
+            writes=[
+                "lambda:CreateFunction",
+                "lambda:DeleteFunction",
+                "lambda:TagResource",
+                "lambda:UntagResource",
+                "lambda:UpdateFunctionCode",
+                "lambda:UpdateFunctionConfiguration",
+            ],
+        ),
+        # A mapping has no ARN before it is created.
+        Grant(
+            sid="CreateMapping",
+            resources=["*"],
+            writes=["lambda:CreateEventSourceMapping"],
+            condition=of_function,
+        ),
+        Grant(
+            sid="Mapping",
+            resources=mappings,
+            writes=["lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"],
+            condition=of_function,
+        ),
+        # Without the function: tags have no such condition key, and a mapping that is gone has no function.
+        Grant(
+            sid="AnyMapping",
+            resources=mappings,
+            reads=["lambda:GetEventSourceMapping", "lambda:ListTags"],
+            writes=["lambda:TagResource", "lambda:UntagResource"],
+        ),
+        Grant(sid="FindLog", resources=["*"], reads=["logs:DescribeLogGroups"]),
+        Grant(
+            sid="Log",
+            resources=[log_group, pulumi.Output.concat(log_group, ":*")],
+            reads=["logs:ListTagsForResource"],
+            writes=[
+                "logs:AssociateKmsKey",
+                "logs:CreateLogGroup",
+                "logs:DeleteLogGroup",
+                "logs:DisassociateKmsKey",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+                "logs:UntagResource",
+            ],
+        ),
+    ]
+
+
+def _identity_grants(account: Account, stack: str, boundary_arn: pulumi.Input[str]) -> list[Grant]:
+    """Grants on the identities of the stack: without the boundary, neither is created nor given a policy."""
+    role = [account.global_arn("iam", f"role/{stack}-DDBEventProcessor")]
+    user = [account.global_arn("iam", f"user/{stack}-EventProducer")]
+    bounded: Condition = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn}}
+    return [
+        Grant(
+            sid="FunctionRole",
+            resources=role,
+            reads=[
+                "iam:GetRole",
+                "iam:GetRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListInstanceProfilesForRole",
+                "iam:ListRolePolicies",
+                "iam:ListRoleTags",
+            ],
+            writes=["iam:DeleteRole", "iam:TagRole", "iam:UntagRole"],
+        ),
+        Grant(
+            sid="BoundedFunctionRole",
+            resources=role,
+            writes=[
+                "iam:CreateRole",
+                "iam:DeleteRolePolicy",
+                "iam:PutRolePermissionsBoundary",
+                "iam:PutRolePolicy",
+                "iam:UpdateAssumeRolePolicy",
+            ],
+            condition=bounded,
+        ),
+        Grant(
+            sid="PassFunctionRole",
+            resources=role,
+            writes=["iam:PassRole"],
+            condition={"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
+        ),
+        Grant(
+            sid="Producer",
+            resources=user,
+            reads=[
+                "iam:GetUser",
+                "iam:GetUserPolicy",
+                "iam:ListAccessKeys",
+                "iam:ListGroupsForUser",
+                "iam:ListUserTags",
+            ],
+            writes=[
+                "iam:CreateAccessKey",
+                "iam:DeleteAccessKey",
+                "iam:DeleteUser",
+                "iam:TagUser",
+                "iam:UntagUser",
+            ],
+        ),
+        Grant(
+            sid="BoundedProducer",
+            resources=user,
+            writes=[
+                "iam:CreateUser",
+                "iam:DeleteUserPolicy",
+                "iam:PutUserPermissionsBoundary",
+                "iam:PutUserPolicy",
+            ],
+            condition=bounded,
+        ),
+        Grant(
+            sid="ProducerPolicy",
+            resources=[account.global_arn("iam", f"policy/{stack}-PutEvents")],
+            reads=["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListPolicyTags", "iam:ListPolicyVersions"],
+            writes=[
+                "iam:CreatePolicy",
+                "iam:CreatePolicyVersion",
+                "iam:DeletePolicy",
+                "iam:DeletePolicyVersion",
+                "iam:TagPolicy",
+                "iam:UntagPolicy",
+            ],
+        ),
+    ]
+
+
+def _monitoring_grants(account: Account, stack: str) -> list[Grant]:
+    topic = account.arn("sns", f"{stack}-EventAlarms")
+    return [
+        Grant(
+            sid="Topic",
+            # A subscription's ARN is that of its topic and an identifier.
+            resources=[topic, pulumi.Output.concat(topic, ":*")],
+            reads=["sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListTagsForResource"],
+            writes=[
+                "sns:CreateTopic",
+                "sns:DeleteTopic",
+                "sns:SetTopicAttributes",
+                "sns:Subscribe",
+                "sns:TagResource",
+                "sns:Unsubscribe",
+                "sns:UntagResource",
+            ],
+        ),
+        # CloudWatch evaluates it with all alarms of the account.
+        Grant(
+            sid="FindAlarms",
+            resources=[account.arn("cloudwatch", "alarm:*")],
+            reads=["cloudwatch:DescribeAlarms"],
+        ),
+        Grant(
+            sid="Alarms",
+            resources=[
+                account.arn("cloudwatch", f"alarm:{stack}-*"),
+                # Those of Application Auto Scaling, which makes them with the permissions of its caller.
+                account.arn("cloudwatch", f"alarm:TargetTracking-table/{stack}-EventData-*"),
+            ],
+            reads=["cloudwatch:ListTagsForResource"],
+            writes=[
+                "cloudwatch:DeleteAlarms",
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:TagResource",
+                "cloudwatch:UntagResource",
+            ],
+        ),
+        Grant(
+            sid="Dashboard",
+            resources=[account.global_arn("cloudwatch", f"dashboard/{stack}-EventPath")],
+            reads=["cloudwatch:GetDashboard"],
+            writes=["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"],
+        ),
+    ]
+
+
+def _key_grants(account: Account, kms_key_arns: Sequence[str]) -> list[Grant]:
+    grants = [
+        Grant(sid="FindKeys", resources=["*"], reads=["kms:ListAliases"]),
+        # Which keys there are, not their use.
+        Grant(sid="DescribeKeys", resources=[account.arn("kms", "key/*")], reads=["kms:DescribeKey"]),
+    ]
+    if kms_key_arns:
+        grants.append(
+            Grant(
+                sid="StackKeys",
+                resources=kms_key_arns,
+                writes=[
+                    "kms:CreateGrant",
+                    "kms:Decrypt",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey",
+                    "kms:GenerateDataKeyWithoutPlaintext",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                ],
+                condition={
+                    "StringEquals": {
+                        "kms:ViaService": pulumi.Output.concat("dynamodb.", account.region, ".amazonaws.com")
+                    }
+                },
+            )
+        )
+    return grants
