@@ -98,7 +98,9 @@ class StackAccess(pulumi.ComponentResource):
             tags=tags,
             opts=protected,
         )
-        alias = aws.kms.Alias(f"{stack}-key-alias", name=f"alias/{name}", target_key_id=key.key_id, opts=protected)
+        alias = aws.kms.Alias(
+            f"{stack}-key-alias", name=f"alias/{name}", target_key_id=key.key_id, opts=protected
+        )
         boundary = aws.iam.Policy(
             f"{stack}-boundary",
             name=f"{name}-boundary",
@@ -128,7 +130,9 @@ class StackAccess(pulumi.ComponentResource):
             tags,
         )
         self.permissions_boundary_arn = boundary.arn
-        self.backend_url = pulumi.Output.concat("s3://", state.bucket_name, f"/{stack}?region=", account.region)
+        self.backend_url = pulumi.Output.concat(
+            "s3://", state.bucket_name, f"/{stack}?region=", account.region
+        )
         self.secrets_provider = pulumi.Output.concat("awskms://", alias.name, "?region=", account.region)
         self.register_outputs(self.outputs())
 

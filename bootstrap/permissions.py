@@ -42,7 +42,9 @@ class Account:
 
     def arn(self, service: str, resource: str) -> pulumi.Output[str]:
         """The ARN of a resource of the region."""
-        return pulumi.Output.format("arn:{0}:{1}:{2}:{3}:{4}", self.partition, service, self.region, self.id, resource)
+        return pulumi.Output.format(
+            "arn:{0}:{1}:{2}:{3}:{4}", self.partition, service, self.region, self.id, resource
+        )
 
     def global_arn(self, service: str, resource: str) -> pulumi.Output[str]:
         """The ARN of a resource of all regions."""
@@ -145,7 +147,9 @@ def boundary(account: Account, stack: str) -> list[Statement]:
             sid="Keys",
             actions=KEY_ACTIONS,
             resources=[account.arn("kms", "key/*")],
-            condition={"StringLike": {"kms:ViaService": [f"{service}.*.amazonaws.com" for service in KEY_SERVICES]}},
+            condition={
+                "StringLike": {"kms:ViaService": [f"{service}.*.amazonaws.com" for service in KEY_SERVICES]}
+            },
         ),
     ]
 
@@ -163,17 +167,24 @@ def _data_grants(account: Account, stack: str) -> list[Grant]:
                 "kinesis:CreateStream",
                 "kinesis:DecreaseStreamRetentionPeriod",
                 "kinesis:DeleteStream",
-                "kinesis:DisableEnhancedMonitoring",
-                "kinesis:EnableEnhancedMonitoring",
                 "kinesis:IncreaseStreamRetentionPeriod",
                 "kinesis:RemoveTagsFromStream",
                 "kinesis:StartStreamEncryption",
                 "kinesis:TagResource",
+            ],
+        ),
+        # AWS has no resource type for these, so no ARN would match.
+        Grant(
+            sid="Streams",
+            resources=["*"],
+            reads=["kinesis:DescribeLimits"],
+            writes=[
+                "kinesis:DisableEnhancedMonitoring",
+                "kinesis:EnableEnhancedMonitoring",
                 "kinesis:UpdateShardCount",
                 "kinesis:UpdateStreamMode",
             ],
         ),
-        Grant(sid="StreamLimits", resources=["*"], reads=["kinesis:DescribeLimits"]),
         Grant(
             sid="Table",
             resources=[account.arn("dynamodb", f"table/{stack}-EventData")],

@@ -1,5 +1,6 @@
 """The configuration of the bootstrap program: read once, validated, frozen."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,7 +66,10 @@ def _choice(config: pulumi.Config, key: str, *allowed: str) -> str:
 def _strings(
     config: pulumi.Config, key: str, pattern: re.Pattern[str], allowed: str, *, may_be_empty: bool = False
 ) -> list[str]:
-    values = config.require_object(key)
+    try:
+        values = json.loads(config.require(key))
+    except ValueError:
+        values = config.require(key)
     if (
         not isinstance(values, list)
         or not (values or may_be_empty)

@@ -73,7 +73,9 @@ def stack(name: str) -> None:
     if name not in {each["name"] for each in known}:
         pulumi(backend, "stack", "init", name, "--secrets-provider", its["secrets_provider"], folder=project)
     set_config(backend, "permissionsBoundaryArn", its["permissions_boundary_arn"], name, project)
-    click.echo(f"Next: commit Pulumi.{name}.yaml. For pulumi on this machine: export PULUMI_BACKEND_URL='{backend}'")
+    click.echo(
+        f"Next: commit Pulumi.{name}.yaml. For pulumi on this machine: export PULUMI_BACKEND_URL='{backend}'"
+    )
 
 
 @main.command()

@@ -85,7 +85,9 @@ class Repository:
 
     def set_variable(self, name: str, value: str) -> None:
         """Create or change a variable of the repository."""
-        names = {each["name"] for each in self._call("GET", f"actions/variables?per_page={PAGE // 4}")["variables"]}
+        names = {
+            each["name"] for each in self._call("GET", f"actions/variables?per_page={PAGE // 4}")["variables"]
+        }
         if name in names:
             self._call("PATCH", f"actions/variables/{name}", name=name, value=value)
         else:

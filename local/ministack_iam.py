@@ -110,8 +110,8 @@ def _evaluated_arn(
             return f"arn:aws:cloudwatch:{region}:{account}:alarm:{names[0]}"
         case "monitoring" if name := request.get("DashboardName") or request.get("DashboardNames", [""])[0]:
             return f"arn:aws:cloudwatch::{account}:dashboard/{name}"
-        case "application-autoscaling" if not headers.get("x-amz-target", "").rpartition(".")[2].startswith(
-            "Describe"
+        case "application-autoscaling" if (
+            not headers.get("x-amz-target", "").rpartition(".")[2].startswith("Describe")
         ):
             return f"arn:aws:application-autoscaling:{region}:{account}:scalable-target/*"
     return arn

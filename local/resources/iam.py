@@ -289,7 +289,9 @@ class OpenIdConnectProvider(Resource):
         url = found["Url"]
         return {
             "arn": id_,
-            "url": url if url.startswith("https://") else f"https://{url}",  # AWS returns it without the scheme
+            "url": url
+            if url.startswith("https://")
+            else f"https://{url}",  # AWS returns it without the scheme
             "clientIdLists": found["ClientIDList"],
             "tags": tags,
             "tagsAll": tags,

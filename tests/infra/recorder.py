@@ -209,7 +209,11 @@ def deploy_bootstrap(
 ) -> Deployed:
     """Run the program of `bootstrap/` for the repository `octo/tweets`; `github_provider` is an existing one."""
     folder = PROJECT / "bootstrap"
-    answers = {"aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": github_provider} if github_provider else {}
+    answers = (
+        {"aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": github_provider}
+        if github_provider
+        else {}
+    )
     settings = _with_changes(folder, {"aws:region": REGION}, {"repository": "octo/tweets", **config})
     return _record(folder, "account", settings, _Answers(partition, answers))
 
@@ -224,12 +228,15 @@ def _record(folder: Path, stack: str, config: dict[str, str], answers: _Answers)
     deployed = Deployed()
     project = yaml.safe_load((folder / "Pulumi.yaml").read_text())["name"]
 
+    def program() -> None:
+        runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
+
     async def run() -> None:
         monitor = _Monitor(deployed, answers)
         mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
         set_all_config(config, [])
         set_root_resource(None)  # type: ignore[arg-type]  # what a fresh process has
-        await run_in_stack(lambda: runpy.run_path(str(folder / "__main__.py"), run_name="__main__"))
+        await run_in_stack(program)
 
     asyncio.run(run())
     return deployed
