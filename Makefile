@@ -46,7 +46,7 @@ engine: ## Build the Pulumi CLI from source if none is on PATH (once, about six 
 	@tools/engine.sh
 
 test-engine: install engine ## Run the stack's tests under the real Pulumi engine
-	$(BIN)/pytest tests/engine
+	$(BIN)/pytest tests/engine --dist loadgroup
 
 record-state: install engine ## Record the state that this release leaves, for the tests of upgrades
 	$(BIN)/python -m tests.engine.record_state

@@ -14,7 +14,7 @@ from infra.outputs import PROJECT
 from local.aws import LocalAws
 from local.engine import Engine
 
-PROGRAM = ("Pulumi.yaml", "__main__.py", "infra", "handler", "producer", "local", "ops")
+PROGRAM = ("Pulumi.yaml", "__main__.py", "infra", "handler", "producer", "local", "ops", "bootstrap", "ci")
 
 
 @dataclass(frozen=True, kw_only=True)
