@@ -46,9 +46,9 @@ class PreparedAccount:
             PULUMI_BACKEND_URL=f"s3://stream-processing-state-{ACCOUNT}-{REGION}/{stack}?region={REGION}",
         )
 
-    def run(self, environment: Environment, module: str, *arguments: str) -> str:
-        """Run `python -m MODULE` in the project's folder, and return what it wrote."""
-        return self._run(environment, [sys.executable, "-m", module, *arguments]).stdout
+    def run(self, environment: Environment, module: str, *arguments: str, fails: bool = False) -> str:
+        """Run `python -m MODULE` in the project's folder; asserts that it succeeds, or fails where `fails`."""
+        return self._run(environment, [sys.executable, "-m", module, *arguments], fails=fails).stdout
 
     def pulumi(self, environment: Environment, *arguments: str, fails: bool = False) -> str:
         """Run the CLI in the project's folder; asserts that it succeeds, or fails where `fails`."""

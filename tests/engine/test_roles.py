@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,32 +60,36 @@ def test_a_stack_is_deployed_changed_and_destroyed_by_its_deploy_role_and_previe
 ) -> None:
     deploy = account.job("deploy", "dev", "environment:dev")
     preview = account.job("preview", "dev", "pull_request")
-    up = ("up", "--stack", "dev", "--yes", "--skip-preview")
+    up = ("up", "--stack", "dev", "--yes", "--skip-preview", "--refresh")
+    report = ("--stack", "dev", "--report", "report.txt")
     settings = account.project.folder / "Pulumi.dev.yaml"
     at_first = settings.read_text()
-    plan = str(account.project.folder / "plan.json")
+    plan = "plan.json"
 
-    account.pulumi(preview, "preview", "--stack", "dev", "--save-plan", plan)
+    account.run(preview, "ci.preview", *report, "--plan", plan)
     account.pulumi(deploy, *up, "--plan", plan)
     outputs = account.pulumi(deploy, "stack", "output", "--stack", "dev", "--json", "--show-secrets")
     put_and_read_back(account, json.loads(outputs))
 
-    for change in EVERY_CHANGE:
-        configure(settings, change)
-        account.pulumi(preview, "preview", "--stack", "dev", "--refresh")
-        account.pulumi(deploy, *up)
+    configure(settings, EVERY_CHANGE)
+    account.run(preview, "ci.preview", *report)
+    account.pulumi(deploy, *up)
     settings.write_text(at_first)
     account.pulumi(deploy, *up)
 
-    unchanged = ("preview", "--stack", "dev", "--refresh", "--expect-no-changes")
-    account.pulumi(preview, *unchanged)
+    account.run(preview, "ci.preview", *report, "--expect-no-changes")
     account.aws.client("lambda").update_function_configuration(
         FunctionName="dev-DDBEventProcessor", Timeout=7
     )
-    assert "processor-function" in account.pulumi(preview, *unchanged, fails=True)
-    account.pulumi(deploy, "refresh", "--stack", "dev", "--yes", "--skip-preview")
-    account.pulumi(deploy, *up)
-    account.pulumi(preview, *unchanged)
+    nightly = account.run(preview, "ci.preview", *report, "--expect-no-changes", fails=True)
+    assert "processor-function" in nightly
+    assert "no changes were expected" in nightly
+    account.run(preview, "ci.preview", *report, "--plan", plan)
+    configure(settings, {"functionMemory": 1024})
+    assert "violates plan" in account.pulumi(deploy, *up, "--plan", plan, fails=True)
+    settings.write_text(at_first)
+    account.pulumi(deploy, *up, "--plan", plan)
+    account.run(preview, "ci.preview", *report, "--expect-no-changes")
 
     refused = account.pulumi(preview, *up, fails=True)
     assert "not authorized to perform: s3:PutObject" in refused
@@ -98,22 +103,18 @@ def test_a_stack_is_deployed_changed_and_destroyed_by_its_deploy_role_and_previe
     assert {each for each, source in sources.items() if source.startswith(("local", "CLI"))} <= used
 
 
-EVERY_CHANGE: tuple[dict[str, object], ...] = (
-    {
-        "streamShards": 2,
-        "streamRetentionHours": 48,
-        "streamShardMetrics": True,
-        "itemLifetimeDays": 30,
-        "tableMode": "provisioned",
-        "tablePointInTimeRecovery": True,
-    },
-    {
-        "functionMemory": 512,
-        "producerIdentity": "policy",
-        "alarmEmail": "alarms@octo.dev",
-        "tags": {"Team": "data"},
-    },
-)
+EVERY_CHANGE: dict[str, object] = {
+    "streamShards": 2,
+    "streamRetentionHours": 48,
+    "streamShardMetrics": True,
+    "itemLifetimeDays": 30,
+    "tableMode": "provisioned",
+    "tablePointInTimeRecovery": True,
+    "functionMemory": 512,
+    "producerIdentity": "policy",
+    "alarmEmail": "alarms@octo.dev",
+    "tags": {"Team": "data"},
+}
 
 
 def configure(settings: Path, change: dict[str, object]) -> None:
