@@ -21,7 +21,9 @@ def main() -> int:
     """Write the comment."""
     parser = argparse.ArgumentParser(prog="python -m ci.comment", description="Comment on a pull request.")
     parser.add_argument("--pull-request", type=int, required=True)
-    parser.add_argument("reports", type=Path, nargs="+", help="files that `ci.preview` wrote, named after the stacks")
+    parser.add_argument(
+        "reports", type=Path, nargs="+", help="files that `ci.preview` wrote, named after the stacks"
+    )
     options = parser.parse_args()
     sections = [
         as_markdown(report.stem, report.read_text(), MAX_COMMENT // len(options.reports))

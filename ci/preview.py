@@ -15,11 +15,15 @@ from pathlib import Path
 
 def main() -> int:
     """Run the preview; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m ci.preview", description="Preview a stack in a workflow.")
+    parser = argparse.ArgumentParser(
+        prog="python -m ci.preview", description="Preview a stack in a workflow."
+    )
     parser.add_argument("--stack", required=True)
     parser.add_argument("--report", type=Path, required=True, help="file for what the CLI writes")
     parser.add_argument("--plan", type=Path, help="file for the plan, for `pulumi up --plan`")
-    parser.add_argument("--expect-no-changes", action="store_true", help="fail if there are changes, or drift")
+    parser.add_argument(
+        "--expect-no-changes", action="store_true", help="fail if there are changes, or drift"
+    )
     options = parser.parse_args()
 
     command = ["pulumi", "preview", "--stack", options.stack, "--refresh", "--diff", "--non-interactive"]

@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -179,7 +179,7 @@ def test_the_deploy_role_grants_itself_nothing(account: PreparedAccount) -> None
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/stream-processing-dev-boundary"
     function = {"RoleName": "dev-DDBEventProcessor"}
     trust = {"AssumeRolePolicyDocument": EVERYTHING}
-    attempts = {
+    attempts: dict[str, Callable[[], object]] = {
         "iam:PutRolePolicy": lambda: iam.put_role_policy(
             RoleName=own, PolicyName="all", PolicyDocument=EVERYTHING
         ),
