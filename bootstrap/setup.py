@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bootstrap.access import ISSUER, PREFIX
 from ci.github import GithubError, Repository
+from infra.release import version
 
 FOLDER = Path(__file__).resolve().parent
 FIRST_STATE = FOLDER / ".state"
@@ -31,9 +32,13 @@ STACK = "account"
 PASSPHRASE = "bootstrap"  # noqa: S105 # protects nothing: the state of this program holds no secret
 
 
-@click.group(help=__doc__, no_args_is_help=True)
+@click.group(no_args_is_help=True)
+@click.version_option(version(), message="%(version)s")
 def main() -> None:
-    """Prepare for deployment by pull request."""
+    """Prepare an account, its stacks and the GitHub repository for deployment by pull request.
+
+    Run account once, stack once for each stack, then github. Each may be repeated.
+    """
 
 
 @main.command()
@@ -64,7 +69,7 @@ def stack(name: str) -> None:
     if name not in stacks:
         raise click.ClickException(
             f"bootstrap has no stack {name}, only {', '.join(stacks)}: "
-            f"pulumi config set --path 'stacks[{len(stacks)}]' {name} --cwd bootstrap, then "
+            f"python -m bootstrap.setup pulumi config set --path 'stacks[{len(stacks)}]' {name}, then "
             "python -m bootstrap.setup account again"
         )
     its = stacks[name]
@@ -97,6 +102,13 @@ def github() -> None:
     except GithubError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"Environments {', '.join(found['stacks'])} and the variable BOOTSTRAP are set.")
+
+
+@main.command("pulumi", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run_pulumi(arguments: tuple[str, ...]) -> None:
+    """Run the Pulumi CLI on the bootstrap program itself, for instance: pulumi config set protect false."""
+    pulumi(bucket_url(), *arguments, "--stack", STACK)
 
 
 def region() -> str:

@@ -1,18 +1,16 @@
 """An account that `bootstrap/` prepared, and the credentials that GitHub's jobs get in it."""
 
-import base64
-import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from local.aws import LocalAws
-from local.server import ACCOUNT, REGION, ROOT_KEY
+from local.job import job_environment
+from local.server import REGION, ROOT_KEY
 from tests.engine.stack import Project
 
 REPOSITORY = "octo/tweets"
-ISSUER = "https://token.actions.githubusercontent.com"
 Environment = dict[str, str]
 
 
@@ -34,17 +32,8 @@ class PreparedAccount:
         Raises:
             ClientError: the role does not trust the job.
         """
-        assumed = self.aws.client("sts").assume_role_with_web_identity(
-            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/stream-processing-{stack}-{role}",
-            RoleSessionName="job",
-            WebIdentityToken=web_identity(f"repo:{REPOSITORY}:{subject}"),
-        )["Credentials"]
-        return self._environment(
-            AWS_ACCESS_KEY_ID=assumed["AccessKeyId"],
-            AWS_SECRET_ACCESS_KEY=assumed["SecretAccessKey"],
-            AWS_SESSION_TOKEN=assumed["SessionToken"],
-            PULUMI_BACKEND_URL=f"s3://stream-processing-state-{ACCOUNT}-{REGION}/{stack}?region={REGION}",
-        )
+        sts = self.aws.client("sts")
+        return self._environment(**job_environment(sts, role, stack, f"repo:{REPOSITORY}:{subject}"))
 
     def run(self, environment: Environment, module: str, *arguments: str, fails: bool = False) -> str:
         """Run `python -m MODULE` in the project's folder; asserts that it succeeds, or fails where `fails`."""
@@ -89,13 +78,3 @@ class PreparedAccount:
         )
         assert bool(ended.returncode) == fails, ended.stdout + ended.stderr
         return ended
-
-
-def web_identity(subject: str) -> str:
-    """Return a token as GitHub issues it to a job; local AWS reads its claims and no signature."""
-
-    def encode(claims: dict[str, str]) -> str:
-        return base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
-
-    claims = {"iss": ISSUER, "aud": "sts.amazonaws.com", "sub": subject}
-    return f"{encode({'alg': 'RS256'})}.{encode(claims)}.{encode({})}"
