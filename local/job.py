@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from infra.outputs import BUILT_CLI, PROJECT, built_cli_environment
+from local.engine import Engine
+from local.errors import NoEngineError
 from local.server import ACCOUNT, DEFAULT_PORT, REGION, ROOT_KEY
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ OWN = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
 @click.command()
 def env() -> None:
     """Print the variables for the Pulumi CLI and local AWS: eval "$(python -m local env)"."""
+    try:
+        Engine.prepare()
+    except NoEngineError as error:
+        raise click.ClickException(str(error)) from error
     variables = {name: value for name, value in built_cli_environment().items() if name not in OWN}
     variables |= {
         "AWS_ENDPOINT_URL": ENDPOINT,
