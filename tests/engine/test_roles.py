@@ -15,6 +15,8 @@ from local.aws import LocalAws
 from local.inventory import inventory
 from local.server import ACCOUNT, REGION
 from tests.bootstrap.test_permissions import listed
+from tests.doubles.github import TOKEN, Github
+from tests.doubles.http import serving
 from tests.engine.account import PreparedAccount
 
 pytestmark = pytest.mark.xdist_group("roles")  # one account for all of them
@@ -212,6 +214,20 @@ def test_the_deploy_role_grants_itself_nothing(account: PreparedAccount) -> None
         iam.delete_role_policy(**function, PolicyName="StoreEvents")
     finally:
         account.aws.client("iam").delete_role(**function)
+
+
+def test_the_repository_gets_its_environments_and_the_outputs_that_the_workflows_read(
+    account: PreparedAccount,
+) -> None:
+    github = Github()
+    with serving(github.answer) as url:
+        environment = account.administrator() | {"GITHUB_API_URL": url, "GITHUB_TOKEN": TOKEN}
+        account.run(environment, "bootstrap.setup", "github")
+    stacks = json.loads(github.variables["BOOTSTRAP"])["stacks"]
+    assert set(stacks) == set(github.environments) == {"dev", "prod"}
+    assert stacks["dev"]["deploy_role_arn"] == f"arn:aws:iam::{ACCOUNT}:role/stream-processing-dev-deploy"
+    assert github.branches == {"dev": ["main"], "prod": ["main"]}
+    assert [len(github.environments[name]["reviewers"]) for name in ("dev", "prod")] == [0, 1]
 
 
 def test_nobody_deletes_the_state_bucket_or_an_old_state(account: PreparedAccount) -> None:
