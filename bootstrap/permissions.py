@@ -169,9 +169,14 @@ def _data_grants(account: Account, stack: str) -> list[Grant]:
                 "kinesis:DeleteStream",
                 "kinesis:IncreaseStreamRetentionPeriod",
                 "kinesis:RemoveTagsFromStream",
-                "kinesis:StartStreamEncryption",
                 "kinesis:TagResource",
             ],
+        ),
+        # Evaluated with the stream and with the key.
+        Grant(
+            sid="StreamEncryption",
+            resources=[account.arn("kinesis", f"stream/{stack}-EventStream"), account.arn("kms", "key/*")],
+            writes=["kinesis:StartStreamEncryption"],
         ),
         # AWS has no resource type for these, so no ARN would match.
         Grant(

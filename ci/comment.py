@@ -25,10 +25,10 @@ def main() -> int:
         "reports", type=Path, nargs="+", help="files that `ci.preview` wrote, named after the stacks"
     )
     options = parser.parse_args()
+    reports = sorted(report for report in options.reports if report.exists())
     sections = [
-        as_markdown(report.stem, report.read_text(), MAX_COMMENT // len(options.reports))
-        for report in sorted(options.reports)
-    ]
+        as_markdown(report.stem, report.read_text(), MAX_COMMENT // len(reports)) for report in reports
+    ] or ["The preview failed before it wrote a report: its log says why."]
     try:
         repository = Repository.connect(os.environ["GITHUB_REPOSITORY"])
         repository.upsert_comment(options.pull_request, MARKER, "\n".join([MARKER, *sections]))

@@ -22,8 +22,18 @@ PREFIX = "stream-processing"
 OWN = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
 
 
+at_endpoint = click.option(
+    "--endpoint",
+    envvar="AWS_ENDPOINT_URL",
+    default=ENDPOINT,
+    show_default=True,
+    help="Where local AWS answers.",
+)
+
+
 @click.command()
-def env() -> None:
+@at_endpoint
+def env(endpoint: str) -> None:
     """Print the variables for the Pulumi CLI and local AWS: eval "$(python -m local env)"."""
     try:
         Engine.prepare()
@@ -31,7 +41,7 @@ def env() -> None:
         raise click.ClickException(str(error)) from error
     variables = {name: value for name, value in built_cli_environment().items() if name not in OWN}
     variables |= {
-        "AWS_ENDPOINT_URL": ENDPOINT,
+        "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,
         "AWS_ACCESS_KEY_ID": ROOT_KEY,
         "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
@@ -48,13 +58,14 @@ def env() -> None:
     "--repository", default="octo/tweets", show_default=True, help="The repository that runs the job."
 )
 @click.option("--subject", help="The job, as in GitHub's token.  [default: environment:STACK, or main]")
-def job(role: str, stack: str, repository: str, subject: str | None) -> None:
+@at_endpoint
+def job(role: str, stack: str, repository: str, subject: str | None, endpoint: str) -> None:
     """Print the credentials of a job of GitHub that assumed a role: eval "$(python -m local job deploy dev)"."""
     from botocore.exceptions import ClientError
 
     subject = subject or (f"environment:{stack}" if role == "deploy" else "ref:refs/heads/main")
     try:
-        print_exports(job_environment(_sts(), role, stack, f"repo:{repository}:{subject}"))
+        print_exports(job_environment(_sts(endpoint), role, stack, f"repo:{repository}:{subject}"))
     except ClientError as error:
         raise click.ClickException(
             f"{PREFIX}-{stack}-{role} refuses repo:{repository}:{subject}: {error}"
@@ -96,13 +107,13 @@ def web_identity(subject: str) -> str:
     return f"{encode({'alg': 'RS256'})}.{encode(claims)}.{encode({})}"
 
 
-def _sts() -> "STSClient":
+def _sts(endpoint: str) -> "STSClient":
     import boto3
 
     return boto3.client(
         "sts",
         region_name=REGION,
-        endpoint_url=ENDPOINT,
+        endpoint_url=endpoint,
         aws_access_key_id=ROOT_KEY,
         aws_secret_access_key=ROOT_KEY,
     )

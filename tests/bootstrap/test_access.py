@@ -112,6 +112,7 @@ def test_the_outputs_are_what_the_workflows_and_the_setup_ask_for(account: Deplo
         "branch": "main",
         "region": "us-east-1",
         "state_bucket": f"stream-processing-state-{ACCOUNT}-us-east-1",
+        "stack_names": ["dev", "prod"],
         "pull_request_stacks": ["dev"],
     }
     assert stacks == {

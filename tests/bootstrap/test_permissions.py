@@ -47,6 +47,7 @@ def resources(stack: str, bucket: str, key: str) -> dict[str, set[str]]:
     )
     return {
         "Stream": {arn("kinesis", f"stream/{stack}-EventStream")},
+        "StreamEncryption": {arn("kinesis", f"stream/{stack}-EventStream"), arn("kms", "key/*")},
         "Streams": {"*"},
         "Table": {arn("dynamodb", f"table/{stack}-EventData")},
         "FindScaling": {"*"},

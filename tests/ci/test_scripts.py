@@ -52,6 +52,14 @@ def test_a_comment_shows_every_stack_and_fits_however_long_the_previews_are(run:
         assert f"{stack} ends" in written["body"]
 
 
+def test_a_preview_that_wrote_nothing_is_said_to_have_failed(run: Run, github: Github) -> None:
+    assert (
+        run(comment.main, "--pull-request", "5", "previews/*.txt") == 0
+    )  # what a shell passes without a match
+    [written] = github.comments
+    assert "failed before it wrote a report" in written["body"]
+
+
 def test_a_report_cannot_break_out_of_its_block() -> None:
     page = preview.as_markdown("dev", "before\n```\n@everyone\n````\nafter")
     assert page.count("`````") == 2

@@ -1,6 +1,7 @@
 """The workflows as data: who gets which credentials, and what is pinned."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,8 +96,7 @@ def test_the_cli_is_pinned_to_the_version_that_is_tested_here_and_that_the_proje
 def test_the_scripts_of_the_workflows_need_nothing_that_is_not_in_the_standard_library() -> None:
     for script in sorted((PROJECT / "ci").glob("*.py")):
         imported = set(re.findall(r"^(?:from|import) (\w+)", script.read_text(), re.MULTILINE))
-        standard = set(__import__("sys").stdlib_module_names)
-        assert imported <= standard | {"ci"}, script.name
+        assert imported <= sys.stdlib_module_names | {"ci"}, script.name
 
 
 def test_the_oldest_and_the_newest_python_are_tested_on_linux_and_on_macos() -> None:
