@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_aws as aws
 
-from bootstrap import permissions
-from bootstrap.permissions import Account
+from bootstrap.grants import stack_grants
+from bootstrap.permissions import Account, backend_grants, boundary
 from bootstrap.state import StateBucket
 from infra.iam import Statement, policy_document
 
@@ -101,15 +101,15 @@ class StackAccess(pulumi.ComponentResource):
         alias = aws.kms.Alias(
             f"{stack}-key-alias", name=f"alias/{name}", target_key_id=key.key_id, opts=protected
         )
-        boundary = aws.iam.Policy(
+        bounds = aws.iam.Policy(
             f"{stack}-boundary",
             name=f"{name}-boundary",
-            policy=policy_document(*permissions.boundary(account, stack)),
+            policy=policy_document(*boundary(account, stack)),
             tags=tags,
             opts=child,
         )
-        grants = permissions.stack_grants(account, stack, boundary.arn, kms_key_arns)
-        backend = permissions.backend_grants(state.arn, stack, key.arn)
+        grants = stack_grants(account, stack, bounds.arn, kms_key_arns)
+        backend = backend_grants(state.arn, stack, key.arn)
         subject = f"repo:{repository}"
         reviewed = f"{subject}:ref:refs/heads/{branch}"
         self.deploy_role_arn = self._role(
@@ -129,7 +129,7 @@ class StackAccess(pulumi.ComponentResource):
             [grant.only_reads() for grant in (*grants, *backend) if grant.reads],
             tags,
         )
-        self.permissions_boundary_arn = boundary.arn
+        self.permissions_boundary_arn = bounds.arn
         self.backend_url = pulumi.Output.concat(
             "s3://", state.bucket_name, f"/{stack}?region=", account.region
         )
