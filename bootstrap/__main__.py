@@ -9,8 +9,9 @@ import pulumi_aws as aws
 # The program shares the modules of the repository; Pulumi runs it in this folder.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bootstrap import PREFIX
 from bootstrap import settings as configuration
-from bootstrap.access import PREFIX, StackAccess, github_provider
+from bootstrap.access import StackAccess, github_provider
 from bootstrap.permissions import Account
 from bootstrap.state import StateBucket
 

@@ -5,14 +5,12 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_aws as aws
 
+from bootstrap import ISSUER, PREFIX
 from bootstrap.grants import stack_grants
 from bootstrap.permissions import Account, backend_grants, boundary
 from bootstrap.state import StateBucket
 from infra.iam import Statement, policy_document
 
-PREFIX = "stream-processing"
-"""Start of the names of everything that this program makes."""
-ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 
 
@@ -48,8 +46,7 @@ class StackAccess(pulumi.ComponentResource):
     those of pull requests where the stack may be previewed by code that nobody has reviewed yet: such code can
     read that stack's state and decrypt its secrets, and those of no other stack.
 
-    Decided against: one key and one state for all stacks (a preview of one would decrypt the others'), a trust
-    policy with wildcards, a stored access key.
+    docs/decisions.md: why one key and one state a stack, and why an existing provider is only read.
 
     Attributes:
         deploy_role_arn: the role that creates, changes and deletes the stack.

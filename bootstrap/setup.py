@@ -22,7 +22,7 @@ import click
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bootstrap.access import ISSUER, PREFIX
+from bootstrap import ISSUER, PREFIX
 from ci.github import GithubError, Repository
 from infra.release import version
 

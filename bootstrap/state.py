@@ -14,12 +14,10 @@ VERSIONS_DAYS = 365
 class StateBucket(pulumi.ComponentResource):
     """A private, versioned, encrypted, TLS-only bucket.
 
-    While it is protected, neither Pulumi nor AWS deletes it: its policy denies that to everybody, and so does it
-    the removal of old versions, from which any state can be restored.
+    While it is protected, neither Pulumi nor AWS deletes it: its policy denies that to everybody, and denies the
+    removal of old versions too, from which any state can be restored.
 
-    Decided against: a KMS key for its objects (the secrets in a state are encrypted with the stack's own key, and
-    who may read the rest is a matter of each stack's prefix), object lock (a state is overwritten at each
-    deployment, and Pulumi removes its own locks), replication, access logs (CloudTrail data events say more).
+    docs/decisions.md: why without a KMS key, object lock, replication and access logs.
 
     Attributes:
         bucket_name: name of the bucket.

@@ -1,8 +1,4 @@
-"""IAM policy documents as data.
-
-Decided against the SDK's `PolicyDocumentArgs`: it makes the document an object that AWS's provider encodes, out of
-reach of tests, where this is the JSON text that IAM reads.
-"""
+"""IAM policy documents as data; docs/decisions.md: why not the SDK's `PolicyDocumentArgs`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -18,10 +18,7 @@ RUNTIME = "python3.13"
 class EventProcessor(pulumi.ComponentResource):
     """Log group, role, function and event source mapping.
 
-    Decided against: a VPC (the function reaches public AWS endpoints only), reserved concurrency (shards
-    times the parallelization factor already bound it), a dead-letter queue (Lambda uses one for asynchronous
-    invocations only; here the mapping's on-failure destination does that work), code signing (the archive
-    comes straight from the reviewed repository).
+    docs/decisions.md: why without a VPC, reserved concurrency, a dead-letter queue and code signing.
 
     Attributes:
         function_name: name of the function.
@@ -77,8 +74,6 @@ class EventProcessor(pulumi.ComponentResource):
                 Statement(
                     sid="Lambda",
                     principal={"Service": "lambda.amazonaws.com"},
-                    # No aws:SourceAccount: no document of AWS says that Lambda sends it when it assumes a role,
-                    # and a role can be passed to Lambda within its own account only.
                     actions=["sts:AssumeRole"],
                 )
             ),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootstrap import ISSUER, PREFIX
 from infra.outputs import BUILT_CLI, PROJECT, built_cli_environment
-from local.engine import Engine
 from local.errors import NoEngineError
 from local.server import ACCOUNT, DEFAULT_PORT, REGION, ROOT_KEY
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 ENDPOINT = f"http://127.0.0.1:{DEFAULT_PORT}"
-ISSUER = "https://token.actions.githubusercontent.com"
-PREFIX = "stream-processing"
 # The backend and the passphrase are the stacks' own, not those of `local.engine`.
 OWN = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
 
@@ -35,6 +33,8 @@ at_endpoint = click.option(
 @at_endpoint
 def env(endpoint: str) -> None:
     """Print the variables for the Pulumi CLI and local AWS: eval "$(python -m local env)"."""
+    from local.engine import Engine  # slow to import, and the other commands do not need it
+
     try:
         Engine.prepare()
     except NoEngineError as error:
@@ -103,7 +103,7 @@ def web_identity(subject: str) -> str:
     def encode(claims: dict[str, str]) -> str:
         return base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
 
-    claims = {"iss": ISSUER, "aud": "sts.amazonaws.com", "sub": subject}
+    claims = {"iss": f"https://{ISSUER}", "aud": "sts.amazonaws.com", "sub": subject}
     return f"{encode({'alg': 'RS256'})}.{encode(claims)}.{encode({})}"
 
 
