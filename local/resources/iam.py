@@ -286,12 +286,9 @@ class OpenIdConnectProvider(Resource):
     def read_resource(self, id_: str, _known: Properties) -> Properties:
         found = self.aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=id_)
         tags = tag_map(found["Tags"])
-        url = found["Url"]
         return {
             "arn": id_,
-            "url": url
-            if url.startswith("https://")
-            else f"https://{url}",  # AWS returns it without the scheme
+            "url": f"https://{found['Url'].removeprefix('https://')}",  # AWS returns it without the scheme
             "clientIdLists": found["ClientIDList"],
             "tags": tags,
             "tagsAll": tags,
