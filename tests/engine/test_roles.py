@@ -19,8 +19,6 @@ from tests.doubles.github import TOKEN, Github
 from tests.doubles.http import serving
 from tests.engine.account import PreparedAccount
 
-pytestmark = pytest.mark.xdist_group("roles")  # one account for all of them
-
 BUCKET = f"stream-processing-state-{ACCOUNT}-{REGION}"
 EVERYTHING = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
