@@ -46,7 +46,8 @@ def main() -> None:
 @click.option("--yes", is_flag=True, help="Do not ask before the account is changed.")
 def account(repository: str, yes: bool) -> None:
     """Deploy the bootstrap program for the GitHub repository OWNER/NAME, and keep its state in its bucket."""
-    moved = state_is_in_bucket()
+    # Also after a run that ended while it moved the state: what it left here is whole.
+    moved = state_is_in_bucket() and not FIRST_STATE.exists()
     if not moved:
         FIRST_STATE.mkdir(exist_ok=True)
     backend = bucket_url() if moved else FIRST_STATE.as_uri()
@@ -65,7 +66,8 @@ def account(repository: str, yes: bool) -> None:
 @click.argument("name")
 def stack(name: str) -> None:
     """Create the stack NAME with its state in the bucket, its secrets under its key, and its boundary."""
-    stacks = outputs()["stacks"]
+    found = outputs()
+    stacks = found["stacks"]
     if name not in stacks:
         raise click.ClickException(
             f"bootstrap has no stack {name}, only {', '.join(stacks)}: "
@@ -77,6 +79,7 @@ def stack(name: str) -> None:
     known = json.loads(pulumi(backend, "stack", "ls", "--json", folder=project, shown=False))
     if name not in {each["name"] for each in known}:
         pulumi(backend, "stack", "init", name, "--secrets-provider", its["secrets_provider"], folder=project)
+    set_config(backend, "aws:region", found["region"], name, project)
     set_config(backend, "permissionsBoundaryArn", its["permissions_boundary_arn"], name, project)
     click.echo(
         f"Next: commit Pulumi.{name}.yaml. For pulumi on this machine: export PULUMI_BACKEND_URL='{backend}'"
