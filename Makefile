@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 PULUMI := $(BIN)/python -m local.engine
-.PHONY: help install demo test simulate check format engine test-engine record-state up-local down-local benchmark requirements clean
+.PHONY: help install demo test simulate check lint-workflows format engine test-engine record-state up-local down-local benchmark requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,10 +33,14 @@ test: install ## Run the tests, except those under the real Pulumi engine (about
 simulate: install ## Simulate SEEDS=1000 worlds of faults and crashes on a virtual clock
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000)
 
-check: install ## Check formatting, lint and types
+check: install ## Check formatting, lint, types, and the workflows' security
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline --quiet --no-progress .github
+
+lint-workflows: ## Check the workflows with actionlint, which is built from source with Go
+	cd tools/actionlint && GOFLAGS=-mod=readonly go tool actionlint -color=false $(CURDIR)/.github/workflows/*.yml
 
 format: install ## Format the code, and fix what the linter can
 	$(BIN)/ruff format .
@@ -45,8 +49,9 @@ format: install ## Format the code, and fix what the linter can
 engine: ## Build the Pulumi CLI from source if none is on PATH (once, about six minutes)
 	@tools/engine.sh
 
-test-engine: install engine ## Run the stack's tests under the real Pulumi engine
-	$(BIN)/pytest tests/engine
+# A file stays with one worker: the tests of the roles share an account that takes a while to prepare.
+test-engine: install engine ## Run the stack's tests under the real Pulumi engine (PLUGIN=aws: with AWS's own plugin)
+	PLUGIN=$(PLUGIN) $(BIN)/pytest tests/engine --dist loadfile
 
 record-state: install engine ## Record the state that this release leaves, for the tests of upgrades
 	$(BIN)/python -m tests.engine.record_state

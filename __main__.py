@@ -57,6 +57,7 @@ processor = EventProcessor(
     item_lifetime_days=settings.table.item_lifetime_days,
     kms_key_arn=settings.kms_key_arn,
     kms_key_arn_previous=settings.kms_key_arn_previous,
+    permissions_boundary_arn=settings.permissions_boundary_arn,
     function=settings.function,
     mapping=settings.mapping,
     tags=tags,
@@ -90,6 +91,7 @@ if settings.producer_identity == "user":
         stream_arn=stream.arn,
         region=region,
         kms_key_arn=settings.kms_key_arn,
+        permissions_boundary_arn=settings.permissions_boundary_arn,
         tags=tags,
     )
     pulumi.export("access_key", producer.access_key)

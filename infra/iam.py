@@ -1,8 +1,4 @@
-"""IAM policy documents as data.
-
-Decided against the SDK's `PolicyDocumentArgs`: it makes the document an object that AWS's provider encodes, out of
-reach of tests, where this is the JSON text that IAM reads.
-"""
+"""IAM policy documents as data; docs/decisions.md: why not the SDK's `PolicyDocumentArgs`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,15 +11,15 @@ import pulumi
 class Statement:
     """One statement of a policy document.
 
-    `principal` belongs to resource and trust policies only; `condition` is operator -> key -> value.
+    `principal` belongs to resource and trust policies only; `condition` is operator -> key -> value or values.
     """
 
     sid: str
     actions: Sequence[str]
     resources: Sequence[pulumi.Input[str]] = ()
     effect: str = "Allow"
-    principal: str | Mapping[str, str] | None = None
-    condition: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
+    principal: str | Mapping[str, pulumi.Input[str]] | None = None
+    condition: Mapping[str, Mapping[str, pulumi.Input[str] | Sequence[str]]] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, Any]:
         """Return the statement as IAM reads it, without members that are not set."""

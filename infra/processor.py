@@ -18,10 +18,7 @@ RUNTIME = "python3.13"
 class EventProcessor(pulumi.ComponentResource):
     """Log group, role, function and event source mapping.
 
-    Decided against: a VPC (the function reaches public AWS endpoints only), reserved concurrency (shards
-    times the parallelization factor already bound it), a dead-letter queue (Lambda uses one for asynchronous
-    invocations only; here the mapping's on-failure destination does that work), code signing (the archive
-    comes straight from the reviewed repository).
+    docs/decisions.md: why without a VPC, reserved concurrency, a dead-letter queue and code signing.
 
     Attributes:
         function_name: name of the function.
@@ -45,6 +42,7 @@ class EventProcessor(pulumi.ComponentResource):
         item_lifetime_days: int | None,
         kms_key_arn: pulumi.Input[str] | None,
         kms_key_arn_previous: pulumi.Input[str] | None,
+        permissions_boundary_arn: str | None,
         function: FunctionSettings,
         mapping: MappingSettings,
         tags: Mapping[str, str],
@@ -56,6 +54,7 @@ class EventProcessor(pulumi.ComponentResource):
             item_lifetime_days: None if items are kept forever.
             kms_key_arn: None if AWS manages the keys of stream, table, bucket and log group.
             kms_key_arn_previous: a key that something readable may still be encrypted with.
+            permissions_boundary_arn: a managed policy beyond which the role is allowed nothing.
         """
         super().__init__("stream-processing:infra:EventProcessor", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -75,11 +74,10 @@ class EventProcessor(pulumi.ComponentResource):
                 Statement(
                     sid="Lambda",
                     principal={"Service": "lambda.amazonaws.com"},
-                    # No aws:SourceAccount: no document of AWS says that Lambda sends it when it assumes a role,
-                    # and a role can be passed to Lambda within its own account only.
                     actions=["sts:AssumeRole"],
                 )
             ),
+            permissions_boundary=permissions_boundary_arn,
             tags=tags,
             opts=child,
         )

@@ -86,12 +86,19 @@ class ProducerUser(pulumi.ComponentResource):
         stream_arn: pulumi.Input[str],
         region: pulumi.Input[str],
         kms_key_arn: pulumi.Input[str] | None,
+        permissions_boundary_arn: str | None,
         tags: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("stream-processing:infra:ProducerUser", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        user = aws.iam.User(f"{name}-user", name=user_name, tags=tags, opts=child)
+        user = aws.iam.User(
+            f"{name}-user",
+            name=user_name,
+            permissions_boundary=permissions_boundary_arn,
+            tags=tags,
+            opts=child,
+        )
         aws.iam.UserPolicy(
             f"{name}-policy",
             name="PutOnStream",

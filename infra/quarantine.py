@@ -12,9 +12,7 @@ from infra.settings import QuarantineSettings
 class Quarantine(pulumi.ComponentResource):
     """A private, TLS-only bucket whose objects expire.
 
-    Decided against: versions (an object's key names its record, so a repeat overwrites the same bytes, and
-    a redriven record should be gone), access logs (CloudTrail data events say more, where they are wanted),
-    replication (the records belong to the stack in its own region), object lock (redrive deletes).
+    docs/decisions.md: why without versions, access logs, replication and object lock.
 
     Attributes:
         bucket_name: name of the bucket, made unique by the provider because it is global to AWS.

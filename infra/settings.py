@@ -25,6 +25,7 @@ LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
+POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+")
 KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 # S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`.
 STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,24}")
@@ -119,7 +120,7 @@ class AccessKeySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The whole configuration; KMS keys and the alarms' address are None if not set."""
+    """The whole configuration; KMS keys, the permissions boundary and the alarms' address are None if not set."""
 
     stream: StreamSettings
     table: TableSettings
@@ -131,6 +132,7 @@ class Settings:
     producer_identity: str
     kms_key_arn: str | None
     kms_key_arn_previous: str | None
+    permissions_boundary_arn: str | None
     alarms: bool
     alarm_email: str | None
     tags: Mapping[str, str]
@@ -203,6 +205,9 @@ def load() -> Settings:
         kms_key_arn=read.optional_string("kmsKeyArn", KMS_KEY_ARN, "the ARN of a KMS key, or nothing"),
         kms_key_arn_previous=read.optional_string(
             "kmsKeyArnPrevious", KMS_KEY_ARN, "the ARN of a KMS key, or nothing"
+        ),
+        permissions_boundary_arn=read.optional_string(
+            "permissionsBoundaryArn", POLICY_ARN, "the ARN of a managed policy, or nothing"
         ),
         alarms=read.boolean("alarms"),
         alarm_email=read.optional_string("alarmEmail", EMAIL, "an e-mail address, or nothing"),

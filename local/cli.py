@@ -13,6 +13,7 @@ from local.background import start, stop
 from local.demo import demo
 from local.errors import LocalAwsError, LocalError
 from local.faults import Fault
+from local.job import env, job
 from local.server import DEFAULT_PORT
 from local.x import XServer
 
@@ -94,5 +95,5 @@ def _x(port: int | None, rate: int) -> Iterator[str]:
         yield server.url
 
 
-for command in (demo, start, stop):
+for command in (demo, start, stop, env, job):
     main.add_command(command)

@@ -3,7 +3,7 @@
     python -m local.engine up --stack local --yes
 
 Nothing of the user's own `~/.pulumi` is read or written: home, plugins, backend and passphrase are of this
-project, and the AWS plugin is the one of `local/plugin.py`.
+project, and the AWS plugin is the one of `local/plugin.py`, or AWS's own where PLUGIN=aws is in the environment.
 """
 
 import os
@@ -17,6 +17,9 @@ from typing import Self
 from infra.outputs import BUILT_CLI, PROJECT, built_cli_environment
 from local import plugin
 from local.errors import NoEngineError
+
+AWS_PLUGIN_HOME = PROJECT / ".pulumi" / "aws-plugin"
+"""The `PULUMI_HOME` that AWS's own plugin is downloaded into, once for all homes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,7 @@ class Engine:
         """Find the CLI, create home and backend, and install the AWS plugin into that home.
 
         Raises:
-            NoEngineError: neither on PATH nor built by `make engine`.
+            NoEngineError: neither on PATH nor built by `make engine`, or AWS's own plugin cannot be downloaded.
         """
         found = shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT_CLI))
         if not found:
@@ -40,8 +43,30 @@ class Engine:
         engine = cls(cli=Path(found), state=state, project=project)
         for folder in (engine.home, engine.backend):
             folder.mkdir(parents=True, exist_ok=True)
-        plugin.install(engine.home)
+        if os.environ.get("PLUGIN") == "aws":
+            engine.use_aws_plugin()
+        else:
+            plugin.install(engine.home)
         return engine
+
+    def use_aws_plugin(self) -> None:
+        """Download AWS's own plugin if it is not there, and use it in this home."""
+        downloaded = subprocess.run(
+            [str(self.cli), "plugin", "install", "resource", "aws", plugin.VERSION],
+            env=os.environ | {"PULUMI_HOME": str(AWS_PLUGIN_HOME)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if downloaded.returncode:
+            raise NoEngineError(
+                f"AWS's own plugin, version {plugin.VERSION}, cannot be downloaded here; "
+                f"without PLUGIN=aws this project's own is used: {downloaded.stderr.strip().splitlines()[-1]}"
+            )
+        plugins = self.home / "plugins"
+        if not plugins.is_symlink():
+            shutil.rmtree(plugins, ignore_errors=True)
+            plugins.symlink_to(AWS_PLUGIN_HOME / "plugins")
 
     @property
     def home(self) -> Path:

@@ -5,10 +5,12 @@ Everything that depends on ministack's internals is here and in the modules besi
 * ``ministack_lambda``: its own Kinesis poller is off, because ``local.mapping`` does that work with AWS's
   semantics; the role of a function is checked where Lambda checks it;
 * ``ministack_kinesis``: resharding keeps the parent shards readable, as Kinesis does, and puts are counted;
-* ``ministack_logs``: policies are evaluated with the resources of CloudWatch Logs that AWS uses;
+* ``ministack_logs`` and ``ministack_iam``: policies are evaluated with the resources and condition keys that
+  AWS uses;
 * faults are injected behind authentication (a proxy in front would break the signatures);
 * ``/_local/...`` are control paths for what AWS has no API for: fault rules, the credentials that Lambda
-  would assume for a function, and the state that Lambda would report of a mapping.
+  would assume for a function, the actions that a role was allowed, and the state that Lambda would report of a
+  mapping.
 
 The parent passes a listening socket and holds the other end of standard input. When that closes, for
 whatever reason, this process and its function workers are killed and its files removed: state is in
@@ -35,7 +37,14 @@ from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core.iam_actions import extract_iam_action
 
-from local import ministack_autoscaling, ministack_kinesis, ministack_kms, ministack_lambda, ministack_logs
+from local import (
+    ministack_autoscaling,
+    ministack_iam,
+    ministack_kinesis,
+    ministack_kms,
+    ministack_lambda,
+    ministack_logs,
+)
 from local.browser_guard import refusal_reason
 from local.faults import Answer, ConnectionLost, Injector, rules_from
 
@@ -56,6 +65,7 @@ def main(listening_fd: int, directory: str) -> None:
     ministack_logs.install()
     ministack_autoscaling.install()
     ministack_kms.install()
+    ministack_iam.install()
     for service, handler in ministack.SERVICE_HANDLERS.items():
         ministack.SERVICE_HANDLERS[service] = _with_faults(injector, service, handler)
     TCPServer.run = _remember_connection  # type: ignore[assignment,method-assign] # hypercorn has no hook
@@ -171,6 +181,8 @@ def _control(injector: Injector, method: str, path: str, body: bytes) -> tuple[i
             function = urllib.parse.unquote(name)
             credentials = ministack_lambda.function_credentials(function)
             return (200, credentials) if credentials else (404, {"message": f"no function {function}"})
+        case ["GET", "actions", role]:
+            return 200, ministack_iam.allowed_actions(urllib.parse.unquote(role))
         case ["PUT", "mappings", uuid]:
             found = ministack_lambda.update_mapping(uuid, json.loads(body))
             return (200, {}) if found else (404, {"message": f"no event source mapping {uuid}"})

@@ -154,7 +154,10 @@ async def _work(function: Callable[..., Result], *arguments: Any) -> Result:
 
 def install(pulumi_home: Path) -> Path:
     """Install the plugin into a PULUMI_HOME; return its folder."""
-    folder = pulumi_home / "plugins" / f"resource-aws-v{VERSION}"
+    plugins = pulumi_home / "plugins"
+    if plugins.is_symlink():  # to AWS's own, see local/engine.py
+        plugins.unlink()
+    folder = plugins / f"resource-aws-v{VERSION}"
     folder.mkdir(parents=True, exist_ok=True)
     launcher = folder / "pulumi-resource-aws"
     project = str(Path(__file__).resolve().parents[1])

@@ -1,4 +1,4 @@
-"""The resource types of the aws provider that the program uses, made in AWS with boto3.
+"""The resource types of the aws provider that the programs use, made in AWS with boto3.
 
 `deploy.py` drives them without an engine, `plugin.py` under the real one.
 """
@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 
 from local.errors import ConfigError
-from local.resources import appautoscaling, cloudwatch, dynamodb, iam, kinesis, lambda_, logs, s3, sns
+from local.resources import appautoscaling, cloudwatch, dynamodb, iam, kinesis, kms, lambda_, logs, s3, sns
 from local.resources.aws import SERVICES, Aws
 from local.resources.invokes import INVOKES
 from local.resources.resource import Properties, Resource
@@ -23,6 +23,7 @@ RESOURCES: Mapping[str, type[Resource]] = {
         s3.Bucket,
         s3.BucketPublicAccessBlock,
         s3.BucketOwnershipControls,
+        s3.BucketVersioning,
         s3.BucketServerSideEncryptionConfiguration,
         s3.BucketLifecycleConfiguration,
         s3.BucketPolicy,
@@ -33,6 +34,9 @@ RESOURCES: Mapping[str, type[Resource]] = {
         iam.UserPolicy,
         iam.Policy,
         iam.AccessKey,
+        iam.OpenIdConnectProvider,
+        kms.Key,
+        kms.Alias,
         lambda_.Function,
         lambda_.EventSourceMapping,
         sns.Topic,

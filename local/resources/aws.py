@@ -1,6 +1,7 @@
 """The aws provider's configuration (endpoints, region, key), and its boto3 clients."""
 
 import json
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,6 +43,12 @@ SERVICES = (
 _SERVICE_NAMES = {"appautoscaling": "application-autoscaling"}  # where boto3 has another name
 # Back-off below a second: a local server recovers at once, and a person is waiting.
 RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 3}, s3={"addressing_style": "path"})
+# The environment variables of AWS's SDKs.
+_CREDENTIALS = {
+    "accessKey": "AWS_ACCESS_KEY_ID",
+    "secretKey": "AWS_SECRET_ACCESS_KEY",
+    "token": "AWS_SESSION_TOKEN",
+}
 # Checks of AWS's own provider that have no meaning here.
 IGNORED = {
     "s3UsePathStyle",
@@ -51,6 +58,11 @@ IGNORED = {
     "skipRequestingAccountId",
     "version",
 }
+
+
+def _endpoints_of_environment() -> list[dict[str, str]]:
+    url = os.environ.get("AWS_ENDPOINT_URL")
+    return [dict.fromkeys(SERVICES, url)] if url else []
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,7 @@ class Aws:
     access_key: str
     secret_key: str
     endpoints: Mapping[str, str]
+    token: str | None = None
     _session: boto3.Session = field(default_factory=boto3.Session, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
@@ -71,21 +84,25 @@ class Aws:
     def configured(cls, config: Mapping[str, Any]) -> "Aws":
         """Read the stack's `aws:` configuration (without the prefix), as AWS's own provider does.
 
-        Raises `ConfigError` for a missing value or an unknown key.
+        Credentials and endpoints that it does not name are those of the environment, as in a workflow that assumed
+        a role. Raises `ConfigError` for a missing value or an unknown key.
         """
         values = {key: value for key, value in config.items() if key not in IGNORED}
+        if "accessKey" not in values and "secretKey" not in values:
+            values |= {key: os.environ[name] for key, name in _CREDENTIALS.items() if name in os.environ}
         found: dict[str, str] = {}
         for key in ("region", "accessKey", "secretKey"):
             if not values.get(key):
                 raise ConfigError(f"aws:{key} is not set: pulumi config set aws:{key} VALUE")
             found[key] = values.pop(key)
-        endpoints = values.pop("endpoints", [])
+        token = values.pop("token", None)
+        endpoints = values.pop("endpoints", _endpoints_of_environment())
         if values:
             raise ConfigError(f"aws:{min(values)} is not implemented by local AWS's provider")
         if isinstance(endpoints, str):
             endpoints = json.loads(endpoints)
         by_service = {service: url for group in endpoints for service, url in group.items()}
-        return cls(found["region"], found["accessKey"], found["secretKey"], by_service)
+        return cls(found["region"], found["accessKey"], found["secretKey"], by_service, token)
 
     def _client(self, service: str) -> Any:
         if service not in self.endpoints:
@@ -97,6 +114,7 @@ class Aws:
                 endpoint_url=self.endpoints[service],
                 aws_access_key_id=self.access_key,
                 aws_secret_access_key=self.secret_key,
+                aws_session_token=self.token,
                 config=RETRIES,
             )
 

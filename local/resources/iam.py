@@ -1,13 +1,14 @@
-"""IAM: roles, users, their inline policies, access keys."""
+"""IAM: roles, users, their inline policies, access keys, managed policies, OpenID Connect providers."""
 
 import json
 from collections.abc import Collection
 from typing import Any, ClassVar
 
 from local.resources.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
-from local.resources.schema import Inputs, Json, Strings, Text
+from local.resources.schema import Inputs, Items, Json, Strings, Text
 
 NAME = r"[\w+=,.@-]{1,128}"
+BOUNDARY = Text(pattern=r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+")
 
 
 class Role(Resource):
@@ -18,6 +19,7 @@ class Role(Resource):
     inputs: ClassVar[Inputs] = {
         "name": Text(pattern=r"[\w+=,.@-]{1,64}", replaces=True),
         "assumeRolePolicy": Json(required=True),
+        "permissionsBoundary": BOUNDARY,
         "tags": Strings(),
     }
 
@@ -26,6 +28,7 @@ class Role(Resource):
             RoleName=inputs["name"],
             AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
             Tags=tag_list(inputs.get("tags")),
+            **_boundary(inputs),
         )
         return {"id": inputs["name"]}
 
@@ -37,6 +40,7 @@ class Role(Resource):
             "assumeRolePolicy": json.dumps(role["AssumeRolePolicyDocument"]),
             "createDate": role["CreateDate"].isoformat(),
             "name": id_,
+            "permissionsBoundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
             "tags": tags,
             "tagsAll": tags,
             "uniqueId": role["RoleId"],
@@ -46,6 +50,11 @@ class Role(Resource):
         iam = self.aws.iam
         if "assumeRolePolicy" in changed:
             iam.update_assume_role_policy(RoleName=id_, PolicyDocument=inputs["assumeRolePolicy"])
+        if "permissionsBoundary" in changed:
+            if boundary := _boundary(inputs):
+                iam.put_role_permissions_boundary(RoleName=id_, **boundary)
+            else:
+                iam.delete_role_permissions_boundary(RoleName=id_)
         if "tags" in changed:
             retag(
                 self._tags(id_),
@@ -150,6 +159,7 @@ class User(Resource):
     named_by = "name"
     inputs: ClassVar[Inputs] = {
         "name": Text(pattern=r"[\w+=,.@-]{1,64}", replaces=True),
+        "permissionsBoundary": BOUNDARY,
         "tags": Strings(),
     }
 
@@ -157,27 +167,35 @@ class User(Resource):
         self.aws.iam.create_user(
             UserName=inputs["name"],
             Tags=tag_list(inputs.get("tags")),
+            **_boundary(inputs),
         )
         return {"id": inputs["name"]}
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        user = self.aws.iam.get_user(UserName=id_)["User"]
+        user: Any = self.aws.iam.get_user(UserName=id_)["User"]
         tags = self._tags(id_)
         return {
             "arn": user["Arn"],
             "name": id_,
+            "permissionsBoundary": user.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
             "tags": tags,
             "tagsAll": tags,
             "uniqueId": user["UserId"],
         }
 
     def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+        iam = self.aws.iam
+        if "permissionsBoundary" in changed:
+            if boundary := _boundary(inputs):
+                iam.put_user_permissions_boundary(UserName=id_, **boundary)
+            else:
+                iam.delete_user_permissions_boundary(UserName=id_)
         if "tags" in changed:
             retag(
                 self._tags(id_),
                 inputs.get("tags"),
-                lambda keys: self.aws.iam.untag_user(UserName=id_, TagKeys=keys),
-                lambda tags: self.aws.iam.tag_user(UserName=id_, Tags=tag_list(tags)),
+                lambda keys: iam.untag_user(UserName=id_, TagKeys=keys),
+                lambda tags: iam.tag_user(UserName=id_, Tags=tag_list(tags)),
             )
 
     def delete_resource(self, id_: str, _state: Properties) -> None:
@@ -245,3 +263,44 @@ class AccessKey(Resource):
 
     def delete_resource(self, id_: str, state: Properties) -> None:
         self.aws.iam.delete_access_key(UserName=state["user"], AccessKeyId=id_)
+
+
+class OpenIdConnectProvider(Resource):
+    """A provider of web identities; its id is the ARN. Local AWS has no operation that changes one."""
+
+    token = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    inputs: ClassVar[Inputs] = {
+        "url": Text(required=True, pattern="https://.+", replaces=True),
+        "clientIdLists": Items(item=Text(), required=True, low=1, replaces=True),
+        "tags": Strings(replaces=True),
+    }
+
+    def create_resource(self, inputs: Properties) -> Properties:
+        created = self.aws.iam.create_open_id_connect_provider(
+            Url=inputs["url"],
+            ClientIDList=inputs["clientIdLists"],
+            Tags=tag_list(inputs.get("tags")),
+        )
+        return {"id": created["OpenIDConnectProviderArn"]}
+
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
+        found = self.aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=id_)
+        tags = tag_map(found["Tags"])
+        return {
+            "arn": id_,
+            "url": f"https://{found['Url'].removeprefix('https://')}",  # AWS returns it without the scheme
+            "clientIdLists": found["ClientIDList"],
+            "tags": tags,
+            "tagsAll": tags,
+        }
+
+    def update_resource(self, id_: str, _inputs: Properties, _changed: Collection[str]) -> None:
+        """Nothing to do: each input replaces."""
+
+    def delete_resource(self, id_: str, _state: Properties) -> None:
+        self.aws.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=id_)
+
+
+def _boundary(inputs: Properties) -> dict[str, Any]:
+    boundary = inputs.get("permissionsBoundary")
+    return {"PermissionsBoundary": boundary} if boundary else {}

@@ -121,6 +121,35 @@ class BucketOwnershipControls(Resource):
         self.aws.s3.delete_bucket_ownership_controls(Bucket=id_)
 
 
+class BucketVersioning(Resource):
+    """Whether a bucket keeps what is overwritten or deleted. Deleting it suspends versioning."""
+
+    token = "aws:s3/bucketVersioning:BucketVersioning"
+    inputs: ClassVar[Inputs] = {
+        "bucket": BUCKET,
+        "versioningConfiguration": Block(
+            fields={"status": Text(required=True, one_of=("Enabled", "Suspended"))}, required=True
+        ),
+    }
+
+    def create_resource(self, inputs: Properties) -> Properties:
+        self.update_resource(inputs["bucket"], inputs, ("versioningConfiguration",))
+        return {"id": inputs["bucket"]}
+
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
+        found = self.aws.s3.get_bucket_versioning(Bucket=id_)
+        return {"bucket": id_, "versioningConfiguration": {"status": found.get("Status", "Suspended")}}
+
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+        self._put(id_, inputs["versioningConfiguration"]["status"])
+
+    def delete_resource(self, id_: str, _state: Properties) -> None:
+        self._put(id_, "Suspended")
+
+    def _put(self, bucket: str, status: Any) -> None:
+        self.aws.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
+
+
 class BucketServerSideEncryptionConfiguration(Resource):
     """A bucket's default encryption."""
 
@@ -197,6 +226,7 @@ class BucketLifecycleConfiguration(Resource):
                     "status": Text(required=True, one_of=("Enabled", "Disabled")),
                     "filter": Block(fields={"prefix": Text()}),
                     "expiration": Block(fields={"days": Integer(low=1)}),
+                    "noncurrentVersionExpiration": Block(fields={"noncurrentDays": Integer(low=1)}),
                     "abortIncompleteMultipartUpload": Block(fields={"daysAfterInitiation": Integer(low=1)}),
                 }
             ),
@@ -220,6 +250,9 @@ class BucketLifecycleConfiguration(Resource):
                     status=rule["Status"],
                     filter={"prefix": rule.get("Filter", {}).get("Prefix", "")},
                     expiration=_present(days=rule.get("Expiration", {}).get("Days")),
+                    noncurrentVersionExpiration=_present(
+                        noncurrentDays=rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays")
+                    ),
                     abortIncompleteMultipartUpload=_present(
                         daysAfterInitiation=uploads.get("DaysAfterInitiation")
                     ),
@@ -237,6 +270,9 @@ class BucketLifecycleConfiguration(Resource):
                     ID=rule["id"],
                     Status=rule["status"],
                     Expiration=_present(Days=rule.get("expiration", {}).get("days")),
+                    NoncurrentVersionExpiration=_present(
+                        NoncurrentDays=rule.get("noncurrentVersionExpiration", {}).get("noncurrentDays")
+                    ),
                     AbortIncompleteMultipartUpload=_present(
                         DaysAfterInitiation=uploads.get("daysAfterInitiation")
                     ),

@@ -10,11 +10,11 @@ passphrase of `local.engine`. Run it once for each release, from the commit that
 import gzip
 import json
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from infra.outputs import PROJECT
+from infra.release import version
 from local.aws import LocalAws
 from local.server import DEFAULT_PORT
 from tests.engine.stack import Project
@@ -26,7 +26,7 @@ RECORDED_FOLDER = "/project"
 """Stands in a recorded state for the folder of the program."""
 
 
-def record_state(version: str) -> Path:
+def record_state(release: str) -> Path:
     """Deploy the `dev` stack to a new local AWS and write its state; returns the file."""
     with tempfile.TemporaryDirectory() as folder, LocalAws.start() as aws:
         project = Project(Path(folder), aws)
@@ -38,7 +38,7 @@ def record_state(version: str) -> Path:
             str(project.folder), RECORDED_FOLDER
         )
     STATES.mkdir(exist_ok=True)
-    file = STATES / f"{version}.json.gz"
+    file = STATES / f"{release}.json.gz"
     content = json.dumps(without_traces(json.loads(recorded)), indent=1)
     file.write_bytes(gzip.compress(content.encode(), mtime=0))
     return file
@@ -56,5 +56,4 @@ def without_traces(state: Any) -> Any:
 
 
 if __name__ == "__main__":
-    project_file = tomllib.loads((PROJECT / "pyproject.toml").read_text())
-    print(f"Recorded {record_state(project_file['project']['version']).relative_to(PROJECT)}.")
+    print(f"Recorded {record_state(version()).relative_to(PROJECT)}.")

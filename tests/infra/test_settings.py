@@ -26,6 +26,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("tableMaxWriteCapacity", 40_001, "a whole number from 1 to 40000"),
     ("tableWriteUtilization", 91, "a whole number from 20 to 90"),
     ("tableReadCapacity", 0, "a whole number from 1 to 40000"),
+    ("permissionsBoundaryArn", "my-boundary", "the ARN of a managed policy"),
     ("producerIdentity", "role", "one of user, policy"),
     ("kmsKeyArnPrevious", "alias/mine", "the ARN of a KMS key"),
     ("quarantineLifetimeDays", 0, "a whole number from 1 to 36500"),

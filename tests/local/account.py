@@ -84,6 +84,9 @@ class Account:
     def user(self, **inputs: Any) -> Made:
         return self.make("aws:iam/user:User", **inputs)
 
+    def policy(self, **inputs: Any) -> Made:
+        return self.make("aws:iam/policy:Policy", policy=allow(["s3:GetObject"], "*"), **inputs)
+
     def topic(self, **inputs: Any) -> Made:
         return self.make("aws:sns/topic:Topic", **inputs)
 

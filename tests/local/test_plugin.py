@@ -127,6 +127,16 @@ def engine(stub: Any, aws: LocalAws) -> Engine:
     return Engine(stub)
 
 
+def test_is_installed_beside_awss_own_and_never_over_it(tmp_path: Path) -> None:
+    own = tmp_path / "aws-plugin"
+    own.mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "plugins").symlink_to(own)
+    folder = plugin.install(tmp_path / "home")
+    assert (folder / "pulumi-resource-aws").exists()
+    assert list(own.iterdir()) == []
+
+
 def test_is_installed_where_the_engine_looks(tmp_path: Path) -> None:
     folder = plugin.install(tmp_path)
     assert folder == tmp_path / "plugins" / f"resource-aws-v{plugin.VERSION}"

@@ -15,6 +15,7 @@ LIFECYCLE: dict[str, Any] = {
     "status": "Enabled",
     "filter": {"prefix": ""},
     "expiration": {"days": 30.0},
+    "noncurrentVersionExpiration": {"noncurrentDays": 365.0},
     "abortIncompleteMultipartUpload": {"daysAfterInitiation": 1.0},
 }
 OF_EACH_TYPE: dict[str, Callable[[Account], Made]] = {
@@ -58,6 +59,31 @@ OF_EACH_TYPE: dict[str, Callable[[Account], Made]] = {
     "aws:iam/role:Role": lambda account: account.role(tags={"a": "b"}),
     "aws:iam/rolePolicy:RolePolicy": lambda account: account.make(
         "aws:iam/rolePolicy:RolePolicy", role=account.role().id, policy=allow(["s3:GetObject"], "*")
+    ),
+    "aws:iam/role:Role with a boundary": lambda account: account.role(
+        permissionsBoundary=account.policy().id
+    ),
+    "aws:iam/user:User with a boundary": lambda account: account.user(
+        permissionsBoundary=account.policy().id
+    ),
+    "aws:iam/policy:Policy": lambda account: account.policy(tags={"a": "b"}),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": lambda account: account.make(
+        "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+        url=f"https://{unique('issuer')}.example.com",
+        clientIdLists=["sts.amazonaws.com"],
+        tags={"a": "b"},
+    ),
+    "aws:kms/key:Key": lambda account: account.make(
+        "aws:kms/key:Key",
+        description="secrets",
+        deletionWindowInDays=7.0,
+        enableKeyRotation=True,
+        tags={"a": "b"},
+    ),
+    "aws:kms/alias:Alias": lambda account: account.make(
+        "aws:kms/alias:Alias",
+        name=f"alias/{unique('key')}",
+        targetKeyId=account.make("aws:kms/key:Key").id,
     ),
     "aws:iam/user:User": lambda account: account.user(tags={"a": "b"}),
     "aws:iam/userPolicy:UserPolicy": lambda account: account.make(
@@ -112,8 +138,16 @@ def topic_policy(account: Account) -> Made:
     return account.make("aws:sns/topicPolicy:TopicPolicy", arn=arn, policy=policy)
 
 
+def versioning(account: Account) -> Made:
+    return account.make(
+        f"{S3}Versioning:BucketVersioning",
+        bucket=account.bucket().id,
+        versioningConfiguration={"status": "Enabled"},
+    )
+
+
 # Without ours, AWS has its own.
-ALWAYS_THERE = [encryption, topic_policy]
+ALWAYS_THERE = [encryption, topic_policy, versioning]
 
 
 @pytest.fixture

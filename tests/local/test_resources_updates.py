@@ -196,6 +196,32 @@ class TestPolicies:
         assert found["PolicyDocument"] == json.loads(narrow)
 
 
+class TestPermissionsBoundary:
+    @pytest.mark.parametrize("kind", ["role", "user"])
+    def test_is_set_changed_and_taken_away(self, account: Account, kind: str) -> None:
+        one, two = account.policy(), account.policy()
+        made = getattr(account, kind)()
+        for boundary in (one.id, two.id, None):
+            assert made.change(permissionsBoundary=boundary) == {"permissionsBoundary"}
+            assert made.state.get("permissionsBoundary") == boundary
+
+
+class TestKey:
+    def test_changes_in_place(self, account: Account) -> None:
+        key = account.make("aws:kms/key:Key", description="one", tags={"kept": "1", "gone": "2"})
+        assert key.change(description="two", enableKeyRotation=True, tags={"kept": "3"}) == {
+            "description",
+            "enableKeyRotation",
+            "tags",
+        }
+        assert key.change(enableKeyRotation=False) == {"enableKeyRotation"}
+
+    def test_alias_moves_to_another(self, account: Account) -> None:
+        one, two = account.make("aws:kms/key:Key"), account.make("aws:kms/key:Key")
+        alias = account.make("aws:kms/alias:Alias", name=f"alias/{unique('key')}", targetKeyId=one.id)
+        assert alias.change(targetKeyId=two.id) == {"targetKeyId"}
+
+
 class TestAccessKey:
     def test_works_until_it_is_deleted(self, account: Account, aws: LocalAws) -> None:
         key = account.make("aws:iam/accessKey:AccessKey", user=account.user().id)

@@ -1,0 +1,42 @@
+"""Writes the previews of a pull request as one comment, the same one at each push.
+
+    python -m ci.comment --pull-request 7 previews/dev.txt
+
+Reads GITHUB_REPOSITORY and GITHUB_TOKEN. A report's stack is the name of its file.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ci.github import GithubError, Repository
+from ci.preview import as_markdown
+
+MARKER = "<!-- pulumi preview -->"
+MAX_COMMENT = 60_000
+
+
+def main() -> int:
+    """Write the comment."""
+    parser = argparse.ArgumentParser(prog="python -m ci.comment", description="Comment on a pull request.")
+    parser.add_argument("--pull-request", type=int, required=True)
+    parser.add_argument(
+        "reports", type=Path, nargs="+", help="files that `ci.preview` wrote, named after the stacks"
+    )
+    options = parser.parse_args()
+    reports = sorted(report for report in options.reports if report.exists())
+    sections = [
+        as_markdown(report.stem, report.read_text(), MAX_COMMENT // len(reports)) for report in reports
+    ] or ["The preview failed before it wrote a report: its log says why."]
+    try:
+        repository = Repository.connect(os.environ["GITHUB_REPOSITORY"])
+        repository.upsert_comment(options.pull_request, MARKER, "\n".join([MARKER, *sections]))
+    except GithubError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""The settings of the repository that `bootstrap.setup github` makes."""
+
+import pytest
+
+from ci.github import GithubError, Repository
+from tests.doubles.github import REPOSITORY, USER_ID, Github
+
+
+def test_an_environment_admits_one_branch_and_asks_its_reviewers(github: Github) -> None:
+    repository = Repository.connect(REPOSITORY)
+    github.branches["prod"] = ["release", "main"]
+    for name, reviewers in (("dev", []), ("prod", [repository.user_id()])):
+        for _ in range(2):
+            repository.protect_environment(name, branch="main", reviewers=reviewers)
+    only_named_branches = {"protected_branches": False, "custom_branch_policies": True}
+    assert github.environments == {
+        "dev": {"reviewers": [], "deployment_branch_policy": only_named_branches},
+        "prod": {
+            "reviewers": [{"type": "User", "id": USER_ID}],
+            "deployment_branch_policy": only_named_branches,
+        },
+    }
+    assert github.branches == {"dev": ["main"], "prod": ["main"]}
+
+
+def test_a_variable_is_created_and_changed(github: Github) -> None:
+    repository = Repository.connect(REPOSITORY)
+    for value in ("one", "two"):
+        repository.set_variable("BOOTSTRAP", value)
+        assert github.variables == {"BOOTSTRAP": value}
+
+
+def test_a_github_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch, github: Github) -> None:
+    with pytest.raises(GithubError, match="404"):
+        Repository.connect("octo/other").set_variable("BOOTSTRAP", "")
+    monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
+    with pytest.raises(GithubError, match="did not answer"):
+        Repository.connect(REPOSITORY).user_id()

@@ -1,0 +1,93 @@
+"""The part of GitHub's REST API that `ci/github.py` uses, strict: any other request is an error of the test."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.doubles.http import Request, Response
+
+REPOSITORY = "octo/tweets"
+TOKEN = "ghs_token"
+USER_ID = 7
+MAX_COMMENT = 65_536
+Objects = list[dict[str, Any]]
+
+
+@dataclass
+class Github:
+    """A repository; `requests` are the methods and paths that it was asked, in order."""
+
+    comments: Objects = field(default_factory=list)
+    issues: Objects = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    environments: dict[str, Any] = field(default_factory=dict)
+    branches: dict[str, list[str]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request."""
+        self.requests.append(f"{request.method} {request.path}")
+        if request.headers["authorization"] != f"Bearer {TOKEN}":
+            return Response(401, b'{"message": "Bad credentials"}')
+        path, query = urlsplit(request.path).path, parse_qs(urlsplit(request.path).query)
+        body = json.loads(request.body) if request.body else {}
+        found = self._answer(request.method, path.removeprefix(f"/repos/{REPOSITORY}/"), query, body)
+        return (
+            Response(404, b'{"message": "Not Found"}')
+            if found is None
+            else Response(200, json.dumps(found).encode())
+        )
+
+    def _answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> Any:
+        if "body" in body and len(body["body"]) > MAX_COMMENT:
+            raise AssertionError("GitHub refuses a body of more than 65,536 characters")
+        match [method, *path.strip("/").split("/")]:
+            case ["GET", "user"]:
+                return {"id": USER_ID}
+            case ["GET", "issues", "5", "comments"]:
+                size, page = int(query["per_page"][0]), int(query["page"][0])
+                return self.comments[size * (page - 1) : size * page]
+            case ["POST", "issues", "5", "comments"]:
+                self.comments.append({"id": len(self.comments) + 100, **body})
+                return self.comments[-1]
+            case ["PATCH", "issues", "comments", number]:
+                [comment] = [each for each in self.comments if each["id"] == int(number)]
+                comment |= body
+                return comment
+            case ["GET", "issues"]:
+                label = query["labels"][0]
+                return [
+                    each for each in self.issues if label in each["labels"] and query["state"] == ["open"]
+                ]
+            case ["POST", "issues"]:
+                self.issues.append({"number": len(self.issues) + 1, "comments": [], **body})
+                return self.issues[-1]
+            case ["POST", "issues", number, "comments"]:
+                self.issues[int(number) - 1]["comments"].append(body["body"])
+                return body
+            case ["GET", "actions", "variables"]:
+                return {"variables": [{"name": name} for name in self.variables]}
+            case ["POST", "actions", "variables"] if body["name"] not in self.variables:
+                self.variables[body["name"]] = body["value"]
+                return {}
+            case ["PATCH", "actions", "variables", name] if name in self.variables:
+                self.variables[name] = body["value"]
+                return {}
+            case ["PUT", "environments", name]:
+                self.environments[name] = body
+                return {}
+            case ["GET", "environments", name, "deployment-branch-policies"]:
+                branches = self.branches.get(name, [])
+                return {
+                    "branch_policies": [{"id": number, "name": each} for number, each in enumerate(branches)]
+                }
+            case ["POST", "environments", name, "deployment-branch-policies"]:
+                assert re.fullmatch("branch", body["type"])
+                self.branches.setdefault(name, []).append(body["name"])
+                return {}
+            case ["DELETE", "environments", name, "deployment-branch-policies", number]:
+                del self.branches[name][int(number)]
+                return {}
+        return None
