@@ -2,6 +2,7 @@
 
 import functools
 import json
+import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +71,14 @@ class Stack:
         self._given = given
         self._load = outputs
         self._endpoint = endpoint
+        self._counting = threading.Lock()
+        self.metrics_requested = 0
+        """Number of metrics that CloudWatch was asked for, which it charges."""
+
+    def count_metrics(self, number: int) -> None:
+        """Count metrics that are requested from CloudWatch; several threads may call it."""
+        with self._counting:
+            self.metrics_requested += number
 
     def output(self, name: str) -> str:
         """Return the value of a stack output.
