@@ -19,6 +19,7 @@ from ops.errors import ConfigError
 _COMMANDS = {
     "explore": "ops.explore",
     "status": "ops.status",
+    "watch": "ops.watch",
     "quarantine": "ops.quarantine.commands",
     "cost": "ops.cost",
 }

@@ -126,6 +126,10 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
         out.print(f"[{number}] {source}", style="dim", soft_wrap=True)
     noted = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     out.print(f"Prices of {prices.region}, noted {noted}. {printable(prices.note)}", style="yellow")
+    out.print(
+        f"\n{stack} costs about ${total:,.2f} a month; the original design ${_total(original):,.2f}.",
+        style="bold",
+    )
 
 
 def load_settings(stack: str) -> configuration.Settings:
@@ -186,12 +190,15 @@ def _table(ours: list[Line], original: list[Line], prices: Prices) -> Table:
     names = [*(line.name for line in ours), *(name for name in by_name if name not in {o.name for o in ours})]
     mine = {line.name: line for line in ours}
     table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True, footer_style="bold")
-    table.add_column("", footer="Sum", no_wrap=True)
+    # Only the quantities may be cut: never a name, never money.
+    table.add_column("", footer="Sum", no_wrap=True, min_width=max(len(f"{name} [1]") for name in names))
     table.add_column("Quantity and unit price", no_wrap=True, overflow="ellipsis")
-    table.add_column("This stack", footer=f"${_total(ours):,.2f}", justify="right", no_wrap=True)
-    if console().width >= 110:
+    sums = [f"${_total(lines):,.2f}" for lines in (ours, original)]
+    table.add_column("This stack", footer=sums[0], justify="right", no_wrap=True, min_width=len(sums[0]))
+    wide = console().width >= 110
+    if wide:
         table.add_column("Quantity", no_wrap=True, overflow="ellipsis")
-    table.add_column("Original", footer=f"${_total(original):,.2f}", justify="right", no_wrap=True)
+    table.add_column("Original", footer=sums[1], justify="right", no_wrap=True, min_width=len(sums[1]))
     for name in names:
         line = mine.get(name) or by_name[name]
         cells = [
@@ -200,7 +207,7 @@ def _table(ours: list[Line], original: list[Line], prices: Prices) -> Table:
             _dollars(mine.get(name)),
             _dollars(by_name.get(name)),
         ]
-        if console().width >= 110:
+        if wide:
             cells.insert(
                 3, f"{_short(by_name[name].quantity)} {by_name[name].price.unit}" if name in by_name else ""
             )

@@ -1,10 +1,12 @@
 """Formats output for terminals and scripts: safe text, durations, sizes, JSON."""
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 from rich.console import Console
@@ -12,6 +14,8 @@ from rich.progress import Progress, ProgressColumn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_PIPE_WIDTH = 10_000
+_PADDING = re.compile(r" +$", re.MULTILINE)
 _BLANKS = re.compile(r"[\t\n\v\f\r\u0085\u2028\u2029]+")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -20,9 +24,31 @@ as_json_option: Callable[[F], F] = click.option(
 )
 
 
+class _Unpadded:
+    """Standard output without the blanks with which tables fill a line, for scripts."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(_PADDING.sub("", text))
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 def console() -> Console:
-    """Return a console on standard output; a new one for each use, because tests replace the stream."""
-    return Console(highlight=False, markup=False, emoji=False)
+    """Return a console on standard output; a new one for each use, because tests replace the stream.
+
+    On a pipe, lines are as long as their content, unless COLUMNS says how wide they may be.
+    """
+    out = Console(highlight=False, markup=False, emoji=False)
+    if out.is_terminal:
+        return out
+    width = None if "COLUMNS" in os.environ else _PIPE_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width, file=cast(TextIO, _Unpadded()))
+
+
+def is_pipe() -> bool:
+    """Whether standard output is a pipe or a file, on which lines may have any length."""
+    return not sys.stdout.isatty() and "COLUMNS" not in os.environ
 
 
 def error_console() -> Console:

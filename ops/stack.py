@@ -75,6 +75,11 @@ class Stack:
         self.metrics_requested = 0
         """Number of metrics that CloudWatch was asked for, which it charges."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the stack is on local AWS, at an endpoint of its own."""
+        return self._endpoint is not None
+
     def count_metrics(self, number: int) -> None:
         """Count metrics that are requested from CloudWatch; several threads may call it."""
         with self._counting:
