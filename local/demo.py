@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ import click
 from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.padding import Padding
 
 from local.aws import LocalAws
 from local.demo_tree import ResourceTree
@@ -33,6 +34,8 @@ from local.x import XServer
 
 if TYPE_CHECKING:
     from local.deploy import Deployment
+    from ops.frame import Frame
+    from ops.stack import Stack
 
 TERM = "#LanternNight"
 TWEETS = 3000
@@ -41,6 +44,9 @@ RATE = 1000
 """Posts per second: four times what one connection to X delivers, to keep the demo short."""
 _STALL_SECONDS = 60
 _TICK_SECONDS = 0.1
+_LOOK_SECONDS = 0.5
+_METRICS_SECONDS = 3
+_INDENT = 2
 
 
 @click.command()
@@ -97,9 +103,9 @@ def _prepared(console: Console) -> Iterator["Demonstration"]:
 
 
 def _import_program() -> None:
-    """Import the deployment and everything that the program imports."""
+    """Import the deployment, everything that the program imports, and what shows the stack at work."""
     modules = sorted((PROJECT / "infra").glob("[!_]*.py"))
-    for name in ("local.deploy", *(f"infra.{module.stem}" for module in modules)):
+    for name in ("local.deploy", "ops.watch", *(f"infra.{module.stem}" for module in modules)):
         importlib.import_module(name)
 
 
@@ -137,6 +143,7 @@ class Demonstration:
         self.aws = aws
         self.x = x
         self.session: Session
+        self.stack: Stack
 
     def run(self, path: Path | None, *, keep: bool) -> None:
         deployment = self.deploy()
@@ -178,6 +185,9 @@ class Demonstration:
             "pulumi stack output --json --show-secrets > producer/config.json",
         )
         self.session = Session(self.aws, self.x.url, deployment)
+        from ops.stack import Stack
+
+        self.stack = Stack({}, lambda: self.session.outputs, self.aws.endpoint)
         for name, value in sorted(self.session.outputs.items()):
             self.console.print(f"  {name:18} {value}", soft_wrap=True, markup=False)
 
@@ -193,6 +203,11 @@ class Demonstration:
             f"Stream {expected:,} tweets: producer, stream, function, table",
             f"python -m producer {shlex.join(arguments)}",
         )
+        if not path:
+            self.console.print(
+                f"  {POISONOUS} of them are planted: they are too large for the table, so they must end\n"
+                "  in quarantine and raise an alarm. All others must become rows.\n"
+            )
         log = self.aws.directory / "producer.log"
         with log.open("wb") as stderr:
             producer = subprocess.Popen(
@@ -203,62 +218,67 @@ class Demonstration:
                 process_group=self.aws.pid,  # ends with local AWS, however this process ends
             )
         try:
-            summary = self._watch(producer, log, expected)
+            summary = self._watch(producer, log)
         finally:
             if producer.poll() is None:
                 producer.terminate()
                 producer.wait()
-        self.console.print(f"  producer: {summary['text']}", soft_wrap=True)
+        self.console.print(Padding(f"producer: {summary['text']}", (0, 0, 0, _INDENT)))
         return summary
 
-    def _watch(self, producer: "subprocess.Popen[bytes]", log: Path, expected: int) -> dict[str, Any]:
-        """Show the progress of producer and function until both are done; return the producer's summary."""
-        columns = (
-            TextColumn("  {task.description:14}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", style="dim"),
-        )
-        until = time.monotonic() + _STALL_SECONDS
+    def _watch(self, producer: "subprocess.Popen[bytes]", log: Path) -> dict[str, Any]:
+        """Watch the stack until producer and function are done; return the producer's summary."""
+        deadline = time.monotonic() + _STALL_SECONDS
         summary: dict[str, Any] | None = None
         delivered = 0
-        with Progress(*columns, console=self.console) as progress:
-            put = progress.add_task("on the stream", total=expected, note="")
-            handled = progress.add_task("by the function", total=expected, note="")
+        from ops.watch import Watch
+
+        watch = Watch(self.stack, interval=_LOOK_SECONDS)
+        with Live(console=self.console, auto_refresh=False, vertical_overflow="crop") as live:
             while summary is None or delivered < summary["sent"]:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise DemoError(
                         f"the function handled {delivered:,} records, then none for {_STALL_SECONDS} seconds"
                     )
-                time.sleep(_TICK_SECONDS)
                 self.aws.check()
-                mappings = self.aws.mappings()
-                before, delivered = delivered, sum(mapping.delivered for mapping in mappings)
+                before, delivered = delivered, sum(mapping.delivered for mapping in self.aws.mappings())
                 if delivered > before:
-                    until = time.monotonic() + _STALL_SECONDS
-                lag = max((mapping.lag for mapping in mappings), default=0.0)
+                    deadline = time.monotonic() + _STALL_SECONDS
                 if summary is None and producer.poll() is not None:
                     summary = _summary(producer.returncode, log)
-                    progress.update(put, total=summary["sent"])
-                    progress.update(handled, total=summary["sent"])
-                progress.update(
-                    put, completed=summary["sent"] if summary else max(self.x.delivered, delivered)
-                )
-                progress.update(handled, completed=delivered, note=f"lag {lag:.1f} s")
+                live.update(_indented(watch.look()), refresh=True)
+                time.sleep(_TICK_SECONDS)
+            # The metrics of the last records are a second behind them.
+            deadline = time.monotonic() + _METRICS_SECONDS
+            while (frame := watch.look()).total("received") < delivered and time.monotonic() < deadline:
+                time.sleep(_TICK_SECONDS)
+            live.update(_indented(frame), refresh=True)
+        if not self.console.is_terminal:
+            self.console.print()  # Live leaves the cursor at the end of the frame
         return summary
 
     def explore(self) -> None:
         """Show the operator's view of the table."""
         self._step("Explore the table", f"python -m ops explore --stack {STACK} --limit 5")
-        self._operate("explore", "--limit", "5")
-        self.console.print()
-        self._operate("explore", "--user", self._someone(), "--limit", "3")
+        with ThreadPoolExecutor() as pool:
+            newest = pool.submit(self._run, "explore", "--limit", "5")
+            of_a_user = pool.submit(self._run, "explore", "--user", self._someone(), "--limit", "3")
+            self._show(newest.result())
+            self.console.print()
+            self._show(of_a_user.result())
 
     def show_health(self) -> None:
         """Show the operator's view of the stack."""
         self._step("Check the stack's health", f"python -m ops status --stack {STACK}")
         # With a record in quarantine an alarm may be firing, and then the stack is not healthy.
-        self._operate("status", expected=(0, 1))
+        self._show(self._run("status"), expected=(0, 1))
+        from ops.checks import run_checks
+
+        wrong = {check.text.split()[0] for check in run_checks(self.stack) if check.unhealthy}
+        if wrong == {f"{STACK}-Quarantined"}:
+            self.console.print(
+                "\n  That is right: the alarm reports what cannot be stored, which is in quarantine (below)."
+            )
 
     def account_for(self, deployment: "Deployment", summary: dict[str, Any]) -> None:
         """Check that every tweet sent is a row, a repeat of one, or in quarantine, by reading the stream."""
@@ -311,11 +331,11 @@ class Demonstration:
     def show_quarantine(self, deployment: "Deployment") -> None:
         """Show what could not be stored, with its payload and the reason."""
         self._step("Show what could not be stored", f"python -m ops quarantine list --stack {STACK}")
-        self._operate("quarantine", "list")
+        self._show(self._run("quarantine", "list"))
         objects = self._quarantined(deployment.outputs["quarantine_bucket"])
         if objects:
             self.console.print()
-            self._operate("quarantine", "show", objects[0])
+            self._show(self._run("quarantine", "show", objects[0]))
 
     def wait(self) -> None:
         """Keep everything running until Ctrl-C."""
@@ -337,21 +357,24 @@ class Demonstration:
     def _step(self, what: str, on_aws: str) -> None:
         _announce(self.console, what, on_aws)
 
-    def _operate(self, *arguments: str, expected: tuple[int, ...] = (0,)) -> None:
+    def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run an operator's command."""
-        command = [sys.executable, "-m", "ops", *arguments]
-        result = subprocess.run(
-            [*command, "--outputs", str(self.session.outputs_file), "--endpoint", self.aws.endpoint],
+        options = ["--outputs", str(self.session.outputs_file), "--endpoint", self.aws.endpoint]
+        return subprocess.run(
+            [sys.executable, "-m", "ops", *arguments, *options],
             cwd=PROJECT,
-            env=os.environ | {"COLUMNS": str(self.console.width - 2)},
+            env=os.environ | {"COLUMNS": str(self.console.width - _INDENT)},
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def _show(self, result: "subprocess.CompletedProcess[str]", expected: tuple[int, ...] = (0,)) -> None:
+        """Show what an operator's command wrote."""
         for line in (result.stdout + result.stderr).splitlines():
-            self.console.print(f"  {line}", markup=False, soft_wrap=True)
+            self.console.print(f"{'':{_INDENT}}{line}".rstrip(), markup=False, soft_wrap=True)
         if result.returncode not in expected:
-            raise DemoError(f"python -m ops {' '.join(arguments)} ended with {result.returncode}")
+            raise DemoError(f"python {' '.join(result.args[1:4])} ended with {result.returncode}")
 
     def _someone(self) -> str:
         """The user of some row."""
@@ -381,6 +404,10 @@ class Demonstration:
                 answer = kinesis.get_records(ShardIterator=iterator)
                 yield from (json.loads(record["Data"]) for record in answer["Records"])
                 iterator = answer["NextShardIterator"] if answer["Records"] else None
+
+
+def _indented(frame: "Frame") -> Padding:
+    return Padding(frame, (0, 0, 0, _INDENT))
 
 
 def _summary(exit_code: int, log: Path) -> dict[str, Any]:

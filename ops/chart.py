@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 MIN_WIDTH, MAX_WIDTH = 40, 200
 _HEIGHT = 5
@@ -18,14 +19,18 @@ def parse_second(timestamp: str) -> int | None:
         return None
 
 
-def draw_bars(values: Sequence[float], height: int, cell: int = 1) -> list[str]:
-    """Draw a bar for each value, top line first; each bar is `cell` columns wide.
+def draw_bars(values: Sequence[float], height: int, width: int) -> list[str]:
+    """Draw a bar for each value, top line first, which together fill the width.
 
     The largest value has the full height, and any value above 0 at least the lowest mark.
     """
     highest = max(values, default=0) or 1
+    edges = [round(index * width / len(values)) for index in range(len(values) + 1)]
+    cells = [end - start for start, end in pairwise(edges)]
     return [
-        "".join(_mark(value / highest, height, level) * cell for value in values)
+        "".join(
+            _mark(value / highest, height, level) * cell for value, cell in zip(values, cells, strict=True)
+        )
         for level in reversed(range(height))
     ]
 
@@ -53,7 +58,6 @@ def draw_history(counts: Mapping[int, int], width: int) -> list[str]:
     columns = width - label_width
     bucket = next((size for size in _BUCKETS if (last - first) // size < columns), _BUCKETS[-1])
     bars = min((last - first) // bucket + 1, columns)
-    cell = max(1, columns // bars)
     end = last // bucket
     values = [0] * bars
     for second, tweets in counts.items():
@@ -61,16 +65,13 @@ def draw_history(counts: Mapping[int, int], width: int) -> list[str]:
         if 0 <= column < bars:
             values[column] += tweets
     label = f"{max(values):,}"
-    drawn = draw_bars(values, _HEIGHT, cell)
+    drawn = draw_bars(values, _HEIGHT, columns)
     lines = [
         f"{label if index == 0 else '':>{label_width - 1}} {line}".rstrip()
         for index, line in enumerate(drawn)
     ]
     start, stop = _clock((end - bars + 1) * bucket, bucket), _clock(end * bucket, bucket)
-    if bars * cell >= len(start) + len(stop) + 1:
-        lines.append(f"{'':{label_width}}{start}{stop:>{bars * cell - len(start)}}")
-    else:
-        lines.append(f"{'':{label_width}}{start}")
+    lines.append(f"{'':{label_width}}{start}{stop:>{columns - len(start)}}")
     shown, total = sum(values), sum(counts.values())
     older = f"; {total - shown:,} older ones are not shown" if shown < total else ""
     day = datetime.fromtimestamp(last, UTC).date()
@@ -82,12 +83,13 @@ def _span(counts: Mapping[int, int]) -> tuple[int, int]:
     """Return the first and the last second to draw, which leave out up to a tenth of the tweets, the oldest."""
     seconds = sorted(counts)
     last, spare = seconds[-1], sum(counts.values()) // 10
-    whole = last - seconds[0]
     for second in seconds:
-        if spare < counts[second]:
-            # Leave the oldest out only where that makes the chart much more detailed.
-            return (second if whole > 4 * (last - second) else seconds[0]), last
+        # Leave the oldest out only where that makes the chart much more detailed.
+        if last - seconds[0] > 4 * (last - second):
+            return second, last
         spare -= counts[second]
+        if spare < 0:
+            break
     return seconds[0], last
 
 

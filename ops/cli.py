@@ -14,6 +14,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from infra.version import read_version
 from ops.errors import ConfigError
 
 _COMMANDS = {
@@ -22,6 +23,7 @@ _COMMANDS = {
     "watch": "ops.watch",
     "quarantine": "ops.quarantine.commands",
     "cost": "ops.cost",
+    "use": "ops.default",
 }
 """Modules, imported on demand: only `cost` needs Pulumi's SDK."""
 
@@ -82,15 +84,24 @@ Examples:
 Commands use your own AWS credentials, found as the AWS CLI finds them (AWS_PROFILE and so on).
 
 Exit codes: 0 done or healthy; 1 failed or not healthy; 2 wrong usage or configuration.
+
+`stream-ops` is the same command once the project is installed; completion for bash (zsh, fish):
+  eval "$(_STREAM_OPS_COMPLETE=bash_source stream-ops)"
 """,
 )
+@click.version_option(read_version(), prog_name="stream-ops")
 def cli() -> None:
-    """Operate a deployed stack: explore the table, check health, redrive the quarantine, estimate cost."""
+    """Operate a deployed stack: watch it, check its health, explore the table, redrive, plan size and cost."""
 
 
 def main() -> None:
-    """Run the command line; ends the process."""
+    """Run `python -m ops`; ends the process."""
     cli(prog_name="python -m ops")
+
+
+def stream_ops() -> None:
+    """Run the installed command `stream-ops`, which has shell completion; ends the process."""
+    cli(prog_name="stream-ops")
 
 
 def explain(error: BotoCoreError | ClientError) -> str:

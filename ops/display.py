@@ -17,6 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PIPE_WIDTH = 10_000
 _PADDING = re.compile(r" +$", re.MULTILINE)
 _BLANKS = re.compile(r"[\t\n\v\f\r\u0085\u2028\u2029]+")
+_EMOJI_MODIFIERS = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 as_json_option: Callable[[F], F] = click.option(
@@ -75,6 +76,14 @@ def write_json_line(value: object) -> None:
 def printable(text: str) -> str:
     """Make untrusted text safe for a terminal: one line, without control characters."""
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", _BLANKS.sub(" ", text))
+
+
+def cell_text(text: str) -> str:
+    """Make untrusted text safe for a cell of a table: every terminal draws it in the same number of columns.
+
+    Terminals disagree on sequences of emoji; without joiners and modifiers each emoji stands by itself.
+    """
+    return _EMOJI_MODIFIERS.sub("", printable(text))
 
 
 def span(duration: timedelta) -> str:

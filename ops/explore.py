@@ -18,6 +18,7 @@ from ops import prices
 from ops.chart import MAX_WIDTH, draw_history, parse_second
 from ops.display import (
     as_json_option,
+    cell_text,
     console,
     count,
     error_console,
@@ -87,7 +88,7 @@ In a CSV file, a field that a spreadsheet would take for a formula starts with a
 @click.option("--raw", is_flag=True, help="Write CSV fields as they are, also those that are formulas.")
 @click.option("--top", is_flag=True, help="Show the busiest users and shards of the last minute.")
 @as_json_option
-@stack_options("region", "table_name", "stream_name")
+@stack_options("region", "table_name", "stream_name", reads_only=True)
 def command(
     stack: Stack,
     user: str | None,
@@ -210,16 +211,16 @@ def _table(rows: Iterable[Row]) -> Table:
         table.add_column("Id", no_wrap=True, overflow="ellipsis", width=None if pipe else 20)
     table.add_column("Message", no_wrap=True, overflow="ellipsis", ratio=None if pipe else 1)
     for row in rows:
-        cells = [_clock(row), printable(row.username), printable(row.message)]
+        cells = [_clock(row), cell_text(row.username), cell_text(row.message)]
         if wide:
-            cells.insert(2, printable(row.id))
+            cells.insert(2, cell_text(row.id))
         table.add_row(*map(Text, cells))
     return table
 
 
 def _line(row: Row) -> Text:
     return Text.assemble(
-        (_clock(row), "dim"), "  ", (printable(row.username), "bold"), "  ", printable(row.message)
+        (_clock(row), "dim"), "  ", (cell_text(row.username), "bold"), "  ", cell_text(row.message)
     )
 
 

@@ -13,7 +13,7 @@ from infra import alarms
 from infra.alarms import Metric
 from ops.chart import draw_bars
 from ops.checks import STYLES, Check, State
-from ops.display import printable, span
+from ops.display import cell_text, printable, span
 from ops.metrics import Series
 from ops.table import Row
 
@@ -29,7 +29,9 @@ FIGURES: Mapping[str, Metric] = {
 MAX_PERIODS = 120
 _MIN_PERIODS = 15
 _CHART_HEIGHT = 2
-_MAX_PROBLEMS = 4
+_LOW_SCREEN = 28
+"""Lines of a terminal up to which it is low."""
+_MAX_PROBLEMS, _MAX_PROBLEMS_LOW = 4, 2
 _MIN_TWEETS = 3
 _FRESH_SECONDS = 5
 """Age from which on the checks say how old they are."""
@@ -73,21 +75,29 @@ class Frame:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the frame as large as the terminal."""
         width = options.max_width
-        clock = f"{_utc(self.taken):%H:%M:%S} UTC"
-        title = Table.grid(expand=True)
+        clock = f"{_utc(self.taken):%H:%M:%S}Z"
+        title = Table.grid(expand=True, padding=(0, 1, 0, 0))
         title.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         title.add_column(no_wrap=True)
         title.add_row(Text(self.where, style="bold"), Text(clock, style="dim"))
-        above: list[RenderableType] = [title, Text(), self._charts(width), Text(), *self._verdict(width)]
+        above: list[RenderableType] = [
+            title,
+            Text(),
+            self._charts(width),
+            Text(),
+            *self._verdict(width, console.height),
+        ]
         note = Text(self.note, style="dim")
         used = sum(len(console.render_lines(part, options)) for part in (*above, note)) + 2
-        yield Group(*above, *self._newest(max(_MIN_TWEETS, console.size.height - used)), note)
+        free = options.height - used if options.height else 0  # no height: on a screen with other output
+        yield Group(*above, *self._newest(max(_MIN_TWEETS, free)), note)
 
     def _charts(self, width: int) -> Table:
         chart_width = max(10, width - _NUMBERS_WIDTH)
         began = min((series.points[0][0] for series in self.series.values() if series), default=self.taken)
         periods = int((self.taken - began) // self.period) + 1
-        columns = min(max(periods, _MIN_PERIODS), chart_width, MAX_PERIODS)
+        cell = max(1, chart_width // max(periods, _MIN_PERIODS))
+        columns = min(chart_width // cell, MAX_PERIODS)
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True, width=11)
         table.add_column(no_wrap=True, width=12, justify="right")
@@ -95,7 +105,7 @@ class Frame:
         table.add_column(no_wrap=True, style="dim")
         for name, series in self.series.items():
             scale = self._scale(name)
-            bars = draw_bars(self._columns(series, columns), _CHART_HEIGHT, chart_width // columns)
+            bars = draw_bars(self._columns(series, columns), _CHART_HEIGHT, cell * columns)
             numbers = Text("no data", style="dim")
             figure = self.figure(name)
             if figure is not None:
@@ -123,7 +133,7 @@ class Frame:
         """Factor from a metric's value to the figure shown: a rate per second, or seconds of lag."""
         return 1 / 1000 if name == "lag" else 1 / self.period
 
-    def _verdict(self, width: int) -> Iterator[Text]:
+    def _verdict(self, width: int, height: int) -> Iterator[Text]:
         """The checks: a mark for each, and a line for each that is not as it should be."""
         worst: dict[str, State] = {}
         for check in self.checks:
@@ -141,15 +151,16 @@ class Frame:
         yield line
         problems = [check for check in self.checks if check.state in _SEVERITY]
         problems.sort(key=lambda check: _rank(check.state))
-        for check in problems[:_MAX_PROBLEMS]:
+        shown = _MAX_PROBLEMS if height > _LOW_SCREEN else _MAX_PROBLEMS_LOW
+        for check in problems[:shown]:
             line = Text(f"  {_MARKS[check.state]} {check.name}: ", style=STYLES[check.state])
             line.append(printable(check.text), style="default")
             if check.next:
                 line.append(f" → {printable(check.next)}", style="default")
             line.truncate(width, overflow="ellipsis")
             yield line
-        if len(problems) > _MAX_PROBLEMS:
-            yield Text(f"  and {len(problems) - _MAX_PROBLEMS} more: python -m ops status", style="dim")
+        if len(problems) > shown:
+            yield Text(f"  and {len(problems) - shown} more: python -m ops status", style="dim")
 
     def _newest(self, number: int) -> Iterator[RenderableType]:
         yield Text()
@@ -163,11 +174,15 @@ class Frame:
         for tweet in self.tweets[:number]:
             table.add_row(
                 Text("✔", style="green") if tweet.stored else Text("…", style="yellow"),
-                Text(printable(tweet.row.timestamp)[11:19], style="dim"),
-                Text(printable(tweet.row.username), style="bold"),
-                Text(printable(tweet.row.message)),
+                Text(cell_text(tweet.row.timestamp)[11:19], style="dim"),
+                Text(cell_text(tweet.row.username), style="bold"),
+                Text(cell_text(tweet.row.message)),
             )
         yield table
+
+    def total(self, name: str) -> float:
+        """Return the sum of a series."""
+        return self.series[name].total
 
     def figure(self, name: str) -> float | None:
         """Return the newest value of a period that is over, scaled; None without data."""

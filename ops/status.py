@@ -36,6 +36,7 @@ tell whether a write made a row or replaced one.
     "access_key",
     "alarm_topic_arn",
     "producer_policy_arn",
+    reads_only=True,
 )
 def command(stack: Stack, as_json: bool) -> None:
     """Show on one screen whether the stack is healthy."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from rich.table import Table
 
-from ops.display import console, count, error_console, printable, size, write_json
+from ops.display import cell_text, console, count, error_console, size, write_json
 from ops.estimate import SHARD_BYTES, SHARD_RECORDS
 from ops.stack import Stack
 from ops.stream import StreamReader
@@ -52,7 +52,7 @@ def show_top(stack: Stack, limit: int, as_json: bool) -> None:
 def _users(users: Counter[str], total: int, limit: int) -> Table:
     table = _table("User", "Records", "Share")
     for name, number in users.most_common(limit):
-        table.add_row(printable(name), f"{number:,}", f"{number / total:.1%}")
+        table.add_row(cell_text(name), f"{number:,}", f"{number / total:.1%}")
     return table
 
 

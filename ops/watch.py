@@ -62,6 +62,7 @@ On a pipe each look is one line; --json writes JSON lines, and one document with
     "access_key",
     "alarm_topic_arn",
     "producer_policy_arn",
+    reads_only=True,
 )
 def command(stack: Stack, once: bool, interval: int | None, as_json: bool) -> None:
     """Show rates, lag, checks and the newest tweets, until Ctrl-C."""
@@ -102,24 +103,16 @@ def _show(watch: "Watch") -> None:
 
 
 class Watch:
-    """Looks at a stack again and again: at the stream each time, at metrics and checks as often as is useful."""
+    """Looks at a stack again and again: at the stream each time, at metrics and checks once an interval."""
 
-    def __init__(
-        self, stack: Stack, *, interval: float | None = None, check_interval: float | None = None
-    ) -> None:
-        """Prepare to look.
-
-        Args:
-            interval: seconds between two readings of the metrics.
-            check_interval: seconds between two runs of the checks; the same by default.
-        """
+    def __init__(self, stack: Stack, *, interval: float | None = None) -> None:
+        """Prepare to look; `interval` is in seconds, between two readings of the metrics and the checks."""
         self._stack = stack
         self._period = 1 if stack.is_local else 60
         self.interval = interval or self._period
-        self._check_interval = check_interval or self.interval
         self._series: dict[str, Series] = {}
         self._checks: list[Check] = []
-        self._measured = self._checked = float("-inf")
+        self._measured = float("-inf")
         self._tweets: OrderedDict[Key, tuple[Row, bool]] = OrderedDict()
         self._readings = 0
 
@@ -131,11 +124,10 @@ class Watch:
             botocore.exceptions.ClientError: reading metrics, stream or table is not allowed.
         """
         now = time.time()
-        if now - self._checked >= self._check_interval:
-            self._checks, self._checked = run_checks(self._stack), now
         if now - self._measured >= self.interval:
             since = timedelta(seconds=MAX_PERIODS * self._period)
             found = read_series(self._stack, list(FIGURES.values()), period=self._period, since=since)
+            self._checks = run_checks(self._stack)
             self._readings += 1
             self._series, self._measured = dict(zip(FIGURES, found, strict=True)), now
         self._read_tweets()
@@ -146,7 +138,7 @@ class Watch:
             period=self._period,
             series=self._series,
             checks=self._checks,
-            checked=self._checked,
+            checked=self._measured,
             tweets=[Sighting(row, stored) for row, stored in reversed(self._tweets.values())],
             note=self._note(),
         )
