@@ -22,6 +22,7 @@ _COMMANDS = {
     "status": "ops.status",
     "watch": "ops.watch",
     "quarantine": "ops.quarantine.commands",
+    "size": "ops.size",
     "cost": "ops.cost",
     "use": "ops.default",
 }
