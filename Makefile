@@ -13,7 +13,7 @@ PULUMI := $(BIN)/python -m local.engine
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .venv/.installed ## Create .venv with the packages pinned in requirements-dev.txt
+install: .venv/.installed ## Create .venv with the pinned packages and the commands stream-ops and twitter2kinesis
 
 .venv/.installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -22,6 +22,7 @@ install: .venv/.installed ## Create .venv with the packages pinned in requiremen
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.txt
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --offline --no-deps --editable .
 	@touch $@
 
 demo: install ## Run the whole path on this machine: local AWS and X, the real stack, producer and function

@@ -1,6 +1,10 @@
 """Where the commands find the stack, and their errors."""
 
 import json
+import os
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from ops import default
 from ops.cli import cli
+from ops.stack import PROJECT
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 NO_CREDENTIALS = {
@@ -196,6 +201,27 @@ def test_a_profile_that_is_none() -> None:
     result = ops(*COMMANDS[0], "--region", "us-east-1", env=NO_CREDENTIALS | {"AWS_PROFILE": "nobody"})
     assert result.exit_code == 2
     assert "set AWS_PROFILE" in result.stderr
+
+
+def installed(command: str, *arguments: str, **variables: str) -> str:
+    """Run an installed command; return its standard output."""
+    ended = subprocess.run(
+        [Path(sys.executable).with_name(command), *arguments],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ended.stdout
+
+
+@pytest.mark.parametrize("command", ["stream-ops", "twitter2kinesis"])
+def test_an_installed_command_knows_its_version_and_completes_what_is_typed(command: str) -> None:
+    version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+    assert installed(command, "--version") == f"{command}, version {version}\n"
+    variable = f"_{command.upper().replace('-', '_')}_COMPLETE"
+    typed = {"COMP_WORDS": f"{command} --ver", "COMP_CWORD": "1"}
+    assert installed(command, **{variable: "bash_complete"}, **typed) == "plain,--version\n"
 
 
 @pytest.mark.parametrize(
