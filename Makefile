@@ -8,7 +8,8 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 PULUMI := $(BIN)/python -m local.engine
-.PHONY: help install demo test simulate check format engine test-engine record-state up-local down-local benchmark requirements clean
+.PHONY: help install demo test simulate check format engine test-engine record-state up-local down-local benchmark
+.PHONY: requirements docs record-docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +73,12 @@ requirements: install ## Regenerate the pinned requirement files from pyproject.
 	$(BIN)/uv pip compile $(PINNED) --constraint requirements-dev.txt --output-file requirements.txt
 
 PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
+
+docs: install ## Write the generated tables and pictures of docs/
+	$(BIN)/python -m docs
+
+record-docs: install ## Record the demo and a minute of traffic, and write docs/ from it (two minutes)
+	$(BIN)/python -m docs record
 
 clean: ## Delete everything that the targets created
 	rm -rf .venv .pulumi .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from botocore.exceptions import ClientError
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 
@@ -66,10 +66,8 @@ def demo(source: str, path: Path | None, keep: bool) -> None:
     if (source == "file") != (path is not None):
         raise click.UsageError("--source file needs --file PATH, and --file needs --source file")
     console = Console(highlight=False)
-    started = time.monotonic()
     try:
-        with _prepared(console) as demonstration:
-            demonstration.run(path, keep=keep)
+        run_demo(console, path, keep=keep)
     except DemoError as error:
         console.print(f"[bold red]Check failed:[/] {error}")
         sys.exit(1)
@@ -79,6 +77,18 @@ def demo(source: str, path: Path | None, keep: bool) -> None:
     except KeyboardInterrupt:
         console.print("Interrupted; everything that was started has stopped.")
         sys.exit(130)
+
+
+def run_demo(console: Console, path: Path | None = None, *, keep: bool = False) -> None:
+    """Run the demo on a console.
+
+    Raises:
+        LocalAwsError: local AWS cannot run.
+        DemoError: a check failed.
+    """
+    started = time.monotonic()
+    with _prepared(console) as demonstration:
+        demonstration.run(path, keep=keep)
     console.print(f"\n[bold green]All checks passed[/] in {time.monotonic() - started:.0f} seconds.")
 
 
@@ -171,7 +181,7 @@ class Demonstration:
         self._step("Deploy the dev stack from __main__.py", f"pulumi up --stack {STACK}")
         tree = ResourceTree(STACK)
         try:
-            with Live(tree, console=self.console, refresh_per_second=10):
+            with self._live(tree, refresh_per_second=10):
                 return deploy(
                     STACK, PROJECT, PROJECT / f"Pulumi.{STACK}.yaml", self.aws.endpoint, on_event=tree.show
                 )
@@ -234,7 +244,7 @@ class Demonstration:
         from ops.watch import Watch
 
         watch = Watch(self.stack, interval=_LOOK_SECONDS)
-        with Live(console=self.console, auto_refresh=False, vertical_overflow="crop") as live:
+        with self._live(auto_refresh=False, vertical_overflow="crop") as live:
             while summary is None or delivered < summary["sent"]:
                 if time.monotonic() > deadline:
                     raise DemoError(
@@ -253,8 +263,6 @@ class Demonstration:
             while (frame := watch.look()).total("received") < delivered and time.monotonic() < deadline:
                 time.sleep(_TICK_SECONDS)
             live.update(_indented(frame), refresh=True)
-        if not self.console.is_terminal:
-            self.console.print()  # Live leaves the cursor at the end of the frame
         return summary
 
     def explore(self) -> None:
@@ -353,6 +361,13 @@ class Demonstration:
         count = len(deployment.resources)
         deployment.destroy()
         self.console.print(f"  {count} resources removed")
+
+    @contextmanager
+    def _live(self, *content: RenderableType, **options: Any) -> Iterator[Live]:
+        with Live(*content, console=self.console, **options) as live:
+            yield live
+        if not self.console.is_terminal:
+            self.console.print()  # there the display ends without a new line
 
     def _step(self, what: str, on_aws: str) -> None:
         _announce(self.console, what, on_aws)

@@ -141,7 +141,7 @@ class Frame:
             if known is None or _rank(check.state) < _rank(known):
                 worst[check.name] = check.state
         age = self.taken - self.checked
-        line = Text("checks" if age < _FRESH_SECONDS else f"checks, {_age(age)} ago", style="dim")
+        line = Text.assemble(("checks" if age < _FRESH_SECONDS else f"checks, {_age(age)} ago", "dim"))
         for name, state in worst.items():
             mark = Text(f"  {_MARKS[state]} {name}", style=STYLES[state])
             if line.cell_len + mark.cell_len > width:
