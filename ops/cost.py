@@ -142,7 +142,7 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
     out.print()
     dates = sorted({price.noted for price in prices.by_name.values()})
     for number, source in enumerate(prices.sources.values(), 1):
-        out.print(f"[{number}] {source}", style="dim", soft_wrap=True)
+        out.print(f"[{number}] {source}", style="dim")
     noted = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     out.print(f"Prices of {prices.region}, noted {noted}. {printable(prices.note)}", style="yellow")
     out.print(

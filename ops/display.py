@@ -14,7 +14,7 @@ from rich.progress import Progress, ProgressColumn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PIPE_WIDTH = 10_000
+_PIPE_WIDTH, _PIPE_HEIGHT = 10_000, 50
 _PADDING = re.compile(r" +$", re.MULTILINE)
 _BLANKS = re.compile(r"[\t\n\v\f\r\u0085\u2028\u2029]+")
 _EMOJI_MODIFIERS = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
@@ -43,8 +43,13 @@ def console() -> Console:
     out = Console(highlight=False, markup=False, emoji=False)
     if out.is_terminal:
         return out
-    width = None if "COLUMNS" in os.environ else _PIPE_WIDTH
-    return Console(highlight=False, markup=False, emoji=False, width=width, file=cast(TextIO, _Unpadded()))
+    unpadded = cast(TextIO, _Unpadded())
+    if not is_pipe():
+        return Console(highlight=False, markup=False, emoji=False, file=unpadded)
+    # With both sizes given, rich does not take a terminal without a name for one of 80 columns.
+    return Console(
+        highlight=False, markup=False, emoji=False, width=_PIPE_WIDTH, height=_PIPE_HEIGHT, file=unpadded
+    )
 
 
 def is_pipe() -> bool:
