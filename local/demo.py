@@ -124,7 +124,8 @@ def _uninterrupted() -> Iterator[None]:
     """Delay interrupts until the block ends.
 
     An interrupt in the middle of an import may leave an import lock held, on which another thread would then
-    wait forever.
+    wait forever. One while boto3 reads its models may strike in a callback of the garbage collector, where
+    Python ignores it.
     """
     held_back: list[int] = []
     before = {
@@ -243,6 +244,8 @@ class Demonstration:
         delivered = 0
         from ops.watch import Watch
 
+        with _uninterrupted():
+            self.stack.connect()
         watch = Watch(self.stack, interval=_LOOK_SECONDS)
         with self._live(auto_refresh=False, vertical_overflow="crop") as live:
             while summary is None or delivered < summary["sent"]:

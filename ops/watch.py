@@ -5,9 +5,9 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.live import Live
 
 from ops import prices
@@ -114,23 +114,28 @@ class Watch:
         self._checks: list[Check] = []
         self._measured = float("-inf")
         self._tweets: OrderedDict[Key, tuple[Row, bool]] = OrderedDict()
+        self._stream: StreamReader | None = None
+        self._trouble = ""
         self._readings = 0
 
     def look(self) -> Frame:
         """Return what is known of the stack now.
 
+        Only the first look must succeed: whoever watches wants to see that AWS comes back.
+
         Raises:
             ConfigError: the stack's outputs cannot be loaded.
+            botocore.exceptions.BotoCoreError: the first look does not reach AWS.
             botocore.exceptions.ClientError: reading metrics, stream or table is not allowed.
         """
-        now = time.time()
-        if now - self._measured >= self.interval:
-            since = timedelta(seconds=MAX_PERIODS * self._period)
-            found = read_series(self._stack, list(FIGURES.values()), period=self._period, since=since)
-            self._checks = run_checks(self._stack)
-            self._readings += 1
-            self._series, self._measured = dict(zip(FIGURES, found, strict=True)), now
-        self._read_tweets()
+        try:
+            self._read()
+            self._trouble = ""
+        except (BotoCoreError, ClientError) as error:
+            if not self._series:
+                raise
+            self._trouble = f"AWS cannot be read, this is older: {error}"
+            self._stream = None  # its place in the stream may have expired
         names = (self._stack.output(name) for name in ("stream_name", "function_name", "table_name"))
         return Frame(
             taken=time.time(),
@@ -140,14 +145,23 @@ class Watch:
             checks=self._checks,
             checked=self._measured,
             tweets=[Sighting(row, stored) for row, stored in reversed(self._tweets.values())],
-            note=self._note(),
+            note=self._trouble or self._note(),
         )
 
-    @cached_property
-    def _stream(self) -> StreamReader:
-        return StreamReader(self._stack, datetime.now(UTC) - timedelta(minutes=1), MAX_SHARDS)
+    def _read(self) -> None:
+        now = time.time()
+        if now - self._measured >= self.interval:
+            since = timedelta(seconds=MAX_PERIODS * self._period)
+            found = read_series(self._stack, list(FIGURES.values()), period=self._period, since=since)
+            self._checks = run_checks(self._stack)
+            self._readings += 1
+            self._series, self._measured = dict(zip(FIGURES, found, strict=True)), now
+        self._read_tweets()
 
     def _read_tweets(self) -> None:
+        if self._stream is None:
+            minute_ago = datetime.now(UTC) - timedelta(minutes=1)
+            self._stream = StreamReader(self._stack, minute_ago, MAX_SHARDS)
         for record in self._stream.read():
             if record.row:
                 self._tweets[record.row.key] = (record.row, False)

@@ -106,6 +106,17 @@ def test_on_a_pipe_each_look_is_a_line_and_ctrl_c_ends_it(stack: DeployedStack) 
     assert all(" put " in line and "\x1b" not in line for line in lines)
 
 
+def test_a_watch_goes_on_when_aws_is_away_and_says_that_its_figures_are_old(stack: DeployedStack) -> None:
+    watch = Watch(Stack({}, lambda: stack.outputs, stack.aws.endpoint), interval=0.001)
+    before = watch.look()
+    stack.aws.faults.set("kinesis:GetRecords", error=1)
+    during = watch.look()
+    stack.aws.faults.clear()
+    assert during.note.startswith("AWS cannot be read, this is older: ")
+    assert [each.row for each in during.tweets] == [each.row for each in before.tweets]
+    assert watch.look().note.startswith("Local AWS")
+
+
 def test_the_charge_of_watching_is_said_on_aws_alone(stack: DeployedStack) -> None:
     class OnAws(Stack):
         is_local = False
