@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ops.chart import draw_history
-from ops.display import printable
+from ops.display import cell_text, printable
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
@@ -129,6 +129,10 @@ def test_a_tweet_cannot_steer_the_terminal(deployed: DeployedStack, tables: Tabl
     out = deployed.ops("explore", *table).stdout
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(out)
     assert printable("two\r\nlines, 👩‍👩‍👧 whole") == "two lines, 👩‍👩‍👧 whole"
+
+
+def test_a_cell_has_no_sequence_of_emoji_on_whose_width_terminals_disagree() -> None:
+    assert cell_text("👩\u200d👩\u200d👧, ☠\ufe0f, 👍🏽, 🇩🇰") == "👩👩👧, ☠, 👍, 🇩🇰"
 
 
 def test_follow_shows_rows_once_they_are_stored(stack: DeployedStack, user: str) -> None:
