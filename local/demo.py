@@ -8,7 +8,6 @@ import importlib
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import threading
@@ -26,8 +25,10 @@ from rich.live import Live
 from rich.padding import Padding
 
 from local.aws import LocalAws
+from local.demo_contents import find_user, list_quarantined, read_keys, read_records
 from local.demo_tree import ResourceTree
 from local.errors import DemoError, DeploymentError, LocalAwsError
+from local.interrupts import uninterrupted
 from local.inventory import inventory
 from local.session import PROJECT, STACK, Session
 from local.x import XServer
@@ -101,7 +102,7 @@ def _prepared(console: Console) -> Iterator["Demonstration"]:
             "Start AWS and X on this machine, in memory, on loopback",
             "nothing to do: both are there",
         )
-        with _uninterrupted():
+        with uninterrupted():
             # Importing the program takes as long as starting the server.
             importing = threading.Thread(target=_import_program)
             importing.start()
@@ -117,28 +118,6 @@ def _import_program() -> None:
     modules = sorted((PROJECT / "infra").glob("[!_]*.py"))
     for name in ("local.deploy", "ops.watch", *(f"infra.{module.stem}" for module in modules)):
         importlib.import_module(name)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Delay interrupts until the block ends.
-
-    An interrupt in the middle of an import may leave an import lock held, on which another thread would then
-    wait forever. One while boto3 reads its models may strike in a callback of the garbage collector, where
-    Python ignores it.
-    """
-    held_back: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _frame: held_back.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if held_back:
-        raise KeyboardInterrupt
 
 
 def _announce(console: Console, what: str, on_aws: str) -> None:
@@ -244,7 +223,7 @@ class Demonstration:
         delivered = 0
         from ops.watch import Watch
 
-        with _uninterrupted():
+        with uninterrupted():
             self.stack.connect()
         watch = Watch(self.stack, interval=_LOOK_SECONDS)
         with self._live(auto_refresh=False, vertical_overflow="crop") as live:
@@ -271,9 +250,12 @@ class Demonstration:
     def explore(self) -> None:
         """Show the operator's view of the table."""
         self._step("Explore the table", f"python -m ops explore --stack {STACK} --limit 5")
+        user = find_user(self.aws, self.session.outputs["table_name"])
+        if user is None:
+            raise DemoError("the table is empty")
         with ThreadPoolExecutor() as pool:
             newest = pool.submit(self._run, "explore", "--limit", "5")
-            of_a_user = pool.submit(self._run, "explore", "--user", self._someone(), "--limit", "3")
+            of_a_user = pool.submit(self._run, "explore", "--user", user, "--limit", "3")
             self._show(newest.result())
             self.console.print()
             self._show(of_a_user.result())
@@ -294,10 +276,10 @@ class Demonstration:
     def account_for(self, deployment: "Deployment", summary: dict[str, Any]) -> None:
         """Check that every tweet sent is a row, a repeat of one, or in quarantine, by reading the stream."""
         self._step("Account for every tweet", "the dashboard at dashboard_url shows the same counts")
-        records = list(self._records(deployment.outputs["stream_name"]))
+        records = list(read_records(self.aws, deployment.outputs["stream_name"]))
         distinct = {(record["username"], record["id"]) for record in records}
-        rows = self._rows(deployment.outputs["table_name"])
-        objects = self._quarantined(deployment.outputs["quarantine_bucket"])
+        rows = read_keys(self.aws, deployment.outputs["table_name"])
+        objects = list_quarantined(self.aws, deployment.outputs["quarantine_bucket"])
         repeats = len(records) - len(distinct)
         self.console.print(
             f"  sent {summary['sent']:,} = {len(rows):,} rows + {repeats:,} repeats of a row"
@@ -343,7 +325,7 @@ class Demonstration:
         """Show what could not be stored, with its payload and the reason."""
         self._step("Show what could not be stored", f"python -m ops quarantine list --stack {STACK}")
         self._show(self._run("quarantine", "list"))
-        objects = self._quarantined(deployment.outputs["quarantine_bucket"])
+        objects = list_quarantined(self.aws, deployment.outputs["quarantine_bucket"])
         if objects:
             self.console.print()
             self._show(self._run("quarantine", "show", objects[0]))
@@ -393,35 +375,6 @@ class Demonstration:
             self.console.print(f"{'':{_INDENT}}{line}".rstrip(), markup=False, soft_wrap=True)
         if result.returncode not in expected:
             raise DemoError(f"python {' '.join(result.args[1:4])} ended with {result.returncode}")
-
-    def _someone(self) -> str:
-        """The user of some row."""
-        table = self.session.outputs["table_name"]
-        items = self.aws.client("dynamodb").scan(TableName=table, Limit=1)["Items"]
-        if not items:
-            raise DemoError("the table is empty")
-        name: str = items[0]["Username"]["S"]
-        return name
-
-    def _rows(self, table: str) -> set[tuple[str, str]]:
-        pages = self.aws.client("dynamodb").get_paginator("scan").paginate(TableName=table)
-        return {(item["Username"]["S"], item["Id"]["S"]) for page in pages for item in page["Items"]}
-
-    def _quarantined(self, bucket: str) -> list[str]:
-        pages = self.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        return [each["Key"] for page in pages for each in page.get("Contents", [])]
-
-    def _records(self, stream: str) -> Iterator[dict[str, Any]]:
-        """Read and decode every record of the stream."""
-        kinesis = self.aws.client("kinesis")
-        for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
-            iterator = kinesis.get_shard_iterator(
-                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            while iterator:
-                answer = kinesis.get_records(ShardIterator=iterator)
-                yield from (json.loads(record["Data"]) for record in answer["Records"])
-                iterator = answer["NextShardIterator"] if answer["Records"] else None
 
 
 def _indented(frame: "Frame") -> Padding:
