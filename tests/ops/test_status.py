@@ -2,6 +2,7 @@
 
 import re
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,10 +21,10 @@ def states(stack: DeployedStack) -> dict[str, str]:
 
 @pytest.fixture
 def fresh(deployed: DeployedStack, tmp_path: Path) -> Iterator[DeployedStack]:
-    """A stack of its own, in which nothing has gone wrong."""
+    """A stack of its own, in which nothing has gone wrong, and whose name no metric has yet."""
     # Local AWS evaluates an alarm on the metrics of all stacks: this one goes without.
     config = CONFIG | {"stream-processing:alarms": False}
-    deployment = deploy("fresh", PROJECT, config, deployed.aws.endpoint)
+    deployment = deploy(f"fresh-{uuid.uuid4().hex[:6]}", PROJECT, config, deployed.aws.endpoint)
     yield DeployedStack(deployed.aws, deployment.outputs, tmp_path)
     deployment.destroy()
 
@@ -34,8 +35,8 @@ def test_a_healthy_stack(fresh: DeployedStack, user: str) -> None:
     assert eventually(lambda: states(fresh)["Invocations"] == "ok")
     result = fresh.ops("status")
     assert result.exit_code == 0, result.stdout
-    assert "Healthy: fresh-DDBEventProcessor in us-east-1." in result.stdout
-    assert "fresh-EventStream ACTIVE, provisioned, 1 shard" in result.stdout
+    assert f"Healthy: {fresh.outputs['function_name']} in us-east-1." in result.stdout
+    assert f"{fresh.outputs['stream_name']} ACTIVE, provisioned, 1 shard" in result.stdout
     assert "pulumi config set alarms true" in result.stdout
     assert set(states(fresh).values()) <= {"ok", "no data", "warning"}
 
