@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from ops.chart import draw_history
 from ops.display import cell_text, printable
+from tests.ops import schemas
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
@@ -150,6 +152,8 @@ def test_follow_shows_rows_once_they_are_stored(stack: DeployedStack, user: str)
     out, errors = process.communicate(timeout=10)
     assert process.returncode == 0, errors
     rows = [json.loads(line) for line in out.splitlines()]
+    for each in rows:
+        jsonschema.validate(each, schemas.FOLLOW)
     assert [each["username"] for each in rows] == [user, user]
     assert {each["id"] for each in rows} <= stack.rows(user)
     numbers = [int(each["id"]) for each in rows]

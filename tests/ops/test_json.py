@@ -1,4 +1,4 @@
-"""`--json`: one document a command, JSON lines from those that go on, each as its schema describes."""
+"""`--json`: one document a command, as its schema describes."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,6 @@ from ops.cli import cli
 from tests.ops import schemas
 from tests.ops.schemas import Schema
 from tests.ops.stack import DeployedStack, tweet
-from tests.waiting import eventually
 
 
 def validate(text: str, schema: Schema) -> None:
@@ -62,23 +61,3 @@ def test_a_command_that_asks_no_stack_writes_one_document(command: list[str], sc
 
 def test_an_export_writes_one_document_beside_the_file(deployed: DeployedStack, tmp_path: Path) -> None:
     validate(deployed.ops("explore", "--export", str(tmp_path / "x.csv"), "--json").stdout, schemas.EXPORT)
-
-
-def test_following_and_watching_write_a_document_a_line(stack: DeployedStack, user: str) -> None:
-    follow = stack.ops_process("explore", "--follow", "--limit", "1", "--json")
-    watch = stack.ops_process("watch", "--json")
-    assert watch.stdout
-    lines = [watch.stdout.readline() for _ in range(2)]
-    watch.terminate()
-    watch.communicate(timeout=10)
-
-    def ended() -> bool:
-        stack.put(tweet(user))
-        return follow.poll() is not None
-
-    assert eventually(ended)
-    followed, errors = follow.communicate(timeout=10)
-    assert not errors
-    validate(followed, schemas.FOLLOW)
-    for line in lines:
-        validate(line, schemas.WATCH)

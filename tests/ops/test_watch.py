@@ -1,7 +1,9 @@
 """`watch`: the stack at work, on a screen and on a pipe."""
 
+import json
 import signal
 
+import jsonschema
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
@@ -12,6 +14,7 @@ from ops.metrics import Series
 from ops.stack import Stack
 from ops.table import Row
 from ops.watch import Watch
+from tests.ops import schemas
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
@@ -96,14 +99,22 @@ def test_watching_shows_what_was_put_received_and_stored(stack: DeployedStack, u
     assert user in screen
 
 
-def test_on_a_pipe_each_look_is_a_line_and_ctrl_c_ends_it(stack: DeployedStack) -> None:
-    process = stack.ops_process("watch")
+def test_on_a_pipe_each_look_is_a_line_that_names_every_figure_and_what_is_wrong() -> None:
+    line = frame().line()
+    assert line.startswith("2026-11-24T12:00:00Z  put 59/s (1 s ago), received 59/s (1 s ago), written")
+    assert line.endswith("; Alarms bad")
+    assert "\n" not in line
+
+
+def test_each_look_is_a_json_line_until_ctrl_c(stack: DeployedStack) -> None:
+    process = stack.ops_process("watch", "--json")
     assert process.stdout
     lines = [process.stdout.readline() for _ in range(2)]
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=10)
     assert (process.returncode, errors) == (0, "")
-    assert all(" put " in line and "\x1b" not in line for line in lines)
+    for line in lines:
+        jsonschema.validate(json.loads(line), schemas.WATCH)
 
 
 def test_a_watch_goes_on_when_aws_is_away_and_says_that_its_figures_are_old(stack: DeployedStack) -> None:
