@@ -1,11 +1,3 @@
-"""The project's version, from `pyproject.toml`: the project runs from its folder, installed or not."""
+"""The project's version, the same as in `pyproject.toml`, which a copy of the program need not have."""
 
-import tomllib
-
-from infra.outputs import PROJECT
-
-
-def read_version() -> str:
-    """Return the version, such as `1.0.0`."""
-    version: str = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
-    return version
+VERSION = "1.0.0"

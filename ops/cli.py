@@ -14,7 +14,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from infra.version import read_version
+from infra.version import VERSION
 from ops.errors import ConfigError
 
 _COMMANDS = {
@@ -90,7 +90,7 @@ Exit codes: 0 done or healthy; 1 failed or not healthy; 2 wrong usage or configu
   eval "$(_STREAM_OPS_COMPLETE=bash_source stream-ops)"
 """,
 )
-@click.version_option(read_version(), prog_name="stream-ops")
+@click.version_option(VERSION, prog_name="stream-ops")
 def cli() -> None:
     """Operate a deployed stack: watch it, check its health, explore the table, redrive, plan size and cost."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from infra.version import read_version
+from infra.version import VERSION
 from producer import config
 from producer.config import AwsCredentials
 from producer.configure import configure
@@ -76,7 +76,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 
 
 @click.command(epilog=_EXAMPLES)
-@click.version_option(read_version(), prog_name="twitter2kinesis")
+@click.version_option(VERSION, prog_name="twitter2kinesis")
 @click.argument("path", required=False)
 @click.option(
     "--source",
