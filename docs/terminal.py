@@ -10,7 +10,7 @@ from rich.text import Text
 from docs.record import DEMO, WIDTH, load_traffic
 
 _FRAME_LINES = 30
-_STEPS = ("Deploy", "Stream", "Account", "Check that", "All checks")
+_STEPS = ("Deploy", "Stream", "Account", "Check that")
 
 # Rich's own format without the font that it fetches: a picture on a page must not load anything.
 _FORMAT = """\
@@ -56,7 +56,7 @@ def render_watch() -> str:
 
 
 def _excerpt(recorded: str) -> Iterator[Text]:
-    """Yield the steps up to the exploration of the table, the account of all tweets, and the end."""
+    """Yield the steps that show the path of a tweet, the account of all, and what the key may not do."""
     shown = False
     for line in map(Text.from_ansi, recorded.splitlines()):
         if line.plain[:1].strip():  # the heading of a step
