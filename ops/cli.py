@@ -26,7 +26,7 @@ _COMMANDS = {
     "cost": "ops.cost",
     "use": "ops.default",
 }
-"""Modules, imported on demand: only `cost` needs Pulumi's SDK."""
+"""Modules, imported on demand: only `size` and `cost` need Pulumi's SDK."""
 
 _NO_CREDENTIALS = (
     CredentialRetrievalError,
@@ -77,16 +77,18 @@ class _Commands(click.Group):
     cls=_Commands,
     epilog="""\b
 Examples:
+  python -m ops watch --stack dev
   python -m ops status --stack dev
   python -m ops explore --stack dev --user nasa
   python -m ops quarantine list --outputs outputs.json --json
-  python -m ops cost --stack prod --rate 200 --size 700
+  python -m ops size --stack prod --rate 5000 --size 700
 
 Commands use your own AWS credentials, found as the AWS CLI finds them (AWS_PROFILE and so on).
 
 Exit codes: 0 done or healthy; 1 failed or not healthy; 2 wrong usage or configuration.
 
-`stream-ops` is the same command once the project is installed; completion for bash (zsh, fish):
+\b
+`stream-ops` is the same command, installed; its completion for bash (or zsh, fish):
   eval "$(_STREAM_OPS_COMPLETE=bash_source stream-ops)"
 """,
 )

@@ -108,11 +108,9 @@ def test_without_credentials(tmp_path: Path) -> None:
 
 @pytest.fixture
 def remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where `ops use` remembers a stack, in a folder of this test; no variable names one."""
+    """Where `ops use` remembers a stack, in a folder of this test."""
     file = tmp_path / "state" / "default.json"
     monkeypatch.setattr(default, "FILE", file)
-    for variable in default.VARIABLES.values():
-        monkeypatch.delenv(variable, raising=False)
     return file
 
 
