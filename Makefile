@@ -8,12 +8,13 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 PULUMI := $(BIN)/python -m local.engine
-.PHONY: help install demo test simulate check lint-workflows format engine test-engine record-state up-local down-local benchmark requirements clean
+.PHONY: help install demo test simulate check lint-workflows format engine test-engine record-state up-local down-local
+.PHONY: benchmark requirements docs record-docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .venv/.installed ## Create .venv with the packages pinned in requirements-dev.txt
+install: .venv/.installed ## Create .venv with the pinned packages and the commands stream-ops and twitter2kinesis
 
 .venv/.installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -22,6 +23,7 @@ install: .venv/.installed ## Create .venv with the packages pinned in requiremen
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.txt
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --offline --no-deps --editable .
 	@touch $@
 
 demo: install ## Run the whole path on this machine: local AWS and X, the real stack, producer and function
@@ -76,6 +78,12 @@ requirements: install ## Regenerate the pinned requirement files from pyproject.
 	$(BIN)/uv pip compile $(PINNED) --constraint requirements-dev.txt --output-file requirements.txt
 
 PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
+
+docs: install ## Write the generated tables and pictures of docs/
+	$(BIN)/python -m docs
+
+record-docs: install ## Record the demo and a minute of traffic, and write docs/ from it (two minutes)
+	$(BIN)/python -m docs record
 
 clean: ## Delete everything that the targets created
 	rm -rf .venv .pulumi .mypy_cache .pytest_cache .ruff_cache .hypothesis

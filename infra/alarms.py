@@ -98,6 +98,8 @@ class Alarm:
 
     name: str
     description: str
+    remedy: str
+    """What to do next, in Markdown: for `docs/alarms.md` and `python -m ops status`."""
     metric: Metric
     threshold: float = 1
     datapoints: int = 3
@@ -113,59 +115,76 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
     throttled_writes = Alarm(
         name="TableThrottles",
         description="The table refuses writes: a partition or the account's limit is reached",
+        remedy="one very active user: it passes, the function retries; all users: ask for a higher quota, "
+        "`python -m ops size` has the command",
         metric=TABLE_THROTTLED,
     )
     return (
         Alarm(
             name="IteratorAge",
             description="The function is more than a minute behind the stream",
+            remedy="`python -m ops status`: errors, throttles or duration show why; none of them: "
+            "`pulumi config set mappingParallelizationFactor 2`",
             metric=ITERATOR_AGE,
             threshold=MAX_ITERATOR_AGE_MS,
         ),
-        Alarm(name="FunctionErrors", description="Invocations of the function keep failing", metric=ERRORS),
+        Alarm(
+            name="FunctionErrors",
+            description="Invocations of the function keep failing",
+            remedy="`aws logs tail /aws/lambda/<stack>-DDBEventProcessor --since 15m`, then `pulumi up --refresh`",
+            metric=ERRORS,
+        ),
         Alarm(
             name="FunctionThrottles",
             description="Lambda refuses to run the function: the account's concurrency is used up",
+            remedy="`aws lambda get-account-settings`; ask for a higher quota: `python -m ops size` has the command",
             metric=THROTTLES,
         ),
         Alarm(
             name="FunctionDuration",
             description="Invocations take more than 80 % of the function's timeout",
+            remedy="`pulumi config set functionMemory 512`, or a smaller `mappingBatchSize`; `pulumi up`",
             metric=DURATION,
             threshold=round(function_timeout * 1000 * MAX_DURATION_SHARE),
         ),
         Alarm(
             name="StreamThrottles",
             description="The stream refuses records: a shard is full",
+            remedy="the producer waits, nothing is lost; more shards: `pulumi config set streamShards N`, `pulumi up`",
             metric=PUT_THROTTLED,
         ),
         *(() if provisioned_table else (throttled_writes,)),
         Alarm(
             name="TableSystemErrors",
             description="DynamoDB answers writes with internal errors",
+            remedy="the AWS Health Dashboard; the records are retried",
             metric=TABLE_ERRORS,
         ),
         Alarm(
             name="Quarantined",
             description="The function put a record that can never be stored into quarantine",
+            remedy="`python -m ops quarantine list`, then `show KEY`",
             metric=QUARANTINED,
             datapoints=1,
         ),
         Alarm(
             name="QuarantinedByLambda",
             description="Lambda put a batch that ran out of retries or age into quarantine",
+            remedy="fix the cause, then `python -m ops quarantine redrive --reason given-up`",
             metric=QUARANTINED_BY_LAMBDA,
             datapoints=1,
         ),
         Alarm(
             name="Dropped",
             description="Lambda dropped records that it could not put into quarantine either: they are lost",
+            remedy="`pulumi up --refresh` (role and bucket), then send that period's tweets again from their source",
             metric=DROPPED,
             datapoints=1,
         ),
         Alarm(
             name="QuarantineRefused",
             description="Lambda could not write a batch to the quarantine bucket: its records are lost",
+            remedy="`pulumi up --refresh` (role and bucket), then send that period's tweets again from their source",
             metric=QUARANTINE_REFUSED,
             datapoints=1,
         ),
@@ -175,6 +194,7 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
         Alarm(
             name="StreamNotRead",
             description="Nothing reads the stream: records expire unless the mapping is repaired in time",
+            remedy="`python -m ops status`, then `pulumi up --refresh`; it fires once at the first deployment",
             metric=READS,
             datapoints=5,
             silence=True,

@@ -310,6 +310,8 @@ class _Reader:
     def refuse_unknown_keys(self) -> None:
         for full_key, value in {**get_config_env(), **CONFIG.get()}.items():
             namespace, _, key = full_key.partition(":")
+            if namespace not in (self._config.name, "aws", "pulumi") and key in self._schema:
+                raise self._other_project(namespace, key, value)
             if namespace == self._config.name and key not in self._schema:
                 raise ConfigError(
                     key,
@@ -318,6 +320,16 @@ class _Reader:
                     f"pulumi config rm {key}",
                     problem="is the value of a key that this project does not have",
                 )
+
+    def _other_project(self, namespace: str, key: str, value: object) -> ConfigError:
+        """Return the error for a setting of another project: `pulumi new` renames the project, not its keys."""
+        return ConfigError(
+            f"{namespace}:{key}",
+            value,
+            f"keys of this project, {self._config.name}",
+            f"sed -i.bak 's/^  {namespace}:/  {self._config.name}:/' Pulumi.*.yaml && pulumi preview",
+            problem=f"is a setting of another project, {namespace}, which would be ignored",
+        )
 
     def string(self, key: str) -> str:
         return self._config.require(key)

@@ -8,31 +8,35 @@ import importlib
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from botocore.exceptions import ClientError
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.padding import Padding
 
 from local.aws import LocalAws
+from local.demo_contents import find_user, list_quarantined, read_keys, read_records
 from local.demo_tree import ResourceTree
 from local.errors import DemoError, DeploymentError, LocalAwsError
+from local.interrupts import uninterrupted
 from local.inventory import inventory
 from local.session import PROJECT, STACK, Session
 from local.x import XServer
 
 if TYPE_CHECKING:
     from local.deploy import Deployment
+    from ops.frame import Frame
+    from ops.stack import Stack
 
 TERM = "#LanternNight"
 TWEETS = 3000
@@ -41,6 +45,9 @@ RATE = 1000
 """Posts per second: four times what one connection to X delivers, to keep the demo short."""
 _STALL_SECONDS = 60
 _TICK_SECONDS = 0.1
+_LOOK_SECONDS = 0.5
+_METRICS_SECONDS = 3
+_INDENT = 2
 
 
 @click.command()
@@ -60,10 +67,8 @@ def demo(source: str, path: Path | None, keep: bool) -> None:
     if (source == "file") != (path is not None):
         raise click.UsageError("--source file needs --file PATH, and --file needs --source file")
     console = Console(highlight=False)
-    started = time.monotonic()
     try:
-        with _prepared(console) as demonstration:
-            demonstration.run(path, keep=keep)
+        run_demo(console, path, keep=keep)
     except DemoError as error:
         console.print(f"[bold red]Check failed:[/] {error}")
         sys.exit(1)
@@ -73,6 +78,18 @@ def demo(source: str, path: Path | None, keep: bool) -> None:
     except KeyboardInterrupt:
         console.print("Interrupted; everything that was started has stopped.")
         sys.exit(130)
+
+
+def run_demo(console: Console, path: Path | None = None, *, keep: bool = False) -> None:
+    """Run the demo on a console.
+
+    Raises:
+        LocalAwsError: local AWS cannot run.
+        DemoError: a check failed.
+    """
+    started = time.monotonic()
+    with _prepared(console) as demonstration:
+        demonstration.run(path, keep=keep)
     console.print(f"\n[bold green]All checks passed[/] in {time.monotonic() - started:.0f} seconds.")
 
 
@@ -85,7 +102,7 @@ def _prepared(console: Console) -> Iterator["Demonstration"]:
             "Start AWS and X on this machine, in memory, on loopback",
             "nothing to do: both are there",
         )
-        with _uninterrupted():
+        with uninterrupted():
             # Importing the program takes as long as starting the server.
             importing = threading.Thread(target=_import_program)
             importing.start()
@@ -97,31 +114,10 @@ def _prepared(console: Console) -> Iterator["Demonstration"]:
 
 
 def _import_program() -> None:
-    """Import the deployment and everything that the program imports."""
+    """Import the deployment, everything that the program imports, and what shows the stack at work."""
     modules = sorted((PROJECT / "infra").glob("[!_]*.py"))
-    for name in ("local.deploy", *(f"infra.{module.stem}" for module in modules)):
+    for name in ("local.deploy", "ops.watch", *(f"infra.{module.stem}" for module in modules)):
         importlib.import_module(name)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Delay interrupts until the block ends.
-
-    An interrupt in the middle of an import may leave an import lock held, on which another thread would then
-    wait forever.
-    """
-    held_back: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _frame: held_back.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if held_back:
-        raise KeyboardInterrupt
 
 
 def _announce(console: Console, what: str, on_aws: str) -> None:
@@ -137,6 +133,7 @@ class Demonstration:
         self.aws = aws
         self.x = x
         self.session: Session
+        self.stack: Stack
 
     def run(self, path: Path | None, *, keep: bool) -> None:
         deployment = self.deploy()
@@ -164,7 +161,7 @@ class Demonstration:
         self._step("Deploy the dev stack from __main__.py", f"pulumi up --stack {STACK}")
         tree = ResourceTree(STACK)
         try:
-            with Live(tree, console=self.console, refresh_per_second=10):
+            with self._live(tree, refresh_per_second=10):
                 return deploy(
                     STACK, PROJECT, PROJECT / f"Pulumi.{STACK}.yaml", self.aws.endpoint, on_event=tree.show
                 )
@@ -178,6 +175,9 @@ class Demonstration:
             "pulumi stack output --json --show-secrets > producer/config.json",
         )
         self.session = Session(self.aws, self.x.url, deployment)
+        from ops.stack import Stack
+
+        self.stack = Stack({}, lambda: self.session.outputs, self.aws.endpoint)
         for name, value in sorted(self.session.outputs.items()):
             self.console.print(f"  {name:18} {value}", soft_wrap=True, markup=False)
 
@@ -193,6 +193,11 @@ class Demonstration:
             f"Stream {expected:,} tweets: producer, stream, function, table",
             f"python -m producer {shlex.join(arguments)}",
         )
+        if not path:
+            self.console.print(
+                f"  {POISONOUS} of them are planted: they are too large for the table, so they must end\n"
+                "  in quarantine and raise an alarm. All others must become rows.\n"
+            )
         log = self.aws.directory / "producer.log"
         with log.open("wb") as stderr:
             producer = subprocess.Popen(
@@ -203,70 +208,78 @@ class Demonstration:
                 process_group=self.aws.pid,  # ends with local AWS, however this process ends
             )
         try:
-            summary = self._watch(producer, log, expected)
+            summary = self._watch(producer, log)
         finally:
             if producer.poll() is None:
                 producer.terminate()
                 producer.wait()
-        self.console.print(f"  producer: {summary['text']}", soft_wrap=True)
+        self.console.print(Padding(f"producer: {summary['text']}", (0, 0, 0, _INDENT)))
         return summary
 
-    def _watch(self, producer: "subprocess.Popen[bytes]", log: Path, expected: int) -> dict[str, Any]:
-        """Show the progress of producer and function until both are done; return the producer's summary."""
-        columns = (
-            TextColumn("  {task.description:14}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", style="dim"),
-        )
-        until = time.monotonic() + _STALL_SECONDS
+    def _watch(self, producer: "subprocess.Popen[bytes]", log: Path) -> dict[str, Any]:
+        """Watch the stack until producer and function are done; return the producer's summary."""
+        deadline = time.monotonic() + _STALL_SECONDS
         summary: dict[str, Any] | None = None
         delivered = 0
-        with Progress(*columns, console=self.console) as progress:
-            put = progress.add_task("on the stream", total=expected, note="")
-            handled = progress.add_task("by the function", total=expected, note="")
+        from ops.watch import Watch
+
+        with uninterrupted():
+            self.stack.connect()
+        watch = Watch(self.stack, interval=_LOOK_SECONDS)
+        with self._live(auto_refresh=False, vertical_overflow="crop") as live:
             while summary is None or delivered < summary["sent"]:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise DemoError(
                         f"the function handled {delivered:,} records, then none for {_STALL_SECONDS} seconds"
                     )
-                time.sleep(_TICK_SECONDS)
                 self.aws.check()
-                mappings = self.aws.mappings()
-                before, delivered = delivered, sum(mapping.delivered for mapping in mappings)
+                before, delivered = delivered, sum(mapping.delivered for mapping in self.aws.mappings())
                 if delivered > before:
-                    until = time.monotonic() + _STALL_SECONDS
-                lag = max((mapping.lag for mapping in mappings), default=0.0)
+                    deadline = time.monotonic() + _STALL_SECONDS
                 if summary is None and producer.poll() is not None:
                     summary = _summary(producer.returncode, log)
-                    progress.update(put, total=summary["sent"])
-                    progress.update(handled, total=summary["sent"])
-                progress.update(
-                    put, completed=summary["sent"] if summary else max(self.x.delivered, delivered)
-                )
-                progress.update(handled, completed=delivered, note=f"lag {lag:.1f} s")
+                live.update(_indented(watch.look()), refresh=True)
+                time.sleep(_TICK_SECONDS)
+            # The metrics of the last records are a second behind them.
+            deadline = time.monotonic() + _METRICS_SECONDS
+            while (frame := watch.look()).total("received") < delivered and time.monotonic() < deadline:
+                time.sleep(_TICK_SECONDS)
+            live.update(_indented(frame), refresh=True)
         return summary
 
     def explore(self) -> None:
         """Show the operator's view of the table."""
         self._step("Explore the table", f"python -m ops explore --stack {STACK} --limit 5")
-        self._operate("explore", "--limit", "5")
-        self.console.print()
-        self._operate("explore", "--user", self._someone(), "--limit", "3")
+        user = find_user(self.aws, self.session.outputs["table_name"])
+        if user is None:
+            raise DemoError("the table is empty")
+        with ThreadPoolExecutor() as pool:
+            newest = pool.submit(self._run, "explore", "--limit", "5")
+            of_a_user = pool.submit(self._run, "explore", "--user", user, "--limit", "3")
+            self._show(newest.result())
+            self.console.print()
+            self._show(of_a_user.result())
 
     def show_health(self) -> None:
         """Show the operator's view of the stack."""
         self._step("Check the stack's health", f"python -m ops status --stack {STACK}")
         # With a record in quarantine an alarm may be firing, and then the stack is not healthy.
-        self._operate("status", expected=(0, 1))
+        self._show(self._run("status"), expected=(0, 1))
+        from ops.checks import run_checks
+
+        wrong = {check.text.split()[0] for check in run_checks(self.stack) if check.unhealthy}
+        if wrong == {f"{STACK}-Quarantined"}:
+            self.console.print(
+                "\n  That is right: the alarm reports what cannot be stored, which is in quarantine (below)."
+            )
 
     def account_for(self, deployment: "Deployment", summary: dict[str, Any]) -> None:
         """Check that every tweet sent is a row, a repeat of one, or in quarantine, by reading the stream."""
         self._step("Account for every tweet", "the dashboard at dashboard_url shows the same counts")
-        records = list(self._records(deployment.outputs["stream_name"]))
+        records = list(read_records(self.aws, deployment.outputs["stream_name"]))
         distinct = {(record["username"], record["id"]) for record in records}
-        rows = self._rows(deployment.outputs["table_name"])
-        objects = self._quarantined(deployment.outputs["quarantine_bucket"])
+        rows = read_keys(self.aws, deployment.outputs["table_name"])
+        objects = list_quarantined(self.aws, deployment.outputs["quarantine_bucket"])
         repeats = len(records) - len(distinct)
         self.console.print(
             f"  sent {summary['sent']:,} = {len(rows):,} rows + {repeats:,} repeats of a row"
@@ -311,11 +324,11 @@ class Demonstration:
     def show_quarantine(self, deployment: "Deployment") -> None:
         """Show what could not be stored, with its payload and the reason."""
         self._step("Show what could not be stored", f"python -m ops quarantine list --stack {STACK}")
-        self._operate("quarantine", "list")
-        objects = self._quarantined(deployment.outputs["quarantine_bucket"])
+        self._show(self._run("quarantine", "list"))
+        objects = list_quarantined(self.aws, deployment.outputs["quarantine_bucket"])
         if objects:
             self.console.print()
-            self._operate("quarantine", "show", objects[0])
+            self._show(self._run("quarantine", "show", objects[0]))
 
     def wait(self) -> None:
         """Keep everything running until Ctrl-C."""
@@ -334,53 +347,38 @@ class Demonstration:
         deployment.destroy()
         self.console.print(f"  {count} resources removed")
 
+    @contextmanager
+    def _live(self, *content: RenderableType, **options: Any) -> Iterator[Live]:
+        with Live(*content, console=self.console, **options) as live:
+            yield live
+        if not self.console.is_terminal:
+            self.console.print()  # there the display ends without a new line
+
     def _step(self, what: str, on_aws: str) -> None:
         _announce(self.console, what, on_aws)
 
-    def _operate(self, *arguments: str, expected: tuple[int, ...] = (0,)) -> None:
+    def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run an operator's command."""
-        command = [sys.executable, "-m", "ops", *arguments]
-        result = subprocess.run(
-            [*command, "--outputs", str(self.session.outputs_file), "--endpoint", self.aws.endpoint],
+        options = ["--outputs", str(self.session.outputs_file), "--endpoint", self.aws.endpoint]
+        return subprocess.run(
+            [sys.executable, "-m", "ops", *arguments, *options],
             cwd=PROJECT,
-            env=os.environ | {"COLUMNS": str(self.console.width - 2)},
+            env=os.environ | {"COLUMNS": str(self.console.width - _INDENT)},
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def _show(self, result: "subprocess.CompletedProcess[str]", expected: tuple[int, ...] = (0,)) -> None:
+        """Show what an operator's command wrote."""
         for line in (result.stdout + result.stderr).splitlines():
-            self.console.print(f"  {line}", markup=False, soft_wrap=True)
+            self.console.print(f"{'':{_INDENT}}{line}".rstrip(), markup=False, soft_wrap=True)
         if result.returncode not in expected:
-            raise DemoError(f"python -m ops {' '.join(arguments)} ended with {result.returncode}")
+            raise DemoError(f"python {' '.join(result.args[1:4])} ended with {result.returncode}")
 
-    def _someone(self) -> str:
-        """The user of some row."""
-        table = self.session.outputs["table_name"]
-        items = self.aws.client("dynamodb").scan(TableName=table, Limit=1)["Items"]
-        if not items:
-            raise DemoError("the table is empty")
-        name: str = items[0]["Username"]["S"]
-        return name
 
-    def _rows(self, table: str) -> set[tuple[str, str]]:
-        pages = self.aws.client("dynamodb").get_paginator("scan").paginate(TableName=table)
-        return {(item["Username"]["S"], item["Id"]["S"]) for page in pages for item in page["Items"]}
-
-    def _quarantined(self, bucket: str) -> list[str]:
-        pages = self.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        return [each["Key"] for page in pages for each in page.get("Contents", [])]
-
-    def _records(self, stream: str) -> Iterator[dict[str, Any]]:
-        """Read and decode every record of the stream."""
-        kinesis = self.aws.client("kinesis")
-        for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
-            iterator = kinesis.get_shard_iterator(
-                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            while iterator:
-                answer = kinesis.get_records(ShardIterator=iterator)
-                yield from (json.loads(record["Data"]) for record in answer["Records"])
-                iterator = answer["NextShardIterator"] if answer["Records"] else None
+def _indented(frame: "Frame") -> Padding:
+    return Padding(frame, (0, 0, 0, _INDENT))
 
 
 def _summary(exit_code: int, log: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Session:
         outputs: the stack outputs, secrets as `[secret]`.
         outputs_file: the same as JSON, for `python -m ops --outputs`.
         config: the producer's configuration, with the secrets, for `python -m producer --config`.
+        environment: variables that make this the stack of `python -m ops`.
     """
 
     def __init__(self, server: Server, x_url: str, deployment: "Deployment") -> None:
@@ -31,7 +32,10 @@ class Session:
         self.outputs: dict[str, Any] = deployment.outputs | dict.fromkeys(
             deployment.secret_outputs, "[secret]"
         )
-        self._endpoint = server.endpoint
+        self.environment = {
+            "STREAM_OPS_OUTPUTS": str(self.outputs_file),
+            "STREAM_OPS_ENDPOINT": server.endpoint,
+        }
         self.outputs_file.write_text(json.dumps(self.outputs))
         self.config.touch(mode=0o600)
         x_half = {
@@ -46,13 +50,15 @@ class Session:
     def commands(self) -> list[str]:
         """Return commands that use the stack, to be run in the project's folder as they are."""
         python = ".venv/bin/python"
-        ops = f"--outputs {self.outputs_file} --endpoint {self._endpoint}"
+        variables = " ".join(f"{name}={value}" for name, value in self.environment.items())
         return [
+            f"export {variables}",
             f"{python} -m producer --config {self.config} --track '#LanternNight' --limit 100",
             f"{python} -m producer --config {self.config} --source file local/tweets.jsonl",
-            f"{python} -m ops explore {ops}",
-            f"{python} -m ops status {ops}",
-            f"{python} -m ops quarantine list {ops}",
+            f"{python} -m ops explore",
+            f"{python} -m ops watch",
+            f"{python} -m ops status",
+            f"{python} -m ops quarantine list",
         ]
 
 

@@ -1,50 +1,115 @@
-"""Tweets per minute as a bar chart of characters."""
+"""Bar charts of characters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
-MINUTES = 60
+MIN_WIDTH, MAX_WIDTH = 40, 200
 _HEIGHT = 5
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
+_BUCKETS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
+"""Seconds of one bar that a person reads easily."""
 
 
-def parse_minute(timestamp: str) -> int | None:
-    """Return the minute of an ISO 8601 time, counted from the epoch; None if it is not a time."""
+def parse_second(timestamp: str) -> int | None:
+    """Return the second of an ISO 8601 time, counted from the epoch; None if it is not a time."""
     try:
-        return int(datetime.fromisoformat(timestamp).timestamp()) // 60
+        return int(datetime.fromisoformat(timestamp).timestamp())
     except (ValueError, OverflowError):
         return None
 
 
-def tweets_per_minute(counts: Mapping[int, int]) -> list[str]:
-    """Draw the hour that ends with the newest tweet, one column per minute: seven lines, up to 70 wide.
+def draw_bars(values: Sequence[float], height: int, width: int) -> list[str]:
+    """Draw a bar for each value, top line first, which together fill the width.
 
-    Args:
-        counts: tweets by minute of the epoch; not empty.
+    The largest value has the full height, and any value above 0 at least the lowest mark.
     """
-    last = max(counts)
-    minutes = range(last - MINUTES + 1, last + 1)
-    highest = max(counts.get(minute, 0) for minute in minutes)
-    label = f"{highest:,}"
-    lines = []
-    for level in reversed(range(_HEIGHT)):
-        bars = "".join(_cell(counts.get(minute, 0), highest, level) for minute in minutes)
-        lines.append(f"{label if level == _HEIGHT - 1 else '':>{len(label)}} {bars}".rstrip())
-    start, end = _clock(minutes[0]), _clock(last)
-    lines.append(f"{'':{len(label)}} {start}{end:>{MINUTES - len(start)}}")
-    total = sum(counts.get(minute, 0) for minute in minutes)
-    day = datetime.fromtimestamp(last * 60, UTC).date()
-    lines.append(f"Tweets a minute, {total:,} in the hour up to the newest ({day}, UTC)")
-    return lines
+    highest = max(values, default=0) or 1
+    edges = [round(index * width / len(values)) for index in range(len(values) + 1)]
+    cells = [end - start for start, end in pairwise(edges)]
+    return [
+        "".join(
+            _mark(value / highest, height, level) * cell for value, cell in zip(values, cells, strict=True)
+        )
+        for level in reversed(range(height))
+    ]
 
 
-def _cell(count: int, highest: int, level: int) -> str:
-    """Return one line's part of a bar; a minute with any tweet shows at least the lowest mark."""
-    eighths = round(count / highest * _HEIGHT * 8)
-    if count and level == 0:
+def _mark(share: float, height: int, level: int) -> str:
+    """Return one line's part of a bar."""
+    eighths = round(share * height * 8)
+    if share > 0 and level == 0:
         eighths = max(eighths, 1)
     return _EIGHTHS[min(max(eighths - level * 8, 0), 8)]
 
 
-def _clock(minute: int) -> str:
-    return f"{datetime.fromtimestamp(minute * 60, UTC):%H:%M}"
+def draw_history(counts: Mapping[int, int], width: int) -> list[str]:
+    """Draw tweets over time up to the newest, within a width: bars, a line of times, and a caption.
+
+    A bar is as long as it must be for the whole span to fit, and at least a second. Times far from the
+    others, as of a tweet of last year among today's, are left out: the chart spans nine tenths of the tweets.
+
+    Args:
+        counts: tweets by second of the epoch; not empty.
+    """
+    width = min(max(width, MIN_WIDTH), MAX_WIDTH)
+    first, last = _span(counts)
+    label_width = len(f"{sum(counts.values()):,}") + 1
+    columns = width - label_width
+    bucket = next((size for size in _BUCKETS if (last - first) // size < columns), _BUCKETS[-1])
+    bars = min((last - first) // bucket + 1, columns)
+    end = last // bucket
+    values = [0] * bars
+    for second, tweets in counts.items():
+        column = bars - 1 - (end - second // bucket)
+        if 0 <= column < bars:
+            values[column] += tweets
+    label = f"{max(values):,}"
+    drawn = draw_bars(values, _HEIGHT, columns)
+    lines = [
+        f"{label if index == 0 else '':>{label_width - 1}} {line}".rstrip()
+        for index, line in enumerate(drawn)
+    ]
+    start, stop = _clock((end - bars + 1) * bucket, bucket), _clock(end * bucket, bucket)
+    lines.append(f"{'':{label_width}}{start}{stop:>{columns - len(start)}}")
+    shown, total = sum(values), sum(counts.values())
+    older = f"; {total - shown:,} older ones are not shown" if shown < total else ""
+    day = datetime.fromtimestamp(last, UTC).date()
+    lines.append(f"Tweets per {_name(bucket)}, up to {day} {_clock(last, 1)} UTC{older}")
+    return lines
+
+
+def _span(counts: Mapping[int, int]) -> tuple[int, int]:
+    """Return the first and the last second to draw, which leave out up to a tenth of the tweets, the oldest."""
+    seconds = sorted(counts)
+    last, spare = seconds[-1], sum(counts.values()) // 10
+    for second in seconds:
+        # Leave the oldest out only where that makes the chart much more detailed.
+        if last - seconds[0] > 4 * (last - second):
+            return second, last
+        spare -= counts[second]
+        if spare < 0:
+            break
+    return seconds[0], last
+
+
+def _name(bucket: int) -> str:
+    for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if bucket >= size:
+            number = bucket // size
+            return unit if number == 1 else f"{number} {unit}s"
+    raise AssertionError(bucket)
+
+
+def _clock(second: int, bucket: int) -> str:
+    """Format a time as exactly as the buckets need it."""
+    form = (
+        "%Y-%m-%d"
+        if bucket >= 86_400
+        else "%d %H:%M"
+        if bucket >= 3600
+        else "%H:%M:%S"
+        if bucket < 60
+        else "%H:%M"
+    )
+    return f"{datetime.fromtimestamp(second, UTC):{form}}"

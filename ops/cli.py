@@ -14,15 +14,19 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from infra.release import version
 from ops.errors import ConfigError
 
 _COMMANDS = {
     "explore": "ops.explore",
     "status": "ops.status",
+    "watch": "ops.watch",
     "quarantine": "ops.quarantine.commands",
+    "size": "ops.size",
     "cost": "ops.cost",
+    "use": "ops.default",
 }
-"""Modules, imported on demand: only `cost` needs Pulumi's SDK."""
+"""Modules, imported on demand: only `size` and `cost` need Pulumi's SDK."""
 
 _NO_CREDENTIALS = (
     CredentialRetrievalError,
@@ -73,23 +77,34 @@ class _Commands(click.Group):
     cls=_Commands,
     epilog="""\b
 Examples:
+  python -m ops watch --stack dev
   python -m ops status --stack dev
   python -m ops explore --stack dev --user nasa
   python -m ops quarantine list --outputs outputs.json --json
-  python -m ops cost --stack prod --rate 200 --size 700
+  python -m ops size --stack prod --rate 5000 --size 700
 
 Commands use your own AWS credentials, found as the AWS CLI finds them (AWS_PROFILE and so on).
 
 Exit codes: 0 done or healthy; 1 failed or not healthy; 2 wrong usage or configuration.
+
+\b
+`stream-ops` is the same command, installed; its completion for bash (or zsh, fish):
+  eval "$(_STREAM_OPS_COMPLETE=bash_source stream-ops)"
 """,
 )
+@click.version_option(version(), prog_name="stream-ops")
 def cli() -> None:
-    """Operate a deployed stack: explore the table, check health, redrive the quarantine, estimate cost."""
+    """Operate a deployed stack: watch it, check its health, explore the table, redrive, plan size and cost."""
 
 
 def main() -> None:
-    """Run the command line; ends the process."""
+    """Run `python -m ops`; ends the process."""
     cli(prog_name="python -m ops")
+
+
+def stream_ops() -> None:
+    """Run the installed command `stream-ops`, which has shell completion; ends the process."""
+    cli(prog_name="stream-ops")
 
 
 def explain(error: BotoCoreError | ClientError) -> str:

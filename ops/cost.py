@@ -1,9 +1,10 @@
 """`python -m ops cost`: estimate what a stack costs per month under a load."""
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import pulumi
@@ -20,8 +21,12 @@ from ops.estimate import HOURS, Line, Load, estimate, estimate_original, variant
 from ops.prices import Prices
 from ops.stack import PROJECT
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 _MIN_CHANGE = 0.01
 """Minimum change in dollars for a setting to be listed."""
+_WIDE = 110
+"""Columns from which on the original design's quantities are shown too."""
 _MAX_TWEETS = 1_000_000
 """Maximum tweets per second: the capacity of a thousand shards."""
 
@@ -31,6 +36,44 @@ def _number(_context: click.Context, _parameter: click.Parameter, value: float) 
     if math.isnan(value):
         raise click.BadParameter("nan is not a number.")
     return value
+
+
+_LOAD_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--stack", default="dev", show_default=True, metavar="NAME", help="Stack whose file to read."
+    ),
+    click.option(
+        "--rate",
+        type=click.FloatRange(0, _MAX_TWEETS, min_open=True),
+        callback=_number,
+        default=10,
+        show_default=True,
+        metavar="N",
+        help="Average number of tweets per second.",
+    ),
+    click.option(
+        "--size",
+        type=click.IntRange(1, 1024**2),
+        default=500,
+        show_default=True,
+        metavar="BYTES",
+        help="Average size of a tweet on the stream.",
+    ),
+    click.option(
+        "--prices",
+        "override",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Prices and assumptions that replace the project's.",
+    ),
+)
+
+
+def load_options(command: F) -> F:
+    """Add the options that describe a load, and the stack and the prices to compute with."""
+    for option in reversed(_LOAD_OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.command(
@@ -46,31 +89,7 @@ are those of ops/prices.json; --prices takes a file of the same form with what d
 {"region": "eu-west-1", "prices": {"kinesis-shard": {"dollars": 0.017, "noted": "2026-12-01"}}}.
 """,
 )
-@click.option("--stack", default="dev", show_default=True, metavar="NAME", help="Stack whose file to read.")
-@click.option(
-    "--rate",
-    type=click.FloatRange(0, _MAX_TWEETS, min_open=True),
-    callback=_number,
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="Average number of tweets per second.",
-)
-@click.option(
-    "--size",
-    type=click.IntRange(1, 1024**2),
-    default=500,
-    show_default=True,
-    metavar="BYTES",
-    help="Average size of a tweet on the stream.",
-)
-@click.option(
-    "--prices",
-    "override",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Prices and assumptions that replace the project's.",
-)
+@load_options
 @as_json_option
 def command(stack: str, rate: float, size: int, override: Path | None, as_json: bool) -> None:
     """Estimate a month's cost next to the original design's, and what would change it."""
@@ -105,7 +124,7 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
         return
     out = console()
     out.print(
-        f"{stack}: {rate:,g} tweets/s of {size:,} bytes, in a month of {HOURS} hours, {prices.region}\n"
+        f"{stack}: {rate:,.9g} tweets/s of {size:,} bytes, in a month of {HOURS} hours, {prices.region}\n"
     )
     out.print(_table(ours, original, prices))
     if total:  # --prices may set every price to 0
@@ -123,9 +142,13 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
     out.print()
     dates = sorted({price.noted for price in prices.by_name.values()})
     for number, source in enumerate(prices.sources.values(), 1):
-        out.print(f"[{number}] {source}", style="dim", soft_wrap=True)
+        out.print(f"[{number}] {source}", style="dim")
     noted = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     out.print(f"Prices of {prices.region}, noted {noted}. {printable(prices.note)}", style="yellow")
+    out.print(
+        f"\n{stack} costs about ${total:,.2f} a month; the original design ${_total(original):,.2f}.",
+        style="bold",
+    )
 
 
 def load_settings(stack: str) -> configuration.Settings:
@@ -134,21 +157,35 @@ def load_settings(stack: str) -> configuration.Settings:
     Raises:
         ConfigError: there is no such file, or a value is not allowed.
     """
-    path = PROJECT / f"Pulumi.{stack}.yaml"
     project = yaml.safe_load(configuration.PROJECT_FILE.read_text())
-    try:
-        given = (yaml.safe_load(path.read_text()) or {}).get("config", {})
-    except FileNotFoundError as error:
-        known = ", ".join(sorted(file.name.split(".")[1] for file in PROJECT.glob("Pulumi.*.yaml")))
-        raise ConfigError(f"{path} does not exist: the stacks with a file are {known}.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from error
+    given = _read_stack_file(stack)
     set_all_config(configuration.with_defaults(project, given), [])
     runtime.configure(pulumi.runtime.Settings(project=project["name"], stack=stack))
     try:
         return configuration.load()
     except configuration.ConfigError as error:
         raise ConfigError(str(error)) from error
+
+
+def load_region(stack: str) -> str:
+    """Return the region that a stack's file names, us-east-1 if it names none.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    return str(_read_stack_file(stack).get("aws:region", "us-east-1"))
+
+
+def _read_stack_file(stack: str) -> dict[str, Any]:
+    path = PROJECT / f"Pulumi.{stack}.yaml"
+    try:
+        config: dict[str, Any] = (yaml.safe_load(path.read_text()) or {}).get("config", {})
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(file.name.split(".")[1] for file in PROJECT.glob("Pulumi.*.yaml")))
+        raise ConfigError(f"{path} does not exist: the stacks with a file are {known}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    return config
 
 
 def _remarks(settings: configuration.Settings, load: Load, prices: Prices) -> list[str]:
@@ -186,12 +223,17 @@ def _table(ours: list[Line], original: list[Line], prices: Prices) -> Table:
     names = [*(line.name for line in ours), *(name for name in by_name if name not in {o.name for o in ours})]
     mine = {line.name: line for line in ours}
     table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True, footer_style="bold")
+    sums = [f"${_total(lines):,.2f}" for lines in (ours, original)]
+    wide = console().width >= _WIDE
+    # Only the quantities may be cut: never a name, never money.
+    free = console().width - max(len(f"{name} [1]") for name in names) - sum(map(len, sums)) - 6
+    quantity = max(8, free // 2 - 1 if wide else free)
     table.add_column("", footer="Sum", no_wrap=True)
-    table.add_column("Quantity and unit price", no_wrap=True, overflow="ellipsis")
-    table.add_column("This stack", footer=f"${_total(ours):,.2f}", justify="right", no_wrap=True)
-    if console().width >= 110:
-        table.add_column("Quantity", no_wrap=True, overflow="ellipsis")
-    table.add_column("Original", footer=f"${_total(original):,.2f}", justify="right", no_wrap=True)
+    table.add_column("Quantity and unit price", no_wrap=True, overflow="ellipsis", max_width=quantity)
+    table.add_column("This stack", footer=sums[0], justify="right", no_wrap=True)
+    if wide:
+        table.add_column("Quantity", no_wrap=True, overflow="ellipsis", max_width=quantity)
+    table.add_column("Original", footer=sums[1], justify="right", no_wrap=True)
     for name in names:
         line = mine.get(name) or by_name[name]
         cells = [
@@ -200,7 +242,7 @@ def _table(ours: list[Line], original: list[Line], prices: Prices) -> Table:
             _dollars(mine.get(name)),
             _dollars(by_name.get(name)),
         ]
-        if console().width >= 110:
+        if wide:
             cells.insert(
                 3, f"{_short(by_name[name].quantity)} {by_name[name].price.unit}" if name in by_name else ""
             )
@@ -231,7 +273,7 @@ def _signed(dollars: float) -> str:
 
 
 def _short(quantity: float) -> str:
-    for factor, unit in ((10**9, " G"), (10**6, " M"), (10**3, " k")):
+    for factor, unit in ((10**12, " T"), (10**9, " G"), (10**6, " M"), (10**3, " k")):
         if quantity >= factor:
             return f"{quantity / factor:.3g}{unit}"
     return f"{quantity:.3g}"

@@ -1,10 +1,12 @@
 """Formats output for terminals and scripts: safe text, durations, sizes, JSON."""
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 from rich.console import Console
@@ -12,7 +14,10 @@ from rich.progress import Progress, ProgressColumn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_PIPE_WIDTH, _PIPE_HEIGHT = 10_000, 50
+_PADDING = re.compile(r" +$", re.MULTILINE)
 _BLANKS = re.compile(r"[\t\n\v\f\r\u0085\u2028\u2029]+")
+_EMOJI_MODIFIERS = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 as_json_option: Callable[[F], F] = click.option(
@@ -20,9 +25,36 @@ as_json_option: Callable[[F], F] = click.option(
 )
 
 
+class _Unpadded:
+    """Standard output without the blanks with which tables fill a line, for scripts."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(_PADDING.sub("", text))
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 def console() -> Console:
-    """Return a console on standard output; a new one for each use, because tests replace the stream."""
-    return Console(highlight=False, markup=False, emoji=False)
+    """Return a console on standard output; a new one for each use, because tests replace the stream.
+
+    On a pipe, lines are as long as their content, unless COLUMNS says how wide they may be.
+    """
+    out = Console(highlight=False, markup=False, emoji=False)
+    if out.is_terminal:
+        return out
+    unpadded = cast(TextIO, _Unpadded())
+    if not is_pipe():
+        return Console(highlight=False, markup=False, emoji=False, file=unpadded)
+    # With both sizes given, rich does not take a terminal without a name for one of 80 columns.
+    return Console(
+        highlight=False, markup=False, emoji=False, width=_PIPE_WIDTH, height=_PIPE_HEIGHT, file=unpadded
+    )
+
+
+def is_pipe() -> bool:
+    """Whether standard output is a pipe or a file, on which lines may have any length."""
+    return not sys.stdout.isatty() and "COLUMNS" not in os.environ
 
 
 def error_console() -> Console:
@@ -51,6 +83,14 @@ def printable(text: str) -> str:
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", _BLANKS.sub(" ", text))
 
 
+def cell_text(text: str) -> str:
+    """Make untrusted text safe for a cell of a table: every terminal draws it in the same number of columns.
+
+    Terminals disagree on sequences of emoji; without joiners and modifiers each emoji stands by itself.
+    """
+    return _EMOJI_MODIFIERS.sub("", printable(text))
+
+
 def span(duration: timedelta) -> str:
     """Format a duration in its largest unit, such as `3 h`."""
     seconds = max(0, int(duration.total_seconds()))
@@ -71,6 +111,18 @@ def size(count: int) -> str:
 def count(number: int, noun: str) -> str:
     """Format a number with its noun: `1 record`, `2,000 records`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def wrap_command(command: str, width: int) -> str:
+    """Break a shell command before its options, so that it can be copied as it is shown."""
+    first, *options = command.split(" --")
+    lines = [first]
+    for option in options:
+        if len(lines[-1]) + len(option) + 5 <= width:
+            lines[-1] += f" --{option}"
+        else:
+            lines.append(f"    --{option}")
+    return " \\\n".join(lines)
 
 
 def _as_text(value: object) -> str:

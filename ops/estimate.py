@@ -27,13 +27,13 @@ SHARD_METRICS = 7
 SHARD_RECORDS = 1000
 SHARD_BYTES = 1024 * 1024
 """Capacity of a shard per second ("Quotas and limits", Amazon Kinesis Data Streams Developer Guide)."""
-_ON_DEMAND_SHARDS = 4
+ON_DEMAND_SHARDS = 4
 """Initial number of shards of an on-demand stream; it grows to twice its peak."""
 _PUT_UNIT = 25 * 1024
 _KB = 1024
 _GB = 1024**3
-_INVOCATION_BYTES = 6 * 1024**2
-_RECORD_ENVELOPE = 600
+INVOCATION_BYTES = 6 * 1024**2
+RECORD_ENVELOPE = 600
 """Bytes of an event's record in addition to its payload in base64."""
 _FULL_CPU_MB = 1769
 """Memory at which a function has one whole CPU ("Configure Lambda function memory")."""
@@ -81,7 +81,7 @@ class Line:
 
 def estimate(settings: Settings, load: Load, prices: Prices) -> list[Line]:
     """Estimate a stack's bill under a load, with the storage at the end of a month."""
-    shards = settings.stream.shards or max(_ON_DEMAND_SHARDS, 2 * load.shards)
+    shards = settings.stream.shards or max(ON_DEMAND_SHARDS, 2 * load.shards)
     invocations = _invocations(load, settings.mapping, shards)
     cpu = prices.assumptions["record-cpu-ms"]
     return [
@@ -191,15 +191,20 @@ def _stream(stream: StreamSettings, load: Load, prices: Prices) -> Iterator[Line
 def _invocations(load: Load, mapping: MappingSettings, shards: int) -> float:
     """Return the invocations per month: each lane of each shard sends what arrived in a window."""
     arrived = load.rate / (shards * mapping.parallelization_factor) * max(1, mapping.batching_window)
-    fit = _INVOCATION_BYTES // (load.size * 4 // 3 + _RECORD_ENVELOPE)
+    fit = INVOCATION_BYTES // (load.size * 4 // 3 + RECORD_ENVELOPE)
     return load.tweets / max(1, min(mapping.batch_size, fit, arrived))
+
+
+def slowness(memory: int) -> float:
+    """Return how many times longer a function with this memory takes than on a whole processor."""
+    return max(1, _FULL_CPU_MB / memory)
 
 
 def _function(
     function: FunctionSettings, load: Load, invocations: float, cpu_ms: float, prices: Prices
 ) -> Iterator[Line]:
-    slowness = max(1, _FULL_CPU_MB / function.memory)
-    milliseconds = invocations * prices.assumptions["invocation-ms"] + load.tweets * cpu_ms * slowness
+    record_ms = cpu_ms * slowness(function.memory)
+    milliseconds = invocations * prices.assumptions["invocation-ms"] + load.tweets * record_ms
     gigabyte_seconds = milliseconds / 1000 * function.memory / 1024
     changes = "functionMemory, functionArchitecture"
     yield Line(
@@ -258,7 +263,7 @@ def _watching(settings: Settings, shards: int, prices: Prices) -> Iterator[Line]
 
 def _quarantine(days: int, load: Load, prices: Prices) -> Iterator[Line]:
     objects = load.tweets * prices.assumptions["quarantined"]
-    kept = _gigabytes(objects * min(1, days * 24 / HOURS), load.size * 4 / 3 + _RECORD_ENVELOPE)
+    kept = _gigabytes(objects * min(1, days * 24 / HOURS), load.size * 4 / 3 + RECORD_ENVELOPE)
     yield Line("Quarantine puts", objects, prices["s3-put"], "")
     yield Line("Quarantine size", kept, prices["s3-storage"], "quarantineLifetimeDays")
 

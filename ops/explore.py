@@ -15,12 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import prices
-from ops.chart import parse_minute, tweets_per_minute
+from ops.chart import MAX_WIDTH, draw_history, parse_second
 from ops.display import (
     as_json_option,
+    cell_text,
     console,
     count,
     error_console,
+    is_pipe,
     printable,
     progress_bar,
     write_json,
@@ -28,10 +30,12 @@ from ops.display import (
 )
 from ops.follow import follow
 from ops.stack import Stack, stack_options
-from ops.table import FORMATS, Reading, Row, exporter, read
+from ops.table import FORMATS, Export, Reading, Row, read
+from ops.top import show_top
 
 _PRICES = prices.load()
 _SHOWN = 20
+_TOP_SHOWN = 10
 _PAGE_BYTES = 1024 * 1024
 
 
@@ -44,6 +48,7 @@ Examples:
   python -m ops explore --pages 0 --export tweets.csv
   python -m ops explore --follow
   python -m ops explore --follow --json | jq .message
+  python -m ops explore --top
 
 The table has no index by time. One user's rows take a query; the newest rows of all take a scan, which
 reads up to --pages pages of 1 MB, and says if that was only a part of the table, and what it cost.
@@ -51,6 +56,11 @@ reads up to --pages pages of 1 MB, and says if that was only a part of the table
 --follow reads the stream from now on, as the function does, and gets exactly the keys that arrive from
 the table (BatchGetItem, half a read unit per tweet up to 4 KB): a row is shown once it is stored, and
 nothing is scanned. It uses one of the five reads a second that a shard allows all its readers.
+
+--top reads the last minute of the stream and shows which users and shards are busiest: a shard takes 1,000
+records or 1 MiB a second, and all tweets of a user go to one.
+
+In a CSV file, a field that a spreadsheet would take for a formula starts with an apostrophe; --raw leaves it.
 """,
 )
 @click.option("--user", metavar="NAME", help="The tweets of one user.")
@@ -75,8 +85,10 @@ nothing is scanned. It uses one of the five reads a second that a shard allows a
     metavar="FILE",
     help="Write the tweets to FILE, as .csv or .jsonl.",
 )
+@click.option("--raw", is_flag=True, help="Write CSV fields as they are, also those that are formulas.")
+@click.option("--top", is_flag=True, help="Show the busiest users and shards of the last minute.")
 @as_json_option
-@stack_options("region", "table_name", "stream_name")
+@stack_options("region", "table_name", "stream_name", reads_only=True)
 def command(
     stack: Stack,
     user: str | None,
@@ -84,37 +96,52 @@ def command(
     pages: int,
     following: bool,
     export: Path | None,
+    raw: bool,
+    top: bool,
     as_json: bool,
 ) -> None:
-    """Show the table's newest tweets, their number, and tweets per minute."""
+    """Show the table's newest tweets, their number, and tweets over time."""
     if following and export:
         raise click.UsageError("--follow writes no file: use --follow --json and redirect it.")
     if export and export.suffix not in FORMATS:
         raise click.UsageError(f"--export {export}: the name must end in {' or '.join(FORMATS)}.")
+    if export and not export.parent.is_dir():
+        raise click.UsageError(
+            f"--export {export}: the folder {export.parent} does not exist; create it first."
+        )
+    if top and (following or export or user):
+        raise click.UsageError("--top looks at the whole stream: leave out --user, --follow and --export.")
+    if top:
+        show_top(stack, limit or _TOP_SHOWN, as_json)
+        return
     if following:
         _follow(stack, user, limit, as_json)
         return
-    reading, per_minute = Reading(), Counter[int]()
+    reading, per_second = Reading(), Counter[int]()
     newest: list[Row] = []
-    written = 0
+    output = Export(export, raw=raw) if export else None
     with _progress(stack, user, pages or None, reading) as rows:
-        rows = _counted(rows, per_minute)
-        if export:
-            written = _export(rows, export, limit)
+        rows = _counted(rows, per_second)
+        if output:
+            output.write(heapq.nlargest(limit, rows, key=lambda row: row.age_order) if limit else rows)
         else:
             newest = heapq.nlargest(limit or _SHOWN, rows, key=lambda row: row.age_order)
     if as_json:
         tweets = [asdict(row) for row in newest]
-        write_json({**asdict(reading), **({"exported": written} if export else {"tweets": tweets})})
+        write_json({**asdict(reading), **({"exported": output.rows} if output else {"tweets": tweets})})
         return
     if newest:
         console().print(_table(newest))
         console().print()
-    if per_minute:
-        console().print("\n".join(tweets_per_minute(per_minute)))
+    if per_second:
+        width = MAX_WIDTH if is_pipe() else console().width
+        console().print("\n".join(draw_history(per_second, width)))
         console().print()
-    if export:
-        console().print(f"{count(written, 'tweet')} written to {export}.", soft_wrap=True)
+    if output:
+        console().print(f"{count(output.rows, 'tweet')} written to {export}.", soft_wrap=True)
+        if output.guarded:
+            fields = count(output.guarded, "field")
+            console().print(f"{fields} guarded against spreadsheet formulas; --raw writes them as they are.")
     console().print(_summary(stack, user, reading))
 
 
@@ -166,44 +193,34 @@ def _pages(stack: Stack, max_pages: int | None) -> int | None:
     return min(pages, max_pages or pages) or max_pages
 
 
-def _export(rows: Iterable[Row], path: Path, limit: int | None) -> int:
-    if limit:
-        rows = heapq.nlargest(limit, rows, key=lambda row: row.age_order)
-    written = 0
-    with exporter(path) as write:
-        for row in rows:
-            write(row)
-            written += 1
-    return written
-
-
-def _counted(rows: Iterable[Row], per_minute: Counter[int]) -> Iterator[Row]:
+def _counted(rows: Iterable[Row], per_second: Counter[int]) -> Iterator[Row]:
     for row in rows:
-        minute = parse_minute(row.timestamp)
-        if minute is not None:
-            per_minute[minute] += 1
+        second = parse_second(row.timestamp)
+        if second is not None:
+            per_second[second] += 1
         yield row
 
 
 def _table(rows: Iterable[Row]) -> Table:
-    wide = console().width >= 110
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    pipe = is_pipe()
+    wide = pipe or console().width >= 110
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=not pipe)
     table.add_column("Created (UTC)", no_wrap=True, width=19)
-    table.add_column("User", no_wrap=True, overflow="ellipsis", width=24 if wide else 15)
+    table.add_column("User", no_wrap=True, overflow="ellipsis", width=None if pipe else 24 if wide else 15)
     if wide:
-        table.add_column("Id", no_wrap=True, overflow="ellipsis", width=20)
-    table.add_column("Message", no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column("Id", no_wrap=True, overflow="ellipsis", width=None if pipe else 20)
+    table.add_column("Message", no_wrap=True, overflow="ellipsis", ratio=None if pipe else 1)
     for row in rows:
-        cells = [_clock(row), printable(row.username), printable(row.message)]
+        cells = [_clock(row), cell_text(row.username), cell_text(row.message)]
         if wide:
-            cells.insert(2, printable(row.id))
+            cells.insert(2, cell_text(row.id))
         table.add_row(*map(Text, cells))
     return table
 
 
 def _line(row: Row) -> Text:
     return Text.assemble(
-        (_clock(row), "dim"), "  ", (printable(row.username), "bold"), "  ", printable(row.message)
+        (_clock(row), "dim"), "  ", (cell_text(row.username), "bold"), "  ", cell_text(row.message)
     )
 
 

@@ -2,7 +2,9 @@
 
 import functools
 import json
+import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -14,6 +16,8 @@ from botocore.client import BaseClient
 from botocore.config import Config
 
 from infra.outputs import OutputsError, read_outputs
+from ops.default import Default, load_default
+from ops.display import error_console
 from ops.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,6 +74,19 @@ class Stack:
         self._given = given
         self._load = outputs
         self._endpoint = endpoint
+        self._counting = threading.Lock()
+        self.metrics_requested = 0
+        """Number of metrics that CloudWatch was asked for, which it charges."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the stack is on local AWS, at an endpoint of its own."""
+        return self._endpoint is not None
+
+    def count_metrics(self, number: int) -> None:
+        """Count metrics that are requested from CloudWatch; several threads may call it."""
+        with self._counting:
+            self.metrics_requested += number
 
     def output(self, name: str) -> str:
         """Return the value of a stack output.
@@ -164,18 +181,20 @@ class Stack:
         return self._session.client("sns", endpoint_url=self._endpoint, config=self._config)
 
 
-def stack_options(*outputs: str) -> Callable[[Callable[P, R]], Callable[..., R]]:
+def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable[P, R]], Callable[..., R]]:
     """Add the options that choose the stack to a command, as its parameter `stack`.
 
     Args:
         outputs: the outputs that the command uses; each gets an option that overrides it.
+        reads_only: the command changes nothing, so that a remembered stack, or the one that the Pulumi CLI
+            has selected, is good enough. Any other command wants the stack's name.
     """
     options = [
         click.option(
             "--stack",
             "stack_name",
             metavar="NAME",
-            show_default="the selected one",
+            show_default="the remembered or selected one" if reads_only else None,
             help="Ask the Pulumi CLI for the outputs of this stack.",
         ),
         click.option(
@@ -201,11 +220,22 @@ def stack_options(*outputs: str) -> Callable[[Callable[P, R]], Callable[..., R]]
             if stack_name and outputs_file:
                 raise click.UsageError("give either --stack or --outputs, not both.")
             given = {name: value for name in outputs if (value := values.pop(name))}
+            named = Default(stack_name, str(outputs_file) if outputs_file else None, endpoint)
+            chosen = named
+            if not (stack_name or outputs_file) and reads_only and (found := load_default()):
+                chosen = replace(found[0], endpoint=endpoint or found[0].endpoint)
+                error_console().print(f"Using {chosen} (from {found[1]}).", style="dim", soft_wrap=True)
 
             def load() -> Mapping[str, object]:
-                return _from_file(outputs_file) if outputs_file else _from_cli(stack_name)
+                if not reads_only:
+                    if not (stack_name or outputs_file):
+                        raise ConfigError(
+                            "This command changes the stack: name it, with --stack NAME or --outputs FILE."
+                        )
+                    error_console().print(f"Changing {named}.", style="dim", soft_wrap=True)
+                return _from_file(Path(chosen.outputs)) if chosen.outputs else _from_cli(chosen.stack)
 
-            return command(stack=Stack(given, load, endpoint), **values)  # type: ignore[arg-type, call-arg]
+            return command(stack=Stack(given, load, chosen.endpoint), **values)  # type: ignore[arg-type, call-arg]
 
         for option in reversed(options):
             run = option(run)
@@ -217,6 +247,10 @@ def stack_options(*outputs: str) -> Callable[[Callable[P, R]], Callable[..., R]]
 def _from_file(path: Path) -> Mapping[str, object]:
     try:
         outputs = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path} does not exist any more: `python -m ops use --forget`, or --outputs."
+        ) from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as JSON: {error}.") from error
     if not isinstance(outputs, dict):

@@ -7,7 +7,6 @@ all users a Scan, whose pages are therefore limited.
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 FORMATS = (".csv", ".jsonl")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,11 @@ class Row:
     id: str
     timestamp: str
     message: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The key of the table."""
+        return self.username, self.id
 
     @property
     def age_order(self) -> tuple[str, int, str]:
@@ -90,13 +95,38 @@ def read(
             return
 
 
-@contextmanager
-def exporter(path: Path) -> Iterator[Callable[[Row], object]]:
-    """Write rows to a file, as CSV or as JSON lines by its name's ending."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        if path.suffix == ".csv":
-            writer = csv.writer(file)
-            writer.writerow(("Username", "Id", "Timestamp", "Message"))
-            yield lambda row: writer.writerow((row.username, row.id, row.timestamp, row.message))
-        else:
-            yield lambda row: file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+class Export:
+    """Writes rows to a file, as CSV or as JSON lines by its name's ending.
+
+    A field of CSV that a spreadsheet would take for a formula gets an apostrophe in front, and escape
+    characters are dropped ("CSV Injection", OWASP); `raw` leaves the fields as they are.
+    """
+
+    def __init__(self, path: Path, *, raw: bool) -> None:
+        self._path = path
+        self._raw = raw
+        self.rows = 0
+        self.guarded = 0
+        """Number of fields that were changed."""
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write all rows."""
+        with self._path.open("w", encoding="utf-8", newline="") as file:
+            if self._path.suffix == ".csv":
+                writer = csv.writer(file)
+                writer.writerow(("Username", "Id", "Timestamp", "Message"))
+                for row in rows:
+                    fields = (row.username, row.id, row.timestamp, row.message)
+                    writer.writerow(fields if self._raw else map(self._guard, fields))
+                    self.rows += 1
+            else:
+                for row in rows:
+                    file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+                    self.rows += 1
+
+    def _guard(self, field: str) -> str:
+        safe = field.replace("\x1b", "")
+        if safe.startswith(_FORMULA_STARTS):
+            safe = f"'{safe}"
+        self.guarded += safe != field
+        return safe

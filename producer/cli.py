@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from infra.release import version
 from producer import config
 from producer.config import AwsCredentials
 from producer.configure import configure
@@ -45,15 +46,13 @@ Exit codes: 0 everything was sent; 1 something was not (the spool keeps it), or 
 """
 
 
-def main() -> None:
+def main(prog_name: str = "python -m producer") -> None:
     """Run the command line; ends the process."""
     try:
         if sys.argv[1:2] == ["configure"]:
-            configure_command.main(
-                sys.argv[2:], prog_name="python -m producer configure", standalone_mode=False
-            )
+            configure_command.main(sys.argv[2:], prog_name=f"{prog_name} configure", standalone_mode=False)
         else:
-            run_command.main(prog_name="python -m producer", standalone_mode=False)
+            run_command.main(prog_name=prog_name, standalone_mode=False)
     except click.ClickException as error:
         if sys.stderr.isatty():
             error.show()
@@ -64,6 +63,11 @@ def main() -> None:
         sys.exit(130)
 
 
+def twitter2kinesis() -> None:
+    """Run the installed command `twitter2kinesis`, which has shell completion; ends the process."""
+    main("twitter2kinesis")
+
+
 def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
     # FloatRange accepts nan and inf.
     if value is not None and not math.isfinite(value):
@@ -72,6 +76,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 
 
 @click.command(epilog=_EXAMPLES)
+@click.version_option(version(), prog_name="twitter2kinesis")
 @click.argument("path", required=False)
 @click.option(
     "--source",

@@ -65,7 +65,7 @@ Examples:
     "--limit", type=click.IntRange(0), default=20, show_default=True, metavar="N", help="Show the newest N."
 )
 @as_json_option
-@stack_options("region", "quarantine_bucket")
+@stack_options("region", "quarantine_bucket", reads_only=True)
 def list_(stack: Stack, reason: str | None, since: datetime | None, limit: int, as_json: bool) -> None:
     """List quarantined objects: totals by reason, and the newest objects."""
     bucket = open_bucket(stack)
@@ -121,7 +121,7 @@ Examples:
     "--raw", is_flag=True, help="Write only the bytes of the payload; for an object with one record."
 )
 @as_json_option
-@stack_options("region", "quarantine_bucket")
+@stack_options("region", "quarantine_bucket", reads_only=True)
 def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
     """Show a quarantined object: the reason, and the decoded payload of each record."""
     bucket = open_bucket(stack)

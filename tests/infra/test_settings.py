@@ -3,8 +3,10 @@ from typing import Any
 import pulumi
 import pytest
 import yaml
+from pulumi.runtime import set_all_config
+from pulumi.runtime import settings as runtime
 
-from infra.settings import ConfigError
+from infra.settings import ConfigError, load
 from tests.infra.recorder import PROJECT, deploy, stack_config
 
 SCHEMA: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
@@ -74,6 +76,22 @@ def test_a_bad_value_is_refused_with_what_is_allowed_and_how_to_set_it(
 
 def test_every_key_of_the_schema_has_a_value_that_is_refused() -> None:
     assert {key for key, _, _ in REFUSED} == set(SCHEMA)
+
+
+def test_settings_under_the_name_of_another_project_are_refused_with_the_command_that_renames_them() -> None:
+    set_all_config(stack_config("dev"), [])
+    runtime.configure(pulumi.runtime.Settings(project="my-stream", stack="dev"))
+    with pytest.raises(ConfigError) as error:
+        load()
+    message = str(error.value)
+    assert "is a setting of another project, stream-processing, which would be ignored" in message
+    assert "sed -i.bak 's/^  stream-processing:/  my-stream:/' Pulumi.*.yaml && pulumi preview" in message
+
+
+def test_the_values_that_pulumi_new_asks_for_are_settings_of_the_project() -> None:
+    asked = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["template"]["config"]
+    assert set(asked) - {"aws:region"} <= set(SCHEMA)
+    assert all(entry["default"] == SCHEMA[key]["default"] for key, entry in asked.items() if key in SCHEMA)
 
 
 def test_the_message_shows_the_value_that_was_given() -> None:

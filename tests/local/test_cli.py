@@ -1,7 +1,6 @@
 """``python -m local up`` as a user runs it."""
 
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -132,14 +131,15 @@ def test_a_long_error_leaves_the_table_on_a_screen_of_24_lines() -> None:
 
 def test_up_deploys_a_stack_that_its_commands_use_as_printed() -> None:
     with running("--deploy") as process:
-        explore = said(process, r"(\S+ -m ops explore .+)")
-        config = Path(explore.split()[explore.split().index("--outputs") + 1]).with_name("config.json")
+        export = said(process, r"(export STREAM_OPS_OUTPUTS=.+)")
+        config = Path(export.split("=")[1].split()[0]).with_name("config.json")
         produce = f".venv/bin/python -m producer --config {config} --source file local/tweets.jsonl"
-        for command in (produce, explore):
+        for command in (produce, f"{export}; .venv/bin/python -m ops explore"):
             ended = subprocess.run(
-                shlex.split(command), cwd=PROJECT, capture_output=True, text=True, check=False
+                ["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=False
             )
             assert ended.returncode == 0, ended.stderr
+        assert "(from the environment)" in ended.stderr
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     assert not config.exists()

@@ -1,12 +1,15 @@
 """One local AWS with the deployed program for each test process."""
 
+import functools
 import uuid
 from collections.abc import Iterator
 
+import botocore.session
 import pytest
 
 from local.aws import LocalAws
 from local.deploy import deploy
+from ops import default
 from tests.ops.stack import PROJECT, DeployedStack, tweet
 from tests.waiting import eventually
 
@@ -16,6 +19,24 @@ CONFIG = {
     "stream-processing:mappingBatchingWindow": 0,
     "stream-processing:mappingMaximumRetries": 0,
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_models() -> Iterator[None]:
+    """Let all commands that run in this process share what boto3 has read of AWS's models, for speed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", functools.cache(botocore.session.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_remembered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Leave out the stack that the developer who runs the tests has remembered."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(default, "FILE", tmp_path_factory.mktemp("remembered") / "default.json")
+        for variable in default.VARIABLES.values():
+            patch.delenv(variable, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
-from ops.chart import tweets_per_minute
-from ops.display import printable
+from ops.chart import draw_history
+from ops.display import cell_text, printable
+from tests.ops import schemas
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
@@ -131,6 +133,10 @@ def test_a_tweet_cannot_steer_the_terminal(deployed: DeployedStack, tables: Tabl
     assert printable("two\r\nlines, 👩‍👩‍👧 whole") == "two lines, 👩‍👩‍👧 whole"
 
 
+def test_a_cell_has_no_sequence_of_emoji_on_whose_width_terminals_disagree() -> None:
+    assert cell_text("👩\u200d👩\u200d👧, ☠\ufe0f, 👍🏽, 🇩🇰") == "👩👩👧, ☠, 👍, 🇩🇰"
+
+
 def test_follow_shows_rows_once_they_are_stored(stack: DeployedStack, user: str) -> None:
     process = stack.ops_process("explore", "--follow", "--user", user, "--limit", "2", "--json")
     number = 0
@@ -146,6 +152,8 @@ def test_follow_shows_rows_once_they_are_stored(stack: DeployedStack, user: str)
     out, errors = process.communicate(timeout=10)
     assert process.returncode == 0, errors
     rows = [json.loads(line) for line in out.splitlines()]
+    for each in rows:
+        jsonschema.validate(each, schemas.FOLLOW)
     assert [each["username"] for each in rows] == [user, user]
     assert {each["id"] for each in rows} <= stack.rows(user)
     numbers = [int(each["id"]) for each in rows]
@@ -153,13 +161,71 @@ def test_follow_shows_rows_once_they_are_stored(stack: DeployedStack, user: str)
     assert eventually(lambda: len(stack.objects()) == number)
 
 
-def test_the_chart_has_a_column_a_minute() -> None:
-    newest = 29_000_000
-    *bars, clock, caption = tweets_per_minute({newest: 10, newest - 59: 5, newest - 60: 99})
-    assert bars[0] == f"10 {'█':>60}"
-    assert [line[3:4].strip() for line in bars] == ["", "", "▄", "█", "█"]
-    assert len(clock) == len(bars[0])
-    assert "15 in the hour" in caption
+NOON = 1_795_521_600
+"""2026-11-24 12:00:00 UTC."""
+
+
+@pytest.mark.parametrize(("width", "drawn"), [(20, 40), (80, 80), (100, 100), (400, 200)])
+def test_the_chart_fills_the_width_there_is_within_limits(width: int, drawn: int) -> None:
+    *bars, clock, _ = draw_history({NOON + second: 1 + second % 3 for second in range(10_000)}, width)
+    assert max(map(len, bars)) == len(clock) == drawn
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bar"), [(3, "second"), (200, "5 seconds"), (3600, "minute"), (86_400, "30 minutes")]
+)
+def test_a_bar_of_the_chart_is_as_long_as_the_span_needs(seconds: int, bar: str) -> None:
+    *bars, clock, caption = draw_history({NOON + second: 1 for second in range(seconds)}, 80)
+    assert caption.startswith(f"Tweets per {bar}, up to 2026-11-2")
+    assert bars[-1].count("█") >= 40
+    assert "12:00" in clock
+
+
+def test_the_chart_shows_each_count_at_its_height() -> None:
+    *bars, _, _ = draw_history({NOON: 40, NOON + 1: 20, NOON + 3: 1}, 40)
+    cells = [line[4::10].ljust(4) for line in bars]
+    assert cells == ["█   ", "█   ", "█▄  ", "██  ", "██ ▁"]
+
+
+def test_a_tweet_of_last_year_does_not_flatten_the_chart_of_today() -> None:
+    *_, caption = draw_history({NOON - 365 * 86_400: 1} | {NOON + second: 9 for second in range(60)}, 80)
+    assert "Tweets per second" in caption
+    assert "1 older ones are not shown" in caption
+
+
+def test_csv_fields_that_are_formulas_are_guarded_unless_raw(
+    deployed: DeployedStack, tables: Tables, tmp_path: Path
+) -> None:
+    starts = ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "a\x1b[2Jb", "plain = text"]
+    table = tables.create(*(row("a", number, Message=text) for number, text in enumerate(starts)))
+    file = tmp_path / "tweets.csv"
+
+    def exported(*options: str) -> tuple[list[str], str]:
+        out = deployed.ops("explore", *table, "--export", str(file), *options).stdout
+        with file.open(encoding="utf-8", newline="") as lines:
+            return sorted(line["Message"] for line in csv.DictReader(lines)), out
+
+    guarded, said = exported()
+    assert guarded == sorted([*(f"'{text}" for text in starts[:6]), "a[2Jb", "plain = text"])
+    assert "7 fields guarded against spreadsheet formulas; --raw writes them as they are." in said
+    raw, said = exported("--raw")
+    assert raw == sorted(starts)
+    assert "guarded" not in said
+
+
+def test_top_shows_the_busiest_users_and_shards(stack: DeployedStack, user: str) -> None:
+    stack.put(*(tweet(user, number) for number in range(2000, 2050)), b"not json")
+    found = stack.json("explore", "--top", "--limit", "1000")
+    records = [each["records"] for each in found["users"]]
+    assert {"username": user, "records": 50} in found["users"]
+    assert records == sorted(records, reverse=True)
+    assert len(stack.json("explore", "--top", "--limit", "1")["users"]) == 1
+    (shard,) = found["shards"]
+    assert shard["records"] == found["records"] >= 51
+    screen = stack.ops("explore", "--top", "--limit", "1000").stdout
+    assert user in screen
+    assert "Of its capacity" in screen
+    assert "in the last minute" in screen
 
 
 @pytest.mark.parametrize(
@@ -168,6 +234,8 @@ def test_the_chart_has_a_column_a_minute() -> None:
         (["--follow", "--export", "x.csv"], "--follow --json"),
         (["--export", "x.xlsx"], ".csv or .jsonl"),
         (["--limit", "0"], "--limit"),
+        (["--export", "no/such/folder/x.csv"], "the folder no/such/folder does not exist; create it first"),
+        (["--top", "--user", "a"], "--top looks at the whole stream"),
     ],
 )
 def test_wrong_usage_says_what_is_right(deployed: DeployedStack, arguments: list[str], message: str) -> None:

@@ -1,12 +1,18 @@
 """Where the commands find the stack, and their errors."""
 
 import json
+import os
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from ops import default
 from ops.cli import cli
+from ops.stack import PROJECT
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 NO_CREDENTIALS = {
@@ -100,6 +106,71 @@ def test_without_credentials(tmp_path: Path) -> None:
     assert "set AWS_PROFILE" in result.stderr
 
 
+@pytest.fixture
+def remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where `ops use` remembers a stack, in a folder of this test."""
+    file = tmp_path / "state" / "default.json"
+    monkeypatch.setattr(default, "FILE", file)
+    return file
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps({"region": "us-east-1", "quarantine_bucket": "some-bucket"}))
+    return file
+
+
+def test_a_remembered_stack_is_used_and_named_by_commands_that_read(
+    remembered: Path, outputs: Path, closed_port: str
+) -> None:
+    said = ops("use", "--outputs", str(outputs), "--endpoint", closed_port).stdout
+    assert f"use {outputs} at {closed_port} (from `python -m ops use`)" in said
+    result = ops("quarantine", "list")
+    assert result.stderr.startswith(f"Using {outputs} at {closed_port} (from `python -m ops use`).\n")
+    assert f'connect to the endpoint URL: "{closed_port}/some-bucket' in result.stderr
+    ops("use", "--forget")
+    assert not remembered.exists()
+    assert "No stack is remembered" in ops("use").stdout
+
+
+def test_the_environment_comes_before_what_is_remembered_and_an_option_before_both(
+    remembered: Path, outputs: Path, closed_port: str
+) -> None:
+    ops("use", "--stack", "remembered")
+    variables: dict[str, str | None] = {
+        "STREAM_OPS_OUTPUTS": str(outputs),
+        "STREAM_OPS_ENDPOINT": closed_port,
+    }
+    assert json.loads(ops("use", "--json", env=variables).stdout)["outputs"] == str(outputs)
+    result = ops("quarantine", "list", env=variables)
+    assert f"Using {outputs} at {closed_port} (from the environment)." in result.stderr
+    named = ops("quarantine", "list", "--outputs", str(outputs), env=NO_CREDENTIALS | variables)
+    assert "Using" not in named.stderr
+    assert "set AWS_PROFILE" in named.stderr  # the endpoint of the environment is not for this stack
+
+
+@pytest.mark.parametrize("command", [["quarantine", "redrive"], ["quarantine", "purge", "--yes"]])
+def test_a_command_that_changes_something_wants_the_stacks_name(
+    remembered: Path, outputs: Path, closed_port: str, command: list[str]
+) -> None:
+    ops("use", "--outputs", str(outputs), "--endpoint", closed_port)
+    refused = ops(*command)
+    assert refused.exit_code == 2
+    assert "name it, with --stack NAME or --outputs FILE" in refused.stderr
+    named = ops(*command, "--outputs", str(outputs), "--endpoint", closed_port)
+    assert f"Changing {outputs} at {closed_port}." in named.stderr
+    assert "Could not connect" in named.stderr
+
+
+def test_a_remembered_file_that_is_gone_says_how_to_forget_it(remembered: Path, outputs: Path) -> None:
+    ops("use", "--outputs", str(outputs))
+    outputs.unlink()
+    result = ops("status")
+    assert result.exit_code == 2
+    assert "does not exist any more: `python -m ops use --forget`" in result.stderr
+
+
 COMMANDS = (
     ["explore", "--table-name", "table"],
     ["explore", "--follow", "--table-name", "table", "--stream-name", "stream"],
@@ -130,6 +201,27 @@ def test_a_profile_that_is_none() -> None:
     assert "set AWS_PROFILE" in result.stderr
 
 
+def installed(command: str, *arguments: str, **variables: str) -> str:
+    """Run an installed command; return its standard output."""
+    ended = subprocess.run(
+        [Path(sys.executable).with_name(command), *arguments],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ended.stdout
+
+
+@pytest.mark.parametrize("command", ["stream-ops", "twitter2kinesis"])
+def test_an_installed_command_knows_its_version_and_completes_what_is_typed(command: str) -> None:
+    version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+    assert installed(command, "--version") == f"{command}, version {version}\n"
+    variable = f"_{command.upper().replace('-', '_')}_COMPLETE"
+    typed = {"COMP_WORDS": f"{command} --ver", "COMP_CWORD": "1"}
+    assert installed(command, **{variable: "bash_complete"}, **typed) == "plain,--version\n"
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -140,6 +232,9 @@ def test_a_profile_that_is_none() -> None:
         ["quarantine", "redrive"],
         ["quarantine", "purge"],
         ["cost"],
+        ["watch"],
+        ["use"],
+        ["size"],
     ],
 )
 def test_each_command_has_json_and_an_example(command: list[str]) -> None:

@@ -1,5 +1,8 @@
 """`status`: it shows what is wrong, and what it cannot know."""
 
+import re
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +21,10 @@ def states(stack: DeployedStack) -> dict[str, str]:
 
 @pytest.fixture
 def fresh(deployed: DeployedStack, tmp_path: Path) -> Iterator[DeployedStack]:
-    """A stack of its own, in which nothing has gone wrong."""
+    """A stack of its own, in which nothing has gone wrong, and whose name no metric has yet."""
     # Local AWS evaluates an alarm on the metrics of all stacks: this one goes without.
     config = CONFIG | {"stream-processing:alarms": False}
-    deployment = deploy("fresh", PROJECT, config, deployed.aws.endpoint)
+    deployment = deploy(f"fresh-{uuid.uuid4().hex[:6]}", PROJECT, config, deployed.aws.endpoint)
     yield DeployedStack(deployed.aws, deployment.outputs, tmp_path)
     deployment.destroy()
 
@@ -32,9 +35,9 @@ def test_a_healthy_stack(fresh: DeployedStack, user: str) -> None:
     assert eventually(lambda: states(fresh)["Invocations"] == "ok")
     result = fresh.ops("status")
     assert result.exit_code == 0, result.stdout
-    assert "Healthy: fresh-DDBEventProcessor in us-east-1." in result.stdout
-    assert "fresh-EventStream ACTIVE, provisioned, 1 shard" in result.stdout
-    assert "off: pulumi config set alarms true" in result.stdout
+    assert f"Healthy: {fresh.outputs['function_name']} in us-east-1." in result.stdout
+    assert f"{fresh.outputs['stream_name']} ACTIVE, provisioned, 1 shard" in result.stdout
+    assert "pulumi config set alarms true" in result.stdout
     assert set(states(fresh).values()) <= {"ok", "no data", "warning"}
 
 
@@ -55,23 +58,75 @@ def test_what_is_not_permitted_is_not_known_and_not_healthy(stack: DeployedStack
     assert "Health unknown" in result.stdout
 
 
-def test_a_disabled_mapping(stack: DeployedStack) -> None:
-    with stack.mapping(Enabled=False):
-        assert states(stack)["Mapping"] == "bad"
-        assert stack.ops("status").exit_code == 1
-    assert states(stack)["Mapping"] == "ok"
+def checks(stack: DeployedStack, *options: str) -> dict[str, dict[str, str]]:
+    """Each check by its name."""
+    return {check["name"]: check for check in stack.json("status", *options)["checks"]}
+
+
+def test_a_disabled_mapping_is_bad_and_what_waits_on_the_stream_is_counted(
+    fresh: DeployedStack, user: str
+) -> None:
+    fresh.put(*(tweet(user, number) for number in range(3)))
+    assert eventually(lambda: checks(fresh)["Backlog"]["text"].startswith("3 put, 3 received: 0 not yet"))
+    with fresh.mapping(Enabled=False):
+        assert eventually(lambda: not all(mapping.enabled for mapping in fresh.aws.mappings()))
+        fresh.put(*(tweet(user, number) for number in range(4)))
+        found = checks(fresh)
+        assert fresh.ops("status").exit_code == 1
+    assert found["Mapping"]["state"] == "bad"
+    assert found["Backlog"] == {
+        "name": "Backlog",
+        "state": "bad",
+        "text": "7 put, 3 received: 4 not yet received, and nothing reads the stream",
+        "next": "`pulumi up --refresh`",
+    }
+    assert checks(fresh)["Mapping"]["state"] == "ok"
+
+
+def test_an_old_figure_says_how_old_it_is(stack: DeployedStack, user: str) -> None:
+    stack.aws.client("cloudwatch").put_metric_data(
+        Namespace="AWS/Lambda",
+        MetricData=[
+            {
+                "MetricName": "IteratorAge",
+                "Dimensions": [{"Name": "FunctionName", "Value": user}],
+                "Timestamp": time.time() - 240,
+                "Value": 70,
+            }
+        ],
+    )
+    age = checks(stack, "--function-name", user)["Iterator age"]
+    assert age["state"] == "old"
+    assert re.fullmatch(r"70 ms, at most 70 ms, [45] min ago", age["text"])
+
+
+def test_a_deleted_table_is_said_in_plain_words_with_what_to_do(stack: DeployedStack) -> None:
+    table = checks(stack, "--table-name", "dev-Gone")["Table"]
+    assert (table["state"], table["text"]) == ("bad", "dev-Gone is gone")
+    assert table["next"] == "`pulumi up --refresh`"
+
+
+def test_each_bad_line_names_the_next_step(stack: DeployedStack) -> None:
+    names = ("stream-name", "table-name", "function-name", "access-key")
+    options = [f"--{name}=AKIAGONEGONEGONEGONE" for name in names]
+    found = [check for check in stack.json("status", *options)["checks"] if check["state"] == "bad"]
+    assert len(found) >= 4
+    assert all(check["next"] for check in found), found
 
 
 def test_an_alarm_that_rings(stack: DeployedStack) -> None:
     cloudwatch = stack.aws.client("cloudwatch")
     alarm = {"AlarmName": "dev-IteratorAge", "StateReason": "a test"}
-    cloudwatch.set_alarm_state(**alarm, StateValue="ALARM")
-    result = stack.ops("status")
+
+    def is_shown() -> bool:
+        # Local AWS evaluates alarms anew at each metric, in between too.
+        cloudwatch.set_alarm_state(**alarm, StateValue="ALARM")
+        result = stack.ops("status")
+        said = "dev-IteratorAge in ALARM: The function is more than a minute behind"
+        return result.exit_code == 1 and said in " ".join(result.stdout.split())
+
+    assert eventually(is_shown)
     cloudwatch.set_alarm_state(**alarm, StateValue="OK")
-    assert result.exit_code == 1
-    assert "dev-IteratorAge in ALARM: The function is more than a minute behind" in " ".join(
-        result.stdout.split()
-    )
 
 
 def test_what_is_in_quarantine(stack: DeployedStack) -> None:
@@ -89,8 +144,7 @@ def test_a_batch_that_the_quarantine_bucket_refused(stack: DeployedStack, user: 
         "Value": 1,
     }
     cloudwatch.put_metric_data(Namespace="AWS/Lambda", MetricData=[refused])
-    checks = stack.json("status", "--function-name", user)["checks"]
-    (dropped,) = (check for check in checks if check["name"] == "Dropped")
+    dropped = checks(stack, "--function-name", user)["Dropped"]
     assert dropped["state"] == "bad"
     assert dropped["text"] == "records are lost: 0 dropped, 1 write to quarantine refused"
 
@@ -103,8 +157,10 @@ def test_a_resource_that_is_gone(stack: DeployedStack, missing: str) -> None:
 
 
 def test_alarms_that_nobody_hears_are_a_warning(stack: DeployedStack) -> None:
-    texts = [check["text"] for check in stack.json("status")["checks"] if check["name"] == "Alarms"]
-    assert any("nobody is subscribed: pulumi config set alarmEmail" in text for text in texts)
+    found = [check for check in stack.json("status")["checks"] if check["name"] == "Alarms"]
+    (unheard,) = (check for check in found if check["text"] == "nobody is subscribed")
+    assert unheard["state"] == "warning"
+    assert "pulumi config set alarmEmail ADDRESS" in unheard["next"]
 
 
 def test_a_stack_with_a_policy_and_provisioned_capacity(deployed: DeployedStack, tmp_path: Path) -> None:

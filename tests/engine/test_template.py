@@ -1,0 +1,58 @@
+"""`pulumi new` makes a project of one's own from the repository."""
+
+import shutil
+import subprocess
+
+import yaml
+
+from infra.outputs import PROJECT
+from tests.engine.stack import PROGRAM, Project
+
+
+def test_a_new_project_says_how_to_rename_its_settings_and_deploys_then(project: Project) -> None:
+    template = project.folder.parent / "template"
+    template.mkdir()
+    for name in (*PROGRAM, "Pulumi.dev.yaml"):
+        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
+        copy(PROJECT / name, template / name)
+    shutil.rmtree(project.folder)
+    project.folder.mkdir()
+
+    def pulumi(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [str(project.engine.cli), *arguments],
+            cwd=project.folder,
+            env=project.engine.environment(),
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    created = pulumi("new", str(template), "--name", "my-stream", "--yes", "--generate-only")
+    assert created.returncode == 0, created.stderr
+    assert "make demo" in created.stdout
+    made = yaml.safe_load((project.folder / "Pulumi.yaml").read_text())
+    assert made["name"] == "my-stream"
+    assert "template" not in made
+
+    (project.folder / ".venv").symlink_to(PROJECT / ".venv")
+    pulumi("stack", "init", "dev")
+    refused = pulumi("preview", "--non-interactive")
+    assert refused.returncode != 0
+    said = refused.stdout + refused.stderr
+    assert "is a setting of another project, stream-processing, which would be ignored" in said
+    fix = next(line for line in said.splitlines() if "Fix: sed" in line).split("Fix: ")[1].split(" && ")[0]
+    subprocess.run(["bash", "-c", fix], cwd=project.folder, check=True)
+
+    # On AWS a person would run `pulumi up` now; here the endpoints of local AWS come first.
+    file = project.folder / "Pulumi.dev.yaml"
+    settings = yaml.safe_load(file.read_text())
+    assert settings["config"]["my-stream:tags"] == {"Environment": "dev"}
+    local = yaml.safe_load((PROJECT / "Pulumi.local.yaml").read_text())["config"]
+    provider = {key: value for key, value in local.items() if key.startswith("aws:")}
+    provider["aws:endpoints"] = [dict.fromkeys(provider["aws:endpoints"][0], project.aws.endpoint)]
+    file.write_text(yaml.safe_dump(settings | {"config": settings["config"] | provider}))
+    shown = pulumi("preview", "--non-interactive")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "to create" in shown.stdout

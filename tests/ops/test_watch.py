@@ -1,0 +1,139 @@
+"""`watch`: the stack at work, on a screen and on a pipe."""
+
+import json
+import signal
+
+import jsonschema
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from ops.checks import Check, State
+from ops.frame import FIGURES, Frame, Sighting
+from ops.metrics import Series
+from ops.stack import Stack
+from ops.table import Row
+from ops.watch import Watch
+from tests.ops import schemas
+from tests.ops.stack import DeployedStack, tweet
+from tests.waiting import eventually
+
+NOW = 1_795_521_600.5
+
+
+def frame(period: int = 1, age: int = 1, problems: int = 1, tweets: int = 9) -> Frame:
+    """A frame whose newest figures ended `age` seconds ago."""
+    end = int(NOW) - age
+    points = tuple((float(end - back * period), float(60 - back)) for back in reversed(range(1, 61)))
+    bad = [Check("Alarms", State.BAD, "dev-IteratorAge in ALARM " * 9, "next") for _ in range(problems)]
+    text = "水上的灯比天上的星多一盏 \N{FAMILY}\u200d\N{WOMAN} " * 20
+    row = Row("a_user_whose_name_is_long", "1", "2026-11-24T12:00:00.000Z", text)
+    return Frame(
+        taken=NOW,
+        where="dev-EventStream → dev-DDBEventProcessor → dev-EventData  us-east-1",
+        period=period,
+        series=dict.fromkeys(FIGURES, Series(points)),
+        checks=[*bad, *(Check(f"Check {number}", State.OK, "fine") for number in range(12))],
+        checked=NOW - age,
+        tweets=[Sighting(row, stored=number > 1) for number in range(tweets)],
+        note="Local AWS: metrics by the second. Ctrl-C ends.",
+    )
+
+
+def drawn(frame: Frame, width: int, height: int = 24, *, whole_screen: bool = False) -> list[str]:
+    console = Console(width=width, height=height, color_system=None)
+    with console.capture() as capture:
+        console.print(frame, height=height if whole_screen else None)
+    return capture.get().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+@pytest.mark.parametrize("problems", [0, 1, 9])
+def test_a_frame_fits_a_terminal_of_24_lines(width: int, problems: int) -> None:
+    for whole_screen in (False, True):
+        lines = drawn(frame(problems=problems), width, whole_screen=whole_screen)
+        assert len(lines) <= 24
+        assert all(cell_len(line) <= width for line in lines)
+        assert any(line.startswith("…  12:00:00  a_user_whose_n…") for line in lines)
+
+
+def test_a_frame_shows_rates_per_second_and_how_old_each_figure_is() -> None:
+    by_second, by_minute = drawn(frame(), 100), drawn(frame(period=60, age=95), 100)
+    assert by_second[2].split()[:2] == ["put", "59/s"]
+    assert by_second[2].split()[-2:] == ["1", "s"]
+    assert by_minute[2].split()[:2] == ["put", "1.0/s"]
+    assert by_minute[2].split()[-2:] == ["95", "s"]
+    assert "checks, 95 s ago" in "\n".join(by_minute)
+    lag = next(line for line in by_second if line.startswith("lag"))
+    assert lag.split()[1:3] == ["0.1", "s"]  # from milliseconds
+
+
+def test_the_chart_moves_with_time() -> None:
+    (early, late) = (drawn(frame(age=age), 100)[3].rstrip(" ago") for age in (1, 5))
+    assert early.rindex("█") - late.rindex("█") == 4  # a column a second
+
+
+def test_the_value_of_a_period_that_is_not_over_is_not_shown_as_a_rate() -> None:
+    half = Series(((NOW - 1.5, 100.0), (NOW - 0.5, 3.0)))
+    now = Frame(NOW, "dev", 1, {"put": half}, [], NOW, [], "")
+    assert now.figure("put") == 100
+
+
+def test_watching_shows_what_was_put_received_and_stored(stack: DeployedStack, user: str) -> None:
+    stack.put(tweet(user, 1), tweet(user, 2))
+
+    def shows_it() -> bool:
+        data = stack.json("watch", "--once")
+        mine = [each for each in data["tweets"] if each["username"] == user]
+        figures = data["figures"]
+        return (
+            [each["id"] for each in mine] == ["2", "1"]
+            and all(each["stored"] for each in mine)
+            and all(figures[name]["newest"] is not None for name in ("put", "received", "written", "lag"))
+            and figures["put"]["age_seconds"] < 60
+        )
+
+    assert eventually(shows_it)
+    screen = stack.ops("watch", "--once", env={"COLUMNS": "100"}).stdout
+    assert "dev-EventStream → dev-DDBEventProcessor" in screen
+    assert user in screen
+
+
+def test_on_a_pipe_each_look_is_a_line_that_names_every_figure_and_what_is_wrong() -> None:
+    line = frame().line()
+    assert line.startswith("2026-11-24T12:00:00Z  put 59/s (1 s ago), received 59/s (1 s ago), written")
+    assert line.endswith("; Alarms bad")
+    assert "\n" not in line
+
+
+def test_each_look_is_a_json_line_until_ctrl_c(stack: DeployedStack) -> None:
+    process = stack.ops_process("watch", "--json")
+    assert process.stdout
+    lines = [process.stdout.readline() for _ in range(2)]
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (0, "")
+    for line in lines:
+        jsonschema.validate(json.loads(line), schemas.WATCH)
+
+
+def test_a_watch_goes_on_when_aws_is_away_and_says_that_its_figures_are_old(stack: DeployedStack) -> None:
+    watch = Watch(Stack({}, lambda: stack.outputs, stack.aws.endpoint), interval=0.001)
+    before = watch.look()
+    stack.aws.faults.set("kinesis:GetRecords", error=1)
+    during = watch.look()
+    stack.aws.faults.clear()
+    assert during.note.startswith("AWS cannot be read, this is older: ")
+    assert [each.row for each in during.tweets] == [each.row for each in before.tweets]
+    assert watch.look().note.startswith("Local AWS")
+
+
+def test_the_charge_of_watching_is_said_on_aws_alone(stack: DeployedStack) -> None:
+    class OnAws(Stack):
+        is_local = False
+
+    watch = Watch(OnAws({}, lambda: stack.outputs, stack.aws.endpoint), interval=60)
+    note = watch.look().note
+    assert "up to two minutes late" in note
+    metrics = 22 * 60
+    assert f"${metrics * 0.01 / 1000:.3f} an hour (GetMetricData" in note
