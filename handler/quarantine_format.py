@@ -58,10 +58,21 @@ def parse_body(body: bytes) -> tuple[str, QuarantinedRecord]:
         KeyError, TypeError, ValueError: the object has another format.
     """
     content = json.loads(body)
-    return content["error"], QuarantinedRecord(
+    return text(content["error"]), QuarantinedRecord(
         base64.b64decode(content["payload"], validate=True),
-        content["partitionKey"],
-        content["sequenceNumber"],
-        content["shardId"],
-        content["arrivalTime"],
+        text(content["partitionKey"]),
+        text(content["sequenceNumber"]),
+        text(content["shardId"]),
+        text(content["arrivalTime"]),
     )
+
+
+def text(value: object) -> str:
+    """Return a member that must be a string.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.50} is {type(value).__name__}, not a string")
+    return value

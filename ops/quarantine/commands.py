@@ -16,6 +16,7 @@ from rich.table import Table
 
 from ops.display import as_json_option, console, count, printable, progress_bar, size, span, write_json
 from ops.quarantine.bucket import RedriveMarkers
+from ops.quarantine.lease import Leases
 from ops.quarantine.presentation import (
     clock,
     describe,
@@ -113,7 +114,9 @@ def list_(stack: Stack, reason: str | None, since: datetime | None, limit: int, 
     epilog="""\b
 Examples:
   python -m ops quarantine show records/not-json/2026-11-23/shardId-000000000000/4960.json
-  python -m ops quarantine show KEY --raw > payload
+  python -m ops quarantine show 4960 --raw > payload
+
+KEY is an object's key or any part of it that no other key has.
 """
 )
 @click.argument("key")
@@ -126,7 +129,7 @@ def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
     """Show a quarantined object: the reason, and the decoded payload of each record."""
     bucket = open_bucket(stack)
     quarantined = bucket.read(find_entry(bucket, key))
-    records = quarantined.records
+    key, records = quarantined.entry.key, quarantined.records
     if raw:
         if len(records) != 1:
             raise click.UsageError(f"{key} holds {count(len(records), 'record')}; --raw writes only one.")
@@ -180,6 +183,12 @@ Fix the cause first. If the record itself is bad: `quarantine show KEY --raw > f
 and redrive KEY with --payload. An object is deleted once the stream has acknowledged all its records, so
 an interruption loses nothing; running it again may send records twice, which the table's key makes
 harmless. A redriven record is the newest on the stream: an old version of a tweet replaces a newer one.
+
+KEY is an object's key or any part of it that no other key has. A run leases the objects that it sends, so
+that two operators never send the same one; the lease of a run that was killed ends after five minutes.
+
+Needs, on the bucket: s3:ListBucket; s3:GetObject and s3:DeleteObject on its objects; s3:PutObject on
+redriven/*. On the stream: kinesis:PutRecords.
 """
 )
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
@@ -207,7 +216,7 @@ harmless. A redriven record is the newest on the stream: an old version of a twe
     metavar="FILE",
     help="Send the bytes of FILE instead of the payload; for one KEY with one record.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be sent; send and delete nothing.")
+@click.option("--dry-run", is_flag=True, help="List what would be sent, and why; send and delete nothing.")
 @as_json_option
 @stack_options("region", "quarantine_bucket", "stream_name")
 def redrive(
@@ -235,6 +244,7 @@ def redrive(
     with _interruptible() as stop, _progress("Redriving", len(entries)) as (advance, notify):
         run = Redriver(
             bucket,
+            Leases(stack.s3, bucket.name),
             stack.kinesis,
             stack.output("stream_name"),
             rate=rate,
@@ -254,10 +264,17 @@ def redrive(
         finally:
             interrupted = failed or stop.is_set()
             if as_json:
-                write_json({**asdict(run.summary), "interrupted": interrupted, "dry_run": dry_run})
+                decisions = {"objects": [asdict(each) for each in run.decisions]} if dry_run else {}
+                write_json(
+                    {**asdict(run.summary), "interrupted": interrupted, "dry_run": dry_run, **decisions}
+                )
             else:
+                for decision in run.decisions:
+                    console().print(f"{decision.action}  {decision.key}", soft_wrap=True)
+                    console().print(f"      {printable(decision.why)}", soft_wrap=True, style="dim")
                 console().print(summarize(run.summary, interrupted, dry_run), soft_wrap=True)
-    if run.summary.kept or run.summary.unreadable:
+    summary = run.summary
+    if summary.kept or summary.leased or summary.unreadable or summary.unsendable:
         sys.exit(1)
 
 
@@ -290,7 +307,7 @@ def purge(
         click.confirm(question, abort=True, err=True)
     bucket.delete(entry.key for entry in entries)
     if not (keys or reason or since):
-        bucket.delete(bucket.markers())
+        bucket.delete(bucket.markers() | bucket.leases())
     if as_json:
         write_json({"deleted": len(entries)})
     else:

@@ -14,6 +14,9 @@ from ops.stack import Stack
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_MAX_NAMED = 5
+"""Keys named when a part of a key is ambiguous."""
+
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -58,11 +61,22 @@ def open_bucket(stack: Stack) -> Bucket:
     return Bucket(stack.s3, stack.output("quarantine_bucket"))
 
 
-def find_entry(bucket: Bucket, key: str) -> Entry:
-    entry = bucket.entry(key)
-    if entry is None:
-        raise ConfigError(f"{bucket.name} has no object {key}: `quarantine list` shows them.")
-    return entry
+def find_entry(bucket: Bucket, name: str) -> Entry:
+    """Find the object of a key, or the only one whose key contains a part of it.
+
+    Raises:
+        ConfigError: no key contains the part, or several do.
+    """
+    if entry := bucket.entry(name):
+        return entry
+    found = [entry for entry in bucket.entries() if name in entry.key]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ConfigError(f"{bucket.name} has no object {name}: `quarantine list` shows them.")
+    keys = "".join(f"\n  {entry.key}" for entry in found[:_MAX_NAMED])
+    more = f"\n  and {len(found) - _MAX_NAMED:,} more" if len(found) > _MAX_NAMED else ""
+    raise ConfigError(f"{name} is part of the keys of {len(found):,} objects; give more of one:{keys}{more}")
 
 
 def selected(
@@ -70,7 +84,10 @@ def selected(
 ) -> Sequence[Entry]:
     if keys and (reason or since):
         raise click.UsageError("Give keys, or --reason and --since, not both.")
-    return [find_entry(bucket, key) for key in keys] if keys else bucket.entries(reason, since)
+    if not keys:
+        return bucket.entries(reason, since)
+    # Two names of one object select it once.
+    return list({entry.key: entry for entry in (find_entry(bucket, key) for key in keys)}.values())
 
 
 def by_reason(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
