@@ -4,8 +4,10 @@ import base64
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from handler.aggregation import deaggregate
 from handler.record import KinesisRecord
 from handler.table import build_put
 from handler.tweet import PoisonError, parse_tweet
@@ -38,9 +40,9 @@ def follow(stack: Stack, user: str | None) -> Iterator[Row]:
     while True:
         began = time.monotonic()
         for record in stream.read():
-            key = _row_key(record)
-            if key and user in (None, key[0]):
-                awaited[key] = None
+            for key in _row_keys(record):
+                if user in (None, key[0]):
+                    awaited[key] = None
         while len(awaited) > _MAX_AWAITED:
             awaited.popitem(last=False)
         rows = list(_stored(stack, list(awaited)))
@@ -79,8 +81,8 @@ class _Stream:
                     )["ShardIterator"]
 
 
-def _row_key(record: "RecordTypeDef") -> Key | None:
-    """Return the key of the row that the function will store for a record; None if it cannot."""
+def _row_keys(record: "RecordTypeDef") -> Iterator[Key]:
+    """Yield the keys of the rows that the function will store for a record: several if it is aggregated."""
     event: KinesisRecord = {
         "eventID": "",
         "eventSourceARN": "",
@@ -91,10 +93,10 @@ def _row_key(record: "RecordTypeDef") -> Key | None:
             "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
         },
     }
-    try:
-        return build_put(event, parse_tweet(event), item_lifetime=None).key
-    except PoisonError:
-        return None
+    with suppress(PoisonError):
+        for user_record in deaggregate(event):
+            with suppress(PoisonError):
+                yield build_put(user_record, parse_tweet(user_record), item_lifetime=None).key
 
 
 def _stored(stack: Stack, keys: list[Key]) -> Iterator[Row]:
