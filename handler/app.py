@@ -11,7 +11,7 @@ import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -29,6 +29,11 @@ _settings: Final = Settings.from_environment(os.environ)
 _table: Final = Table(_settings.table_name)
 _bucket: Final = QuarantineBucket(_settings.quarantine_bucket)
 _logger: Final = logging.getLogger(__name__)
+
+# Two pools, so that neither a throttled table nor a failing bucket can starve the other; for the sandbox's life,
+# because starting sixteen threads costs as much as several calls. No call outlives its invocation.
+_table_calls: Final = ThreadPoolExecutor(CONCURRENCY)
+_bucket_calls: Final = ThreadPoolExecutor(CONCURRENCY)
 
 # What the imports allocated lives as long as the sandbox: the collector need not scan it for every batch.
 gc.freeze()
@@ -69,15 +74,16 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
     records = event["Records"]
     batch = _Batch()
     quarantining: list[tuple[KinesisRecord, Future[str | None]]] = []
-    # Two pools, so that neither a throttled table nor a failing bucket can starve the other.
-    with ThreadPoolExecutor(CONCURRENCY) as table_pool, ThreadPoolExecutor(CONCURRENCY) as bucket_pool:
 
-        def set_aside(record: KinesisRecord, poison: PoisonError) -> None:
-            batch.reasons[poison.reason] += 1
-            written = bucket_pool.submit(_bucket.write, record, poison, context.function_name, deadline)
-            quarantining.append((record, written))
+    def set_aside(record: KinesisRecord, poison: PoisonError) -> None:
+        batch.reasons[poison.reason] += 1
+        written = _bucket_calls.submit(_bucket.write, record, poison, context.function_name, deadline)
+        quarantining.append((record, written))
 
-        _write(_build_puts(records, batch, set_aside), table_pool, deadline, batch, set_aside)
+    try:
+        _write(_build_puts(records, batch, set_aside), deadline, batch, set_aside)
+    finally:
+        wait(written for _, written in quarantining)
     # A poison record is handled only once it is in the bucket.
     for record, written in quarantining:
         if (cause := written.result()) is not None:
@@ -114,9 +120,7 @@ def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, set_aside: _Set
     return puts
 
 
-def _write(
-    puts: Iterable[Put], pool: ThreadPoolExecutor, deadline: float, batch: _Batch, set_aside: _SetAside
-) -> None:
+def _write(puts: Iterable[Put], deadline: float, batch: _Batch, set_aside: _SetAside) -> None:
     """Write the last version of each key.
 
     The versions of a key share one outcome: once the last is stored, the earlier ones count as duplicates;
@@ -128,7 +132,10 @@ def _write(
     while versions:
         latest = [group[-1] for group in versions.values()]
         earlier: dict[tuple[str, str], list[Put]] = {}
-        for outcome in pool.map(lambda chunk: _table.write(chunk, deadline), chunks(latest)):
+        outcomes = [_table_calls.submit(_table.write, chunk, deadline) for chunk in chunks(latest)]
+        # A write that is still on its way when the batch is retried could replace a newer version.
+        wait(outcomes)
+        for outcome in [written.result() for written in outcomes]:
             for put, cause in outcome.unfinished:
                 batch.failed += [
                     (_sequence_number(version.record), cause) for version in versions.pop(put.key)

@@ -158,6 +158,21 @@ class TestFailuresOfTheWholeBatch:
             invoke(tweets(1))
         assert aws.objects == {}
 
+    def test_no_write_is_under_way_any_more_when_the_invocation_ends(self, aws: Aws, invoke: Invoke) -> None:
+        delays = iter([0.0, 0.1, 0.2, 0.3])
+        aws.before_answer = lambda: asyncio.sleep(next(delays))
+        aws.table_faults = deque([DENIED] * 4)
+        with pytest.raises(TableError):
+            invoke(tweets(100))
+        assert not aws.table_faults  # all four calls were answered
+
+    def test_poison_is_in_quarantine_when_the_invocation_ends(self, aws: Aws, invoke: Invoke) -> None:
+        aws.bucket_delay = 0.2
+        aws.table_faults = deque([DENIED])
+        with pytest.raises(TableError):
+            invoke([POISON, *tweets(1)])
+        assert len(aws.objects) == 1
+
 
 class TestPoison:
     def test_a_poison_record_is_quarantined_with_its_error_and_position(
@@ -267,7 +282,7 @@ class TestAggregatedRecords:
     def test_a_retry_is_asked_for_the_kinesis_record(self, aws: Aws, invoke: Invoke) -> None:
         aws.unprocessed = {("ada", "2"): 1_000_000, ("ada", "3"): 1_000_000}
         batch = [*tweets(1), record(aggregate(*(tweet(id=str(each)) for each in range(2, 6))), 8)]
-        assert invoke(batch, 200) == ["8"]
+        assert invoke(batch, 2_000) == ["8"]
         assert {identifier for _, identifier in aws.items} == {"1", "4", "5"}
 
     def test_user_records_are_counted_one_by_one(
@@ -278,7 +293,7 @@ class TestAggregatedRecords:
             record(aggregate(tweet(id="1"), tweet(id="1"), b"poison", tweet(id="9")), 1),
             record(aggregate(tweet(id="2"))[:-1], 2),
         ]
-        assert invoke(batch, 200) == ["1"]
+        assert invoke(batch, 2_000) == ["1"]
         line = json.loads(capsys.readouterr().out)
         counts = {name: line[name] for name, unit in metrics.UNITS.items() if unit == "Count"}
         assert counts == {"Received": 5, "Stored": 1, "Duplicates": 1, "Quarantined": 2, "Failed": 1}
@@ -386,7 +401,7 @@ from tests.handler.conftest import Context
 from tests.handler.events import record, tweet
 for payload in (tweet(), b"poison"):
     app.lambda_handler({"Records": [record(payload)]}, Context())
-    print("boto3.s3.inject" in sys.modules, file=sys.stderr)
+    print(app._bucket._client is not None, file=sys.stderr)
 """
     process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert process.stderr.split()[0] == "False"

@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from types import ModuleType, SimpleNamespace
@@ -379,8 +380,8 @@ class Executor:
         if cancel_futures:
             self._queue.clear()
         if wait:
-            for future in self._under_way:
-                future.result()
+            for future in list(self._under_way):
+                future.exception()
 
     def _work(self) -> None:
         while self._queue:
@@ -397,6 +398,12 @@ class _Random:
         return getattr(current().chance, name)
 
 
+def wait(futures: Iterable[Future]) -> None:
+    """`concurrent.futures.wait`."""
+    for future in futures:
+        future.exception()
+
+
 @contextmanager
 def stand_ins(modules: Iterable[ModuleType]) -> Iterator[None]:
     """Replace what waits, what tells the time, and what is random, in some modules."""
@@ -410,10 +417,11 @@ def stand_ins(modules: Iterable[ModuleType]) -> Iterator[None]:
     virtual_threading = SimpleNamespace(
         Lock=Lock, RLock=Lock, Condition=Condition, Event=Event, Thread=Thread
     )
-    replaced = {
+    replaced: dict[int, Any] = {
         id(time): virtual_time,
         id(threading): virtual_threading,
         id(ThreadPoolExecutor): Executor,
+        id(futures.wait): wait,
         id(random): _Random(),
     }
     with ExitStack() as patches:
