@@ -141,15 +141,17 @@ class Bucket:
                 )
 
     def markers(self) -> set[str]:
-        """List the keys of all markers, each of a copy on the stream."""
-        return {listed["Key"] for listed in self._listing(MARKER_PREFIX, Delimiter="/")}
+        """List the keys of all markers."""
+        copies = self._listing(MARKER_PREFIX, Delimiter="/")
+        objects = self._listing(f"{MARKER_PREFIX}{quarantine_format.PREFIX}")
+        return {listed["Key"] for listing in (copies, objects) for listed in listing}
 
     def leases(self) -> set[str]:
         """List the keys of all leases."""
         return {listed["Key"] for listed in self._listing(lease.PREFIX)}
 
     def redrives(self, marker: str) -> int:
-        """Read a marker: how often its record had been redriven."""
+        """Read a marker: how often its record or object had been redriven."""
         try:
             body = self._s3.get_object(Bucket=self.name, Key=marker)["Body"].read()
         except ClientError as error:
@@ -175,36 +177,47 @@ class Bucket:
 class RedriveMarkers:
     """Counts how often records were put back on the stream before they were quarantined again.
 
-    A marker belongs to one copy on the stream and is named by its sequence number, so that content which the
-    producer sent twice is not mistaken for a record that returned, and two operators never write the same one.
+    A copy on the stream has a marker that its sequence number names, so that content which the producer sent
+    twice is not mistaken for a record that returned, and two operators never write the same one. A redriven
+    object of the function has a marker too: while a batch is retried, the function writes its objects again.
     """
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._known = bucket.markers()
 
-    def times(self, records: Iterable[QuarantinedRecord]) -> int:
-        """Return the highest redrive count of some records; each existing marker costs a call."""
-        marked = [marker for record in records if (marker := _marker(record.sequence_number)) in self._known]
+    def times(self, quarantined: Quarantined) -> int:
+        """Return the highest redrive count of an object and its records; each existing marker costs a call."""
+        names = {
+            _object_marker(quarantined),
+            *(_copy_marker(each.sequence_number) for each in quarantined.records),
+        }
+        marked = names & self._known
         if len(marked) < 2:
             return max(map(self._bucket.redrives, marked), default=0)
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             return max(pool.map(self._bucket.redrives, marked))
 
-    def remember(self, sent: Iterable[tuple[QuarantinedRecord, str]]) -> None:
-        """Mark copies on the stream: pairs of a record and its copy's sequence number."""
+    def remember(self, sent: Iterable[tuple[Quarantined, Iterable[str]]]) -> None:
+        """Mark objects, each with the sequence numbers of its records' copies on the stream."""
+        redrives: dict[str, int] = {}
+        for quarantined, copies in sent:
+            markers = [_copy_marker(number) for number in copies]
+            if quarantined.entry.reason != GIVEN_UP:
+                markers.append(_object_marker(quarantined))
+            redrives |= dict.fromkeys(markers, self.times(quarantined) + 1)
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            self._known.update(pool.map(self._mark, sent))
-
-    def _mark(self, sent: tuple[QuarantinedRecord, str]) -> str:
-        record, sequence_number = sent
-        marker = _marker(sequence_number)
-        self._bucket.mark(marker, self.times([record]) + 1)
-        return marker
+            for _ in pool.map(self._bucket.mark, redrives, redrives.values()):
+                pass
+        self._known.update(redrives)
 
 
-def _marker(sequence_number: str) -> str:
+def _copy_marker(sequence_number: str) -> str:
     return f"{MARKER_PREFIX}{sequence_number}.json"
+
+
+def _object_marker(quarantined: Quarantined) -> str:
+    return f"{MARKER_PREFIX}{quarantined.entry.key}"
 
 
 def _is_missing(error: ClientError) -> bool:

@@ -27,7 +27,7 @@ def describe(bucket: Bucket, entries: Sequence[Entry]) -> Iterator[dict[str, Any
             return None
         except UnreadableError as error:
             return {"key": entry.key, "reason": entry.reason, "since": entry.since, "error": str(error)}
-        return describe_object(quarantined, markers.times(quarantined.records))
+        return describe_object(quarantined, markers.times(quarantined))
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         yield from filter(None, pool.map(describe_entry, entries))

@@ -88,6 +88,15 @@ class _ReturnedError(Exception):
     """One of an object's records reached the limit of redrives."""
 
 
+_OUTCOMES: dict[type[Exception], str] = {
+    _ReturnedError: "returned",
+    LeasedError: "leased",
+    UnreadableError: "unreadable",
+    UnsendableError: "unsendable",
+}
+"""Why an object is skipped, and the member of the summary that counts it."""
+
+
 class Redriver:
     """One run of the redrive.
 
@@ -185,6 +194,7 @@ class Redriver:
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             for start in range(0, len(entries), _READ_AHEAD):
                 window = entries[start : start + _READ_AHEAD]
+                passed_over: list[str] = []
                 for entry, looking in [(entry, pool.submit(look, entry)) for entry in window]:
                     if self._stop.is_set():
                         return
@@ -192,22 +202,17 @@ class Redriver:
                         ready = looking.result()
                     except GoneError:
                         self.summary.selected -= 1
-                    except _ReturnedError as error:
-                        self._skip(entry, "returned", str(error), dry_run)
-                    except LeasedError as error:
-                        self._skip(entry, "leased", str(error), dry_run)
-                    except UnreadableError as error:
-                        self._skip(entry, "unreadable", str(error), dry_run)
-                    except UnsendableError as error:
-                        self._skip(entry, "unsendable", str(error), dry_run)
+                    except tuple(_OUTCOMES) as error:
+                        self._skip(entry, error, dry_run)
                     else:
                         if dry_run:
                             self.decisions.append(Decision(entry.key, Action.SEND, _description(ready)))
                         yield ready
                         continue
-                    self._release(held, [entry.key])
+                    passed_over.append(entry.key)
                     self.summary.kept -= 1
                     on_done(1)
+                self._release(held, passed_over)
 
     def _look(self, entry: Entry, payload: bytes | None) -> Quarantined:
         """Read an object and decide whether to send it.
@@ -221,19 +226,20 @@ class Redriver:
         for record in quarantined.records:
             _check_sendable(entry, record if payload is None else record._replace(payload=payload))
         if payload is None:
-            times = self._markers.times(quarantined.records)
+            times = self._markers.times(quarantined)
             if times >= self._max_redrives:
                 raise _ReturnedError(
                     f"{entry.key} came back after {count(times, 'redrive')} (--max-redrives)."
                 )
         return quarantined
 
-    def _skip(self, entry: Entry, outcome: str, why: str, dry_run: bool) -> None:
+    def _skip(self, entry: Entry, error: Exception, dry_run: bool) -> None:
+        outcome = _OUTCOMES[type(error)]
         setattr(self.summary, outcome, getattr(self.summary, outcome) + 1)
         if dry_run:
-            self.decisions.append(Decision(entry.key, Action.SKIP, why))
+            self.decisions.append(Decision(entry.key, Action.SKIP, str(error)))
         else:
-            self._notify(f"Skipped: {why}")
+            self._notify(f"Skipped: {error}")
 
     def _release(self, held: dict[str, Lease], keys: Sequence[str]) -> None:
         leases = [held.pop(key) for key in keys if key in held]
@@ -265,13 +271,17 @@ class Redriver:
             self._send(records, leases, indexes, copies)
             if self._stop.is_set():
                 break  # objects of unsent records remain
-        self._markers.remember((records[index], number) for index, number in copies.items())
-        sent = []
+        sent, marked = [], []
         first = 0
         for ready in group:
-            if all(index in copies for index in range(first, first + len(ready.quarantined.records))):
+            last = first + len(ready.quarantined.records)
+            accepted = [copies[index] for index in range(first, last) if index in copies]
+            if accepted:
+                marked.append((ready.quarantined, accepted))
+            if len(accepted) == last - first:
                 sent.append(ready.quarantined)
-            first += len(ready.quarantined.records)
+            first = last
+        self._markers.remember(marked)
         self._bucket.delete(quarantined.entry.key for quarantined in sent)
         self._count(sent)
         if len(sent) < len(group) and not self._stop.is_set():
