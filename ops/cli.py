@@ -20,6 +20,7 @@ _COMMANDS = {
     "explore": "ops.explore",
     "status": "ops.status",
     "quarantine": "ops.quarantine.commands",
+    "replay": "ops.replay.commands",
     "cost": "ops.cost",
 }
 """Modules, imported on demand: only `cost` needs Pulumi's SDK."""
@@ -84,7 +85,7 @@ Exit codes: 0 done or healthy; 1 failed or not healthy; 2 wrong usage or configu
 """,
 )
 def cli() -> None:
-    """Operate a deployed stack: explore the table, check health, redrive the quarantine, estimate cost."""
+    """Operate a deployed stack: explore the table, check health, redrive, replay, estimate cost."""
 
 
 def main() -> None:

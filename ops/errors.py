@@ -27,3 +27,7 @@ class LeasedError(OpsError):
 
 class UnsendableError(OpsError):
     """An object has a record that no stream accepts. The message names it and says why."""
+
+
+class ReplayError(OpsError):
+    """A replay cannot go on. The message says why."""

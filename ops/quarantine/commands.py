@@ -1,20 +1,18 @@
 """`python -m ops quarantine`: list, show, redrive and purge what could not be stored."""
 
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.table import Table
 
 from ops.display import as_json_option, console, count, printable, progress_bar, size, span, write_json
+from ops.interrupt import interruptible
 from ops.quarantine.bucket import RedriveMarkers
 from ops.quarantine.lease import Leases
 from ops.quarantine.presentation import (
@@ -135,7 +133,7 @@ def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
             raise click.UsageError(f"{key} holds {count(len(records), 'record')}; --raw writes only one.")
         sys.stdout.buffer.write(records[0].payload)
         return
-    redriven = RedriveMarkers(bucket).times(records)
+    redriven = RedriveMarkers(bucket).times(quarantined)
     if as_json:
         write_json(
             {
@@ -241,7 +239,7 @@ def redrive(
                 f"{keys[0]} holds {count(records, 'record')}, --payload replaces only one: redrive it "
                 "unchanged, and the function quarantines the bad record alone."
             )
-    with _interruptible() as stop, _progress("Redriving", len(entries)) as (advance, notify):
+    with interruptible() as stop, _progress("Redriving", len(entries)) as (advance, notify):
         run = Redriver(
             bucket,
             Leases(stack.s3, bucket.name),
@@ -312,26 +310,6 @@ def purge(
         write_json({"deleted": len(entries)})
     else:
         console().print(f"{count(len(entries), 'object')} deleted from {bucket.name}.", soft_wrap=True)
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C or SIGTERM sets; the second ends the process."""
-    stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    for number in before:
-        signal.signal(number, interrupt)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

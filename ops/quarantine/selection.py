@@ -1,8 +1,7 @@
 """Selects the quarantined objects that a command applies to."""
 
-import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -11,30 +10,12 @@ import click
 from ops.errors import ConfigError
 from ops.quarantine.bucket import REASONS, Bucket, Entry
 from ops.stack import Stack
+from ops.times import TIME
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MAX_NAMED = 5
 """Keys named when a part of a key is ambiguous."""
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-class _Since(click.ParamType[datetime | None]):
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime | None:
-        if isinstance(value, datetime):
-            return value
-        if ago := re.fullmatch(r"(\d{1,6})([mhd])", value):
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither like 90m, 12h or 3d nor like 2026-11-23T14:00.", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def selection(command: F) -> F:
@@ -42,7 +23,7 @@ def selection(command: F) -> F:
     for option in (
         click.option(
             "--since",
-            type=_Since(),
+            type=TIME,
             metavar="TIME",
             help="Only objects quarantined since then: 90m, 12h or 3d ago, or a time in UTC.",
         ),
