@@ -1,8 +1,8 @@
 """Runs threaded code on a virtual clock, one task at a time, in an order that a seed decides.
 
-`stand_ins` replaces `time`, `threading`, `random` and `ThreadPoolExecutor` in some modules. A thread is then a greenlet:
-it runs until it waits, for a lock, a time-out or an answer of AWS, and the seed chooses which task goes on. The
-same seed gives the same run. A killed process never runs again, not even its `finally` blocks, as after `kill -9`.
+`stand_ins` replaces `time`, `threading`, `random`, `ThreadPoolExecutor` and `wait` in some modules. A thread is then a
+greenlet: it runs until it waits, for a lock, a time-out or an answer of AWS, and the seed chooses which task goes on.
+The same seed gives the same run. A killed process never runs again, not even its `finally` blocks, as after `kill -9`.
 What two threads do to each other between two waits is not simulated: `tests/producer/test_stress.py` is for that.
 """
 
