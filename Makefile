@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PULUMI := $(BIN)/python -m local.engine
 .PHONY: help install demo test simulate check lint-workflows format engine test-engine record-state up-local down-local
-.PHONY: benchmark requirements docs record-docs clean
+.PHONY: benchmark campaign requirements docs record-docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ benchmark: install ## Measure the function, the producer and the whole path (min
 	$(BIN)/python -m benchmarks.handler
 	$(BIN)/python -m benchmarks.producer
 	$(BIN)/python -m benchmarks.path
+
+campaign: install ## Put 100,000 tweets through local AWS while everything breaks; none may be lost (minutes)
+	$(BIN)/python -m benchmarks.campaign
 
 requirements: install ## Regenerate the pinned requirement files from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)

@@ -1,7 +1,7 @@
 """Measures a batch: CPU and wall time of the function and of boto3's own ways, peak memory, import time.
 
-`python -m benchmarks.handler` prints the table of README.md. Every call is answered after 5 ms by a stub in
-another process. The contenders take turns in one run, since the speed of a shared machine moves by a factor
+`python -m benchmarks.handler` prints the table of README.md. Every call is answered after 5 ms, over TLS, by a stub
+in another process. The contenders take turns in one run, since the speed of a shared machine moves by a factor
 of two within seconds: the ratios of one run mean something, milliseconds of two runs do not.
 """
 
@@ -15,8 +15,11 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -56,14 +59,14 @@ class Cost(NamedTuple):
 Contender = Callable[[list["KinesisRecord"]], object]
 
 
-def records(count: int) -> list["KinesisRecord"]:
-    """A batch of made-up tweets with different keys, every payload of about 2 KB."""
+def records(count: int, size: int = BYTES_A_TWEET) -> list["KinesisRecord"]:
+    """A batch of made-up tweets with different keys, every payload of `size` bytes."""
     return [
         {
             "eventID": f"shardId-000000000000:{number}",
             "eventSourceARN": "arn:aws:kinesis:us-east-1:123456789012:stream/dev-EventStream",
             "kinesis": {
-                "data": base64.b64encode(_payload(number)).decode(),
+                "data": base64.b64encode(_payload(number, size)).decode(),
                 "partitionKey": f"user{number}",
                 "sequenceNumber": str(number),
                 "approximateArrivalTimestamp": time.time(),
@@ -73,7 +76,7 @@ def records(count: int) -> list["KinesisRecord"]:
     ]
 
 
-def _payload(number: int) -> bytes:
+def _payload(number: int, size: int) -> bytes:
     tweet = {
         "username": f"user{number}",
         "id": str(1_800_000_000_000_000_000 + number),
@@ -82,7 +85,7 @@ def _payload(number: int) -> bytes:
         "lang": "en",
         "source": "x",
     }
-    room = BYTES_A_TWEET - len(json.dumps(tweet, separators=(",", ":")))
+    room = size - len(json.dumps(tweet, separators=(",", ":")))
     sentence = 'A café near the river says "open", rain or shine \N{UMBRELLA}\n'
     tweet["text"] = (sentence * (room // len(sentence.encode()) + 1)).encode()[:room].decode(errors="ignore")
     return json.dumps(tweet, separators=(",", ":"), ensure_ascii=False).encode()
@@ -91,12 +94,14 @@ def _payload(number: int) -> bytes:
 def contenders() -> dict[str, Contender]:
     """Three ways to write the same records, read by the same parser, to the same table."""
     import boto3
+    from botocore.config import Config
 
     from handler import app
     from handler.tweet import parse_tweet
 
     table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
-    client = boto3.client("dynamodb")
+    client = boto3.client("dynamodb", config=Config(parameter_validation=False))
+    pool = ThreadPoolExecutor(8)
 
     def batch_writer(batch: list["KinesisRecord"]) -> None:
         with table.batch_writer(overwrite_by_pkeys=["Username", "Id"]) as writer:
@@ -105,7 +110,7 @@ def contenders() -> dict[str, Contender]:
                     Item={"Username": username, "Id": identifier, "Timestamp": timestamp, "Message": message}
                 )
 
-    def sequential(batch: list["KinesisRecord"]) -> None:
+    def eight_threads(batch: list["KinesisRecord"]) -> None:
         tweets = {(tweet.username, tweet.id): tweet for tweet in map(parse_tweet, batch)}
         requests: list[WriteRequestTypeDef] = [
             {
@@ -120,14 +125,18 @@ def contenders() -> dict[str, Contender]:
             }
             for tweet in tweets.values()
         ]
-        for start in range(0, len(requests), 25):
+
+        def write(start: int) -> None:
             client.batch_write_item(RequestItems={os.environ["TABLE_NAME"]: requests[start : start + 25]})
+
+        for _ in pool.map(write, range(0, len(requests), 25)):
+            pass
 
     def function(batch: list["KinesisRecord"]) -> None:
         with contextlib.redirect_stdout(io.StringIO()):
             assert app.lambda_handler({"Records": batch}, Context()) == {"batchItemFailures": []}
 
-    return {"batch_writer": batch_writer, "sequential client": sequential, "the function": function}
+    return {"batch_writer": batch_writer, "client, eight threads": eight_threads, "the function": function}
 
 
 def cost(contender: Contender, batch: list["KinesisRecord"]) -> Cost:
@@ -187,21 +196,32 @@ def main() -> None:
         print_footprint()
         return
     # Imports stand inside the functions, so that the footprint's process has the function's and no others.
-    from tests.doubles.http import constant_answer
-
-    with constant_answer(b'{"UnprocessedItems":{}}', SECONDS_A_CALL) as url:
-        os.environ |= {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "TABLE_NAME": "dev-EventData",
-            "QUARANTINE_BUCKET": "dev-quarantine",
-        }
+    with stub():
         for _ in range(3):
             subprocess.run([sys.executable, "-c", IMPORT_OF_BOTO3_ALONE], check=True)
             subprocess.run([sys.executable, "-m", "benchmarks.handler", "--footprint"], check=True)
         print_speed(arguments.rounds)
+
+
+@contextlib.contextmanager
+def stub() -> Iterator[None]:
+    """Serve DynamoDB's stub over TLS, and set the environment as Lambda does."""
+    from tests.doubles.http import constant_answer, make_certificate
+
+    with tempfile.TemporaryDirectory() as folder:
+        certificate = make_certificate(Path(folder))
+        with constant_answer(b'{"UnprocessedItems":{}}', SECONDS_A_CALL, certificate) as url:
+            os.environ |= {
+                "AWS_CA_BUNDLE": str(certificate),
+                "AWS_ENDPOINT_URL": url,
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_SESSION_TOKEN": "token",
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "TABLE_NAME": "dev-EventData",
+                "QUARANTINE_BUCKET": "dev-quarantine",
+            }
+            yield
 
 
 if __name__ == "__main__":

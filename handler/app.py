@@ -1,8 +1,8 @@
 """The Lambda function: a batch of stream records in, rows of the table out.
 
 Every record of a batch ends in exactly one of four states: stored, replaced by a later version of the same
-tweet (a duplicate), quarantined because it can never be stored, or reported for a retry. README.md beside
-this file has the rules.
+tweet (a duplicate), quarantined because it can never be stored, or reported for a retry. Of a record that the
+Kinesis Producer Library aggregated, every user record does. README.md beside this file has the rules.
 """
 
 import gc
@@ -11,12 +11,14 @@ import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypedDict
+from typing import Final, Protocol
 
 from handler import metrics
+from handler.aggregation import deaggregate
 from handler.calls import CONCURRENCY, call_deadline
+from handler.event import BatchResponse, KinesisEvent
 from handler.quarantine import QuarantineBucket
 from handler.record import KinesisRecord, shard_id
 from handler.settings import Settings
@@ -28,26 +30,13 @@ _table: Final = Table(_settings.table_name)
 _bucket: Final = QuarantineBucket(_settings.quarantine_bucket)
 _logger: Final = logging.getLogger(__name__)
 
+# Two pools, so that neither a throttled table nor a failing bucket can starve the other; for the sandbox's life,
+# because starting sixteen threads costs as much as several calls. No call outlives its invocation.
+_table_calls: Final = ThreadPoolExecutor(CONCURRENCY)
+_bucket_calls: Final = ThreadPoolExecutor(CONCURRENCY)
+
 # What the imports allocated lives as long as the sandbox: the collector need not scan it for every batch.
 gc.freeze()
-
-
-class KinesisEvent(TypedDict):
-    """The event of an event source mapping: records of one shard in sequence order."""
-
-    Records: list[KinesisRecord]
-
-
-class BatchItemFailure(TypedDict):
-    """The sequence number of a record to retry."""
-
-    itemIdentifier: str
-
-
-class BatchResponse(TypedDict):
-    """A partial batch response; an empty list means that every record was handled."""
-
-    batchItemFailures: list[BatchItemFailure]
 
 
 class Context(Protocol):
@@ -65,12 +54,14 @@ class Context(Protocol):
 class _Batch:
     """Outcomes of a batch's records."""
 
+    received: int = 0
+    """User records; a record that is not aggregated, or damaged, is one."""
     stored: int = 0
     duplicates: int = 0
     reasons: Counter[Reason] = field(default_factory=Counter)
     """Poison records by reason, whether or not they could be written to the bucket."""
-    failed: dict[str, str] = field(default_factory=dict)
-    """The sequence numbers of the records to retry, each with the cause of its failure."""
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    """Of each user record to retry, its Kinesis record's sequence number and the cause of its failure."""
 
 
 def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
@@ -83,25 +74,27 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
     records = event["Records"]
     batch = _Batch()
     quarantining: list[tuple[KinesisRecord, Future[str | None]]] = []
-    # Two pools, so that neither a throttled table nor a failing bucket can starve the other.
-    with ThreadPoolExecutor(CONCURRENCY) as table_pool, ThreadPoolExecutor(CONCURRENCY) as bucket_pool:
 
-        def set_aside(record: KinesisRecord, poison: PoisonError) -> None:
-            batch.reasons[poison.reason] += 1
-            written = bucket_pool.submit(_bucket.write, record, poison, context.function_name, deadline)
-            quarantining.append((record, written))
+    def set_aside(record: KinesisRecord, poison: PoisonError) -> None:
+        batch.reasons[poison.reason] += 1
+        written = _bucket_calls.submit(_bucket.write, record, poison, context.function_name, deadline)
+        quarantining.append((record, written))
 
-        _write(_build_puts(records, set_aside), table_pool, deadline, batch, set_aside)
+    try:
+        _write(_build_puts(records, batch, set_aside), deadline, batch, set_aside)
+    finally:
+        wait(written for _, written in quarantining)
     # A poison record is handled only once it is in the bucket.
     for record, written in quarantining:
         if (cause := written.result()) is not None:
-            batch.failed[_sequence_number(record)] = f"quarantine: {cause}"
+            batch.failed.append((_sequence_number(record), f"quarantine: {cause}"))
     _report(records, context.function_name, batch)
+    retried = {number for number, _ in batch.failed}
     return {
         "batchItemFailures": [
             {"itemIdentifier": number}
             for record in records
-            if (number := _sequence_number(record)) in batch.failed
+            if (number := _sequence_number(record)) in retried
         ]
     }
 
@@ -109,19 +102,25 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
 _SetAside = Callable[[KinesisRecord, PoisonError], None]
 
 
-def _build_puts(records: Iterable[KinesisRecord], set_aside: _SetAside) -> list[Put]:
+def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, set_aside: _SetAside) -> list[Put]:
     puts = []
     for record in records:
         try:
-            puts.append(build_put(record, parse_tweet(record), _settings.item_lifetime))
+            user_records = deaggregate(record)
         except PoisonError as poison:
+            batch.received += 1
             set_aside(record, poison)
+            continue
+        batch.received += len(user_records)
+        for user_record in user_records:
+            try:
+                puts.append(build_put(user_record, parse_tweet(user_record), _settings.item_lifetime))
+            except PoisonError as poison:
+                set_aside(user_record, poison)
     return puts
 
 
-def _write(
-    puts: Iterable[Put], pool: ThreadPoolExecutor, deadline: float, batch: _Batch, set_aside: _SetAside
-) -> None:
+def _write(puts: Iterable[Put], deadline: float, batch: _Batch, set_aside: _SetAside) -> None:
     """Write the last version of each key.
 
     The versions of a key share one outcome: once the last is stored, the earlier ones count as duplicates;
@@ -133,9 +132,14 @@ def _write(
     while versions:
         latest = [group[-1] for group in versions.values()]
         earlier: dict[tuple[str, str], list[Put]] = {}
-        for outcome in pool.map(lambda chunk: _table.write(chunk, deadline), chunks(latest)):
+        outcomes = [_table_calls.submit(_table.write, chunk, deadline) for chunk in chunks(latest)]
+        # A write that is still on its way when the batch is retried could replace a newer version.
+        wait(outcomes)
+        for outcome in [written.result() for written in outcomes]:
             for put, cause in outcome.unfinished:
-                batch.failed |= {_sequence_number(version.record): cause for version in versions.pop(put.key)}
+                batch.failed += [
+                    (_sequence_number(version.record), cause) for version in versions.pop(put.key)
+                ]
             for put, error in outcome.refused:
                 set_aside(put.record, PoisonError(Reason.REFUSED, error))
                 if group := versions.pop(put.key)[:-1]:
@@ -148,10 +152,10 @@ def _write(
 def _report(records: list[KinesisRecord], function: str, batch: _Batch) -> None:
     """Print the batch's metrics and log one line; neither contains any part of a payload."""
     values = {
-        metrics.RECEIVED: len(records),
+        metrics.RECEIVED: batch.received,
         metrics.STORED: batch.stored,
         metrics.DUPLICATES: batch.duplicates,
-        metrics.QUARANTINED: len(records) - batch.stored - batch.duplicates - len(batch.failed),
+        metrics.QUARANTINED: batch.received - batch.stored - batch.duplicates - len(batch.failed),
         metrics.FAILED: len(batch.failed),
     }
     shard = None
@@ -167,7 +171,7 @@ def _report(records: list[KinesisRecord], function: str, batch: _Batch) -> None:
             "shard": shard,
             **values,
             "reasons": batch.reasons,
-            "causes": Counter(batch.failed.values()),
+            "causes": Counter(cause for _, cause in batch.failed),
         },
     )
 

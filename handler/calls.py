@@ -12,8 +12,10 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 CONCURRENCY: Final = 8
 """Concurrent calls: a batch of 1,000 records takes 40 calls, hence five rounds."""
 
-_CONNECT_TIMEOUT: Final = 1
-_READ_TIMEOUT: Final = 3
+CONNECT_TIMEOUT: Final = 1
+READ_TIMEOUT: Final = 3
+"""Seconds."""
+
 _MARGIN: Final = 5.0
 """Seconds reserved at the end: a call started at the last moment may take both timeouts before the report."""
 
@@ -21,9 +23,10 @@ _BASE_DELAY: Final = 0.05
 _MAX_DELAY: Final = 2.0
 
 CLIENT: Final = Config(
-    connect_timeout=_CONNECT_TIMEOUT,
-    read_timeout=_READ_TIMEOUT,
+    connect_timeout=CONNECT_TIMEOUT,
+    read_timeout=READ_TIMEOUT,
     max_pool_connections=CONCURRENCY,
+    user_agent="stream-processing",
     # Retries are made by `attempts` below: botocore's do not know how much time the invocation has left.
     retries={"mode": "standard", "total_max_attempts": 1},
 )

@@ -1,9 +1,9 @@
 """Writes records that can never be stored to the quarantine bucket, with the reason."""
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-import boto3
+import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.calls import CLIENT, attempts, error_code, is_transient
@@ -46,7 +46,8 @@ class QuarantineBucket:
         return cause
 
     def _s3(self) -> "S3Client":
-        with self._making:  # boto3's default session must not create two clients at the same time
+        with self._making:
             if self._client is None:
-                self._client = boto3.client("s3", config=CLIENT)
+                client = botocore.session.get_session().create_client("s3", config=CLIENT)
+                self._client = cast("S3Client", client)
             return self._client

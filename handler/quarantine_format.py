@@ -26,10 +26,16 @@ class QuarantinedRecord(NamedTuple):
 
 
 def object_key(record: KinesisRecord, poison: PoisonError) -> str:
-    """Return `records/<reason>/<date of arrival>/<shard>/<sequence number>.json`: a repeat overwrites it."""
+    """Return `records/<reason>/<date of arrival>/<shard>/<sequence number>.json`: a repeat overwrites it.
+
+    A user record of an aggregated record appends its position to the sequence number, as `<number>-<position>`.
+    """
+    kinesis = record["kinesis"]
+    name = kinesis["sequenceNumber"]
+    if "subSequenceNumber" in kinesis:
+        name += f"-{kinesis['subSequenceNumber']}"
     date = arrival_time(record).date().isoformat()
-    name = f"{shard_id(record)}/{record['kinesis']['sequenceNumber']}.json"
-    return f"{PREFIX}{poison.reason}/{date}/{name}"
+    return f"{PREFIX}{poison.reason}/{date}/{shard_id(record)}/{name}.json"
 
 
 def object_body(record: KinesisRecord, poison: PoisonError, function: str) -> bytes:
@@ -42,6 +48,7 @@ def object_body(record: KinesisRecord, poison: PoisonError, function: str) -> by
             "payload": kinesis["data"],
             "partitionKey": kinesis["partitionKey"],
             "sequenceNumber": kinesis["sequenceNumber"],
+            "subSequenceNumber": kinesis.get("subSequenceNumber"),
             "shardId": shard_id(record),
             "arrivalTime": iso(arrival_time(record)),
             "streamArn": record["eventSourceARN"],
@@ -58,10 +65,21 @@ def parse_body(body: bytes) -> tuple[str, QuarantinedRecord]:
         KeyError, TypeError, ValueError: the object has another format.
     """
     content = json.loads(body)
-    return content["error"], QuarantinedRecord(
+    return text(content["error"]), QuarantinedRecord(
         base64.b64decode(content["payload"], validate=True),
-        content["partitionKey"],
-        content["sequenceNumber"],
-        content["shardId"],
-        content["arrivalTime"],
+        text(content["partitionKey"]),
+        text(content["sequenceNumber"]),
+        text(content["shardId"]),
+        text(content["arrivalTime"]),
     )
+
+
+def text(value: object) -> str:
+    """Return a member that must be a string.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.50} is {type(value).__name__}, not a string")
+    return value

@@ -1,16 +1,20 @@
 """A Kinesis record as an event source mapping hands it to a function."""
 
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class KinesisData(TypedDict):
-    """The part of a record that the stream knows; `data` is the payload in base64."""
+    """The part of a record that the stream knows; `data` is the payload in base64.
+
+    `subSequenceNumber` is the position of a user record in the aggregated record that it comes from.
+    """
 
     data: str
     partitionKey: str
     sequenceNumber: str
     approximateArrivalTimestamp: float
+    subSequenceNumber: NotRequired[int]
 
 
 class KinesisRecord(TypedDict):

@@ -2,20 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.calls import CLIENT, attempts, error_code, is_transient
+from handler.calls import attempts, error_code, is_transient
+from handler.dynamodb import BatchWriter
 from handler.errors import TableError
 from handler.record import KinesisRecord
 from handler.settings import EXPIRY_ATTRIBUTE
 from handler.tweet import MAX_ID_BYTES, MAX_USERNAME_BYTES, PoisonError, Reason, Tweet
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import WriteRequestOutputTypeDef
 
 MAX_CALL_ITEMS: Final = 25
 MAX_CALL_BYTES: Final = 16 * 1024 * 1024
@@ -107,19 +103,12 @@ def chunks(puts: Iterable[Put]) -> Iterator[list[Put]]:
 
 
 class Table:
-    """The table, written by one low-level client."""
+    """The table; several threads may write to it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._client = boto3.client(
-            "dynamodb",
-            config=CLIENT.merge(Config(parameter_validation=False, user_agent="stream-processing")),
-        )
-        # botocore's serializer would walk every member of every item. The items are JSON already, so it gets
-        # none, and the body is set before the call is signed.
-        events = self._client.meta.events
-        events.register("before-parameter-build.dynamodb.BatchWriteItem", _set_aside)
-        events.register("before-call.dynamodb.BatchWriteItem", _set_body)
+        self._head = b'{"RequestItems":{%b:[' % _quote(name).encode()
+        self._dynamodb = BatchWriter()
 
     def write(self, puts: list[Put], deadline: float) -> Outcome:
         """Write one call's puts, all with different keys, and retry until the deadline (monotonic clock).
@@ -154,15 +143,11 @@ class Table:
 
     def _put(self, puts: list[Put]) -> list[Put]:
         """Make one call; return the puts that DynamoDB left unprocessed."""
-        answer = self._client.batch_write_item(
-            RequestItems={self._name: cast("list[WriteRequestOutputTypeDef]", [put.request for put in puts])}
-        )
+        answer = self._dynamodb.call(self._head + b",".join(put.request for put in puts) + b"]}}")
         left = {
             (item["Username"]["S"], item["Id"]["S"])
             for requests in answer["UnprocessedItems"].values()
-            for item in (
-                cast("dict[str, dict[str, str]]", request["PutRequest"]["Item"]) for request in requests
-            )
+            for item in (request["PutRequest"]["Item"] for request in requests)
         }
         return [put for put in puts if put.key in left]
 
@@ -183,13 +168,3 @@ _WRONG_TABLE_MESSAGES: Final = (
     "validation error detected",
 )
 """Every item has the same keys of the same types, so these messages concern the table, not an item."""
-
-
-def _set_aside(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
-    context["requests"] = params["RequestItems"]
-    params["RequestItems"] = dict.fromkeys(params["RequestItems"], ())
-
-
-def _set_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
-    ((table, requests),) = context["requests"].items()
-    params["body"] = b'{"RequestItems":{%b:[%b]}}' % (_quote(table).encode(), b",".join(requests))

@@ -169,9 +169,7 @@ def _decode(data: str) -> Any:
     except ValueError as error:
         raise PoisonError(Reason.NOT_BASE64, str(error)) from None
     if payload.startswith(_AGGREGATED_MAGIC):
-        raise PoisonError(
-            Reason.AGGREGATED, "aggregated by the Kinesis Producer Library: turn aggregation off"
-        )
+        raise PoisonError(Reason.AGGREGATED, "aggregated inside another aggregated record")
     try:
         text = payload.decode().strip(" \t\r\n")
     except UnicodeDecodeError as error:

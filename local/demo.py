@@ -26,6 +26,7 @@ from rich.padding import Padding
 
 from local.aws import LocalAws
 from local.demo_contents import find_user, list_quarantined, read_keys, read_records
+from local.demo_replay import check_same_rows, empty_table, read_rows
 from local.demo_tree import ResourceTree
 from local.errors import DemoError, DeploymentError, LocalAwsError
 from local.interrupts import uninterrupted
@@ -134,6 +135,7 @@ class Demonstration:
         self.x = x
         self.session: Session
         self.stack: Stack
+        self._streaming_since = 0.0
 
     def run(self, path: Path | None, *, keep: bool) -> None:
         deployment = self.deploy()
@@ -145,6 +147,7 @@ class Demonstration:
             self.account_for(deployment, summary)
             self.show_least_privilege(deployment)
             self.show_quarantine(deployment)
+            self.show_replay(deployment)
             if keep:
                 self.wait()
         finally:
@@ -193,6 +196,7 @@ class Demonstration:
             f"Stream {expected:,} tweets: producer, stream, function, table",
             f"python -m producer {shlex.join(arguments)}",
         )
+        self._streaming_since = time.monotonic()
         if not path:
             self.console.print(
                 f"  {POISONOUS} of them are planted: they are too large for the table, so they must end\n"
@@ -329,6 +333,21 @@ class Demonstration:
         if objects:
             self.console.print()
             self._show(self._run("quarantine", "show", objects[0]))
+
+    def show_replay(self, deployment: "Deployment") -> None:
+        """Empty the table, replay the stream, and check that the same rows are back."""
+        minutes = int((time.monotonic() - self._streaming_since) // 60) + 1
+        command = ["replay", "--from", f"{minutes}m", "--rate", "5000", "--yes"]
+        self._step(
+            "Lose the table's rows, and replay the stream", f"python -m ops replay --stack {STACK} --from 1m"
+        )
+        table = deployment.outputs["table_name"]
+        before = read_rows(self.aws, table)
+        empty_table(self.aws, table)
+        self.console.print(f"  {len(before):,} rows deleted, {len(read_rows(self.aws, table)):,} left")
+        self._show(self._run(*command, "--checkpoint", str(self.aws.directory / "replay.json")))
+        check_same_rows(before, read_rows(self.aws, table))
+        self.console.print(f"  the same {len(before):,} rows are back")
 
     def wait(self) -> None:
         """Keep everything running until Ctrl-C."""

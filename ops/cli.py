@@ -22,6 +22,7 @@ _COMMANDS = {
     "status": "ops.status",
     "watch": "ops.watch",
     "quarantine": "ops.quarantine.commands",
+    "replay": "ops.replay.commands",
     "size": "ops.size",
     "cost": "ops.cost",
     "use": "ops.default",
@@ -94,7 +95,7 @@ Exit codes: 0 done or healthy; 1 failed or not healthy; 2 wrong usage or configu
 )
 @click.version_option(version(), prog_name="stream-ops")
 def cli() -> None:
-    """Operate a deployed stack: watch it, check its health, explore the table, redrive, plan size and cost."""
+    """Operate a deployed stack: watch it, check its health, explore the table, redrive, replay, plan size and cost."""
 
 
 def main() -> None:

@@ -19,3 +19,15 @@ class UnreadableError(OpsError):
 
 class GoneError(OpsError):
     """An object that was listed no longer exists."""
+
+
+class LeasedError(OpsError):
+    """Another run of the redrive holds the lease of an object. The message names it."""
+
+
+class UnsendableError(OpsError):
+    """An object has a record that no stream accepts. The message names it and says why."""
+
+
+class ReplayError(OpsError):
+    """A replay cannot go on. The message says why."""

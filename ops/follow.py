@@ -27,8 +27,9 @@ def follow(stack: Stack, user: str | None) -> Iterator[Row]:
     while True:
         began = time.monotonic()
         for record in stream.read():
-            if record.row and user in (None, record.row.username):
-                awaited[record.row.key] = None
+            for row in record.rows:
+                if user in (None, row.username):
+                    awaited[row.key] = None
         while len(awaited) > _MAX_AWAITED:
             awaited.popitem(last=False)
         rows = list(stored_rows(stack, list(awaited)))

@@ -171,6 +171,14 @@ class Stack:
         return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config)
 
     @_client
+    def invoker(self) -> "LambdaClient":
+        """Invocations of the function, each of which may last as long as Lambda allows, 15 minutes."""
+        config = Config(
+            read_timeout=910, tcp_keepalive=True, retries={"mode": "standard", "total_max_attempts": 10}
+        )
+        return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config.merge(config))
+
+    @_client
     def s3(self) -> "S3Client":
         """The quarantine."""
         return self._session.client("s3", endpoint_url=self._endpoint, config=self._config)

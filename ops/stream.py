@@ -2,10 +2,12 @@
 
 import base64
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from handler.aggregation import deaggregate
 from handler.record import KinesisRecord
 from handler.table import build_put
 from handler.tweet import PoisonError, parse_tweet
@@ -23,11 +25,11 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record of the stream: its bytes, and the row that the function will store, None if it cannot."""
+    """A record of the stream: its bytes, and the rows that the function will store, several if it is aggregated."""
 
     shard: str
     size: int
-    row: Row | None
+    rows: tuple[Row, ...]
 
 
 class StreamReader:
@@ -115,10 +117,13 @@ def _parse_record(shard: str, record: "RecordTypeDef") -> Record:
             "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
         },
     }
-    try:
-        tweet = parse_tweet(event)
-        build_put(event, tweet, item_lifetime=None)
-        row = Row(*tweet)
-    except PoisonError:
-        row = None
-    return Record(shard, len(record["Data"]), row)
+    return Record(shard, len(record["Data"]), tuple(_rows(event)))
+
+
+def _rows(record: KinesisRecord) -> Iterator[Row]:
+    with suppress(PoisonError):
+        for user_record in deaggregate(record):
+            with suppress(PoisonError):
+                tweet = parse_tweet(user_record)
+                build_put(user_record, tweet, item_lifetime=None)
+                yield Row(*tweet)

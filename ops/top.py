@@ -22,8 +22,7 @@ def show_top(stack: Stack, limit: int, as_json: bool) -> None:
             total += 1
             shards[record.shard] += 1
             sizes[record.shard] += record.size
-            if record.row:
-                users[record.row.username] += 1
+            users.update(row.username for row in record.rows)
     if as_json:
         write_json(
             {

@@ -163,9 +163,9 @@ class Watch:
             minute_ago = datetime.now(UTC) - timedelta(minutes=1)
             self._stream = StreamReader(self._stack, minute_ago, MAX_SHARDS)
         for record in self._stream.read():
-            if record.row:
-                self._tweets[record.row.key] = (record.row, False)
-                self._tweets.move_to_end(record.row.key)
+            for row in record.rows:
+                self._tweets[row.key] = (row, False)
+                self._tweets.move_to_end(row.key)
         while len(self._tweets) > _MAX_TWEETS:
             self._tweets.popitem(last=False)
         waiting = [key for key, (_, stored) in self._tweets.items() if not stored]

@@ -5,7 +5,6 @@ queue-based event sources", "Configuring partial batch response with Kinesis Dat
 "Retain discarded batch records for a Kinesis Data Streams event source".
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Collection, Sequence
@@ -13,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
-"""Limit of a synchronous invocation's payload (Lambda quotas)."""
+from handler import event as event_format
+
 _ENVELOPE_BYTES = len('{"Records": []}')
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
@@ -94,24 +93,13 @@ class Record:
 
 def build_record(answer: dict[str, Any], shard_id: str, stream_arn: str, role_arn: str) -> Record:
     """Convert a record of ``GetRecords`` to the function's event format."""
-    arrival = answer["ApproximateArrivalTimestamp"].timestamp()
-    event = {
-        "kinesis": {
-            "kinesisSchemaVersion": "1.0",
-            "partitionKey": answer["PartitionKey"],
-            "sequenceNumber": answer["SequenceNumber"],
-            "data": base64.b64encode(answer["Data"]).decode(),
-            "approximateArrivalTimestamp": arrival,
-        },
-        "eventSource": "aws:kinesis",
-        "eventVersion": "1.0",
-        "eventID": f"{shard_id}:{answer['SequenceNumber']}",
-        "eventName": "aws:kinesis:record",
-        "invokeIdentityArn": role_arn,
-        "awsRegion": stream_arn.split(":")[3],
-        "eventSourceARN": stream_arn,
-    }
-    return Record(answer["SequenceNumber"], answer["PartitionKey"], arrival, json.dumps(event))
+    event = event_format.build_record(answer, shard_id, stream_arn, role_arn)
+    return Record(
+        answer["SequenceNumber"],
+        answer["PartitionKey"],
+        answer["ApproximateArrivalTimestamp"].timestamp(),
+        json.dumps(event),
+    )
 
 
 def build_event(records: Sequence[Record]) -> str:
@@ -152,7 +140,7 @@ def batch_to_send(
     size = _ENVELOPE_BYTES
     for count, record in enumerate(waiting[: settings.batch_size]):
         size += len(record.event) + 2
-        if size > MAX_PAYLOAD_BYTES:
+        if size > event_format.MAX_EVENT_BYTES:
             return max(count, 1)
     count = min(len(waiting), settings.batch_size)
     due = count == settings.batch_size or waited >= settings.batching_window or last
@@ -173,29 +161,10 @@ def too_old(batch: Batch, settings: Settings, now: float) -> tuple[Batch | None,
 
 
 def first_failure(batch: Batch, response: bytes, settings: Settings) -> int | None:
-    """Return the index of the first record that a response reports as failed; None if the batch succeeded.
-
-    An empty or null response or list is a success; an identifier that is empty, null, missing or not of this
-    batch fails the whole batch, and so does a response that is not of this form at all.
-    """
+    """Return the index of the first record that a response reports as failed; None if the batch succeeded."""
     if not settings.reports_failures:
         return None
-    try:
-        answer = json.loads(response or b"null")
-    except ValueError:
-        return 0
-    if not answer:
-        return None
-    if not isinstance(answer, dict):
-        return 0
-    failures = answer.get("batchItemFailures")
-    if not failures:
-        return None
-    positions = {record.sequence_number: index for index, record in enumerate(batch.records)}
-    try:
-        return min(positions[failure["itemIdentifier"]] for failure in failures)
-    except (KeyError, TypeError):
-        return 0
+    return event_format.first_failure([record.sequence_number for record in batch.records], response)
 
 
 def after_failure(batch: Batch, failed: int, settings: Settings) -> Verdict:

@@ -3,11 +3,11 @@
 The function writes an object for each record that can never be stored (`handler/quarantine_format.py`).
 Lambda writes one for each batch that ran out of retries or grew too old, with the function's whole event as
 its payload ("Retain discarded batch records for a Kinesis Data Streams event source", AWS Lambda Developer
-Guide). `redriven/` holds a marker for each record that was put back on the stream; see `redrive.py`.
+Guide). `redriven/` is written by operators only: it holds a marker for each record that was put back on the
+stream (`redrive.py`), and the leases of the runs that do so (`lease.py`).
 """
 
 import base64
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +19,10 @@ from botocore.exceptions import ClientError
 
 from handler import quarantine_format
 from handler.quarantine_format import QuarantinedRecord
-from handler.record import arrival_time, iso
+from handler.record import KinesisRecord, arrival_time, iso, shard_id
 from handler.tweet import Reason
 from ops.errors import GoneError, UnreadableError
+from ops.quarantine import lease
 from ops.stack import CONNECTIONS
 
 if TYPE_CHECKING:
@@ -72,7 +73,12 @@ class Bucket:
         else:
             prefixes = [LAMBDA_PREFIX if reason == GIVEN_UP else f"{quarantine_format.PREFIX}{reason}/"]
         found = [
-            Entry(listed["Key"], _key_reason(listed["Key"]), listed["LastModified"], listed["Size"])
+            Entry(
+                listed["Key"],
+                _key_reason(listed["Key"]),
+                listed["LastModified"].replace(microsecond=0),  # as precise as `entry`, and as S3's own
+                listed["Size"],
+            )
             for prefix in prefixes
             for listed in self._listing(prefix)
         ]
@@ -88,7 +94,7 @@ class Bucket:
         try:
             head = self._s3.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+            if _is_missing(error):
                 return None
             raise
         return Entry(key, _key_reason(key), head["LastModified"], head["ContentLength"])
@@ -102,8 +108,10 @@ class Bucket:
         """
         try:
             body = self._s3.get_object(Bucket=self.name, Key=entry.key)["Body"].read()
-        except self._s3.exceptions.NoSuchKey:
-            raise GoneError(f"{entry.key} no longer exists.") from None
+        except ClientError as error:
+            if _is_missing(error):
+                raise GoneError(f"{entry.key} no longer exists.") from None
+            raise
         try:
             if entry.reason == GIVEN_UP:
                 return _parse_lambda_object(entry, json.loads(body))
@@ -134,77 +142,86 @@ class Bucket:
 
     def markers(self) -> set[str]:
         """List the keys of all markers."""
-        return {listed["Key"] for listed in self._listing(MARKER_PREFIX)}
+        copies = self._listing(MARKER_PREFIX, Delimiter="/")
+        objects = self._listing(f"{MARKER_PREFIX}{quarantine_format.PREFIX}")
+        return {listed["Key"] for listing in (copies, objects) for listed in listing}
 
-    def copies(self, marker: str) -> dict[str, int]:
-        """Read a marker: each copy's sequence number, mapped to its redrive count."""
+    def leases(self) -> set[str]:
+        """List the keys of all leases."""
+        return {listed["Key"] for listed in self._listing(lease.PREFIX)}
+
+    def redrives(self, marker: str) -> int:
+        """Read a marker: how often its record or object had been redriven."""
         try:
             body = self._s3.get_object(Bucket=self.name, Key=marker)["Body"].read()
-        except self._s3.exceptions.NoSuchKey:
-            return {}
-        copies: dict[str, int] = json.loads(body)["copies"]
-        return copies
+        except ClientError as error:
+            if _is_missing(error):
+                return 0
+            raise
+        redrives: int = json.loads(body)["redrives"]
+        return redrives
 
-    def mark(self, marker: str, copies: dict[str, int]) -> None:
-        """Write a marker that maps each copy's sequence number to its redrive count."""
-        body = {"copies": copies, "redrivenAt": datetime.now(UTC).isoformat(timespec="seconds")}
+    def mark(self, marker: str, redrives: int) -> None:
+        """Write a marker."""
+        body = {"redrives": redrives, "redrivenAt": iso(datetime.now(UTC))}
         self._s3.put_object(
             Bucket=self.name, Key=marker, Body=json.dumps(body).encode(), ContentType="application/json"
         )
 
-    def _listing(self, prefix: str) -> Iterator[Any]:
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
+    def _listing(self, prefix: str, **options: str) -> Iterator[Any]:
+        pages = self._s3.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self.name, Prefix=prefix, **options):  # type: ignore[arg-type]
             yield from page.get("Contents", [])
-
-
-def marker_key(record: QuarantinedRecord) -> str:
-    """Return the key of the marker that counts the redrives of this content."""
-    digest = hashlib.sha256(record.payload + record.partition_key.encode())
-    return f"{MARKER_PREFIX}{digest.hexdigest()}.json"
 
 
 class RedriveMarkers:
     """Counts how often records were put back on the stream before they were quarantined again.
 
-    A record is identified by its own sequence number, so that content which the producer sent twice is not
-    mistaken for a record that returned.
+    A copy on the stream has a marker that its sequence number names, so that content which the producer sent
+    twice is not mistaken for a record that returned, and two operators never write the same one. A redriven
+    object of the function has a marker too: while a batch is retried, the function writes its objects again.
     """
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._known = bucket.markers()
 
-    def times(self, records: Iterable[QuarantinedRecord]) -> int:
-        """Return the highest redrive count of some records; each existing marker costs a call."""
-        marked = [record for record in records if marker_key(record) in self._known]
-        if not marked:
-            return 0
+    def times(self, quarantined: Quarantined) -> int:
+        """Return the highest redrive count of an object and its records; each existing marker costs a call."""
+        names = {
+            _object_marker(quarantined),
+            *(_copy_marker(each.sequence_number) for each in quarantined.records),
+        }
+        marked = names & self._known
+        if len(marked) < 2:
+            return max(map(self._bucket.redrives, marked), default=0)
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            copies = pool.map(lambda record: self._bucket.copies(marker_key(record)), marked)
-            return max(of.get(record.sequence_number, 0) for record, of in zip(marked, copies, strict=True))
+            return max(pool.map(self._bucket.redrives, marked))
 
-    def remember(self, sent: Iterable[tuple[QuarantinedRecord, QuarantinedRecord]]) -> None:
-        """Mark copies on the stream: pairs of a record and its copy with the new sequence number."""
+    def remember(self, sent: Iterable[tuple[Quarantined, Iterable[str]]]) -> None:
+        """Mark objects, each with the sequence numbers of its records' copies on the stream."""
+        redrives: dict[str, int] = {}
+        for quarantined, copies in sent:
+            markers = [_copy_marker(number) for number in copies]
+            if quarantined.entry.reason != GIVEN_UP:
+                markers.append(_object_marker(quarantined))
+            redrives |= dict.fromkeys(markers, self.times(quarantined) + 1)
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            self._known.update(pool.map(self._mark, _by_marker(sent)))
-
-    def _mark(self, pairs: list[tuple[QuarantinedRecord, QuarantinedRecord]]) -> str:
-        """Mark copies that share one marker."""
-        marker = marker_key(pairs[0][1])
-        copies = self._bucket.copies(marker) if marker in self._known else {}
-        for record, copy in pairs:
-            copies[copy.sequence_number] = copies.get(record.sequence_number, 0) + 1
-        self._bucket.mark(marker, copies)
-        return marker
+            for _ in pool.map(self._bucket.mark, redrives, redrives.values()):
+                pass
+        self._known.update(redrives)
 
 
-def _by_marker(
-    pairs: Iterable[tuple[QuarantinedRecord, QuarantinedRecord]],
-) -> Iterable[list[tuple[QuarantinedRecord, QuarantinedRecord]]]:
-    groups: dict[str, list[tuple[QuarantinedRecord, QuarantinedRecord]]] = {}
-    for pair in pairs:
-        groups.setdefault(marker_key(pair[1]), []).append(pair)
-    return groups.values()
+def _copy_marker(sequence_number: str) -> str:
+    return f"{MARKER_PREFIX}{sequence_number}.json"
+
+
+def _object_marker(quarantined: Quarantined) -> str:
+    return f"{MARKER_PREFIX}{quarantined.entry.key}"
+
+
+def _is_missing(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in ("404", "NoSuchKey")
 
 
 def _key_reason(key: str) -> str:
@@ -224,17 +241,15 @@ def _parse_lambda_object(entry: Entry, content: dict[str, Any]) -> Quarantined:
     error = f"{context['condition']} after {context['approximateInvokeCount']} invocations"
     if response.get("functionError"):
         error += f", the function's last answer was an error ({response['functionError']})"
-    return Quarantined(
-        entry,
-        error,
-        tuple(
-            QuarantinedRecord(
-                base64.b64decode(record["kinesis"]["data"], validate=True),
-                record["kinesis"]["partitionKey"],
-                record["kinesis"]["sequenceNumber"],
-                record["eventID"].partition(":")[0],
-                iso(arrival_time(record)),
-            )
-            for record in event["Records"]
-        ),
+    return Quarantined(entry, error, tuple(_parse_event_record(record) for record in event["Records"]))
+
+
+def _parse_event_record(record: KinesisRecord) -> QuarantinedRecord:
+    kinesis = record["kinesis"]
+    return QuarantinedRecord(
+        base64.b64decode(kinesis["data"], validate=True),
+        quarantine_format.text(kinesis["partitionKey"]),
+        quarantine_format.text(kinesis["sequenceNumber"]),
+        shard_id(record),
+        iso(arrival_time(record)),
     )

@@ -1,21 +1,20 @@
 """`python -m ops quarantine`: list, show, redrive and purge what could not be stored."""
 
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.table import Table
 
 from ops.display import as_json_option, console, count, printable, progress_bar, size, span, write_json
+from ops.interrupt import interruptible
 from ops.quarantine.bucket import RedriveMarkers
+from ops.quarantine.lease import Leases
 from ops.quarantine.presentation import (
     clock,
     describe,
@@ -113,7 +112,9 @@ def list_(stack: Stack, reason: str | None, since: datetime | None, limit: int, 
     epilog="""\b
 Examples:
   python -m ops quarantine show records/not-json/2026-11-23/shardId-000000000000/4960.json
-  python -m ops quarantine show KEY --raw > payload
+  python -m ops quarantine show 4960 --raw > payload
+
+KEY is an object's key or any part of it that no other key has.
 """
 )
 @click.argument("key")
@@ -126,13 +127,13 @@ def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
     """Show a quarantined object: the reason, and the decoded payload of each record."""
     bucket = open_bucket(stack)
     quarantined = bucket.read(find_entry(bucket, key))
-    records = quarantined.records
+    key, records = quarantined.entry.key, quarantined.records
     if raw:
         if len(records) != 1:
             raise click.UsageError(f"{key} holds {count(len(records), 'record')}; --raw writes only one.")
         sys.stdout.buffer.write(records[0].payload)
         return
-    redriven = RedriveMarkers(bucket).times(records)
+    redriven = RedriveMarkers(bucket).times(quarantined)
     if as_json:
         write_json(
             {
@@ -180,6 +181,12 @@ Fix the cause first. If the record itself is bad: `quarantine show KEY --raw > f
 and redrive KEY with --payload. An object is deleted once the stream has acknowledged all its records, so
 an interruption loses nothing; running it again may send records twice, which the table's key makes
 harmless. A redriven record is the newest on the stream: an old version of a tweet replaces a newer one.
+
+KEY is an object's key or any part of it that no other key has. A run leases the objects that it sends, so
+that two operators never send the same one; the lease of a run that was killed ends after five minutes.
+
+Needs, on the bucket: s3:ListBucket; s3:GetObject and s3:DeleteObject on its objects; s3:PutObject on
+redriven/*. On the stream: kinesis:PutRecords.
 """
 )
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
@@ -207,7 +214,7 @@ harmless. A redriven record is the newest on the stream: an old version of a twe
     metavar="FILE",
     help="Send the bytes of FILE instead of the payload; for one KEY with one record.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be sent; send and delete nothing.")
+@click.option("--dry-run", is_flag=True, help="List what would be sent, and why; send and delete nothing.")
 @as_json_option
 @stack_options("region", "quarantine_bucket", "stream_name")
 def redrive(
@@ -232,9 +239,10 @@ def redrive(
                 f"{keys[0]} holds {count(records, 'record')}, --payload replaces only one: redrive it "
                 "unchanged, and the function quarantines the bad record alone."
             )
-    with _interruptible() as stop, _progress("Redriving", len(entries)) as (advance, notify):
+    with interruptible() as stop, _progress("Redriving", len(entries)) as (advance, notify):
         run = Redriver(
             bucket,
+            Leases(stack.s3, bucket.name),
             stack.kinesis,
             stack.output("stream_name"),
             rate=rate,
@@ -254,10 +262,17 @@ def redrive(
         finally:
             interrupted = failed or stop.is_set()
             if as_json:
-                write_json({**asdict(run.summary), "interrupted": interrupted, "dry_run": dry_run})
+                decisions = {"objects": [asdict(each) for each in run.decisions]} if dry_run else {}
+                write_json(
+                    {**asdict(run.summary), "interrupted": interrupted, "dry_run": dry_run, **decisions}
+                )
             else:
+                for decision in run.decisions:
+                    console().print(f"{decision.action}  {decision.key}", soft_wrap=True)
+                    console().print(f"      {printable(decision.why)}", soft_wrap=True, style="dim")
                 console().print(summarize(run.summary, interrupted, dry_run), soft_wrap=True)
-    if run.summary.kept or run.summary.unreadable:
+    summary = run.summary
+    if summary.kept or summary.leased or summary.unreadable or summary.unsendable:
         sys.exit(1)
 
 
@@ -290,31 +305,11 @@ def purge(
         click.confirm(question, abort=True, err=True)
     bucket.delete(entry.key for entry in entries)
     if not (keys or reason or since):
-        bucket.delete(bucket.markers())
+        bucket.delete(bucket.markers() | bucket.leases())
     if as_json:
         write_json({"deleted": len(entries)})
     else:
         console().print(f"{count(len(entries), 'object')} deleted from {bucket.name}.", soft_wrap=True)
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C or SIGTERM sets; the second ends the process."""
-    stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    for number in before:
-        signal.signal(number, interrupt)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def describe(bucket: Bucket, entries: Sequence[Entry]) -> Iterator[dict[str, Any
             return None
         except UnreadableError as error:
             return {"key": entry.key, "reason": entry.reason, "since": entry.since, "error": str(error)}
-        return describe_object(quarantined, markers.times(quarantined.records))
+        return describe_object(quarantined, markers.times(quarantined))
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         yield from filter(None, pool.map(describe_entry, entries))
@@ -96,10 +96,14 @@ def summarize(summary: Summary, interrupted: bool, dry_run: bool) -> str:
     parts = [f"{count(summary.redriven, 'object')} ({count(summary.records, 'record')}) {verb}"]
     if summary.returned:
         parts.append(f"{summary.returned:,} skipped, redriven before (--max-redrives)")
+    if summary.leased:
+        parts.append(f"{summary.leased:,} skipped, being redriven by another run")
     if summary.unreadable:
         parts.append(f"{summary.unreadable:,} unreadable")
+    if summary.unsendable:
+        parts.append(f"{summary.unsendable:,} that no stream accepts")
     if summary.kept:
         parts.append(f"{summary.kept:,} kept")
     lead = "Interrupted. " if interrupted else ""
-    end = " Run it again for the rest." if summary.kept else ""
+    end = " Run it again for the rest." if summary.kept or summary.leased else ""
     return f"{lead}Of {count(summary.selected, 'object')}: {', '.join(parts)}.{end}"

@@ -1,22 +1,25 @@
 """Puts quarantined records back on the stream, without losing any and without sending any in circles.
 
-For each group of objects: send every record until the stream has acknowledged it, mark the copies, then
-delete the objects. If the process ends in between, the objects remain, and the next redrive repeats at most
-one group, which the table's key makes harmless. Markers recognize a copy that returns to quarantine.
+For each group of objects: take their leases, read them, send every record until the stream has acknowledged
+it, mark the copies, delete the objects, release the leases. If the process ends in between, the objects remain,
+and a redrive after the leases have expired repeats at most one group, which the table's key makes harmless.
+Markers recognize a copy that returns to quarantine.
 """
 
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from handler.quarantine_format import QuarantinedRecord
-from ops.display import count
-from ops.errors import GoneError, UnreadableError
+from ops.display import count, size
+from ops.errors import GoneError, LeasedError, UnreadableError, UnsendableError
 from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
+from ops.quarantine.lease import Lease, Leases
 from ops.stack import CONNECTIONS
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ MAX_CALL_RECORDS = 500
 """In one PutRecords (Amazon Kinesis API reference)."""
 MAX_CALL_BYTES = 1024 * 1024
 """Payloads and partition keys in one call: as much as one shard accepts per second."""
+MAX_RECORD_BYTES = 1024 * 1024
+MAX_PARTITION_KEY = 256
+"""Payload and partition key of a record in bytes; a partition key in characters (PutRecords)."""
 
 _READ_AHEAD = 16
 """Objects to read ahead; one of Lambda's has up to six megabytes."""
@@ -38,16 +44,57 @@ _MAX_DELAY = 5.0
 
 @dataclass(slots=True)
 class Summary:
-    """Outcomes of the selected objects: `selected = redriven + returned + unreadable + kept`."""
+    """Outcomes of the selected objects; `selected` is the sum of the others but `records`."""
 
     selected: int = 0
     redriven: int = 0
     records: int = 0
     returned: int = 0
     """Skipped, because one of their records reached the limit of redrives."""
+    leased: int = 0
+    """Skipped, because another run is redriving them."""
     unreadable: int = 0
+    unsendable: int = 0
+    """Skipped, because no stream accepts one of their records."""
     kept: int = 0
     """Not redriven: the stream refused some of their records, or the run was interrupted before."""
+
+
+class Action(StrEnum):
+    """What a redrive does with an object."""
+
+    SEND = "send"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a redrive would do with an object, and why."""
+
+    key: str
+    action: Action
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An object to send; a dry run takes no lease."""
+
+    quarantined: Quarantined
+    lease: Lease | None
+
+
+class _ReturnedError(Exception):
+    """One of an object's records reached the limit of redrives."""
+
+
+_OUTCOMES: dict[type[Exception], str] = {
+    _ReturnedError: "returned",
+    LeasedError: "leased",
+    UnreadableError: "unreadable",
+    UnsendableError: "unsendable",
+}
+"""Why an object is skipped, and the member of the summary that counts it."""
 
 
 class Redriver:
@@ -55,6 +102,7 @@ class Redriver:
 
     Args:
         bucket: the quarantine.
+        leases: the leases of this run, in the same bucket.
         kinesis: a client with the operator's credentials.
         stream: the stream's name.
         rate: maximum number of records per second.
@@ -66,6 +114,7 @@ class Redriver:
     def __init__(
         self,
         bucket: Bucket,
+        leases: Leases,
         kinesis: "KinesisClient",
         stream: str,
         *,
@@ -75,6 +124,7 @@ class Redriver:
         notify: Callable[[str], None],
     ) -> None:
         self._bucket = bucket
+        self._leases = leases
         self._kinesis = kinesis
         self._stream = stream
         self._rate = rate
@@ -84,6 +134,8 @@ class Redriver:
         self._markers = RedriveMarkers(bucket)
         self._not_before = 0.0
         self.summary = Summary()
+        self.decisions: list[Decision] = []
+        """What a dry run found."""
 
     def run(
         self,
@@ -98,7 +150,7 @@ class Redriver:
         Args:
             entries: listed beforehand, so that records which return meanwhile are not sent again.
             payload: replaces the payload of the only record.
-            dry_run: only count.
+            dry_run: only fill `decisions`, and count.
             on_done: called with the number of objects that were handled.
 
         Raises:
@@ -106,84 +158,135 @@ class Redriver:
             OSError: the bucket refuses to delete.
         """
         self.summary.selected = self.summary.kept = len(entries)
-        sendable = self._sendable(entries, repaired=payload is not None, on_done=on_done)
-        for group in self._groups(sendable):
-            if dry_run:
-                self._count(group)
-            else:
-                self._redrive(group, payload)
-            on_done(len(group))
-            if self._stop.is_set():
-                return
+        held: dict[str, Lease] = {}
+        objects = self._sendable(entries, payload, dry_run, held, on_done)
+        try:
+            for group in self._groups(objects):
+                if dry_run:
+                    self._count([ready.quarantined for ready in group])
+                else:
+                    self._redrive(group, payload)
+                    self._release(held, [ready.quarantined.entry.key for ready in group])
+                on_done(len(group))
+                if self._stop.is_set():
+                    return
+        finally:
+            objects.close()  # waits for what is being leased ahead
+            self._release(held, list(held))
 
     def _sendable(
-        self, entries: Sequence[Entry], *, repaired: bool, on_done: Callable[[int], None]
-    ) -> Iterator[Quarantined]:
-        """Read the objects ahead, and leave out those that must not be sent."""
+        self,
+        entries: Sequence[Entry],
+        payload: bytes | None,
+        dry_run: bool,
+        held: dict[str, Lease],
+        on_done: Callable[[int], None],
+    ) -> Generator[_Ready, None, None]:
+        """Lease and read the objects ahead, and leave out those that must not be sent."""
+
+        def look(entry: Entry) -> _Ready:
+            if dry_run:
+                self._leases.check(entry.key)
+                return _Ready(self._look(entry, payload), None)
+            lease = held[entry.key] = self._leases.acquire(entry.key)
+            return _Ready(self._look(entry, payload), lease)
+
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             for start in range(0, len(entries), _READ_AHEAD):
-                for entry, look in [
-                    (entry, pool.submit(self._look, entry, repaired))
-                    for entry in entries[start : start + _READ_AHEAD]
-                ]:
+                window = entries[start : start + _READ_AHEAD]
+                passed_over: list[str] = []
+                for entry, looking in [(entry, pool.submit(look, entry)) for entry in window]:
                     if self._stop.is_set():
                         return
                     try:
-                        quarantined, times = look.result()
-                    except UnreadableError as error:
-                        self._notify(f"Skipped: {error}")
-                        self.summary.unreadable += 1
+                        ready = looking.result()
                     except GoneError:
                         self.summary.selected -= 1
+                    except tuple(_OUTCOMES) as error:
+                        self._skip(entry, error, dry_run)
                     else:
-                        if times < self._max_redrives:
-                            yield quarantined
-                            continue
-                        self._notify(f"Skipped, came back after {count(times, 'redrive')}: {entry.key}")
-                        self.summary.returned += 1
+                        if dry_run:
+                            self.decisions.append(Decision(entry.key, Action.SEND, _description(ready)))
+                        yield ready
+                        continue
+                    passed_over.append(entry.key)
                     self.summary.kept -= 1
                     on_done(1)
+                self._release(held, passed_over)
 
-    def _look(self, entry: Entry, repaired: bool) -> tuple[Quarantined, int]:
-        """Read an object and its redrive count, which is 0 for a repaired payload."""
+    def _look(self, entry: Entry, payload: bytes | None) -> Quarantined:
+        """Read an object and decide whether to send it.
+
+        Raises:
+            GoneError, UnreadableError: see `Bucket.read`.
+            UnsendableError: the stream would refuse one of its records, and with it the whole call.
+            _ReturnedError: it came back too often; not with a repaired payload.
+        """
         quarantined = self._bucket.read(entry)
-        return quarantined, 0 if repaired else self._markers.times(quarantined.records)
+        for record in quarantined.records:
+            _check_sendable(entry, record if payload is None else record._replace(payload=payload))
+        if payload is None:
+            times = self._markers.times(quarantined)
+            if times >= self._max_redrives:
+                raise _ReturnedError(
+                    f"{entry.key} came back after {count(times, 'redrive')} (--max-redrives)."
+                )
+        return quarantined
 
-    def _groups(self, objects: Iterable[Quarantined]) -> Iterator[list[Quarantined]]:
+    def _skip(self, entry: Entry, error: Exception, dry_run: bool) -> None:
+        outcome = _OUTCOMES[type(error)]
+        setattr(self.summary, outcome, getattr(self.summary, outcome) + 1)
+        if dry_run:
+            self.decisions.append(Decision(entry.key, Action.SKIP, str(error)))
+        else:
+            self._notify(f"Skipped: {error}")
+
+    def _release(self, held: dict[str, Lease], keys: Sequence[str]) -> None:
+        leases = [held.pop(key) for key in keys if key in held]
+        self._bucket.delete(self._leases.release_keys(leases))
+
+    def _groups(self, objects: Iterable[_Ready]) -> Iterator[list[_Ready]]:
         """Group objects into about one call each, within one second's rate."""
         group_size = min(MAX_CALL_RECORDS, self._rate)
-        group: list[Quarantined] = []
-        held = 0
-        for quarantined in objects:
-            if group and held + len(quarantined.records) > group_size:
+        group: list[_Ready] = []
+        records = 0
+        for ready in objects:
+            if group and records + len(ready.quarantined.records) > group_size:
                 yield group
-                group, held = [], 0
-            group.append(quarantined)
-            held += len(quarantined.records)
+                group, records = [], 0
+            group.append(ready)
+            records += len(ready.quarantined.records)
         if group:
             yield group
 
-    def _redrive(self, group: list[Quarantined], payload: bytes | None) -> None:
-        records = [record for quarantined in group for record in quarantined.records]
-        wanted = records if payload is None else [records[0]._replace(payload=payload)]
-        copies: dict[int, QuarantinedRecord] = {}
-        for start, chunk in _chunks(wanted, min(MAX_CALL_RECORDS, self._rate)):
-            self._wait_for_rate(len(chunk))
+    def _redrive(self, group: list[_Ready], payload: bytes | None) -> None:
+        records = [
+            record if payload is None else record._replace(payload=payload)
+            for ready in group
+            for record in ready.quarantined.records
+        ]
+        leases = [ready.lease for ready in group for _ in ready.quarantined.records]
+        copies: dict[int, str] = {}
+        for indexes in _chunks(records, min(MAX_CALL_RECORDS, self._rate)):
+            self._send(records, leases, indexes, copies)
             if self._stop.is_set():
                 break  # objects of unsent records remain
-            copies |= {start + index: copy for index, copy in self._send(chunk).items()}
-        self._markers.remember((records[index], copy) for index, copy in copies.items())
-        sent = []
+        sent, marked = [], []
         first = 0
-        for quarantined in group:
-            if all(index in copies for index in range(first, first + len(quarantined.records))):
-                sent.append(quarantined)
-            first += len(quarantined.records)
+        for ready in group:
+            last = first + len(ready.quarantined.records)
+            accepted = [copies[index] for index in range(first, last) if index in copies]
+            if accepted:
+                marked.append((ready.quarantined, accepted))
+            if len(accepted) == last - first:
+                sent.append(ready.quarantined)
+            first = last
+        self._markers.remember(marked)
         self._bucket.delete(quarantined.entry.key for quarantined in sent)
         self._count(sent)
         if len(sent) < len(group) and not self._stop.is_set():
             self._notify(
-                f"The stream refused records of {count(len(group) - len(sent), 'object')}, which stay."
+                f"Not all records of {count(len(group) - len(sent), 'object')} were sent: they stay."
             )
 
     def _count(self, done: list[Quarantined]) -> None:
@@ -191,25 +294,37 @@ class Redriver:
         self.summary.kept -= len(done)
         self.summary.records += sum(len(quarantined.records) for quarantined in done)
 
-    def _send(self, records: Sequence[QuarantinedRecord]) -> dict[int, QuarantinedRecord]:
-        """Put records on the stream; return the copies that it accepted, by index."""
-        copies: dict[int, QuarantinedRecord] = {}
-        pending = list(range(len(records)))
+    def _send(
+        self,
+        records: Sequence[QuarantinedRecord],
+        leases: Sequence[Lease | None],
+        indexes: Sequence[int],
+        copies: dict[int, str],
+    ) -> None:
+        """Put the records of one call on the stream; add the sequence numbers of the accepted to `copies`.
+
+        Before every call the leases are kept, and what is no longer leased is not sent.
+        """
         for attempt in range(_ATTEMPTS):
             if attempt:
                 max_delay = min(_BASE_DELAY * 2**attempt, _MAX_DELAY)
                 time.sleep(random.uniform(0, max_delay))
-                self._wait_for_rate(len(pending))
+            self._wait_for_rate(len(indexes))
+            if self._stop.is_set():
+                return
+            own = {lease.key for index in indexes if (lease := leases[index]) and self._leases.keep(lease)}
+            indexes = [index for index in indexes if (lease := leases[index]) and lease.key in own]
+            if not indexes:
+                return
             answers = self._kinesis.put_records(
-                StreamName=self._stream, Records=[_entry(records[index]) for index in pending]
+                StreamName=self._stream, Records=[_entry(records[index]) for index in indexes]
             )["Records"]
-            for index, answer in zip(pending, answers, strict=True):
+            for index, answer in zip(indexes, answers, strict=True):
                 if number := answer.get("SequenceNumber"):
-                    copies[index] = records[index]._replace(sequence_number=number)
-            pending = [index for index in pending if index not in copies]
-            if not pending:
-                break
-        return copies
+                    copies[index] = number
+            indexes = [index for index in indexes if index not in copies]
+            if not indexes:
+                return
 
     def _wait_for_rate(self, records: int) -> None:
         now = time.monotonic()
@@ -217,21 +332,45 @@ class Redriver:
         self._not_before = max(now, self._not_before) + records / self._rate
 
 
-def _chunks(
-    records: Sequence[QuarantinedRecord], max_records: int
-) -> Iterator[tuple[int, list[QuarantinedRecord]]]:
-    """Split records into calls, each with the index of its first record."""
-    chunk: list[QuarantinedRecord] = []
-    size = start = 0
+def _check_sendable(entry: Entry, record: QuarantinedRecord) -> None:
+    length, record_size = len(record.partition_key), _record_size(record)
+    if not 1 <= length <= MAX_PARTITION_KEY:
+        raise UnsendableError(
+            f"{entry.key} has a partition key of {count(length, 'character')}; "
+            f"a stream accepts 1 to {MAX_PARTITION_KEY}."
+        )
+    if record_size > MAX_RECORD_BYTES:
+        raise UnsendableError(
+            f"{entry.key} has a record of {record_size:,} bytes; a stream accepts {MAX_RECORD_BYTES:,}."
+        )
+
+
+def _record_size(record: QuarantinedRecord) -> int:
+    return len(record.payload) + len(record.partition_key.encode())
+
+
+def _description(ready: _Ready) -> str:
+    quarantined = ready.quarantined
+    total = sum(map(_record_size, quarantined.records))
+    return (
+        f"{quarantined.entry.reason}, {count(len(quarantined.records), 'record')}, {size(total)}: "
+        f"{quarantined.error}"
+    )
+
+
+def _chunks(records: Sequence[QuarantinedRecord], max_records: int) -> Iterator[list[int]]:
+    """Split records into calls, as lists of indexes."""
+    chunk: list[int] = []
+    held = 0
     for index, record in enumerate(records):
-        length = len(record.payload) + len(record.partition_key.encode())
-        if chunk and (len(chunk) == max_records or size + length > MAX_CALL_BYTES):
-            yield start, chunk
-            chunk, size, start = [], 0, index
-        chunk.append(record)
-        size += length
+        length = _record_size(record)
+        if chunk and (len(chunk) == max_records or held + length > MAX_CALL_BYTES):
+            yield chunk
+            chunk, held = [], 0
+        chunk.append(index)
+        held += length
     if chunk:
-        yield start, chunk
+        yield chunk
 
 
 def _entry(record: QuarantinedRecord) -> "PutRecordsRequestEntryTypeDef":

@@ -1,8 +1,7 @@
 """Selects the quarantined objects that a command applies to."""
 
-import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -11,27 +10,12 @@ import click
 from ops.errors import ConfigError
 from ops.quarantine.bucket import REASONS, Bucket, Entry
 from ops.stack import Stack
+from ops.times import TIME
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-class _Since(click.ParamType[datetime | None]):
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime | None:
-        if isinstance(value, datetime):
-            return value
-        if ago := re.fullmatch(r"(\d{1,6})([mhd])", value):
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither like 90m, 12h or 3d nor like 2026-11-23T14:00.", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+_MAX_NAMED = 5
+"""Keys named when a part of a key is ambiguous."""
 
 
 def selection(command: F) -> F:
@@ -39,7 +23,7 @@ def selection(command: F) -> F:
     for option in (
         click.option(
             "--since",
-            type=_Since(),
+            type=TIME,
             metavar="TIME",
             help="Only objects quarantined since then: 90m, 12h or 3d ago, or a time in UTC.",
         ),
@@ -58,11 +42,22 @@ def open_bucket(stack: Stack) -> Bucket:
     return Bucket(stack.s3, stack.output("quarantine_bucket"))
 
 
-def find_entry(bucket: Bucket, key: str) -> Entry:
-    entry = bucket.entry(key)
-    if entry is None:
-        raise ConfigError(f"{bucket.name} has no object {key}: `quarantine list` shows them.")
-    return entry
+def find_entry(bucket: Bucket, name: str) -> Entry:
+    """Find the object of a key, or the only one whose key contains a part of it.
+
+    Raises:
+        ConfigError: no key contains the part, or several do.
+    """
+    if entry := bucket.entry(name):
+        return entry
+    found = [entry for entry in bucket.entries() if name in entry.key]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ConfigError(f"{bucket.name} has no object {name}: `quarantine list` shows them.")
+    keys = "".join(f"\n  {entry.key}" for entry in found[:_MAX_NAMED])
+    more = f"\n  and {len(found) - _MAX_NAMED:,} more" if len(found) > _MAX_NAMED else ""
+    raise ConfigError(f"{name} is part of the keys of {len(found):,} objects; give more of one:{keys}{more}")
 
 
 def selected(
@@ -70,7 +65,10 @@ def selected(
 ) -> Sequence[Entry]:
     if keys and (reason or since):
         raise click.UsageError("Give keys, or --reason and --since, not both.")
-    return [find_entry(bucket, key) for key in keys] if keys else bucket.entries(reason, since)
+    if not keys:
+        return bucket.entries(reason, since)
+    # Two names of one object select it once.
+    return list({entry.key: entry for entry in (find_entry(bucket, key) for key in keys)}.values())
 
 
 def by_reason(entries: Sequence[Entry]) -> dict[str, list[Entry]]:

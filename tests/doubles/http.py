@@ -7,11 +7,13 @@ it runs in a process of its own (`constant_answer`), so that its CPU time is not
 
 import argparse
 import asyncio
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple, cast
 
 
@@ -118,9 +120,14 @@ def serving(answer: Answer) -> Iterator[str]:
 
 
 @contextmanager
-def constant_answer(body: bytes, delay: float) -> Iterator[str]:
-    """Serve from another process, answering every request with `body` after `delay` seconds; yield the URL."""
+def constant_answer(body: bytes, delay: float, certificate: Path | None = None) -> Iterator[str]:
+    """Serve from another process, answering every request with `body` after `delay` seconds; yield the URL.
+
+    With a certificate, TLS is spoken.
+    """
     command = [sys.executable, "-m", "tests.doubles.http", "--body", body.decode(), "--delay", str(delay)]
+    if certificate:
+        command += ["--certificate", str(certificate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -129,23 +136,44 @@ def constant_answer(body: bytes, delay: float) -> Iterator[str]:
             process.terminate()
 
 
-async def _serve_constant(response: Response, delay: float) -> None:
+def make_certificate(folder: Path) -> Path:
+    """Make a self-signed certificate of the loopback address; return the file, which has its key too."""
+    certificate = folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-days", "1", "-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(
+        [*command, "-keyout", certificate, "-out", folder / "public.pem"], check=True, capture_output=True
+    )
+    with certificate.open("ab") as file:
+        file.write((folder / "public.pem").read_bytes())
+    return certificate
+
+
+async def _serve_constant(response: Response, delay: float, certificate: Path | None) -> None:
     async def answer(_: Request) -> Response:
         await asyncio.sleep(delay)
         return response
 
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(answer), "127.0.0.1", 0)
-    print(_url(server), flush=True)
+    context = None
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Connection(answer), "127.0.0.1", 0, ssl=context)
+    print(_url(server, "https" if certificate else "http"), flush=True)
     await server.serve_forever()
 
 
-def _url(server: asyncio.Server) -> str:
-    return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+def _url(server: asyncio.Server, scheme: str = "http") -> str:
+    return f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Answer every request with one body, until terminated.")
     parser.add_argument("--body", default="{}", help="the answer's body")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--certificate", type=Path, help="speak TLS with this certificate and key")
     arguments = parser.parse_args()
-    asyncio.run(_serve_constant(Response(body=arguments.body.encode()), arguments.delay))
+    asyncio.run(
+        _serve_constant(Response(body=arguments.body.encode()), arguments.delay, arguments.certificate)
+    )

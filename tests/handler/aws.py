@@ -1,5 +1,6 @@
 """DynamoDB and S3 as the function calls them: as strict as the real ones, failing on demand."""
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -50,13 +51,18 @@ class Aws:
     """An item with this message is refused, as by an index that the function cannot know of."""
     denied_objects: set[str] = field(default_factory=set)
     """Ends of keys that the bucket does not take."""
+    bucket_delay: float = 0.0
+    """Seconds before an answer of the bucket."""
     before_answer: Callable[[], Awaitable[object]] | None = None
 
     async def answer(self, request: Request) -> Response:
         if self.before_answer:
             await self.before_answer()
         assert "authorization" in request.headers
-        return self._put_object(request) if request.method == "PUT" else self._batch_write_item(request)
+        if request.method == "PUT":
+            await asyncio.sleep(self.bucket_delay)
+            return self._put_object(request)
+        return self._batch_write_item(request)
 
     def _put_object(self, request: Request) -> Response:
         prefix = f"/{BUCKET}/"

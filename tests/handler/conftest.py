@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import boto3
 import pytest
 
 from handler.record import KinesisRecord
@@ -51,7 +50,6 @@ def services() -> Iterator[Services]:
         for name, value in environment.items():
             patch.setenv(name, value)
         patch.delenv("ITEM_LIFETIME_DAYS", raising=False)
-        patch.setattr(boto3, "DEFAULT_SESSION", None)
         patch.delitem(sys.modules, "handler.app", raising=False)
         yield state
 

@@ -2,8 +2,11 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from aws_kinesis_agg.aggregator import RecordAggregator
 
 from handler.record import KinesisRecord
 
@@ -25,6 +28,20 @@ def record(payload: object, number: int = 1, arrival: datetime = ARRIVAL) -> Kin
             "approximateArrivalTimestamp": arrival.timestamp(),
         },
     }
+
+
+def aggregate(*payloads: object, keys: Sequence[str] = ("ada",)) -> bytes:
+    """A payload aggregated by AWS's own implementation of the Kinesis Producer Library's format.
+
+    The user records take the keys in turn; a payload that is not bytes becomes JSON.
+    """
+    aggregator = RecordAggregator()
+    for number, payload in enumerate(payloads):
+        data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        aggregator.add_user_record(keys[number % len(keys)], data)
+    data = aggregator.clear_and_get().get_contents()[2]
+    assert isinstance(data, bytes)
+    return data
 
 
 def tweet(**members: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from handler import metrics
 from handler.errors import TableError
 from tests.handler.aws import BROKEN, DENIED, DROPPED, THROTTLED, Aws, Fault
 from tests.handler.conftest import Invoke, Services
-from tests.handler.events import SHARD, STREAM, record, tweet, tweets
+from tests.handler.events import SHARD, STREAM, aggregate, record, tweet, tweets, v1_status, v2_post
 
 POISON = record(b"not JSON", 99)
 
@@ -157,6 +158,21 @@ class TestFailuresOfTheWholeBatch:
             invoke(tweets(1))
         assert aws.objects == {}
 
+    def test_no_write_is_under_way_any_more_when_the_invocation_ends(self, aws: Aws, invoke: Invoke) -> None:
+        delays = iter([0.0, 0.1, 0.2, 0.3])
+        aws.before_answer = lambda: asyncio.sleep(next(delays))
+        aws.table_faults = deque([DENIED] * 4)
+        with pytest.raises(TableError):
+            invoke(tweets(100))
+        assert not aws.table_faults  # all four calls were answered
+
+    def test_poison_is_in_quarantine_when_the_invocation_ends(self, aws: Aws, invoke: Invoke) -> None:
+        aws.bucket_delay = 0.2
+        aws.table_faults = deque([DENIED])
+        with pytest.raises(TableError):
+            invoke([POISON, *tweets(1)])
+        assert len(aws.objects) == 1
+
 
 class TestPoison:
     def test_a_poison_record_is_quarantined_with_its_error_and_position(
@@ -173,6 +189,7 @@ class TestPoison:
             "payload": base64.b64encode(b"not JSON").decode(),
             "partitionKey": "ada",
             "sequenceNumber": "99",
+            "subSequenceNumber": None,
             "shardId": SHARD,
             "arrivalTime": "2026-11-23T14:41:30.250Z",
             "streamArn": STREAM,
@@ -233,6 +250,61 @@ class TestPoison:
         reported = invoke([*poison, *tweets(1)], 3_000)
         assert reported == [str(number) for number in range(100, 116)]
         assert len(aws.items) == 1
+
+
+class TestAggregatedRecords:
+    def test_every_shape_of_every_producer_becomes_a_row(self, aws: Aws, invoke: Invoke) -> None:
+        shapes: list[Callable[[str], dict[str, Any]]] = [
+            lambda id_: tweet(id=id_),
+            lambda id_: v2_post(id=id_),
+            lambda id_: v1_status(id_str=id_),
+        ]
+        batch = [record(shape(f"alone {number}"), number) for number, shape in enumerate(shapes)]
+        batch += [
+            record(aggregate(*(shape(f"together {part} {each}") for each, shape in enumerate(shapes))), part)
+            for part in (10, 11)
+        ]
+        assert invoke(batch) == []
+        alone = {f"alone {number}" for number in range(3)}
+        together = {f"together {part} {each}" for part in (10, 11) for each in range(3)}
+        assert {identifier for _, identifier in aws.items} == alone | together
+        assert aws.objects == {}
+
+    def test_a_bad_user_record_is_quarantined_alone(self, aws: Aws, invoke: Invoke) -> None:
+        batch = [record(aggregate(tweet(id="1"), b"poison", tweet(id="3"), keys=["ada", "bob"]), 7)]
+        assert invoke(batch) == []
+        assert {identifier for _, identifier in aws.items} == {"1", "3"}
+        (body,) = aws.objects.values()
+        assert list(aws.objects) == [f"records/not-json/2026-11-23/{SHARD}/7-1.json"]
+        assert base64.b64decode(body["payload"]) == b"poison"
+        assert (body["partitionKey"], body["sequenceNumber"], body["subSequenceNumber"]) == ("bob", "7", 1)
+
+    def test_a_retry_is_asked_for_the_kinesis_record(self, aws: Aws, invoke: Invoke) -> None:
+        aws.unprocessed = {("ada", "2"): 1_000_000, ("ada", "3"): 1_000_000}
+        batch = [*tweets(1), record(aggregate(*(tweet(id=str(each)) for each in range(2, 6))), 8)]
+        assert invoke(batch, 2_000) == ["8"]
+        assert {identifier for _, identifier in aws.items} == {"1", "4", "5"}
+
+    def test_user_records_are_counted_one_by_one(
+        self, aws: Aws, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        aws.unprocessed = {("ada", "9"): 1_000_000}
+        batch = [
+            record(aggregate(tweet(id="1"), tweet(id="1"), b"poison", tweet(id="9")), 1),
+            record(aggregate(tweet(id="2"))[:-1], 2),
+        ]
+        assert invoke(batch, 2_000) == ["1"]
+        line = json.loads(capsys.readouterr().out)
+        counts = {name: line[name] for name, unit in metrics.UNITS.items() if unit == "Count"}
+        assert counts == {"Received": 5, "Stored": 1, "Duplicates": 1, "Quarantined": 2, "Failed": 1}
+
+    def test_a_damaged_record_is_quarantined_whole(self, aws: Aws, invoke: Invoke) -> None:
+        payload = aggregate(tweet(id="1"), tweet(id="2"))
+        assert invoke([record(payload[:-1], 1), *tweets(1)]) == []
+        (body,) = aws.objects.values()
+        assert body["reason"] == "aggregated"
+        assert "the MD5 digest is wrong" in body["error"]
+        assert base64.b64decode(body["payload"]) == payload[:-1]
 
 
 class TestLogAndMetrics:
@@ -329,7 +401,7 @@ from tests.handler.conftest import Context
 from tests.handler.events import record, tweet
 for payload in (tweet(), b"poison"):
     app.lambda_handler({"Records": [record(payload)]}, Context())
-    print("boto3.s3.inject" in sys.modules, file=sys.stderr)
+    print(app._bucket._client is not None, file=sys.stderr)
 """
     process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert process.stderr.split()[0] == "False"

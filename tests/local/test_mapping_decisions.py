@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from handler.event import MAX_EVENT_BYTES
 from local.mapping import decisions
-from local.mapping.decisions import MAX_PAYLOAD_BYTES, Batch, Record, Settings, Verdict
+from local.mapping.decisions import Batch, Record, Settings, Verdict
 from local.mapping.destination import object_key
 
 SETTINGS = Settings(
@@ -72,8 +73,8 @@ def test_a_payload_fits_unless_it_is_a_single_record(sizes: list[int]) -> None:
     waiting = [Record(str(index), "key", 0.0, "x" * size) for index, size in enumerate(sizes)]
     count = decisions.batch_to_send(waiting, 0, SETTINGS)
     assert count
-    assert count == 1 or len(decisions.build_event(waiting[:count])) <= MAX_PAYLOAD_BYTES
-    assert count == len(waiting) or len(decisions.build_event(waiting[: count + 1])) > MAX_PAYLOAD_BYTES
+    assert count == 1 or len(decisions.build_event(waiting[:count])) <= MAX_EVENT_BYTES
+    assert count == len(waiting) or len(decisions.build_event(waiting[: count + 1])) > MAX_EVENT_BYTES
 
 
 @given(st.text(min_size=1), st.integers(min_value=1, max_value=10))

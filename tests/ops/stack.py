@@ -150,10 +150,17 @@ class DeployedStack:
     @contextmanager
     def table_closed(self) -> Iterator[None]:
         """Take the permission to write the table away from the function, while the block runs."""
+        with self.without("WriteTable"):
+            yield
+
+    @contextmanager
+    def without(self, sid: str) -> Iterator[None]:
+        """Take a statement out of the policy of the function's role, while the block runs."""
         function = self.outputs["function_name"]
         policy = {"RoleName": function, "PolicyName": "StoreEvents"}
         document = self.iam.get_role_policy(**policy)["PolicyDocument"]
-        statements = [each for each in document["Statement"] if each["Sid"] != "WriteTable"]
+        statements = [each for each in document["Statement"] if each["Sid"] != sid]
+        assert len(statements) == len(document["Statement"]) - 1
         narrowed = {**document, "Statement": statements}
         self.iam.put_role_policy(**policy, PolicyDocument=json.dumps(narrowed))
         try:

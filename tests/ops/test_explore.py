@@ -12,6 +12,7 @@ import pytest
 
 from ops.chart import draw_history
 from ops.display import cell_text, printable
+from tests.handler.events import aggregate
 from tests.ops import schemas
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
@@ -144,8 +145,8 @@ def test_follow_shows_rows_once_they_are_stored(stack: DeployedStack, user: str)
     def ended() -> bool:
         nonlocal number
         number += 1
-        # Among others: poison, which never becomes a row, and another user's tweet.
-        stack.put(b"not json", tweet("somebody else"), tweet(user, number))
+        # Among others: poison, which never becomes a row, and another user's tweet in the same aggregated record.
+        stack.put(b"not json", aggregate(tweet("somebody else"), tweet(user, number)))
         return process.poll() is not None
 
     assert eventually(ended)

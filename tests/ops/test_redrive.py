@@ -1,12 +1,24 @@
 """Quarantine and redrive, with objects that the real function and the real mapping made."""
 
+import functools
 import json
 import signal
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
-from ops.quarantine import redrive
+from handler.quarantine_format import object_body, object_key
+from handler.tweet import PoisonError, Reason
+from ops.quarantine import commands, lease, redrive
+from ops.quarantine.bucket import Bucket
+from ops.quarantine.lease import Leases
+from ops.quarantine.redrive import Redriver
+from tests.handler.events import record
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
@@ -16,6 +28,24 @@ def give_up(stack: DeployedStack, user: str, count: int) -> list[str]:
     with stack.table_closed():
         stack.put(*(tweet(user, number) for number in range(count)), key=user)
         return stack.quarantined(1)
+
+
+def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float = lease.LEASE_SECONDS) -> None:
+    """Let the commands of this process run that much later, as far as leases are concerned."""
+    later = functools.partial(Leases, now=lambda: time.time() + seconds)
+    monkeypatch.setattr(commands, "Leases", later)
+
+
+def quarantine(stack: DeployedStack, number: int, payload: bytes = b"poison", key: object = "ada") -> str:
+    """Put an object into quarantine as the function does; return its key."""
+    made = record(payload, number)
+    made["kinesis"]["partitionKey"] = key  # type: ignore[typeddict-item]
+    poison = PoisonError(Reason.NOT_JSON, "made up")
+    name = object_key(made, poison)
+    stack.s3.put_object(
+        Bucket=stack.outputs["quarantine_bucket"], Key=name, Body=object_body(made, poison, "function")
+    )
+    return name
 
 
 def ids(count: int) -> set[str]:
@@ -30,6 +60,7 @@ def test_a_record_that_can_never_be_stored_is_listed_shown_repaired_and_stored(
     listed = stack.json("quarantine", "list")
     assert listed["reasons"] == {"not-json": 1}
     assert listed["objects"][0]["key"] == key
+    assert stack.json("quarantine", "show", key)["since"] == listed["objects"][0]["since"]
     shown = stack.ops("quarantine", "show", key).stdout
     assert '"text": "broken' in shown
     assert f"partition key    {user}" in shown
@@ -111,11 +142,157 @@ def test_the_same_content_from_the_producer_twice_is_not_taken_for_one_that_came
     assert second not in stack.objects()
 
 
+def test_an_object_that_the_function_writes_again_after_its_redrive_is_not_sent_again(
+    stack: DeployedStack, user: str
+) -> None:
+    key = quarantine(stack, 1, tweet(user))
+    assert stack.json("quarantine", "redrive")["redriven"] == 1
+    assert quarantine(stack, 1, tweet(user)) == key  # its batch was being retried for another record
+    done = stack.json("quarantine", "redrive")
+    assert (done["redriven"], done["returned"]) == (0, 1)
+    assert stack.json("quarantine", "show", key)["redriven"] == 1
+    assert stack.on_stream().count(tweet(user)) == 1
+
+
 def test_a_dry_run_sends_and_deletes_nothing(stack: DeployedStack, user: str) -> None:
     keys = give_up(stack, user, 2)
+    everything = stack.everything()
     done = stack.json("quarantine", "redrive", "--dry-run")
     assert (done["redriven"], done["records"], done["dry_run"]) == (1, 2, True)
     assert stack.objects() == keys
+    assert stack.everything() == everything
+
+
+def test_a_dry_run_lists_what_would_be_sent_and_what_not_and_why(stack: DeployedStack) -> None:
+    stack.put(b"returns")
+    (first,) = stack.quarantined(1)
+    stack.ops("quarantine", "redrive")
+    (returned,) = eventually(lambda: [key for key in stack.objects() if key != first])
+    good, bad = quarantine(stack, 1), quarantine(stack, 2, key="")
+    listed = stack.json("quarantine", "redrive", "--dry-run")["objects"]
+    assert {each["key"]: each["action"] for each in listed} == {good: "send", bad: "skip", returned: "skip"}
+    why = {each["key"]: each["why"] for each in listed}
+    assert why[good] == "not-json, 1 record, 9 B: made up"
+    assert "partition key of 0 characters" in why[bad]
+    assert "came back after 1 redrive" in why[returned]
+    text = stack.ops("quarantine", "redrive", "--dry-run")
+    assert f"send  {good}\n" in text.stdout
+    assert f"skip  {bad}\n" in text.stdout
+
+
+@pytest.mark.parametrize(
+    ("key", "payload", "why"),
+    [
+        (17, b"poison", "17 is int, not a string"),
+        ("", b"poison", "a partition key of 0 characters"),
+        ("x" * 300, b"poison", "a partition key of 300 characters"),
+        ("ada", b"x" * 2_000_000, "a record of 2,000,003 bytes"),
+    ],
+    ids=["integer key", "empty key", "long key", "large payload"],
+)
+def test_an_object_that_no_stream_accepts_is_reported_and_the_others_are_sent(
+    stack: DeployedStack, user: str, key: object, payload: bytes, why: str
+) -> None:
+    quarantine(stack, 1, tweet(user, 1))
+    bad = quarantine(stack, 2, payload, key)
+    quarantine(stack, 3, tweet(user, 3))
+    redriven = stack.ops("quarantine", "redrive")
+    assert redriven.exit_code == 1
+    assert "Of 3 objects: 2 objects (2 records) redriven, 1 " in redriven.stdout
+    assert why in redriven.stderr
+    assert bad in redriven.stderr
+    assert eventually(lambda: stack.rows(user) == {"1", "3"})
+    assert stack.objects() == [bad]
+
+
+def test_two_operators_at_once_send_every_record_once(stack: DeployedStack, user: str) -> None:
+    payloads = [tweet(user, number) for number in range(40)]
+    for number, payload in enumerate(payloads):
+        quarantine(stack, number, payload)
+    name = stack.outputs["quarantine_bucket"]
+    entries = Bucket(stack.s3, name).entries()
+
+    def operate(order: int) -> redrive.Summary:
+        run = Redriver(
+            Bucket(stack.s3, name),
+            Leases(stack.s3, name),
+            stack.kinesis,
+            stack.outputs["stream_name"],
+            rate=20,
+            max_redrives=1,
+            stop=threading.Event(),
+            notify=lambda _message: None,
+        )
+        run.run(entries[::order])  # the second begins at the other end
+        return run.summary
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(operate, (1, -1))
+    sent = Counter(payload for payload in stack.on_stream() if payload in payloads)
+    assert sent == dict.fromkeys(payloads, 1)
+    assert first.redriven + second.redriven == 40
+    assert min(first.redriven, second.redriven) > 0
+    assert stack.objects() == []
+    assert not [key for key in stack.everything() if key.startswith(lease.PREFIX)]
+
+
+def test_an_object_that_another_run_leased_is_skipped_until_the_lease_expires(
+    stack: DeployedStack, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = quarantine(stack, 1, tweet(user))
+    Leases(stack.s3, stack.outputs["quarantine_bucket"]).acquire(key)  # and the run dies
+    skipped = stack.ops("quarantine", "redrive")
+    assert skipped.exit_code == 1
+    assert "1 skipped, being redriven by another run" in skipped.stdout
+    assert f"{key} is being redriven by" in skipped.stderr
+    assert stack.json("quarantine", "redrive", "--dry-run")["leased"] == 1
+    assert stack.objects() == [key]
+
+    pass_time(monkeypatch)
+    assert stack.json("quarantine", "redrive")["redriven"] == 1
+
+
+def test_a_run_that_lost_its_lease_sends_nothing(
+    stack: DeployedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quarantine(stack, 1)
+    name = stack.outputs["quarantine_bucket"]
+    (entry,) = Bucket(stack.s3, name).entries()
+    asleep = Leases(stack.s3, name)
+    held = asleep.acquire(entry.key)
+    Leases(stack.s3, name, now=lambda: time.time() + lease.LEASE_SECONDS).acquire(entry.key)
+    held.expires = time.time()  # the first wakes up
+    assert not asleep.keep(held)
+
+
+def test_a_lease_about_to_expire_is_renewed_and_a_lost_answer_does_not_lose_it(stack: DeployedStack) -> None:
+    name = stack.outputs["quarantine_bucket"]
+    now = 1_000_000.0
+    leases = Leases(stack.s3, name, now=lambda: now)
+    held = leases.acquire("records/x")
+    assert leases.acquire("records/x") == held  # as when the answer to the first attempt was lost
+    now += lease.LEASE_SECONDS - lease.RENEW_SECONDS
+    assert leases.keep(held)
+    assert held.expires == now + lease.LEASE_SECONDS
+
+
+def test_an_object_is_named_by_any_part_of_its_key_that_no_other_has(stack: DeployedStack) -> None:
+    first, second = quarantine(stack, 4711), quarantine(stack, 4712)
+    assert stack.json("quarantine", "show", "4711")["key"] == first
+    assert stack.json("quarantine", "show", second.removesuffix(".json"))["key"] == second
+    ambiguous = stack.ops("quarantine", "show", "471")
+    assert ambiguous.exit_code == 2
+    assert "471 is part of the keys of 2 objects; give more of one:" in ambiguous.stderr
+    assert first in ambiguous.stderr
+    assert second in ambiguous.stderr
+    assert stack.json("quarantine", "purge", "4711", first, "--yes") == {"deleted": 1}
+    assert stack.objects() == [second]
+
+
+def test_the_function_may_not_write_what_only_operators_write(stack: DeployedStack) -> None:
+    s3 = stack.aws.role_client("s3", stack.outputs["function_name"])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.put_object(Bucket=stack.outputs["quarantine_bucket"], Key="redriven/1.json", Body=b"{}")
 
 
 def test_reason_and_time_select(stack: DeployedStack, user: str) -> None:
@@ -152,12 +329,12 @@ def test_what_the_stream_refuses_stays(
     refused = stack.ops("quarantine", "redrive")
     assert refused.exit_code == 1
     assert "Of 1 object: 0 objects (0 records) redriven, 1 kept. Run it again" in refused.stdout
-    assert "The stream refused records of 1 object" in refused.stderr
+    assert "Not all records of 1 object were sent: they stay." in refused.stderr
     assert stack.objects() == keys
 
 
 def test_without_permission_to_delete_objects_stay_and_a_repeat_is_harmless(
-    stack: DeployedStack, user: str
+    stack: DeployedStack, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = give_up(stack, user, 2)
     allowed = ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "kinesis:PutRecords"]
@@ -168,6 +345,7 @@ def test_without_permission_to_delete_objects_stay_and_a_repeat_is_harmless(
     assert "s3:DeleteObject" in refused.stderr
     assert stack.objects() == keys
 
+    pass_time(monkeypatch)  # the lease could not be released either
     assert stack.json("quarantine", "redrive")["redriven"] == 1
     assert eventually(lambda: stack.rows(user) == ids(2))
     assert stack.objects() == []
@@ -175,7 +353,7 @@ def test_without_permission_to_delete_objects_stay_and_a_repeat_is_harmless(
 
 @pytest.mark.parametrize("interruption", [signal.SIGINT, signal.SIGKILL])
 def test_an_interruption_in_the_middle_loses_nothing_and_repeats_a_group_at_most(
-    stack: DeployedStack, user: str, interruption: signal.Signals
+    stack: DeployedStack, user: str, interruption: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payloads = {f"{user} {number}".encode() for number in range(30)}
     stack.put(*payloads)
@@ -189,10 +367,13 @@ def test_an_interruption_in_the_middle_loses_nothing_and_repeats_a_group_at_most
         if interruption is signal.SIGINT:
             assert process.returncode == 1
             assert f"Interrupted. Of 30 objects: {30 - left} objects ({30 - left} records) redriven" in out
+        else:
+            pass_time(monkeypatch)  # the leases of a run that died
         assert 0 < left < 30
         done = stack.json("quarantine", "redrive")
         sent = [payload for payload in stack.on_stream() if payload in payloads]
-    assert done["redriven"] == left
+    # An object that was marked, but not deleted yet, counts as returned: its record is on the stream.
+    assert done["redriven"] + done["returned"] == left
     assert set(sent[30:]) == payloads
     assert len(sent[30:]) <= 30 + 10
     assert stack.quarantined(len(sent[30:]))  # they come back; nothing is left for the next test to meet

@@ -279,11 +279,11 @@ class Table(Service):
         super().__init__()
         self.rows: dict[tuple[str, str], str] = {}
 
-    def batch_write_item(self, *, RequestItems: dict[str, list[bytes]]) -> dict[str, Any]:
-        ((table, requests),) = RequestItems.items()
+    def call_with(self, body: bytes) -> dict[str, Any]:
+        """Answer a call of BatchWriteItem, with the request's and the answer's JSON."""
+        ((table, puts),) = json.loads(body)["RequestItems"].items()
         assert table == TABLE
-        assert 1 <= len(requests) <= 25
-        puts = [json.loads(request) for request in requests]
+        assert 1 <= len(puts) <= 25
         keys = [_key(put["PutRequest"]["Item"]) for put in puts]
         assert len(set(keys)) == len(keys)
 
@@ -310,6 +310,10 @@ class StoredObject:
     body: bytes
     modified: datetime
 
+    @property
+    def etag(self) -> str:
+        return hashlib.md5(self.body, usedforsecurity=False).hexdigest()
+
 
 class Bucket(Service):
     """The quarantine bucket.
@@ -323,7 +327,6 @@ class Bucket(Service):
         super().__init__()
         self.objects: dict[str, StoredObject] = {}
         self.written: list[tuple[float, str, bytes]] = []
-        self.exceptions = SimpleNamespace(NoSuchKey=type("NoSuchKey", (ClientError,), {}))
 
     def put_object(
         self,
@@ -333,6 +336,7 @@ class Bucket(Service):
         Body: bytes,
         ContentType: str = "",
         IfNoneMatch: str | None = None,
+        IfMatch: str | None = None,
     ) -> dict[str, Any]:
         assert Bucket == BUCKET
         assert IfNoneMatch in (None, "*")
@@ -340,10 +344,14 @@ class Bucket(Service):
         def done(_: Fault) -> dict[str, Any]:
             if IfNoneMatch and Key in self.objects:
                 raise aws_error("PreconditionFailed", 412)
+            if IfMatch and Key not in self.objects:
+                raise aws_error("NoSuchKey", 404)
+            if IfMatch and self.objects[Key].etag != IfMatch:
+                raise aws_error("PreconditionFailed", 412)
             modified = datetime.fromtimestamp(EPOCH + current().now, UTC)
             self.objects[Key] = StoredObject(Body, modified)
             self.written.append((current().now, Key, Body))
-            return {}
+            return {"ETag": self.objects[Key].etag}
 
         return self.call(done)
 
@@ -353,12 +361,13 @@ class Bucket(Service):
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         def done(_: Fault) -> dict[str, Any]:
             if Key not in self.objects:
-                raise self.exceptions.NoSuchKey(
-                    {"Error": {"Code": "NoSuchKey", "Message": "The specified key does not exist."}},
-                    "GetObject",
-                )
+                raise aws_error("NoSuchKey", 404)
             stored = self.objects[Key]
-            return {"Body": io.BytesIO(stored.body), "LastModified": stored.modified}
+            return {
+                "Body": io.BytesIO(stored.body),
+                "LastModified": stored.modified,
+                "ETag": stored.etag,
+            }
 
         return self.call(done)
 
@@ -374,13 +383,13 @@ class Bucket(Service):
         assert operation == "list_objects_v2"
         return SimpleNamespace(paginate=self._pages)
 
-    def _pages(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, *, Bucket: str, Prefix: str, Delimiter: str | None = None) -> Iterator[dict[str, Any]]:
         yield self.call(
             lambda _: {
                 "Contents": [
                     {"Key": key, "LastModified": stored.modified, "Size": len(stored.body)}
                     for key, stored in sorted(self.objects.items())
-                    if key.startswith(Prefix)
+                    if key.startswith(Prefix) and not (Delimiter and Delimiter in key.removeprefix(Prefix))
                 ]
             }
         )

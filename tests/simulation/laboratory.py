@@ -4,14 +4,16 @@ import importlib
 import io
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
+from weakref import WeakKeyDictionary
 
-import boto3
+import botocore.session
 
+from handler import table
+from handler.calls import CONCURRENCY
 from tests.simulation import parts, scheduler
 from tests.simulation.aws import BUCKET, TABLE
 from tests.simulation.history import Event, Setup
@@ -36,12 +38,15 @@ def laboratory() -> Iterator[None]:
     with ExitStack() as patches:
         environment = {"TABLE_NAME": TABLE, "QUARANTINE_BUCKET": BUCKET}
         patches.enter_context(mock.patch.dict("os.environ", environment))
-        patches.enter_context(mock.patch.object(boto3, "client", _Client))
+        patches.enter_context(mock.patch.object(table, "BatchWriter", _BatchWriter))
+        patches.enter_context(mock.patch.object(botocore.session, "get_session", _Session))
         patches.enter_context(_fresh("handler.app"))
         for target, limit in _LIMITS.items():
             patches.enter_context(mock.patch(target, limit))
         modules = [module for name, module in sys.modules.items() if name.startswith(_SIMULATED)]
         patches.enter_context(scheduler.stand_ins(modules))
+        for pool in ("_table_calls", "_bucket_calls"):
+            patches.enter_context(mock.patch(f"handler.app.{pool}", _SandboxExecutor()))
         patches.enter_context(mock.patch("uuid.uuid4", _seeded_uuid))
         yield
 
@@ -60,15 +65,35 @@ def live(seed: int, setup: Setup, events: Sequence[Event]) -> World:
         return world
 
 
-class _Client:
-    """A boto3 client that the function makes when it is imported: calls the service of the world that runs."""
+class _BatchWriter:
+    """DynamoDB's endpoint, as the function calls it: the table of the world that runs."""
 
-    def __init__(self, service: str, **_: object) -> None:
-        self._service = {"dynamodb": "table", "s3": "bucket"}[service]
-        self.meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_: None))
+    def call(self, body: bytes) -> Any:
+        assert _world
+        return _world.table.call_with(body)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(getattr(_world, self._service), name)
+
+class _Session:
+    """A botocore session, of which the function makes the client of S3: the bucket of the world that runs."""
+
+    def create_client(self, service: str, **_: object) -> Any:
+        assert service == "s3"
+        return self
+
+    def put_object(self, **request: Any) -> Any:
+        assert _world
+        return _world.bucket.put_object(**request)
+
+
+class _SandboxExecutor:
+    """A thread pool that lives as long as a sandbox: here, as long as the process of an invocation."""
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> scheduler.Future:
+        pools = _pools.setdefault(scheduler.current().process, {})
+        return pools.setdefault(id(self), scheduler.Executor(CONCURRENCY)).submit(call, *arguments)
+
+
+_pools: "WeakKeyDictionary[scheduler.Process, dict[int, scheduler.Executor]]" = WeakKeyDictionary()
 
 
 @contextmanager

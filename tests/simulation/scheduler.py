@@ -1,7 +1,7 @@
 """Runs threaded code on a virtual clock, one task at a time, in an order that a seed decides.
 
-`stand_ins` replaces `time`, `threading`, `random` and `ThreadPoolExecutor` in some modules. Each thread is then a
-greenlet: it runs until it waits, for a lock, a time-out or an answer of AWS, and the seed chooses which task goes on.
+`stand_ins` replaces `time`, `threading`, `random`, `ThreadPoolExecutor` and `wait` in some modules. Each thread is then
+a greenlet: it runs until it waits, for a lock, a time-out or an answer of AWS, and the seed chooses which task goes on.
 The same seed gives the same run. A killed process never runs again, not even its `finally` blocks, as after `kill -9`.
 What two threads do to each other between two waits is not simulated: `tests/producer/test_stress.py` is for that.
 """
@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from types import ModuleType, SimpleNamespace
@@ -379,8 +380,8 @@ class Executor:
         if cancel_futures:
             self._queue.clear()
         if wait:
-            for future in self._under_way:
-                future.result()
+            for future in list(self._under_way):
+                future.exception()
 
     def _work(self) -> None:
         while self._queue:
@@ -397,6 +398,12 @@ class _Random:
         return getattr(current().chance, name)
 
 
+def wait(futures: Iterable[Future]) -> None:
+    """`concurrent.futures.wait`."""
+    for future in futures:
+        future.exception()
+
+
 @contextmanager
 def stand_ins(modules: Iterable[ModuleType]) -> Iterator[None]:
     """Replace what waits, what tells the time, and what is random, in some modules."""
@@ -410,10 +417,11 @@ def stand_ins(modules: Iterable[ModuleType]) -> Iterator[None]:
     virtual_threading = SimpleNamespace(
         Lock=Lock, RLock=Lock, Condition=Condition, Event=Event, Thread=Thread
     )
-    replaced = {
+    replaced: dict[int, Any] = {
         id(time): virtual_time,
         id(threading): virtual_threading,
         id(ThreadPoolExecutor): Executor,
+        id(futures.wait): wait,
         id(random): _Random(),
     }
     with ExitStack() as patches:

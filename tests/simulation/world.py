@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from ops.quarantine.bucket import Bucket as Quarantine
+from ops.quarantine.lease import Leases
 from ops.quarantine.redrive import Redriver
 from tests.simulation import aws, history, scheduler
 from tests.simulation.aws import BUCKET, STREAM, Fault
@@ -120,6 +121,7 @@ class World:
         quarantine = Quarantine(self.bucket, BUCKET)  # type: ignore[arg-type]
         run = Redriver(
             quarantine,
+            Leases(self.bucket, BUCKET, now=lambda: current().now),  # type: ignore[arg-type]
             self.kinesis,  # type: ignore[arg-type]
             STREAM,
             rate=100,

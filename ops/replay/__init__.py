@@ -1,0 +1,1 @@
+"""`python -m ops replay`: a time range of the stream, sent through the function again."""

@@ -1,0 +1,225 @@
+"""`python -m ops replay`: send a time range of the stream through the function again."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+
+from handler.record import iso
+from ops.display import as_json_option, console, count, error_console, progress_bar, size, write_json
+from ops.errors import ConfigError
+from ops.interrupt import interruptible
+from ops.replay.checkpoint import Checkpoint
+from ops.replay.replayer import Clients, Replayer, Target
+from ops.replay.shards import list_shards
+from ops.stack import Stack, stack_options
+from ops.times import TIME, whole_milliseconds
+
+
+@click.command(
+    "replay",
+    short_help="Send a time range of the stream through the function again.",
+    epilog="""\b
+Examples:
+  python -m ops replay --stack dev --from 2026-11-23T14:00 --to 2026-11-23T15:00 --dry-run
+  python -m ops replay --stack dev --from 90m
+  python -m ops replay --stack dev --resume replay-20261123T140000Z.json
+
+For after a bug in the function, after a lost table, for a new table. The function is invoked with the event that
+the event source mapping sends, one batch of a shard after the other, parents before children. What it reports
+is sent again; a batch that fails is halved; a record that fails 5 times alone goes to quarantine, where
+`quarantine list --reason refused` shows it. The mapping goes on meanwhile.
+
+Writes replace by key. A replay brings back the version of a tweet that is in the range, over a newer one that is
+outside of it, and rows that were deleted since: it asks first.
+
+After every batch a checkpoint is written, from which an interrupted replay goes on with --resume; a batch that
+was interrupted is sent again, which the table's key makes harmless.
+
+Needs, on the stream: kinesis:DescribeStreamSummary, kinesis:ListShards, kinesis:GetShardIterator and
+kinesis:GetRecords. On the function: lambda:GetFunctionConfiguration and lambda:InvokeFunction. On the bucket's
+records/refused/*: s3:PutObject. With a key of your own: kms:Decrypt for the stream, kms:GenerateDataKey for the
+bucket.
+""",
+)
+@click.option(
+    "--from", "start", type=TIME, metavar="TIME", help="First arrival: 90m, 12h or 3d ago, or a time in UTC."
+)
+@click.option("--to", "end", type=TIME, metavar="TIME", help="Before this arrival.", show_default="now")
+@click.option("--shard", "shards", multiple=True, metavar="ID", help="Only this shard; may be repeated.")
+@click.option(
+    "--rate",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of records per second.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 10_000),
+    default=500,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of records in one invocation.",
+)
+@click.option(
+    "--checkpoint",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for the checkpoint, deleted at the end.",
+    show_default="replay-<from>.json",
+)
+@click.option(
+    "--resume",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Go on with the replay of this checkpoint.",
+)
+@click.option("--dry-run", is_flag=True, help="Count the records; send nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@as_json_option
+@stack_options("region", "stream_name", "function_name", "quarantine_bucket")
+def command(
+    stack: Stack,
+    start: datetime | None,
+    end: datetime | None,
+    shards: tuple[str, ...],
+    rate: int,
+    batch_size: int,
+    path: Path | None,
+    resume: Path | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Send the stream's records of a time range through the function again."""
+    if resume and (start or end or shards or path or dry_run):
+        raise click.UsageError("--resume takes the range and the shards from the checkpoint: give only it.")
+    if not resume and not start:
+        raise click.UsageError("Give --from TIME, or --resume FILE.")
+    function = stack.lambda_.get_function_configuration(FunctionName=stack.output("function_name"))
+    summary = stack.kinesis.describe_stream_summary(StreamName=stack.output("stream_name"))
+    stream = summary["StreamDescriptionSummary"]
+    target = Target(function["FunctionName"], function["Role"], stack.output("quarantine_bucket"))
+    if resume:
+        checkpoint = Checkpoint.load(resume)
+        for ours, deployed in (
+            (checkpoint.stream_arn, stream["StreamARN"]),
+            (checkpoint.function_arn, function["FunctionArn"]),
+        ):
+            if ours != deployed:
+                raise ConfigError(f"{resume} is of {ours}, but this stack has {deployed}.")
+    else:
+        assert start
+        now = whole_milliseconds(datetime.now(UTC))
+        end = min(end or now, now)
+        if start >= end:
+            raise click.UsageError(f"--from {iso(start)} is not before --to {iso(end)}.")
+        known = list_shards(stack.kinesis, stream["StreamARN"])
+        if unknown := set(shards).difference(known):
+            raise ConfigError(f"{stream['StreamName']} has no shard {', '.join(sorted(unknown))}.")
+        checkpoint = Checkpoint(
+            path or Path(f"replay-{start:%Y%m%dT%H%M%SZ}.json"),
+            stream["StreamARN"],
+            function["FunctionArn"],
+            start,
+            end,
+            {shard: None for shard in known if not shards or shard in shards},
+        )
+        if not dry_run and checkpoint.path.exists():
+            raise ConfigError(f"{checkpoint.path} exists: go on with --resume, or give another --checkpoint.")
+    what = (
+        f"{iso(checkpoint.start)} to {iso(checkpoint.end)} of {stream['StreamName']} "
+        f"({count(len(checkpoint.shards), 'shard')}) through {target.function_name}"
+    )
+    kept_since = datetime.now(UTC) - timedelta(hours=stream["RetentionPeriodHours"])
+    if checkpoint.start < kept_since:
+        error_console().print(
+            f"The stream keeps {stream['RetentionPeriodHours']} hours: what arrived before {iso(kept_since)} is gone.",
+            soft_wrap=True,
+        )
+    if not dry_run and not yes:
+        error_console().print(
+            "Writes replace by key: older versions of tweets come back over newer ones that arrived outside the "
+            "range, and rows that were deleted since come back.",
+            soft_wrap=True,
+        )
+        click.confirm(f"Replay {what}?", abort=True, err=True)
+    try:
+        _run(stack, target, checkpoint, rate, batch_size, dry_run)
+    finally:
+        _report(checkpoint, what, dry_run, as_json)
+    if not checkpoint.is_finished or (checkpoint.refused and not dry_run):
+        sys.exit(1)
+
+
+def _run(
+    stack: Stack, target: Target, checkpoint: Checkpoint, rate: int, batch_size: int, dry_run: bool
+) -> None:
+    """Replay with a progress bar."""
+    span = max(1e-3, checkpoint.end.timestamp() - checkpoint.start.timestamp())
+    columns = (
+        TextColumn("Counting" if dry_run else "Replaying"),
+        BarColumn(bar_width=30),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[records]:,} records", style="dim"),
+    )
+    with interruptible() as stop, progress_bar(*columns) as progress:
+        task = progress.add_task("", total=len(checkpoint.shards), records=checkpoint.records)
+
+        def advance(shard: str, arrival: float) -> None:
+            part = 0.0 if shard in checkpoint.finished else (arrival - checkpoint.start.timestamp()) / span
+            progress.update(
+                task,
+                completed=len(checkpoint.finished) + min(1.0, part),
+                records=checkpoint.records,
+            )
+
+        replayer = Replayer(
+            Clients(stack.kinesis, stack.invoker, stack.s3),
+            target,
+            checkpoint,
+            batch_size=batch_size,
+            rate=rate,
+            stop=stop,
+            on_progress=advance,
+        )
+        if not dry_run:
+            checkpoint.save()
+        replayer.run(dry_run=dry_run)
+
+
+def _report(checkpoint: Checkpoint, what: str, dry_run: bool, as_json: bool) -> None:
+    """Write the sum; delete the checkpoint if nothing is left."""
+    finished = checkpoint.is_finished
+    handled = checkpoint.records - checkpoint.refused
+    if not dry_run and finished:
+        checkpoint.path.unlink()
+    if as_json:
+        write_json(
+            {
+                "from": checkpoint.start,
+                "to": checkpoint.end,
+                "shards": list(checkpoint.shards),
+                "records": checkpoint.records,
+                "bytes": checkpoint.bytes,
+                "handled": None if dry_run else handled,
+                "refused": None if dry_run else checkpoint.refused,
+                "finished": finished,
+                "dry_run": dry_run,
+            }
+        )
+    elif dry_run:
+        records = f"{count(checkpoint.records, 'record')}, {size(checkpoint.bytes)}"
+        console().print(f"Would replay {what}: {records}.", soft_wrap=True)
+    else:
+        where = " (in quarantine)" if checkpoint.refused else ""
+        console().print(
+            f"{'Replayed' if finished else 'Interrupted. Replayed'} {what}: {count(checkpoint.records, 'record')} = "
+            f"{handled:,} handled by the function + {checkpoint.refused:,} refused{where}.",
+            soft_wrap=True,
+        )
+        if not finished:
+            console().print(f"Go on: python -m ops replay --resume {checkpoint.path}", soft_wrap=True)

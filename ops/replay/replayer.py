@@ -1,0 +1,227 @@
+"""Sends records through the function again, as an event source mapping does.
+
+A mapping's rules for failures hold ("Configuring partial batch response with Kinesis Data Streams and Lambda"):
+what precedes the first reported record is done; a batch that fails as a whole is halved until the record at fault
+is alone. A record that is refused to the end is put into quarantine.
+"""
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from handler.event import MAX_EVENT_BYTES, build_record, first_failure
+from handler.quarantine_format import object_body, object_key
+from handler.record import KinesisRecord
+from handler.tweet import PoisonError, Reason
+from ops.errors import ReplayError
+from ops.replay.checkpoint import Checkpoint
+from ops.replay.shards import read_range
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import RecordTypeDef
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+
+ATTEMPTS = 5
+"""Invocations for a record that is alone and fails."""
+MAX_REFUSED_IN_A_ROW = 20
+"""After so many refused records in a row, the records are not the cause."""
+
+_BASE_DELAY = 0.5
+_MAX_DELAY = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """AWS clients with the operator's credentials; each attempt of `invoker` may last as long as the function."""
+
+    kinesis: "KinesisClient"
+    invoker: "LambdaClient"
+    s3: "S3Client"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The function, and the bucket for what it refuses."""
+
+    function_name: str
+    role_arn: str
+    bucket: str
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Records of one shard, as elements of the event and as its JSON."""
+
+    records: list[KinesisRecord]
+    texts: list[str]
+    attempts: int = 0
+
+    def part(self, start: int, end: int | None = None, attempts: int = 0) -> "_Batch":
+        return _Batch(self.records[start:end], self.texts[start:end], attempts)
+
+
+class Replayer:
+    """One run of a replay; `checkpoint` is saved after every batch.
+
+    Args:
+        clients: the clients.
+        target: where the records go.
+        checkpoint: what to replay, and how far it has come.
+        batch_size: maximum number of records in one invocation.
+        rate: maximum number of records per second.
+        stop: when set, the run ends after the current invocation.
+        on_progress: called after every batch with the shard and the arrival of its last record.
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        target: Target,
+        checkpoint: Checkpoint,
+        *,
+        batch_size: int,
+        rate: int,
+        stop: threading.Event,
+        on_progress: Callable[[str, float], None] = lambda _shard, _arrival: None,
+    ) -> None:
+        self._clients = clients
+        self._target = target
+        self._checkpoint = checkpoint
+        self._batch_size = batch_size
+        self._rate = rate
+        self._stop = stop
+        self._on_progress = on_progress
+        self._not_before = 0.0
+        self._refused_in_a_row = 0
+
+    def run(self, *, dry_run: bool = False) -> None:
+        """Replay every shard from where the checkpoint stands.
+
+        Args:
+            dry_run: only count; neither invoke nor save.
+
+        Raises:
+            ReplayError: the function refuses everything.
+            botocore.exceptions.ClientError: a call is denied.
+        """
+        checkpoint = self._checkpoint
+        for shard_id, position in list(checkpoint.shards.items()):
+            if shard_id in checkpoint.finished:
+                continue
+            records = read_range(
+                self._clients.kinesis,
+                checkpoint.stream_arn,
+                shard_id,
+                checkpoint.start,
+                checkpoint.end,
+                after=position,
+                stop=self._stop,
+            )
+            for batch in self._batches(shard_id, records):
+                refused = 0 if dry_run else self._handle(batch)
+                if refused is None:
+                    return
+                last = batch.records[-1]["kinesis"]
+                checkpoint.shards[shard_id] = last["sequenceNumber"]
+                checkpoint.records += len(batch.records)
+                checkpoint.bytes += sum(len(record["kinesis"]["data"]) * 3 // 4 for record in batch.records)
+                checkpoint.refused += refused
+                if not dry_run:
+                    checkpoint.save()
+                self._on_progress(shard_id, last["approximateArrivalTimestamp"])
+            if self._stop.is_set():
+                return
+            checkpoint.finished.append(shard_id)
+            self._on_progress(shard_id, checkpoint.end.timestamp())
+            if not dry_run:
+                checkpoint.save()
+
+    def _batches(self, shard_id: str, records: Iterable["RecordTypeDef"]) -> Iterator[_Batch]:
+        """Group a shard's records into events, by count and by bytes."""
+        batch, size = _Batch([], []), len('{"Records": []}')
+        for answer in records:
+            element = build_record(answer, shard_id, self._checkpoint.stream_arn, self._target.role_arn)
+            text = json.dumps(element)
+            length = len(text) + len(", ")
+            if batch.records and (len(batch.records) == self._batch_size or size + length > MAX_EVENT_BYTES):
+                yield batch
+                batch, size = _Batch([], []), len('{"Records": []}')
+            batch.records.append(cast("KinesisRecord", element))
+            batch.texts.append(text)
+            size += length
+        if batch.records and not self._stop.is_set():
+            yield batch
+
+    def _handle(self, batch: _Batch) -> int | None:
+        """Send a batch until each of its records is handled or refused.
+
+        Returns the number of refused records; None if the run was stopped before the end.
+        """
+        self._wait_for_rate(len(batch.records))
+        pending = deque([batch])
+        refused = 0
+        while pending:
+            if self._stop.is_set():
+                return None
+            current = pending.popleft()
+            failed, cause = self._invoke(current)
+            if failed is None or failed > 0:
+                self._refused_in_a_row = 0
+            if failed is None:
+                continue
+            if failed > 0:
+                pending.appendleft(current.part(failed))
+            elif len(current.records) > 1:
+                middle = (len(current.records) + 1) // 2
+                pending.extendleft([current.part(middle), current.part(0, middle)])
+            elif current.attempts + 1 < ATTEMPTS:
+                self._stop.wait(min(_BASE_DELAY * 2**current.attempts, _MAX_DELAY))
+                pending.appendleft(current.part(0, attempts=current.attempts + 1))
+            else:
+                self._quarantine(current.records[0], cause)
+                refused += 1
+        return refused
+
+    def _invoke(self, batch: _Batch) -> tuple[int | None, str]:
+        """Invoke the function; return the index of the first failed record, None for success, and the cause."""
+        event = f'{{"Records": [{", ".join(batch.texts)}]}}'
+        answer = self._clients.invoker.invoke(FunctionName=self._target.function_name, Payload=event.encode())
+        response = answer["Payload"].read()
+        if "FunctionError" in answer:
+            return 0, _error_message(response)
+        numbers = [record["kinesis"]["sequenceNumber"] for record in batch.records]
+        return first_failure(numbers, response), "reported for a retry"
+
+    def _quarantine(self, record: KinesisRecord, cause: str) -> None:
+        poison = PoisonError(Reason.REFUSED, f"refused by {ATTEMPTS} invocations of a replay: {cause}")
+        self._clients.s3.put_object(
+            Bucket=self._target.bucket,
+            Key=object_key(record, poison),
+            Body=object_body(record, poison, self._target.function_name),
+            ContentType="application/json",
+        )
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row == MAX_REFUSED_IN_A_ROW:
+            raise ReplayError(
+                f"The function refused {MAX_REFUSED_IN_A_ROW} records in a row, the last with: {cause}. "
+                "`python -m ops status` shows more. These records are in quarantine."
+            )
+
+    def _wait_for_rate(self, records: int) -> None:
+        now = time.monotonic()
+        self._stop.wait(max(0.0, self._not_before - now))
+        self._not_before = max(now, self._not_before) + records / self._rate
+
+
+def _error_message(response: bytes) -> str:
+    try:
+        answer: Any = json.loads(response)
+        return f"{answer['errorType']}: {answer['errorMessage']}"
+    except (KeyError, TypeError, ValueError):
+        return "the function ended without an answer"

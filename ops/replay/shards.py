@@ -1,0 +1,93 @@
+"""Reads a time range of a stream, shard by shard."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import RecordTypeDef
+
+READ_SECONDS = 0.25
+"""Time between two reads of a shard, which serves five a second to all its readers (Kinesis quotas)."""
+RETRY_SECONDS = 1.0
+SLACK_SECONDS = 60
+"""How far arrival times may be out of order: nothing guarantees that they increase ("GetRecords")."""
+
+_TRY_AGAIN = ("ExpiredIteratorException", "ProvisionedThroughputExceededException")
+"""The function was busy for five minutes; other readers use up the shard's reads."""
+
+
+def list_shards(kinesis: "KinesisClient", stream_arn: str) -> list[str]:
+    """List the shards whose records the stream still has, parents before their children.
+
+    In that order a key's records are read in the order in which they were put, also across a reshard.
+    """
+    pages = kinesis.get_paginator("list_shards").paginate(StreamARN=stream_arn)
+    shards = {shard["ShardId"]: shard for page in pages for shard in page["Shards"]}
+    ordered: dict[str, None] = {}
+
+    def add(shard_id: str) -> None:
+        shard = shards.get(shard_id)
+        if shard is None or shard_id in ordered:  # an expired parent is not listed
+            return
+        for parent in (shard.get("ParentShardId"), shard.get("AdjacentParentShardId")):
+            if parent:
+                add(parent)
+        ordered[shard_id] = None
+
+    for shard_id in shards:
+        add(shard_id)
+    return list(ordered)
+
+
+def read_range(
+    kinesis: "KinesisClient",
+    stream_arn: str,
+    shard_id: str,
+    start: datetime,
+    end: datetime,
+    *,
+    after: str | None,
+    stop: threading.Event,
+) -> Iterator["RecordTypeDef"]:
+    """Yield a shard's records that arrived from `start` on and before `end`, until `stop` is set.
+
+    Args:
+        after: the sequence number of a record after which to go on, instead of at the start.
+    """
+    position = after
+    while True:
+        iterator: str | None = kinesis.get_shard_iterator(
+            StreamARN=stream_arn, ShardId=shard_id, **_where_to_start(start, position)
+        )["ShardIterator"]
+        try:
+            while iterator and not stop.is_set():
+                answer = kinesis.get_records(StreamARN=stream_arn, ShardIterator=iterator)
+                for record in answer["Records"]:
+                    arrival = record["ApproximateArrivalTimestamp"]
+                    if (arrival - end).total_seconds() >= SLACK_SECONDS:
+                        return
+                    if start <= arrival < end:
+                        yield record
+                    position = record["SequenceNumber"]
+                iterator = answer.get("NextShardIterator")
+                if not answer["Records"] and not answer.get("MillisBehindLatest"):
+                    return
+                stop.wait(READ_SECONDS)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _TRY_AGAIN:
+                raise
+            stop.wait(RETRY_SECONDS)
+        else:
+            return
+
+
+def _where_to_start(start: datetime, position: str | None) -> Any:
+    if position:
+        return {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": position}
+    moment = datetime.fromtimestamp(start.timestamp() - SLACK_SECONDS, UTC)
+    return {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": moment}

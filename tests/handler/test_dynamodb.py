@@ -1,0 +1,236 @@
+"""The function's own call of DynamoDB: botocore's signature, its errors, its configuration."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from botocore import exceptions
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler import dynamodb
+from handler.calls import READ_TIMEOUT, is_transient
+from handler.dynamodb import BatchWriter, sign
+from handler.errors import ConfigError
+from tests.doubles.http import Request, Response, constant_answer, make_certificate, serving
+
+BODY = b'{"RequestItems":{"dev-EventData":[]}}'
+NOW = datetime(2026, 11, 23, 14, 41, 28, tzinfo=UTC)
+TOKENS = st.none() | st.text("abcXYZ019+/=", min_size=1)
+
+
+@given(
+    body=st.binary(max_size=100),
+    token=TOKENS,
+    host=st.sampled_from(["dynamodb.eu-west-1.amazonaws.com", "127.0.0.1:4566"]),
+)
+def test_the_signature_is_botocores_own(body: bytes, token: str | None, host: str) -> None:
+    keys = ReadOnlyCredentials("AKIDEXAMPLE", "secret/+key", token)
+    now = NOW.strftime("%Y%m%dT%H%M%SZ")
+    headers = sign(body, host, "/", "eu-west-1", keys, now)
+    unsigned = {name: headers[name] for name in ("content-type", "host", "x-amz-target")}
+    request = AWSRequest("POST", f"https://{host}/", unsigned, body)
+    request.context["timestamp"] = now
+    auth = SigV4Auth(keys, "dynamodb", "eu-west-1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.auth.get_current_datetime", lambda: NOW.replace(tzinfo=None))
+        auth.add_auth(request)
+    expected = {name.lower(): value for name, value in request.headers.items()}
+    assert {**expected, "user-agent": "stream-processing"} == headers
+
+
+class Service:
+    """An endpoint whose next answers a test sets."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.answers: list[Response] = []
+        self.silent = False
+
+    async def answer(self, request: Request) -> Response:
+        self.requests.append(request)
+        if self.silent:
+            await asyncio.Event().wait()
+        return self.answers.pop(0) if self.answers else Response(body=b'{"UnprocessedItems":{}}')
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Lambda's environment, without anything of this machine's."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "first")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    return monkeypatch
+
+
+@pytest.fixture
+def service(environment: pytest.MonkeyPatch) -> Iterator[Service]:
+    served = Service()
+    with serving(served.answer) as url:
+        environment.setenv("AWS_ENDPOINT_URL", url)
+        yield served
+
+
+def test_a_call_is_signed_with_the_session_token_and_answers_with_json(service: Service) -> None:
+    service.answers = [Response(body=b'{"UnprocessedItems":{"t":[]}}')]
+    assert BatchWriter().call(BODY) == {"UnprocessedItems": {"t": []}}
+    (request,) = service.requests
+    assert (request.method, request.path, request.body) == ("POST", "/", BODY)
+    assert request.headers["x-amz-security-token"] == "token"
+    assert "Credential=first/" in request.headers["authorization"]
+    assert "/eu-west-1/dynamodb/aws4_request, " in request.headers["authorization"]
+
+
+def test_credentials_are_asked_for_at_each_call(service: Service, environment: pytest.MonkeyPatch) -> None:
+    writer = BatchWriter()
+    writer.call(BODY)
+    assert writer._credentials
+    environment.setattr(
+        writer._credentials, "get_frozen_credentials", lambda: ReadOnlyCredentials("renewed", "secret", None)
+    )
+    writer.call(BODY)
+    assert "Credential=renewed/" in service.requests[1].headers["authorization"]
+    assert "x-amz-security-token" not in service.requests[1].headers
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_endpoint_is_the_regions() -> None:
+    assert BatchWriter()._endpoint == "https://dynamodb.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "message"),
+    [
+        (
+            400,
+            b'{"__type":"com.amazonaws.dynamodb.v20120810#Throttled","message":"slow"}',
+            "Throttled",
+            "slow",
+        ),
+        (400, b'{"__type":"AccessDeniedException","Message":"denied"}', "AccessDeniedException", "denied"),
+        (500, b'{"__type":"InternalServerError"}', "InternalServerError", ""),
+        (503, b"<html>", "503", ""),
+        (502, b'["gateway"]', "502", ""),
+    ],
+)
+def test_a_refusal_is_botocores_client_error(
+    service: Service, status: int, body: bytes, code: str, message: str
+) -> None:
+    service.answers = [Response(status, body)]
+    with pytest.raises(exceptions.ClientError) as raised:
+        BatchWriter().call(BODY)
+    assert raised.value.response["Error"] == {"Code": code, "Message": message}
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert is_transient(raised.value) == (status >= 500)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"null", b"[1]"])
+def test_an_answer_that_is_no_json_object_is_a_transient_error(service: Service, body: bytes) -> None:
+    service.answers = [Response(body=body)]
+    with pytest.raises(exceptions.HTTPClientError, match="no JSON object") as raised:
+        BatchWriter().call(BODY)
+    assert is_transient(raised.value)
+
+
+def test_a_connection_is_kept_and_one_that_went_stale_is_replaced_within_the_call(service: Service) -> None:
+    writer = BatchWriter()
+    writer.call(BODY)
+    (kept,) = writer._idle
+    assert kept.sock.gettimeout() == READ_TIMEOUT
+    writer.call(BODY)
+    assert writer._idle == [kept]
+    service.answers = [Response(0)]  # closes the connection, as after the sandbox was frozen
+    assert writer.call(BODY) == {"UnprocessedItems": {}}
+    assert len(service.requests) == 4
+    assert writer._idle != [kept]
+
+
+def test_a_connection_that_breaks_at_its_first_call_is_a_transient_error(service: Service) -> None:
+    service.answers = [Response(0)]
+    with pytest.raises(exceptions.ConnectionClosedError) as raised:
+        BatchWriter().call(BODY)
+    assert is_transient(raised.value)
+
+
+def test_an_answer_that_does_not_come_is_a_transient_error(
+    service: Service, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setattr(dynamodb, "READ_TIMEOUT", 0.05)
+    service.silent = True
+    with pytest.raises(exceptions.ReadTimeoutError) as raised:
+        BatchWriter().call(BODY)
+    assert is_transient(raised.value)
+
+
+def test_a_closed_port_is_a_transient_error(environment: pytest.MonkeyPatch) -> None:
+    with serving(Service().answer) as url:
+        environment.setenv("AWS_ENDPOINT_URL", url)
+    with pytest.raises(exceptions.EndpointConnectionError) as raised:
+        BatchWriter().call(BODY)
+    assert is_transient(raised.value)
+
+
+def test_no_credentials_are_an_error_that_is_not_transient(
+    service: Service, environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.delenv("AWS_ACCESS_KEY_ID")
+    environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(exceptions.NoCredentialsError) as raised:
+        BatchWriter().call(BODY)
+    assert not is_transient(raised.value)
+    assert service.requests == []
+
+
+def test_tls_trusts_the_configured_certificates_and_no_others(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    certificate = make_certificate(tmp_path)
+    with constant_answer(b"{}", 0, certificate) as url:
+        environment.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
+            BatchWriter().call(BODY)
+        environment.setenv("AWS_CA_BUNDLE", str(certificate))
+        writer = BatchWriter()
+        assert writer.call(BODY) == {}
+        assert writer.call(BODY) == {}
+
+
+def test_a_proxy_is_asked_for_a_tunnel_and_a_host_without_proxy_is_not(
+    service: Service, environment: pytest.MonkeyPatch
+) -> None:
+    asked: list[Request] = []
+
+    async def proxy(request: Request) -> Response:
+        asked.append(request)
+        return Response(200 if request.method == "CONNECT" else 418)
+
+    with serving(proxy) as url:
+        environment.setenv("http_proxy", url.replace("http://", "http://user:p%40ss@"))
+        with pytest.raises(exceptions.ClientError, match="418"):
+            BatchWriter().call(BODY)
+        environment.setenv("no_proxy", "127.0.0.1")
+        BatchWriter().call(BODY)
+    connect, call = asked
+    assert connect.method == "CONNECT"
+    assert connect.path == call.headers["host"]
+    assert connect.headers["proxy-authorization"] == "Basic dXNlcjpwQHNz"
+    assert "proxy-authorization" not in call.headers
+    assert len(service.requests) == 1
+
+
+def test_a_proxy_that_speaks_tls_itself_fails_the_start(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("https_proxy", "https://proxy.internal:3128")
+    with pytest.raises(ConfigError, match=r"The proxy proxy.internal must be an http:// address"):
+        BatchWriter()
