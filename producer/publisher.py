@@ -138,9 +138,13 @@ class Publisher:
 
     def _may_call(self, now: float) -> bool:
         ready = self._lanes.ready
-        if not ready or self._under_way >= (1 if self._failures else MAX_CALLS) or now < self._not_before:
+        if not ready or not self._is_call_free() or now < self._not_before:
             return False
         return ready >= MAX_CALL_RECORDS or self._finishing or now >= self._call_time()
+
+    def _is_call_free(self) -> bool:
+        """Tell whether one more call may be under way; after a failure, calls are made one at a time."""
+        return self._under_way < (1 if self._failures else MAX_CALLS)
 
     def _call_time(self) -> float:
         """Return when a call is made even if it is not full."""
@@ -151,7 +155,7 @@ class Publisher:
     def _wait(self, now: float, finishing: bool) -> None:
         lanes = self._lanes
         until = min(self._deadline, lanes.next_due(), now + 1)
-        if lanes.ready and self._under_way < MAX_CALLS:
+        if lanes.ready and self._is_call_free():
             until = min(until, max(self._call_time(), self._not_before))
         more = 1 if not lanes.ready else MAX_CALL_RECORDS - lanes.ready
         wanted = math.inf if self._is_full() or more <= 0 else more

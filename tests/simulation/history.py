@@ -208,7 +208,7 @@ def _damage(chance: random.Random) -> Iterator[Event]:
 
 
 def _full_disk(chance: random.Random) -> Iterator[Event]:
-    yield FullDisk(_when(chance), chance.choice((500, 1_500, 3_000)))
+    yield FullDisk(_when(chance), chance.choice((1_000, 2_000, 4_000)))
     yield AwsFault(_when(chance), "kinesis", "error", chance.choice((5, 20)))
 
 

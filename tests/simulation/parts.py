@@ -169,6 +169,7 @@ class MappingPart:
 
     def start(self) -> None:
         self._process = Process("mapping")
+        self._world.caught_up.clear()
         server = SimulatedServer(self._world, self)
         metrics = SimpleNamespace(add=lambda *_: None)
         current().spawn(lambda: self._start(server, metrics), self._process)
@@ -191,7 +192,8 @@ class MappingPart:
         self._note_downtime()
 
         def restart() -> None:
-            current().park(event.restart)
+            # What an invocation that nobody waits for writes late is not promised (README.md, "Order").
+            current().park(max(event.restart, FUNCTION_SECONDS))
             self.start()
 
         current().spawn(restart, Process("supervisor"))
@@ -262,7 +264,7 @@ class FunctionPart(aws.Service):
             failed = min(map(numbers.index, reported), default=None)
         self._world.invocations.append(Invocation(current().now, tuple(numbers), failed))
         for number in numbers[:failed]:
-            self._world.handled.setdefault(number, current().now)
+            self._world.note_handled(number)
         body = json.dumps(responses[0] if responses else {"errorMessage": str(errors or "killed")}).encode()
         answer = {"Payload": io.BytesIO(body), "ResponseMetadata": {"RequestId": "request"}}
         return answer if responses else {**answer, "FunctionError": "Unhandled"}
@@ -305,7 +307,7 @@ class SimulatedServer:
             raise
         finally:
             for record in records:
-                self._world.handled.setdefault(record["kinesis"]["sequenceNumber"], current().now)
+                self._world.note_handled(record["kinesis"]["sequenceNumber"])
 
     def request(self, *_: object) -> None:
         pass

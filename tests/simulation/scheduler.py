@@ -25,6 +25,8 @@ EPOCH = 1_795_000_000.0
 """What the wall clock says when the virtual clock says 0."""
 MAX_STEPS = 500_000
 """A world that takes more does not come to rest."""
+MAX_WAITS = 10_000
+"""A task that waits as often without letting others run spins: a thread would use up a processor."""
 
 
 class StuckError(Exception):
@@ -84,6 +86,7 @@ class Scheduler:
         self._task: _Task | None = None
         self._hub = getcurrent()
         self._closing = False
+        self._waits = 0  # since the running task was chosen
 
     @property
     def process(self) -> Process:
@@ -113,6 +116,16 @@ class Scheduler:
         if self._closing:
             raise GreenletExit
         return task.woken
+
+    def count_wait(self) -> None:
+        """Count a wait that may have been over at once.
+
+        Raises:
+            StuckError: the running task does nothing else.
+        """
+        self._waits += 1
+        if self._waits > MAX_WAITS:
+            raise StuckError(f"{self.process.name} spins, after {self.now:,.0f} seconds")
 
     def wake(self, task: _Task) -> None:
         """Let a parked task go on."""
@@ -170,7 +183,7 @@ class Scheduler:
         self._ready[index] = self._ready[-1]
         self._ready.pop()
         if task.process.alive and not task.done:
-            self._task = task
+            self._task, self._waits = task, 0
             task.greenlet.switch()
 
     def _pass_time(self) -> None:
@@ -260,6 +273,7 @@ class Condition(Lock):
             if left is not None and left <= 0:
                 break
             self.wait(left)
+        current().count_wait()
         return result
 
     def notify_all(self) -> None:

@@ -129,6 +129,16 @@ def test_a_world_in_which_every_task_waits_is_stuck() -> None:
         run(lambda: current().park())
 
 
+def test_a_task_that_waits_for_what_is_over_again_and_again_spins() -> None:
+    def work() -> None:
+        event = Event()
+        while not event.wait(0):
+            pass
+
+    with pytest.raises(StuckError, match="world spins"):
+        run(work)
+
+
 def test_the_error_of_a_task_is_kept_with_its_process() -> None:
     def work() -> None:
         current().spawn(lambda: 1 // 0, Process("part"))

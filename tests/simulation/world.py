@@ -24,6 +24,7 @@ class World:
         runs: of the producer.
         invocations: of the function.
         handled: when each sequence number was first handled: stored, quarantined or given up.
+        caught_up: the sequence numbers that were handled since the mapping was started last, from the beginning.
         dropped: payloads that Lambda gave up and could not write to the bucket, which its metrics tell.
         notes: what the producer and the operators said.
         errors: what ended a part that should not have ended.
@@ -41,6 +42,7 @@ class World:
         self.runs: list[Run] = []
         self.invocations: list[Invocation] = []
         self.handled: dict[str, float] = {}
+        self.caught_up: set[str] = set()
         self.dropped: set[bytes] = set()
         self.foreign: list[bytes] = []
         self.notes: list[str] = []
@@ -63,6 +65,8 @@ class World:
         self._end_faults()
         deadline = current().now + REST_SECONDS
         while current().now < deadline and not self.at_rest:
+            for name in [name for name in self.disk.files if name.endswith(".corrupt")]:
+                del self.disk.files[name]  # the user has looked at them
             current().park(1.0)
         self.mapping.stop()
 
@@ -70,8 +74,13 @@ class World:
     def at_rest(self) -> bool:
         """Whether the producer has ended, and every record of the stream was handled."""
         return self.producer.ended and all(
-            record.sequence_number in self.handled for record in self.kinesis.records
+            record.sequence_number in self.caught_up for record in self.kinesis.records
         )
+
+    def note_handled(self, sequence_number: str) -> None:
+        """Note that a record was stored, quarantined or given up."""
+        self.handled.setdefault(sequence_number, current().now)
+        self.caught_up.add(sequence_number)
 
     def _end_faults(self) -> None:
         self.ending = True
@@ -79,8 +88,6 @@ class World:
             service.faults.clear()
             service.crash = None
         self.disk.crash = None
-        for name in [name for name in self.disk.files if name.endswith(".corrupt")]:
-            del self.disk.files[name]  # the user has looked at them
         self.mapping.change(enabled=True, lanes=1)
 
     def _happen(self, event: Event) -> None:
