@@ -14,6 +14,10 @@ from infra.outputs import PROJECT
 from local.aws import LocalAws
 from local.engine import Engine
 
+TWEET = json.dumps({"username": "mira", "id": "1", "created_at": None, "text": "hello"}).encode()
+"""A record that the function stores. Local AWS evaluates alarms without their dimensions, so that a record which can
+never be stored would fire the alarms of every test's stack."""
+
 PROGRAM = (
     "Pulumi.yaml",
     "__main__.py",

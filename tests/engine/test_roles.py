@@ -128,10 +128,7 @@ def put_and_read_back(account: PreparedAccount, outputs: dict[str, str]) -> None
     kinesis = account.aws.client(
         "kinesis", access_key=outputs["access_key"], secret_key=outputs["secret_access_key"]
     )
-    tweet = {"username": "mira", "id": "1", "created_at": None, "text": "", "lang": None, "source": "file"}
-    kinesis.put_record(
-        StreamName=outputs["stream_name"], Data=json.dumps(tweet).encode(), PartitionKey="mira"
-    )
+    kinesis.put_record(StreamName=outputs["stream_name"], Data=TWEET, PartitionKey="mira")
     table = account.aws.client("dynamodb")
     deadline = time.monotonic() + 60
     while not table.scan(TableName=outputs["table_name"], Select="COUNT")["Count"]:

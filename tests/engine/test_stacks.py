@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.inventory import inventory
-from tests.engine.stack import Project
+from tests.engine.stack import TWEET, Project
 
 ROW = {"Username": {"S": "mira"}, "Id": {"S": "1"}}
 
@@ -18,9 +18,9 @@ def test_dev_and_prod_are_isolated_and_destroying_dev_leaves_prod_alone(project:
     kinesis = project.aws.client(
         "kinesis", access_key=keys["access_key"], secret_key=keys["secret_access_key"]
     )
-    kinesis.put_record(StreamName="our-dev-EventStream", Data=b"{}", PartitionKey="mira")
+    kinesis.put_record(StreamName="our-dev-EventStream", Data=TWEET, PartitionKey="mira")
     with pytest.raises(ClientError, match=r"AccessDenied.*our-dev-EventProducer"):
-        kinesis.put_record(StreamName="our-prod-EventStream", Data=b"{}", PartitionKey="mira")
+        kinesis.put_record(StreamName="our-prod-EventStream", Data=TWEET, PartitionKey="mira")
 
     before = inventory(project.aws, "our-prod")
     assert set(dev.destroy().done) == {"delete"}

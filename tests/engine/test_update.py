@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws import LocalAws
-from tests.engine.stack import Project
+from tests.engine.stack import TWEET, Project
 
 ROW = {"Username": {"S": "mira"}, "Id": {"S": "1"}}
 
@@ -113,7 +113,7 @@ class Putting(threading.Thread):
 def put(aws: LocalAws, outputs: dict[str, Any]) -> None:
     """Put a record with the keys of some outputs."""
     kinesis = aws.client("kinesis", access_key=outputs["access_key"], secret_key=outputs["secret_access_key"])
-    kinesis.put_record(StreamName=outputs["stream_name"], Data=b"{}", PartitionKey="mira")
+    kinesis.put_record(StreamName=outputs["stream_name"], Data=TWEET, PartitionKey="mira")
 
 
 def test_a_refresh_shows_what_was_changed_by_hand_and_up_repairs_it(project: Project) -> None:
