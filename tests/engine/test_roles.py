@@ -18,6 +18,7 @@ from tests.bootstrap.test_permissions import listed
 from tests.doubles.github import TOKEN, Github
 from tests.doubles.http import serving
 from tests.engine.account import PreparedAccount
+from tests.engine.stack import TWEET
 
 BUCKET = f"stream-processing-state-{ACCOUNT}-{REGION}"
 EVERYTHING = json.dumps(
