@@ -107,9 +107,9 @@ class Publisher:
         """
         while (now := time.monotonic()) < self._deadline:
             finishing = self._finishing  # read once, so that no wait misses its change
+            self._settle_answers()
             if finishing and not self._lanes.held and not self._spool.unread:
                 break
-            self._settle_answers()
             self._lanes.advance(now)
             self._read()
             if self._may_call(now):
