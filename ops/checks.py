@@ -21,6 +21,19 @@ from ops.stack import CONNECTIONS, Stack
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
+CHECKED_OUTPUTS = (
+    "region",
+    "stream_name",
+    "table_name",
+    "function_name",
+    "quarantine_bucket",
+    "access_key",
+    "alarm_topic_arn",
+    "producer_policy_arn",
+)
+"""The stack's outputs that the checks read."""
+
+
 MAX_KEY_AGE_DAYS = 90
 """Age at which access keys should be rotated ("CIS AWS Foundations Benchmark", 1.14)."""
 MAX_FIGURE_AGE = 180

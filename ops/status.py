@@ -7,7 +7,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from ops.checks import STYLES, Check, State, run_checks
+from ops.checks import CHECKED_OUTPUTS, STYLES, Check, State, run_checks
 from ops.display import as_json_option, console, printable, write_json
 from ops.stack import Stack, stack_options
 
@@ -27,17 +27,7 @@ tell whether a write made a row or replaced one.
 """,
 )
 @as_json_option
-@stack_options(
-    "region",
-    "stream_name",
-    "table_name",
-    "function_name",
-    "quarantine_bucket",
-    "access_key",
-    "alarm_topic_arn",
-    "producer_policy_arn",
-    reads_only=True,
-)
+@stack_options(*CHECKED_OUTPUTS, reads_only=True)
 def command(stack: Stack, as_json: bool) -> None:
     """Show on one screen whether the stack is healthy."""
     checks = run_checks(stack)

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.live import Live
 
 from ops import prices
-from ops.checks import Check, run_checks
+from ops.checks import CHECKED_OUTPUTS, Check, run_checks
 from ops.display import as_json_option, console, write_json, write_json_line
 from ops.frame import FIGURES, MAX_PERIODS, Frame, Sighting
 from ops.metrics import Series, read_series
@@ -53,17 +53,7 @@ On a pipe each look is one line; --json writes JSON lines, and one document with
     help="How often to read the metrics and run the checks.",
 )
 @as_json_option
-@stack_options(
-    "region",
-    "stream_name",
-    "table_name",
-    "function_name",
-    "quarantine_bucket",
-    "access_key",
-    "alarm_topic_arn",
-    "producer_policy_arn",
-    reads_only=True,
-)
+@stack_options(*CHECKED_OUTPUTS, reads_only=True)
 def command(stack: Stack, once: bool, interval: int | None, as_json: bool) -> None:
     """Show rates, lag, checks and the newest tweets, until Ctrl-C."""
     watch = Watch(stack, interval=interval)
