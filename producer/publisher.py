@@ -108,7 +108,7 @@ class Publisher:
         while (now := time.monotonic()) < self._deadline:
             finishing = self._finishing  # read once, so that no wait misses its change
             self._settle_answers()
-            if finishing and not self._lanes.held and not self._spool.unread:
+            if finishing and self._spool.is_empty:
                 break
             self._lanes.advance(now)
             self._read()

@@ -130,6 +130,12 @@ class Spool:
         return self._unread
 
     @property
+    def is_empty(self) -> bool:
+        """Whether every record that `append` was given is written and acknowledged."""
+        with self._changed:
+            return not (self.waiting or self._pending)
+
+    @property
     def size(self) -> int:
         """Bytes of the segments."""
         return sum(segment.size for segment in self._segments.values())

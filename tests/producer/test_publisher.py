@@ -239,6 +239,25 @@ def test_a_throttled_stream_bounds_what_is_in_memory(
     assert spool.waiting == 5_000
 
 
+def test_it_does_not_end_before_the_last_records_are_written_and_sent(
+    stream: Stream, spool: Spool, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.spool._GROUP_SECONDS", 60)
+    spool.append(data(0))
+    spool.append(data(1))  # not written yet, as if the disk were full
+    publisher.finish(None)
+    sending = threading.Thread(target=publisher.run)
+    sending.start()
+    until(lambda: stream.ids == ["0"])
+    sending.join(0.1)
+    assert sending.is_alive()
+
+    spool.flush()
+    sending.join()
+
+    assert stream.ids == ["0", "1"]
+
+
 @pytest.mark.parametrize(
     ("code", "advice"),
     [

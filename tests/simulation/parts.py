@@ -129,6 +129,7 @@ class ProducerPart:
             if current().now - synced >= 1:
                 spool.sync()
                 synced = current().now
+        spool.finish_source()
         publisher.finish(None)
         while not publishing.done:
             current().join(publishing, 0.25)
