@@ -145,7 +145,9 @@ class ShardReader:
         for lane in self._lanes:
             if lane.sent is None or not lane.sent.done():
                 continue
-            sent, lane.sent, lane.batch = lane.sent.result(), None, None
+            assert lane.batch
+            sent, batch, lane.sent, lane.batch = lane.sent.result(), lane.batch, None, None
+            self.delivered += len(batch.records) - sum(len(rest.records) for rest in sent.again)
             lane.again.extendleft(reversed(sent.again))
             lane.failures = lane.failures + 1 if sent.same_again else 0
             delay = min(0.05 * 2**lane.failures, _MAX_RETRY_WAIT) if sent.same_again else 0.0
@@ -262,10 +264,8 @@ class ShardReader:
         self._count("InvokedEventCount", len(kept.records))
         if failed is None:
             self._source.report("OK")
-            self.delivered += len(kept.records)
             return _Sent((), same_again=False)
         self._source.report("PROBLEM: Function call failed")
-        self.delivered += failed
         self._count("FailedInvokeEventCount", len(kept.records) - failed)
         verdict = decisions.after_failure(kept, failed, settings)
         if verdict.given_up:
@@ -283,7 +283,6 @@ class ShardReader:
         request_id: str,
         function_error: str | None = None,
     ) -> None:
-        self.delivered += len(batch.records)
         log.warning("%s: %d records given up (%s)", self.shard_id, len(batch.records), condition)
         if settings.destination_arn is None:
             self._count("DroppedEventCount", len(batch.records))
@@ -305,13 +304,14 @@ class ShardReader:
 
     def _client(self, service: str) -> Any:
         """The client of a service that holds the credentials of the function's role."""
-        if service not in self._clients:
+        client = self._clients.get(service)
+        if client is None:
             # Reads are repeated by the loop; what goes to the destination would be lost.
             attempts = 1 if service == "kinesis" else 4
-            self._clients[service] = self._source.aws.role_client(
+            client = self._clients[service] = self._source.aws.role_client(
                 service, self.settings.function_name, retries={"total_max_attempts": attempts}
             )
-        return self._clients[service]
+        return client
 
     def _count(self, metric: str, records: int) -> None:
         """The metrics of a mapping itself ("Lambda event source mapping metrics", developer guide)."""

@@ -3,6 +3,7 @@
 For each group of objects: take their leases, read them, send every record until the stream has acknowledged
 it, mark the copies, delete the objects, release the leases. If the process ends in between, the objects remain,
 and a redrive after the leases have expired repeats at most one group, which the table's key makes harmless.
+An object stays whole while the stream refuses some of its records; the next redrive sends all of them.
 Markers recognize a copy that returns to quarantine.
 """
 

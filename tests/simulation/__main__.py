@@ -6,6 +6,7 @@ import random
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 
 import click
 from rich.console import Console
@@ -15,6 +16,7 @@ from tests.simulation import search
 from tests.simulation.laboratory import laboratory
 
 _CHUNK = 20
+_open = ExitStack()
 
 
 @click.command(epilog="A failing seed is run again, with the same history, by --first SEED --seeds 1.")
@@ -29,7 +31,7 @@ def main(seeds: int, first: int | None, seconds: float | None) -> None:
     deadline = time.monotonic() + seconds if seconds else None
     done = 0
     print(f"Simulating {seeds:,} worlds from seed {first}.", flush=True)
-    with ProcessPoolExecutor(os.cpu_count()) as pool, Progress(console=Console(stderr=True)) as progress:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_prepare) as pool, Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("Worlds", total=seeds)
         end = first + seeds
         chunks = [range(start, min(start + _CHUNK, end)) for start in range(first, end, _CHUNK)]
@@ -45,17 +47,21 @@ def main(seeds: int, first: int | None, seconds: float | None) -> None:
     print(f"{done:,} worlds: every law held.")
 
 
+def _prepare() -> None:
+    """Open a laboratory for the life of this process: the function freezes what is in memory when it is imported."""
+    logging.disable(logging.CRITICAL)
+    _open.enter_context(laboratory())
+
+
 def _run(seeds: range, deadline: float | None) -> search.Failure | int:
     """Return the first failure, shrunk, or how many worlds were run before the deadline."""
-    logging.disable(logging.CRITICAL)
     count = 0
-    with laboratory():
-        for seed in seeds:
-            if deadline and time.monotonic() > deadline:
-                break
-            if failure := search.find([seed]):
-                return search.shrink(failure)
-            count += 1
+    for seed in seeds:
+        if deadline and time.monotonic() > deadline:
+            break
+        if failure := search.find([seed]):
+            return search.shrink(failure)
+        count += 1
     return count
 
 
