@@ -39,7 +39,8 @@ def laboratory() -> Iterator[None]:
         environment = {"TABLE_NAME": TABLE, "QUARANTINE_BUCKET": BUCKET}
         patches.enter_context(mock.patch.dict("os.environ", environment))
         patches.enter_context(mock.patch.object(table, "BatchWriter", _BatchWriter))
-        patches.enter_context(mock.patch.object(botocore.session, "get_session", _Session))
+        session = scheduler.in_simulation(_Session, botocore.session.get_session)
+        patches.enter_context(mock.patch.object(botocore.session, "get_session", session))
         patches.enter_context(_fresh("handler.app"))
         for target, limit in _LIMITS.items():
             patches.enter_context(mock.patch(target, limit))
@@ -47,7 +48,7 @@ def laboratory() -> Iterator[None]:
         patches.enter_context(scheduler.stand_ins(modules))
         for pool in ("_table_calls", "_bucket_calls"):
             patches.enter_context(mock.patch(f"handler.app.{pool}", _SandboxExecutor()))
-        patches.enter_context(mock.patch("uuid.uuid4", _seeded_uuid))
+        patches.enter_context(mock.patch("uuid.uuid4", scheduler.in_simulation(_seeded_uuid, uuid.uuid4)))
         yield
 
 

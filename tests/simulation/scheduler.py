@@ -2,6 +2,7 @@
 
 `stand_ins` replaces `time`, `threading`, `random`, `ThreadPoolExecutor` and `wait` in some modules. Each thread is then
 a greenlet: it runs until it waits, for a lock, a time-out or an answer of AWS, and the seed chooses which task goes on.
+Threads that other tests left running in this process keep the real ones.
 The same seed gives the same run. A killed process never runs again, not even its `finally` blocks, as after `kill -9`.
 What two threads do to each other between two waits is not simulated: `tests/producer/test_stress.py` is for that.
 """
@@ -197,6 +198,17 @@ class Scheduler:
 
 
 _scheduler: Scheduler | None = None
+_thread = 0  # in which its greenlets run
+
+
+def is_simulated() -> bool:
+    """Tell whether this runs in a task of a world, and not in a thread of its own."""
+    return _scheduler is not None and threading.get_ident() == _thread
+
+
+def in_simulation(stand_in: Callable[..., Any], real: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls the stand-in in a world, and the real one elsewhere."""
+    return lambda *arguments, **named: (stand_in if is_simulated() else real)(*arguments, **named)
 
 
 def current() -> Scheduler:
@@ -208,8 +220,8 @@ def current() -> Scheduler:
 @contextmanager
 def simulation(seed: int) -> Iterator[Scheduler]:
     """A scheduler for the extent of one world."""
-    global _scheduler
-    outer, _scheduler = _scheduler, Scheduler(seed)
+    global _scheduler, _thread
+    outer, _scheduler, _thread = _scheduler, Scheduler(seed), threading.get_ident()
     try:
         yield _scheduler
     finally:
@@ -409,7 +421,7 @@ class _Random:
     """The `random` module, with the seed's choices."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(current().chance, name)
+        return getattr(current().chance if is_simulated() else random, name)
 
 
 def wait(futures: Iterable[Future]) -> None:
@@ -422,20 +434,24 @@ def wait(futures: Iterable[Future]) -> None:
 def stand_ins(modules: Iterable[ModuleType]) -> Iterator[None]:
     """Replace what waits, what tells the time, and what is random, in some modules."""
     virtual_time = SimpleNamespace(
-        monotonic=lambda: current().now,
-        perf_counter=lambda: current().now,
-        time=lambda: EPOCH + current().now,
-        time_ns=lambda: int((EPOCH + current().now) * 1e9),
-        sleep=lambda seconds: current().park(seconds),
+        monotonic=in_simulation(lambda: current().now, time.monotonic),
+        perf_counter=in_simulation(lambda: current().now, time.perf_counter),
+        time=in_simulation(lambda: EPOCH + current().now, time.time),
+        time_ns=in_simulation(lambda: int((EPOCH + current().now) * 1e9), time.time_ns),
+        sleep=in_simulation(lambda seconds: current().park(seconds), time.sleep),
     )
     virtual_threading = SimpleNamespace(
-        Lock=Lock, RLock=Lock, Condition=Condition, Event=Event, Thread=Thread
+        Lock=in_simulation(Lock, threading.Lock),
+        RLock=in_simulation(Lock, threading.RLock),
+        Condition=in_simulation(Condition, threading.Condition),
+        Event=in_simulation(Event, threading.Event),
+        Thread=in_simulation(Thread, threading.Thread),
     )
     replaced: dict[int, Any] = {
         id(time): virtual_time,
         id(threading): virtual_threading,
-        id(ThreadPoolExecutor): Executor,
-        id(futures.wait): wait,
+        id(ThreadPoolExecutor): in_simulation(Executor, ThreadPoolExecutor),
+        id(futures.wait): in_simulation(wait, futures.wait),
         id(random): _Random(),
     }
     with ExitStack() as patches:

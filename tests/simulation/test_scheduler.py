@@ -1,6 +1,10 @@
 """The scheduler: virtual time, one task at a time, and processes that die without a trace."""
 
+import threading
+import time
 from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -15,6 +19,7 @@ from tests.simulation.scheduler import (
     Thread,
     current,
     simulation,
+    stand_ins,
 )
 
 
@@ -148,3 +153,21 @@ def test_the_error_of_a_task_is_kept_with_its_process() -> None:
 
     assert process == "part"
     assert isinstance(error, ZeroDivisionError)
+
+
+def test_a_thread_that_another_test_left_running_keeps_the_real_clock() -> None:
+    module: Any = ModuleType("module")
+    module.time = time
+    times: list[float] = []
+
+    def work() -> None:
+        other = threading.Thread(target=lambda: times.append(module.time.time()))
+        other.start()
+        other.join()
+        times.append(module.time.monotonic())
+
+    with stand_ins([module]):
+        run(work)
+
+    assert abs(times[0] - time.time()) < 60
+    assert times[1] == 0.0
