@@ -1,4 +1,4 @@
-"""A shard's reader and its lanes under as many thread switches as the interpreter makes: what the simulation cannot see."""
+"""A shard's reader and its lanes under a thousand times as many thread switches: what the simulation cannot see."""
 
 import base64
 import io

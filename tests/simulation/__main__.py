@@ -31,7 +31,10 @@ def main(seeds: int, first: int | None, seconds: float | None) -> None:
     deadline = time.monotonic() + seconds if seconds else None
     done = 0
     print(f"Simulating {seeds:,} worlds from seed {first}.", flush=True)
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_prepare) as pool, Progress(console=Console(stderr=True)) as progress:
+    with (
+        ProcessPoolExecutor(os.cpu_count(), initializer=_prepare) as pool,
+        Progress(console=Console(stderr=True)) as progress,
+    ):
         task = progress.add_task("Worlds", total=seeds)
         end = first + seeds
         chunks = [range(start, min(start + _CHUNK, end)) for start in range(first, end, _CHUNK)]
