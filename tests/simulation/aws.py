@@ -320,13 +320,13 @@ class Bucket(Service):
 
     Attributes:
         objects: what it holds now.
-        written: when each object was ever written to it, its key and its body.
+        created: when each object appeared in it, its key and its body; not when it was written over.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.objects: dict[str, StoredObject] = {}
-        self.written: list[tuple[float, str, bytes]] = []
+        self.created: list[tuple[float, str, bytes]] = []
 
     def put_object(
         self,
@@ -349,8 +349,9 @@ class Bucket(Service):
             if IfMatch and self.objects[Key].etag != IfMatch:
                 raise aws_error("PreconditionFailed", 412)
             modified = datetime.fromtimestamp(EPOCH + current().now, UTC)
+            if Key not in self.objects:
+                self.created.append((current().now, Key, Body))
             self.objects[Key] = StoredObject(Body, modified)
-            self.written.append((current().now, Key, Body))
             return {"ETag": self.objects[Key].etag}
 
         return self.call(done)

@@ -9,6 +9,7 @@ from unittest import mock
 from handler.table import Table
 from local.mapping import decisions
 from local.mapping.decisions import Batch, Settings, Verdict
+from ops.quarantine.lease import Lease, Leases
 from producer.lanes import Lanes
 from producer.publisher import _Answer
 from producer.spool import Entry, Spool
@@ -55,6 +56,12 @@ def _add_behind(lanes: Lanes, call: list[Entry]) -> None:
         lanes._offer(entry.partition_key, lane) if len(lane.queue) == 1 else None
 
 
+def _lease_to_anybody(leases: Leases, key: str) -> Lease:
+    lease = leases._write(key, {})
+    assert lease
+    return lease
+
+
 DEFECTS: dict[str, Defect] = {
     "the cursor is believed without its checksum": lambda: mock.patch(
         "producer.cursor.from_line", lambda line: line[9:-1]
@@ -73,6 +80,9 @@ DEFECTS: dict[str, Defect] = {
     ),
     "the function forgets unprocessed items": lambda: mock.patch.object(
         Table, "_put", _forget_unprocessed_items
+    ),
+    "an operator takes a lease that another one holds": lambda: mock.patch.object(
+        Leases, "acquire", _lease_to_anybody
     ),
     "a new shard is read before its parents": lambda: mock.patch(
         "local.mapping.poller.readable",

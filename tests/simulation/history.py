@@ -208,8 +208,10 @@ def _damage(chance: random.Random) -> Iterator[Event]:
 
 
 def _full_disk(chance: random.Random) -> Iterator[Event]:
-    yield FullDisk(_when(chance), chance.choice((1_000, 2_000, 4_000)))
-    yield AwsFault(_when(chance), "kinesis", "error", chance.choice((5, 20)))
+    """The disk fills up while the stream takes nothing."""
+    at = _early(chance)
+    yield FullDisk(at, chance.choice((400, 1_000, 4_000)))
+    yield AwsFault(at, "kinesis", "error", chance.choice((5, 20)))
 
 
 def _foreign(chance: random.Random) -> Iterator[Event]:
@@ -219,7 +221,7 @@ def _foreign(chance: random.Random) -> Iterator[Event]:
 
 def _reshards(chance: random.Random) -> Iterator[Event]:
     for _ in range(chance.randint(1, 3)):
-        yield Reshard(_when(chance))
+        yield Reshard(_early(chance))
 
 
 def _mapping_changes(chance: random.Random) -> Iterator[Event]:

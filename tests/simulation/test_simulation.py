@@ -33,7 +33,7 @@ def test_in_a_world_without_faults_each_tweet_is_stored_by_an_invocation_that_su
     assert world.table.rows == {("ada", str(number)): "v1" for number in range(50)}
     assert world.invocations
     assert all(invocation.failed is None for invocation in world.invocations)
-    assert (world.bucket.written, world.notes, world.errors) == ([], [], [])
+    assert (world.bucket.created, world.notes, world.errors) == ([], [], [])
 
 
 def test_a_seed_always_gives_the_same_run() -> None:
