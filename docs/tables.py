@@ -3,17 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import yaml
-
 from infra.alarms import alarms
-from infra.settings import PROJECT_FILE
+from infra.settings import read_project
 
 _GENERATED = "<!-- Written by `make docs`: change {source} instead. -->\n"
 
 
 def render_settings() -> str:
     """Render every setting of `Pulumi.yaml`, in its order."""
-    schema: dict[str, dict[str, Any]] = yaml.safe_load(PROJECT_FILE.read_text())["config"]
+    schema: dict[str, dict[str, Any]] = read_project()["config"]
     rows = (
         (f"`{key}`", f"`{_default(entry['default'])}`", _cell(entry["description"]))
         for key, entry in schema.items()

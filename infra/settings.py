@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pulumi
 import yaml
 from pulumi.runtime.config import CONFIG, get_config_env
 
-PROJECT_FILE = Path(__file__).parent.parent / "Pulumi.yaml"
+PROJECT = Path(__file__).parent.parent
 
 # No higher level: Lambda treats the line of embedded metrics as INFO and would filter it out, and with it
 # every metric and alarm of the function ("Log-level filtering", AWS Lambda Developer Guide).
@@ -136,6 +137,13 @@ class Settings:
     alarms: bool
     alarm_email: str | None
     tags: Mapping[str, str]
+
+
+@cache
+def read_project(folder: Path = PROJECT) -> Mapping[str, Any]:
+    """Return the content of a project's `Pulumi.yaml`, read once: parsing takes as long as the program itself."""
+    content: dict[str, Any] = yaml.safe_load((folder / "Pulumi.yaml").read_text())
+    return content
 
 
 def with_defaults(project: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
@@ -305,7 +313,7 @@ class _Reader:
 
     def __init__(self, config: pulumi.Config) -> None:
         self._config = config
-        self._schema = yaml.safe_load(PROJECT_FILE.read_text())["config"]
+        self._schema = read_project()["config"]
 
     def refuse_unknown_keys(self) -> None:
         for full_key, value in {**get_config_env(), **CONFIG.get()}.items():

@@ -27,7 +27,7 @@ from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
-from infra.settings import with_defaults
+from infra.settings import read_project, with_defaults
 from local.errors import DeploymentError
 from local.resources import INVOKES, RESOURCES, SERVICES, Aws, ConfigError, Properties, Resource
 
@@ -118,7 +118,7 @@ def deploy(
     Raises `ConfigError` for configuration that cannot be used, `DeploymentError` when a resource
     cannot be made, or whatever the program raises; in all cases nothing that was made is left.
     """
-    settings = yaml.safe_load((project / "Pulumi.yaml").read_text())
+    settings = read_project(project)
     values = _configuration(settings, config)
     provider = {key[4:]: value for key, value in values.items() if key.startswith("aws:")} | {
         "accessKey": credentials[0],

@@ -157,7 +157,7 @@ def load_settings(stack: str) -> configuration.Settings:
     Raises:
         ConfigError: there is no such file, or a value is not allowed.
     """
-    project = yaml.safe_load(configuration.PROJECT_FILE.read_text())
+    project = configuration.read_project()
     given = _read_stack_file(stack)
     set_all_config(configuration.with_defaults(project, given), [])
     runtime.configure(pulumi.runtime.Settings(project=project["name"], stack=stack))

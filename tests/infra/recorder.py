@@ -14,7 +14,7 @@ from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from infra.settings import with_defaults
+from infra.settings import read_project, with_defaults
 
 PROJECT = Path(__file__).parent.parent.parent
 ACCOUNT = "123456789012"
@@ -219,14 +219,14 @@ def deploy_bootstrap(
 
 
 def _with_changes(folder: Path, committed: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
-    project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
+    project = read_project(folder)
     changed = {f"{project['name']}:{key}": value for key, value in config.items()}
     return with_defaults(project, {**committed, **changed})
 
 
 def _record(folder: Path, stack: str, config: dict[str, str], answers: _Answers) -> Deployed:
     deployed = Deployed()
-    project = yaml.safe_load((folder / "Pulumi.yaml").read_text())["name"]
+    project = read_project(folder)["name"]
 
     def program() -> None:
         runpy.run_path(str(folder / "__main__.py"), run_name="__main__")

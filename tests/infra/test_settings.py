@@ -6,10 +6,10 @@ import yaml
 from pulumi.runtime import set_all_config
 from pulumi.runtime import settings as runtime
 
-from infra.settings import ConfigError, load
+from infra.settings import ConfigError, load, read_project
 from tests.infra.recorder import PROJECT, deploy, stack_config
 
-SCHEMA: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+SCHEMA: dict[str, dict[str, Any]] = read_project()["config"]
 
 # key, a value that is refused, what the message says is allowed
 REFUSED: list[tuple[str, Any, str]] = [
@@ -89,7 +89,7 @@ def test_settings_under_the_name_of_another_project_are_refused_with_the_command
 
 
 def test_the_values_that_pulumi_new_asks_for_are_settings_of_the_project() -> None:
-    asked = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["template"]["config"]
+    asked = read_project()["template"]["config"]
     assert set(asked) - {"aws:region"} <= set(SCHEMA)
     assert all(entry["default"] == SCHEMA[key]["default"] for key, entry in asked.items() if key in SCHEMA)
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
-from infra.settings import PROJECT_FILE, CapacitySettings, Settings
+from infra.settings import CapacitySettings, Settings, read_project
 from ops import prices as price_list
 from ops.cli import cli
 from ops.cost import load_settings
@@ -133,7 +132,7 @@ def test_each_price_has_unit_source_and_date(prices: Prices) -> None:
 
 
 def test_what_changes_an_item_is_a_setting_of_the_project(dev: Settings, prices: Prices) -> None:
-    known = yaml.safe_load(PROJECT_FILE.read_text())["config"]
+    known = read_project()["config"]
     named = [name for line in lines(dev, prices).values() for name in line.settings.split(", ")]
     camel_case = {name for name in named if name.isalpha()}
     assert camel_case

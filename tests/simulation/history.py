@@ -210,7 +210,7 @@ def _damage(chance: random.Random) -> Iterator[Event]:
 def _full_disk(chance: random.Random) -> Iterator[Event]:
     """The disk fills up while the stream takes nothing."""
     at = _early(chance)
-    yield FullDisk(at, chance.choice((400, 1_000, 4_000)))
+    yield FullDisk(at, chance.choice((700, 1_500, 4_000)))
     yield AwsFault(at, "kinesis", "error", chance.choice((5, 20)))
 
 
