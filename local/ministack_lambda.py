@@ -8,7 +8,7 @@ and everything here would still work.
 import json
 from typing import Any
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_evaluator, lambda_runtime
 from ministack.core.lambda_runtime import execution_credentials
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import cloudwatch_logs, iam, kinesis, lambda_svc
@@ -50,6 +50,7 @@ def install() -> None:
     lambda_svc._create_function = lambda data: _role_error(data) or _create_function(data)
     lambda_svc._update_config = lambda name, data: _role_error(data) or _update_function(name, data)
     lambda_svc._emit_lambda_logs = _write_permitted_log
+    lambda_runtime._PYTHON_WORKER_SCRIPT = _without_invoke_depth(lambda_runtime._PYTHON_WORKER_SCRIPT)
 
 
 def function_credentials(function: str) -> dict[str, str] | None:
@@ -64,6 +65,13 @@ def update_mapping(uuid: str, state: dict[str, Any]) -> bool:
     if mapping is not None:
         mapping.update(state)
     return mapping is not None
+
+
+def _without_invoke_depth(script: str) -> str:
+    """Leave out ministack's counter of recursive invocations, for which each worker would import botocore."""
+    call = "    _ms_install_invoke_depth()\n"
+    assert call in script, "ministack's worker script has changed"
+    return script.replace(call, "")
 
 
 def _create_checked_mapping(data: dict[str, Any]) -> Answer:

@@ -1,8 +1,21 @@
 """Settings of every test."""
 
+import functools
 import os
+from collections.abc import Iterator
+
+import botocore.session
+import pytest
 
 
 def pytest_xdist_auto_num_workers() -> int:
     """Return one worker more than cores: the tests spend about half of their time waiting for servers."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_models() -> Iterator[None]:
+    """Let all that run in this process share what boto3 has read of AWS's models, for speed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", functools.cache(botocore.session.create_loader))
+        yield

@@ -1,10 +1,8 @@
 """One local AWS with the deployed program for each test process."""
 
-import functools
 import uuid
 from collections.abc import Iterator
 
-import botocore.session
 import pytest
 
 from local.aws import LocalAws
@@ -19,14 +17,6 @@ CONFIG = {
     "stream-processing:mappingBatchingWindow": 0,
     "stream-processing:mappingMaximumRetries": 0,
 }
-
-
-@pytest.fixture(scope="session", autouse=True)
-def service_models() -> Iterator[None]:
-    """Let all commands that run in this process share what boto3 has read of AWS's models, for speed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", functools.cache(botocore.session.create_loader))
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
