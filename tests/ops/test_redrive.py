@@ -311,9 +311,12 @@ def test_reason_and_time_select(stack: DeployedStack, user: str) -> None:
     assert selected("--since", "2999-01-01") == 0
 
 
-def test_refused_entries_are_sent_again_until_the_stream_has_all(stack: DeployedStack, user: str) -> None:
+def test_refused_entries_are_sent_again_until_the_stream_has_all(
+    stack: DeployedStack, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redrive, "_MAX_DELAY", 0.1)
     give_up(stack, user, 20)
-    stack.aws.faults.set("kinesis:PutRecords", entries=0.5)
+    stack.aws.faults.set("kinesis:PutRecords", entries=0.3)
     done = stack.json("quarantine", "redrive")
     assert stack.aws.faults.injected()["kinesis:PutRecords entries"] > 0
     assert (done["records"], done["kept"]) == (20, 0)
