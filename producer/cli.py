@@ -16,8 +16,6 @@ from producer.cursor import Position
 from producer.display import display, say
 from producer.errors import ConfigError, OutputError, SpoolError
 from producer.folder import Folder
-from producer.kinesis import connect
-from producer.publisher import Publisher
 from producer.receipts import Receipts
 from producer.run import FLUSH_SECONDS, publish, rehearse
 from producer.source import Source
@@ -198,6 +196,10 @@ def run_command(
             view.note(f"Environment variables override {settings.path}: {names}.")
         if aws is None:
             sys.exit(rehearse(source(view.note), view, limit=limit, duration=duration))
+        # boto3 is most of the start-up time, and only what sends needs it.
+        from producer.kinesis import connect
+        from producer.publisher import Publisher
+
         client = connect(aws, view.note)
         spools = spool_path or config_path.parent / "spool"
         spool = Spool(Folder(_adopt_legacy_spool(spools, aws, view.note)), spool_limit, view.note)

@@ -8,18 +8,20 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import FrameType, TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from producer.cursor import Position
 from producer.display import Display
 from producer.errors import OutputError, PublishError
 from producer.printable import printable
 from producer.progress import Progress
-from producer.publisher import Publisher
 from producer.reader import Reader
 from producer.receipts import Receipts
 from producer.source import Source
 from producer.spool import Spool
+
+if TYPE_CHECKING:
+    from producer.publisher import Publisher
 
 FLUSH_SECONDS = 10.0
 """How long an interrupted run, or one with a duration, keeps sending queued tweets; the spool keeps the rest."""
@@ -51,7 +53,7 @@ class Summary:
 def publish(
     source: Source,
     spool: Spool,
-    publisher: Publisher,
+    publisher: "Publisher",
     display: Display,
     *,
     limit: int | None,
@@ -236,7 +238,7 @@ class _Reading:
 
 
 def _finish(
-    publisher: Publisher,
+    publisher: "Publisher",
     publishing: _Worker,
     interrupts: _Interrupts,
     watch: Callable[[], None],
@@ -256,7 +258,7 @@ def _finish(
     publisher.finish(0)
 
 
-def _progress(reader: Reader, spool: Spool, publisher: Publisher, elapsed: float) -> Progress:
+def _progress(reader: Reader, spool: Spool, publisher: "Publisher", elapsed: float) -> Progress:
     return Progress(
         received=spool.appended + reader.rejected,
         replayed=spool.replayed,

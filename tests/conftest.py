@@ -9,8 +9,8 @@ import pytest
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than cores: the tests spend about half of their time waiting for servers."""
-    return (os.cpu_count() or 1) + 1
+    """Return two workers more than cores: the tests spend about half of their time waiting for servers."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture(scope="session", autouse=True)
