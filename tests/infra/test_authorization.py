@@ -3,7 +3,7 @@
 import fnmatch
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,26 +17,27 @@ GLOBAL_CONDITIONS = ("aws:securetransport", "aws:sourceaccount")
 WEB_IDENTITY_CONDITIONS = tuple(f"token.actions.githubusercontent.com:{key}" for key in ("aud", "sub"))
 
 
-def statements(stack: Deployed) -> Iterator[tuple[str, dict[str, Any]]]:
-    for resource in stack.resources:
-        for member in ("policy", "assumeRolePolicy"):
-            if isinstance(text := resource.inputs.get(member), str):
-                for statement in json.loads(text)["Statement"]:
-                    yield resource.name, statement
+STACKS: dict[str, Callable[[], Deployed]] = {
+    "dev": deploy,
+    "prod": lambda: deploy("prod"),
+    "keys and tracing": lambda: deploy(kmsKeyArn=KEY, kmsKeyArnPrevious=PREVIOUS_KEY, functionTracing=True),
+    "no user, provisioned": lambda: deploy(producerIdentity="policy", tableMode="provisioned"),
+    "bootstrap": lambda: deploy_bootstrap(stacks=["dev"], kmsKeyArns=[KEY]),
+}
 
 
-STACKS = [
-    deploy(),
-    deploy("prod"),
-    deploy(kmsKeyArn=KEY, kmsKeyArnPrevious=PREVIOUS_KEY, functionTracing=True),
-    deploy(producerIdentity="policy", tableMode="provisioned"),
-    deploy_bootstrap(stacks=["dev"], kmsKeyArns=[KEY]),
-]
-STATEMENTS = [
-    pytest.param(statement, id=f"{number} {name} {statement['Sid']}")
-    for number, stack in enumerate(STACKS)
-    for name, statement in sorted(statements(stack), key=lambda pair: (pair[0], pair[1]["Sid"]))
-]
+@pytest.fixture(scope="module", params=list(STACKS.values()), ids=list(STACKS))
+def statements(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
+    """Every statement of a stack's policies, by resource and Sid."""
+    found = {
+        f"{resource.name}, {statement['Sid']}": statement
+        for resource in request.param().resources
+        for member in ("policy", "assumeRolePolicy")
+        if isinstance(text := resource.inputs.get(member), str)
+        for statement in json.loads(text)["Statement"]
+    }
+    assert len(found) > 5
+    return found
 
 
 def details(action: str) -> dict[str, Any]:
@@ -46,45 +47,51 @@ def details(action: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("statement", STATEMENTS)
-def test_every_action_exists(statement: dict[str, Any]) -> None:
-    for action in statement["Action"]:
-        if action != "s3:*":
-            details(action)
+def test_every_action_exists(statements: dict[str, dict[str, Any]]) -> None:
+    for statement in statements.values():
+        for action in statement["Action"]:
+            if action != "s3:*":
+                details(action)
 
 
-@pytest.mark.parametrize("statement", STATEMENTS)
-def test_every_action_applies_to_its_resources(statement: dict[str, Any]) -> None:
-    for action in statement["Action"]:
-        if action == "s3:*" or "Resource" not in statement:
-            continue
-        service = action.split(":")[0]
-        types = [each["name"] for each in details(action)["resourceTypes"]]
-        if statement["Resource"] == ["*"]:
-            assert not types, f"{action} has resource types, so `*` is too wide"
-            continue
-        patterns = [
-            re.sub(r"\$\{[^}]+\}", "*", REFERENCE.resources.get_resource_type_details(service, name)["arn"])
-            for name in types
-        ]
-        for resource in statement["Resource"]:
-            # The mocks' ARNs have the partition, service and region of AWS's, but not always its resource part.
-            head = ":".join(resource.split(":")[:3])
-            assert any(fnmatch.fnmatch(head, ":".join(each.split(":")[:3])) for each in patterns), (
-                f"{action} does not apply to {resource}"
-            )
+def test_every_action_applies_to_its_resources(statements: dict[str, dict[str, Any]]) -> None:
+    for where, statement in statements.items():
+        for action in statement["Action"]:
+            if action != "s3:*" and "Resource" in statement:
+                check_resources(where, action, statement["Resource"])
 
 
-@pytest.mark.parametrize("statement", STATEMENTS)
-def test_every_condition_key_belongs_to_its_actions(statement: dict[str, Any]) -> None:
-    for keys in statement.get("Condition", {}).values():
+def check_resources(where: str, action: str, resources: list[str]) -> None:
+    service = action.split(":")[0]
+    types = [each["name"] for each in details(action)["resourceTypes"]]
+    if resources == ["*"]:
+        assert not types, f"{where}: {action} has resource types, so `*` is too wide"
+        return
+    patterns = [
+        re.sub(r"\$\{[^}]+\}", "*", REFERENCE.resources.get_resource_type_details(service, name)["arn"])
+        for name in types
+    ]
+    for resource in resources:
+        # The mocks' ARNs have the partition, service and region of AWS's, but not always its resource part.
+        head = ":".join(resource.split(":")[:3])
+        assert any(fnmatch.fnmatch(head, ":".join(each.split(":")[:3])) for each in patterns), (
+            f"{where}: {action} does not apply to {resource}"
+        )
+
+
+def test_every_condition_key_belongs_to_its_actions(statements: dict[str, dict[str, Any]]) -> None:
+    for where, statement in statements.items():
+        keys = {key for keys in statement.get("Condition", {}).values() for key in keys}
         for key in keys:
-            if key.lower() in GLOBAL_CONDITIONS + WEB_IDENTITY_CONDITIONS:
-                continue
-            for action in statement["Action"]:
-                detail = details(action)
-                known = set(detail["conditionKeys"])
-                for each in detail["resourceTypes"]:
-                    known |= set(each["conditionKeys"])
-                patterns = [re.sub(r"\$\{[^}]+\}", "*", name) for name in known]
-                assert any(fnmatch.fnmatch(key, pattern) for pattern in patterns), f"{action} has no {key}"
+            if key.lower() not in GLOBAL_CONDITIONS + WEB_IDENTITY_CONDITIONS:
+                for action in statement["Action"]:
+                    assert belongs(key, action), f"{where}: {action} has no {key}"
+
+
+def belongs(key: str, action: str) -> bool:
+    """Whether a condition key is one of an action or of a resource type that it applies to."""
+    detail = details(action)
+    known = set(detail["conditionKeys"])
+    for each in detail["resourceTypes"]:
+        known |= set(each["conditionKeys"])
+    return any(fnmatch.fnmatch(key, re.sub(r"\$\{[^}]+\}", "*", name)) for name in known)
