@@ -182,7 +182,7 @@ class Pipeline:
         self.iam.put_role_policy(RoleName=self.role, PolicyName="policy", PolicyDocument=document)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def aws() -> Iterator[LocalAws]:
     """A local AWS that the tests of this process share: give what you create a unique name."""
     with LocalAws.start() as aws:

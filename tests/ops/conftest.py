@@ -29,7 +29,7 @@ def nothing_remembered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack]:
     """The stack, shared by the tests of this process: they tell their tweets apart by `user`."""
     with LocalAws.start() as aws:
