@@ -321,7 +321,7 @@ class Demonstration:
                 if error.response["Error"]["Code"] not in ("AccessDenied", "AccessDeniedException"):
                     raise DemoError(f"{what} failed, but not for lack of permission: {error}") from error
                 action = error.response["Error"]["Message"].split(" because ")[0].rsplit(" ", 1)[1]
-                self.console.print(f"  {what:22} [green]denied[/]  not authorized to perform {action}")
+                self.console.print(f"  {what:22} [green]denied[/]  {action}")
             else:
                 raise DemoError(f"the producer's key could {what}")
 

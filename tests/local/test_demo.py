@@ -12,6 +12,7 @@ import pytest
 from tests.local.test_server import alive, child_processes
 from tests.producer.conftest import tweet, tweets
 from tests.waiting import eventually
+from tests.widths import check_width
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -28,13 +29,13 @@ FOREIGN = {
 class Demo:
     """The command, with a folder of its own for temporary files."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, arguments: tuple[str, ...], width: int) -> None:
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local", "demo", *arguments],
             cwd=PROJECT,
-            env={**os.environ, **FOREIGN, "TMPDIR": str(self.temporary), "COLUMNS": "100"},
+            env={**os.environ, **FOREIGN, "TMPDIR": str(self.temporary), "COLUMNS": str(width)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -75,8 +76,8 @@ def demo(tmp_path: Path) -> Iterator[Start]:
     """Starts the command."""
     running: list[Demo] = []
 
-    def start(*arguments: str) -> Demo:
-        running.append(Demo(tmp_path, *arguments))
+    def start(*arguments: str, width: int = 100) -> Demo:
+        running.append(Demo(tmp_path, arguments, width))
         return running[-1]
 
     yield start
@@ -88,9 +89,10 @@ def demo(tmp_path: Path) -> Iterator[Start]:
 def test_the_figures_of_a_demo_with_an_own_file_add_up(demo: Start, tmp_path: Path) -> None:
     own, too_large = tmp_path / "own.jsonl", tweet(200, text="x" * 410_000)
     own.write_text(tweets(range(200)) + "not a tweet\n" + tweets(range(20)) + too_large)
-    command = demo("--source", "file", "--file", str(own))
+    command = demo("--source", "file", "--file", str(own), width=80)
     code, output = command.ends()
     assert code == 0, output
+    check_width(output, 80)
     assert "received 222 = sent 221 + spooled 0 + rejected 1" in output
     assert "sent 221 = 200 rows + 20 repeats of a row + 1 in quarantine" in output
     assert output.count(" denied ") == 3
@@ -104,8 +106,9 @@ def test_the_figures_of_a_demo_with_an_own_file_add_up(demo: Start, tmp_path: Pa
 
 def test_an_empty_file_fails_the_checks_with_exit_code_1(demo: Start, tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
-    code, output = demo("--source", "file", "--file", str(tmp_path / "empty.jsonl")).ends()
+    code, output = demo("--source", "file", "--file", str(tmp_path / "empty.jsonl"), width=140).ends()
     assert code == 1
+    check_width(output, 140)
     assert "Check failed: the table is empty" in output
     assert "All checks passed" not in output
 
@@ -127,5 +130,6 @@ def test_nothing_is_left_of_one_that_ends_in_the_middle(
     os.killpg(command.process.pid, ending)
     ended, output = command.ends()
     assert ended == code, output
+    check_width(output, 100)
     assert eventually(lambda: not alive(started))
     assert eventually(lambda: not list(command.temporary.iterdir()))
