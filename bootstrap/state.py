@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.iam import Statement, policy_document
+from infra.private_bucket import make_private
 
 VERSIONS_DAYS = 365
 """Days that S3 keeps a version of the state after another one replaced it."""
@@ -44,35 +45,7 @@ class StateBucket(pulumi.ComponentResource):
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
-        public_access = aws.s3.BucketPublicAccessBlock(
-            f"{name}-public-access-block",
-            bucket=made.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership-controls",
-            bucket=made.bucket,
-            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=child,
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=made.bucket,
-            rules=[
-                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=(
-                        aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                            sse_algorithm="AES256"
-                        )
-                    )
-                )
-            ],
-            opts=child,
-        )
+        public_access = make_private(name, made, opts=child)
         versioning = aws.s3.BucketVersioning(
             f"{name}-versioning",
             bucket=made.bucket,
