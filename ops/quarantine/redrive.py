@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from handler.quarantine_format import QuarantinedRecord
 from ops.display import count, size
 from ops.errors import GoneError, LeasedError, UnreadableError, UnsendableError
+from ops.pace import Pace
 from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
 from ops.quarantine.lease import Lease, Leases
 from ops.stack import CONNECTIONS
@@ -128,12 +129,11 @@ class Redriver:
         self._leases = leases
         self._kinesis = kinesis
         self._stream = stream
-        self._rate = rate
+        self._pace = Pace(rate, stop)
         self._max_redrives = max_redrives
         self._stop = stop
         self._notify = notify
         self._markers = RedriveMarkers(bucket)
-        self._not_before = 0.0
         self.summary = Summary()
         self.decisions: list[Decision] = []
         """What a dry run found."""
@@ -248,7 +248,7 @@ class Redriver:
 
     def _groups(self, objects: Iterable[_Ready]) -> Iterator[list[_Ready]]:
         """Group objects into about one call each, within one second's rate."""
-        group_size = min(MAX_CALL_RECORDS, self._rate)
+        group_size = min(MAX_CALL_RECORDS, self._pace.rate)
         group: list[_Ready] = []
         records = 0
         for ready in objects:
@@ -268,7 +268,7 @@ class Redriver:
         ]
         leases = [ready.lease for ready in group for _ in ready.quarantined.records]
         copies: dict[int, str] = {}
-        for indexes in _chunks(records, min(MAX_CALL_RECORDS, self._rate)):
+        for indexes in _chunks(records, min(MAX_CALL_RECORDS, self._pace.rate)):
             self._send(records, leases, indexes, copies)
             if self._stop.is_set():
                 break  # objects of unsent records remain
@@ -310,7 +310,7 @@ class Redriver:
             if attempt:
                 max_delay = min(_BASE_DELAY * 2**attempt, _MAX_DELAY)
                 time.sleep(random.uniform(0, max_delay))
-            self._wait_for_rate(len(indexes))
+            self._pace.wait(len(indexes))
             if self._stop.is_set():
                 return
             own = {lease.key for index in indexes if (lease := leases[index]) and self._leases.keep(lease)}
@@ -326,11 +326,6 @@ class Redriver:
             indexes = [index for index in indexes if index not in copies]
             if not indexes:
                 return
-
-    def _wait_for_rate(self, records: int) -> None:
-        now = time.monotonic()
-        self._stop.wait(max(0.0, self._not_before - now))
-        self._not_before = max(now, self._not_before) + records / self._rate
 
 
 def _check_sendable(entry: Entry, record: QuarantinedRecord) -> None:

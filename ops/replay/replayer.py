@@ -7,7 +7,6 @@ is alone. A record that is refused to the end is put into quarantine.
 
 import json
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from handler.quarantine_format import object_body, object_key
 from handler.record import KinesisRecord
 from handler.tweet import PoisonError, Reason
 from ops.errors import ReplayError
+from ops.pace import Pace
 from ops.replay.checkpoint import Checkpoint
 from ops.replay.shards import read_range
 
@@ -94,10 +94,9 @@ class Replayer:
         self._target = target
         self._checkpoint = checkpoint
         self._batch_size = batch_size
-        self._rate = rate
+        self._pace = Pace(rate, stop)
         self._stop = stop
         self._on_progress = on_progress
-        self._not_before = 0.0
         self._refused_in_a_row = 0
 
     def run(self, *, dry_run: bool = False) -> None:
@@ -163,7 +162,7 @@ class Replayer:
 
         Returns the number of refused records; None if the run was stopped before the end.
         """
-        self._wait_for_rate(len(batch.records))
+        self._pace.wait(len(batch.records))
         pending = deque([batch])
         refused = 0
         while pending:
@@ -212,11 +211,6 @@ class Replayer:
                 f"The function refused {MAX_REFUSED_IN_A_ROW} records in a row, the last with: {cause}. "
                 "`python -m ops status` shows more. These records are in quarantine."
             )
-
-    def _wait_for_rate(self, records: int) -> None:
-        now = time.monotonic()
-        self._stop.wait(max(0.0, self._not_before - now))
-        self._not_before = max(now, self._not_before) + records / self._rate
 
 
 def _error_message(response: bytes) -> str:

@@ -1,0 +1,24 @@
+"""Spreads what a command sends over time."""
+
+import threading
+import time
+
+
+class Pace:
+    """At most `rate` records a second.
+
+    Args:
+        rate: records per second.
+        stop: when set, nothing is waited for any more.
+    """
+
+    def __init__(self, rate: int, stop: threading.Event) -> None:
+        self.rate = rate
+        self._stop = stop
+        self._not_before = 0.0
+
+    def wait(self, records: int) -> None:
+        """Wait until the records before have had their time; then that of these `records` begins."""
+        now = time.monotonic()
+        self._stop.wait(max(0.0, self._not_before - now))
+        self._not_before = max(now, self._not_before) + records / self.rate
