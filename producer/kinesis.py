@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ProfileNotFound
 
 from producer.config import AwsCredentials
 from producer.errors import ConfigError
+from producer.publisher import MAX_CALLS
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -27,7 +28,11 @@ def connect(aws: AwsCredentials, notify: Callable[[str], None]) -> "KinesisClien
         ConfigError: the region or the endpoint is invalid, or there are no credentials.
     """
     settings = ClientConfig(
-        retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, parameter_validation=False
+        retries={"total_max_attempts": 1},
+        connect_timeout=5,
+        read_timeout=30,
+        parameter_validation=False,
+        max_pool_connections=MAX_CALLS,
     )
     try:
         session = boto3.Session(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_CALL_RECORDS = 500
 MAX_CALL_BYTES = 10 * 1024 * 1024
-MAX_CALLS = 8
+MAX_CALLS = 12
 """Limit of calls under way at once."""
 MAX_HELD_RECORDS = 8_000
 """Limit of records in memory: under way, refused, or queued behind those; above it the spool is not read."""
@@ -37,6 +37,8 @@ CALL_SECONDS = (0.1, 20.0)
 """First and maximum back-off after a call that failed as a whole, in seconds."""
 _PATIENCE_SECONDS = 0.25
 """How long a call that is not full waits for one under way, which may take long."""
+_GATHER_SECONDS = 0.05
+"""How long the last records wait for refused ones that are due soon: a call of few costs as much as one of many."""
 
 _THROTTLED = {
     "KMSThrottlingException",
@@ -140,7 +142,7 @@ class Publisher:
         ready = self._lanes.ready
         if not ready or not self._is_call_free() or now < self._not_before:
             return False
-        return ready >= MAX_CALL_RECORDS or self._finishing or now >= self._call_time()
+        return ready >= MAX_CALL_RECORDS or now >= self._call_time()
 
     def _is_call_free(self) -> bool:
         """Tell whether one more call may be under way; after a failure, calls are made one at a time."""
@@ -150,7 +152,10 @@ class Publisher:
         """Return when a call is made even if it is not full."""
         if self._ready_since is None:
             return math.inf
-        return self._ready_since + (_PATIENCE_SECONDS if self._under_way else self._linger)
+        if not self._finishing:
+            return self._ready_since + (_PATIENCE_SECONDS if self._under_way else self._linger)
+        gathered = self._ready_since + _GATHER_SECONDS
+        return gathered if self._lanes.next_due() < gathered else self._ready_since
 
     def _wait(self, now: float, finishing: bool) -> None:
         lanes = self._lanes

@@ -121,6 +121,18 @@ def test_only_the_refused_entries_of_a_call_are_sent_again(
     assert (publisher.retried, spool.acknowledged) == (2, 5)
 
 
+def test_the_last_records_wait_for_refused_ones_and_share_their_calls(
+    stream: Stream, spool: Spool, publisher: Publisher
+) -> None:
+    stream.stub.faults = lambda _, keys: Fault(refused=frozenset(range(0, len(keys), 2)) - {0})
+    fill(spool, 600, authors=60)
+
+    send(publisher)
+
+    assert spool.acknowledged == 600
+    assert len(stream.stub.calls) < 30
+
+
 def test_a_username_keeps_its_order_behind_a_refused_tweet(
     stream: Stream, spool: Spool, publisher: Publisher
 ) -> None:
