@@ -35,7 +35,7 @@ stacks = {
         stack,
         account=account,
         provider_arn=provider_arn,
-        repository=settings.repository,
+        subject=settings.subject,
         branch=settings.branch,
         previewed_by_pull_requests=stack in settings.pull_request_stacks,
         state=state,

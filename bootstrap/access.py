@@ -68,7 +68,7 @@ class StackAccess(pulumi.ComponentResource):
         *,
         account: Account,
         provider_arn: pulumi.Input[str],
-        repository: str,
+        subject: str,
         branch: str,
         previewed_by_pull_requests: bool,
         state: StateBucket,
@@ -80,6 +80,7 @@ class StackAccess(pulumi.ComponentResource):
         """Create the roles and what they need.
 
         Args:
+            subject: what the subject of GitHub's tokens for the repository begins with.
             previewed_by_pull_requests: whether the preview role trusts the code of pull requests.
             kms_key_arns: keys that the stack may name as `kmsKeyArn`.
         """
@@ -107,7 +108,6 @@ class StackAccess(pulumi.ComponentResource):
         )
         grants = stack_grants(account, stack, bounds.arn, kms_key_arns)
         backend = backend_grants(state.arn, stack, key.arn)
-        subject = f"repo:{repository}"
         reviewed = f"{subject}:ref:refs/heads/{branch}"
         self.deploy_role_arn = self._role(
             f"{stack}-deploy",

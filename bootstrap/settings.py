@@ -10,14 +10,20 @@ import pulumi
 from infra.settings import KMS_KEY_ARN, STACK_NAME, ConfigError
 
 REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
+SUBJECT = re.compile(r"|repo:[A-Za-z0-9@-]+/[A-Za-z0-9@._-]+")
 BRANCH = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The whole configuration; `pull_request_stacks` are some of `stacks`."""
+    """The whole configuration; `pull_request_stacks` are some of `stacks`.
+
+    `subject` is what the subject of GitHub's tokens for the repository begins with. Repositories that were made,
+    renamed or moved since June 2026 have ids in it ("Immutable subject claims", GitHub changelog).
+    """
 
     repository: str
+    subject: str
     branch: str
     stacks: Sequence[str]
     pull_request_stacks: Sequence[str]
@@ -37,8 +43,13 @@ def load() -> Settings:
     previewed = _strings(config, "pullRequestStacks", STACK_NAME, "some of stacks", may_be_empty=True)
     if unknown := sorted(set(previewed) - set(stacks)):
         raise _error("pullRequestStacks", unknown, f"some of stacks: {', '.join(stacks)}")
+    if "bootstrap" in stacks:  # the folder of this program's own state in the bucket
+        raise _error("stacks", stacks, "names other than bootstrap")
+    repository = _string(config, "repository", REPOSITORY, "OWNER/NAME of a GitHub repository")
+    subject = _string(config, "subject", SUBJECT, "such as repo:octo@1234/tweets@5678")
     return Settings(
-        repository=_string(config, "repository", REPOSITORY, "OWNER/NAME of a GitHub repository"),
+        repository=repository,
+        subject=subject or f"repo:{repository}",
         # No wildcard: the trust policies compare the branch as it is.
         branch=_string(config, "branch", BRANCH, "the name of a branch"),
         stacks=stacks,

@@ -43,8 +43,13 @@ def main() -> None:
 
 @main.command()
 @click.argument("repository")
+@click.option(
+    "--subject",
+    metavar="PREFIX",
+    help="What the subject of the repository's tokens begins with, if it has ids: repo:octo@1234/tweets@5678.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask before the account is changed.")
-def account(repository: str, yes: bool) -> None:
+def account(repository: str, subject: str | None, yes: bool) -> None:
     """Deploy the bootstrap program for the GitHub repository OWNER/NAME, and keep its state in its bucket."""
     # Also after a run that ended while it moved the state: what it left here is whole.
     moved = state_is_in_bucket() and not FIRST_STATE.exists()
@@ -54,6 +59,8 @@ def account(repository: str, yes: bool) -> None:
     pulumi(backend, "stack", "select", "--create", STACK)
     set_config(backend, "aws:region", region())
     set_config(backend, "repository", repository)
+    if subject is not None:
+        set_config(backend, "subject", subject)
     if not is_set("githubProvider"):
         set_config(backend, "githubProvider", "existing" if has_github_provider() else "create")
     pulumi(backend, "up", "--stack", STACK, *(["--yes"] if yes else []))
@@ -69,10 +76,14 @@ def stack(name: str) -> None:
     found = outputs()
     stacks = found["stacks"]
     if name not in stacks:
+        # All of them, because those that Pulumi.yaml names by default are not in the stack's file.
+        commands = "".join(
+            f"\n  python -m bootstrap.setup pulumi config set --path 'stacks[{number}]' {each}"
+            for number, each in enumerate([*stacks, name])
+        )
         raise click.ClickException(
-            f"bootstrap has no stack {name}, only {', '.join(stacks)}: "
-            f"python -m bootstrap.setup pulumi config set --path 'stacks[{len(stacks)}]' {name}, then "
-            "python -m bootstrap.setup account again"
+            f"bootstrap has no stack {name}, only {', '.join(stacks)}. To add it:{commands}\n"
+            f"  python -m bootstrap.setup account {found['repository']}"
         )
     its = stacks[name]
     backend, project = its["backend_url"], FOLDER.parent
@@ -122,10 +133,14 @@ def region() -> str:
     return found
 
 
+def account_id() -> str:
+    """The number of the account whose credentials are used."""
+    return boto3.client("sts", region_name=region()).get_caller_identity()["Account"]
+
+
 def bucket_name() -> str:
     """The name that the program gives to the bucket."""
-    number = boto3.client("sts", region_name=region()).get_caller_identity()["Account"]
-    return f"{PREFIX}-state-{number}-{region()}"
+    return f"{PREFIX}-state-{account_id()}-{region()}"
 
 
 def bucket_url() -> str:
@@ -134,10 +149,13 @@ def bucket_url() -> str:
 
 
 def state_is_in_bucket() -> bool:
-    """Tell whether the state was moved into the bucket."""
+    """Tell whether the state was moved into the bucket; one of that name in another account is refused."""
     try:
         found = boto3.client("s3", region_name=region()).list_objects_v2(
-            Bucket=bucket_name(), Prefix="bootstrap/.pulumi/stacks/", MaxKeys=1
+            Bucket=bucket_name(),
+            Prefix="bootstrap/.pulumi/stacks/",
+            MaxKeys=1,
+            ExpectedBucketOwner=account_id(),
         )
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchBucket":

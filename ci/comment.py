@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from ci.github import GithubError, Repository
-from ci.preview import as_markdown
+from ci.preview import as_markdown, read_report
 
 MARKER = "<!-- pulumi preview -->"
 MAX_COMMENT = 60_000
@@ -27,7 +27,7 @@ def main() -> int:
     options = parser.parse_args()
     reports = sorted(report for report in options.reports if report.exists())
     sections = [
-        as_markdown(report.stem, report.read_text(), MAX_COMMENT // len(reports)) for report in reports
+        as_markdown(report.stem, read_report(report), MAX_COMMENT // len(reports)) for report in reports
     ] or ["The preview failed before it wrote a report: its log says why."]
     try:
         repository = Repository.connect(os.environ["GITHUB_REPOSITORY"])

@@ -14,6 +14,8 @@ from typing import Any, Self
 
 TIMEOUT = 30
 """Seconds to wait for an answer."""
+AUTHOR = "github-actions[bot]"
+"""Who writes with a workflow's token."""
 PAGE = 100
 """Items of a page, the most that GitHub allows."""
 
@@ -43,11 +45,11 @@ class Repository:
         return cls(name, os.environ.get("GITHUB_API_URL", "https://api.github.com"), token)
 
     def upsert_comment(self, issue: int, marker: str, body: str) -> None:
-        """Write the comment that contains `marker`, a new one only if there is none."""
+        """Write the workflow's comment that contains `marker`, a new one only if there is none."""
         for page in range(1, 100):
             comments = self._call("GET", f"issues/{issue}/comments?per_page={PAGE}&page={page}")
             for comment in comments:
-                if marker in comment["body"]:
+                if marker in comment["body"] and comment["user"]["login"] == AUTHOR:
                     self._call("PATCH", f"issues/comments/{comment['id']}", body=body)
                     return
             if len(comments) < PAGE:
@@ -69,11 +71,21 @@ class Repository:
         return found
 
     def protect_environment(self, name: str, *, branch: str, reviewers: Sequence[int]) -> None:
-        """Create or change an environment: jobs of one branch only, after one of the reviewers approved."""
+        """Create or change an environment: jobs of one branch only, after one of the reviewers approved.
+
+        An environment that has reviewers keeps them, and its other rules.
+        """
+        rules = {rule["type"]: rule for rule in self._environment(name).get("protection_rules", [])}
+        required = rules.get("required_reviewers", {})
+        kept = [
+            {"type": each["type"], "id": each["reviewer"]["id"]} for each in required.get("reviewers", [])
+        ]
         self._call(
             "PUT",
             f"environments/{name}",
-            reviewers=[{"type": "User", "id": each} for each in reviewers],
+            reviewers=kept or [{"type": "User", "id": each} for each in reviewers],
+            **({"prevent_self_review": True} if required.get("prevent_self_review") else {}),
+            **({"wait_timer": rules["wait_timer"]["wait_timer"]} if "wait_timer" in rules else {}),
             deployment_branch_policy={"protected_branches": False, "custom_branch_policies": True},
         )
         policies = self._call("GET", f"environments/{name}/deployment-branch-policies")["branch_policies"]
@@ -82,6 +94,12 @@ class Repository:
                 self._call("DELETE", f"environments/{name}/deployment-branch-policies/{policy['id']}")
         if branch not in {policy["name"] for policy in policies}:
             self._call("POST", f"environments/{name}/deployment-branch-policies", name=branch, type="branch")
+
+    def _environment(self, name: str) -> dict[str, Any]:
+        """Return an environment, empty if there is none."""
+        # The environments of a repository are few; asking for one that is missing would be an error.
+        found: list[dict[str, Any]] = self._call("GET", f"environments?per_page={PAGE}")["environments"]
+        return next((each for each in found if each["name"] == name), {})
 
     def set_variable(self, name: str, value: str) -> None:
         """Create or change a variable of the repository."""

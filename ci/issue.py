@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from ci.github import GithubError, Repository
-from ci.preview import as_markdown
+from ci.preview import as_markdown, read_report
 
 LABEL = "drift"
 
@@ -26,7 +26,7 @@ def main() -> int:
     run = f"{os.environ['GITHUB_SERVER_URL']}/{name}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
     body = (
         f"The nightly preview of {options.stack} failed or found changes ([run]({run})). Deploy main, or import what "
-        f"was changed by hand into the program.\n\n{as_markdown(options.stack, options.report.read_text())}"
+        f"was changed by hand into the program.\n\n{as_markdown(options.stack, read_report(options.report))}"
     )
     try:
         Repository.connect(name).upsert_issue(f"Drift in stack {options.stack}", LABEL, body)

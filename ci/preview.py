@@ -30,13 +30,37 @@ def main() -> int:
     command += ["--color", "never", "--suppress-progress"]
     command += ["--save-plan", str(options.plan)] if options.plan else []
     command += ["--expect-no-changes"] if options.expect_no_changes else []
-    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    options.report.write_text(ended.stdout)
-    print(ended.stdout, end="")
+    report, code = _run(command)
+    options.report.write_text(report)
+    print(report, end="")
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a") as page:
-            page.write(as_markdown(options.stack, ended.stdout))
-    return ended.returncode
+            page.write(as_markdown(options.stack, report))
+    return code
+
+
+def _run(command: list[str]) -> tuple[str, int]:
+    """Return what a command wrote, and its exit code, which is 127 if there is no such command."""
+    try:
+        ended = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except FileNotFoundError:
+        return f"`{command[0]}` is not on PATH.\n", 127
+    return ended.stdout, ended.returncode
+
+
+def read_report(report: Path) -> str:
+    """Return what `main` kept."""
+    try:
+        return report.read_text(errors="replace")
+    except FileNotFoundError:
+        return "The preview failed before it wrote a report: its log says why."
 
 
 def as_markdown(stack: str, report: str, limit: int = 60_000) -> str:

@@ -13,7 +13,9 @@ import re
 import sys
 from pathlib import Path
 
-KEY_SERVICE = re.compile(r"^secretsprovider: *(awskms|azurekeyvault|gcpkms|hashivault)://", re.MULTILINE)
+KEY_SERVICE = re.compile(
+    r"^secretsprovider: *[\"']?(awskms|azurekeyvault|gcpkms|hashivault)://", re.MULTILINE
+)
 
 
 def main() -> int:

@@ -53,6 +53,17 @@ def test_no_subject_that_a_role_trusts_has_a_wildcard() -> None:
     ]
 
 
+def test_a_repository_with_ids_in_its_subject_is_trusted_by_them_alone() -> None:
+    stack = deploy_bootstrap(subject="repo:octo@1234/tweets@5678")
+    provider = stack.arn("github")
+    assert trust(stack, "prod-deploy") == trusting(provider, "repo:octo@1234/tweets@5678:environment:prod")
+    assert trust(stack, "dev-preview") == trusting(
+        provider,
+        "repo:octo@1234/tweets@5678:ref:refs/heads/main",
+        "repo:octo@1234/tweets@5678:pull_request",
+    )
+
+
 def test_a_role_has_one_policy_and_no_other_way_in(account: Deployed) -> None:
     roles = {role.inputs["name"]: role.name for role in account.of("Role")}
     assert set(roles) == {

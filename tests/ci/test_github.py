@@ -23,6 +23,18 @@ def test_an_environment_admits_one_branch_and_asks_its_reviewers(github: Github)
     assert github.branches == {"dev": ["main"], "prod": ["main"]}
 
 
+def test_an_environment_keeps_the_reviewers_and_rules_that_it_has(github: Github) -> None:
+    team = {"type": "Team", "id": 3}
+    rules = {"prevent_self_review": True, "wait_timer": 30}
+    github.environments["prod"] = {"reviewers": [{"type": "User", "id": 1}, team], **rules}
+
+    Repository.connect(REPOSITORY).protect_environment("prod", branch="main", reviewers=[USER_ID])
+
+    changed = github.environments["prod"]
+    assert changed["reviewers"] == [{"type": "User", "id": 1}, team]
+    assert changed.items() >= rules.items()
+
+
 def test_a_variable_is_created_and_changed(github: Github) -> None:
     repository = Repository.connect(REPOSITORY)
     for value in ("one", "two"):

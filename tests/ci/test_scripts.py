@@ -32,10 +32,12 @@ def write(name: str, text: str) -> str:
 
 
 def test_a_pull_request_has_one_comment_that_each_push_updates(run: Run, github: Github) -> None:
-    github.comments += [{"id": number, "body": "looks good"} for number in range(120)]
+    bot, mallory = {"login": "github-actions[bot]"}, {"login": "mallory"}
+    github.comments += [{"id": number, "user": bot, "body": "looks good"} for number in range(120)]
+    github.comments.append({"id": 130, "user": mallory, "body": comment.MARKER})
     for changes in ("3 to create", "1 to update"):
         assert run(comment.main, "--pull-request", "5", write("dev.txt", changes)) == 0
-    [written] = [each["body"] for each in github.comments if "pulumi preview" in each["body"]]
+    [written] = [each["body"] for each in github.comments if "### `pulumi preview`" in each["body"]]
     assert "1 to update" in written
     assert "3 to create" not in written
 
@@ -58,6 +60,22 @@ def test_a_preview_that_wrote_nothing_is_said_to_have_failed(run: Run, github: G
     )  # what a shell passes without a match
     [written] = github.comments
     assert "failed before it wrote a report" in written["body"]
+
+
+def test_a_report_that_is_missing_or_not_utf8_is_still_reported(run: Run, github: Github) -> None:
+    Path("dev.txt").write_bytes(b"caf\xe9")
+    assert run(comment.main, "--pull-request", "5", "dev.txt") == 0
+    assert "caf\N{REPLACEMENT CHARACTER}" in github.comments[0]["body"]
+    assert run(issue.main, "--stack", "dev", "--report", "preview.txt") == 0
+    assert "failed before it wrote a report" in github.issues[0]["body"]
+
+
+def test_a_missing_cli_fails_the_preview_and_is_what_the_report_says(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert run(preview.main, "--stack", "dev", "--report", "preview.txt") == 127
+    assert Path("preview.txt").read_text() == "`pulumi` is not on PATH.\n"
 
 
 def test_a_report_cannot_break_out_of_its_block() -> None:
@@ -114,5 +132,6 @@ def test_a_stack_whose_secrets_nothing_protects_fails_the_step(
         monkeypatch.setenv(name, "")
     write("Pulumi.dev.yaml", "secretsprovider: passphrase\n")
     assert run(require_secrets.main, "--stack", "dev") == 1
-    write("Pulumi.dev.yaml", "secretsprovider: awskms://alias/stream-processing-dev?region=us-east-1\n")
-    assert run(require_secrets.main, "--stack", "dev") == 0
+    for provider in ("awskms://alias/dev?region=us-east-1", '"awskms://alias/dev?region=us-east-1"'):
+        write("Pulumi.dev.yaml", f"secretsprovider: {provider}\n")
+        assert run(require_secrets.main, "--stack", "dev") == 0

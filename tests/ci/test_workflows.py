@@ -51,6 +51,33 @@ def test_credentials_are_in_the_steps_that_need_them_and_in_no_other(
     }.get((workflow, job), {"id-token"} if workflow.startswith("deploy") else set())
 
 
+@pytest.mark.parametrize("workflow", ["preview", "deploy-stack"])
+def test_secrets_are_required_before_the_credentials_of_a_preview(workflow: str) -> None:
+    steps = WORKFLOWS[workflow]["jobs"]["preview"]["steps"]
+    commands = [step.get("run", step.get("uses", "")).partition(" --stack")[0] for step in steps]
+    required = commands.index("python -m ci.require_secrets")
+    [credentials] = [index for index, each in enumerate(commands) if "configure-aws-credentials" in each]
+    assert required < credentials < commands.index("python -m ci.preview")
+
+
+def test_drift_is_looked_for_and_reported_only_when_the_preview_fails() -> None:
+    steps = WORKFLOWS["drift"]["jobs"]["drift"]["steps"]
+    [look] = [step for step in steps if step.get("id") == "preview"]
+    assert look["run"].endswith(" --expect-no-changes")
+    [report] = [step for step in steps if "ci.issue" in step.get("run", "")]
+    assert report["if"] == "failure() && steps.preview.outcome == 'failure'"
+    assert "--report preview.txt" in look["run"]
+    assert "--report preview.txt" in report["run"]
+
+
+def test_a_pull_request_is_previewed_or_told_why_not() -> None:
+    jobs = WORKFLOWS["preview"]["jobs"]
+    first = """fromJSON(vars.BOOTSTRAP || '{"pull_request_stacks":[]}').pull_request_stacks[0]"""
+    origin = "github.event.pull_request.head.repo.full_name"
+    assert jobs["preview"]["if"] == f"{first} != null && {origin} == github.repository"
+    assert jobs["explain"]["if"] == f"{first} == null || {origin} != github.repository"
+
+
 def test_code_of_a_pull_request_gets_no_deploy_role_and_no_token_that_writes() -> None:
     assert {name for name, triggers in TRIGGERS.items() if "pull_request" in triggers} == {"preview", "test"}
     assert not [
@@ -72,6 +99,16 @@ def test_a_stack_is_approved_between_its_preview_and_the_deployment_of_that_plan
     [deployed] = steps_with_credentials(stack["up"])
     assert "--plan plan.json" in previewed
     assert "--plan plan.json" in deployed
+    saved, loaded = (
+        [
+            step["with"]
+            for step in stack[job]["steps"]
+            if f"actions/{action}-artifact@" in step.get("uses", "")
+        ]
+        for job, action in (("preview", "upload"), ("up", "download"))
+    )
+    assert saved[0]["name"] == loaded[0]["name"] == "plan-${{ inputs.stack }}"
+    assert saved[0]["path"] == "plan.json"
     assert WORKFLOWS["deploy"]["jobs"]["prod"]["needs"] == "dev"
 
 
@@ -90,6 +127,7 @@ def test_the_cli_is_pinned_to_the_version_that_is_tested_here_and_that_the_proje
         project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
         assert project["requiredPulumiVersion"] == f">={built} <4.0.0"
     uses = [step.get("uses", "") for _, _, job in jobs() for step in job.get("steps", [])]
+    uses += [step.get("uses", "") for step in setup["runs"]["steps"]]
     assert all(re.search(r"@v\d+$", each) or each.startswith("./") or not each for each in uses)
 
 

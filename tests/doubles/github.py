@@ -50,7 +50,8 @@ class Github:
                 size, page = int(query["per_page"][0]), int(query["page"][0])
                 return self.comments[size * (page - 1) : size * page]
             case ["POST", "issues", "5", "comments"]:
-                self.comments.append({"id": len(self.comments) + 100, **body})
+                author = {"user": {"login": "github-actions[bot]"}}
+                self.comments.append({"id": len(self.comments) + 100, **author, **body})
                 return self.comments[-1]
             case ["PATCH", "issues", "comments", number]:
                 [comment] = [each for each in self.comments if each["id"] == int(number)]
@@ -75,6 +76,8 @@ class Github:
             case ["PATCH", "actions", "variables", name] if name in self.variables:
                 self.variables[name] = body["value"]
                 return {}
+            case ["GET", "environments"]:
+                return {"environments": [_environment(*each) for each in self.environments.items()]}
             case ["PUT", "environments", name]:
                 self.environments[name] = body
                 return {}
@@ -91,3 +94,18 @@ class Github:
                 del self.branches[name][int(number)]
                 return {}
         return None
+
+
+def _environment(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """An environment as GitHub describes what was set by a PUT ("Get an environment", REST API)."""
+    rules: Objects = [{"type": "branch_policy"}]
+    if settings["reviewers"]:
+        reviewers = [
+            {"type": each["type"], "reviewer": {"id": each["id"], "login": "somebody"}}
+            for each in settings["reviewers"]
+        ]
+        prevent = settings.get("prevent_self_review", False)
+        rules.append({"type": "required_reviewers", "prevent_self_review": prevent, "reviewers": reviewers})
+    if settings.get("wait_timer"):
+        rules.append({"type": "wait_timer", "wait_timer": settings["wait_timer"]})
+    return {"name": name, "protection_rules": rules}
