@@ -89,7 +89,7 @@ def stack(name: str) -> None:
     backend, project = its["backend_url"], FOLDER.parent
     known = json.loads(pulumi(backend, "stack", "ls", "--json", folder=project, shown=False))
     if name not in {each["name"] for each in known}:
-        pulumi(backend, "stack", "init", name, "--secrets-provider", its["secrets_provider"], folder=project)
+        init_stack(backend, name, its["secrets_provider"], project)
     set_config(backend, "aws:region", found["region"], name, project)
     set_config(backend, "permissionsBoundaryArn", its["permissions_boundary_arn"], name, project)
     click.echo(
@@ -123,6 +123,20 @@ def github() -> None:
 def run_pulumi(arguments: tuple[str, ...]) -> None:
     """Run the Pulumi CLI on the bootstrap program itself, for instance: pulumi config set protect false."""
     pulumi(bucket_url(), *arguments, "--stack", STACK)
+
+
+def init_stack(backend: str, name: str, secrets_provider: str, project: Path) -> None:
+    """Create a stack whose secrets are encrypted under its key; its file may name that key already."""
+    try:
+        pulumi(backend, "stack", "init", name, "--secrets-provider", secrets_provider, folder=project)
+    except click.ClickException as error:
+        file = project / f"Pulumi.{name}.yaml"
+        if file.exists() and "encryptedkey:" in file.read_text():
+            raise click.ClickException(
+                f"{error.message}. {file.name} holds a data key: if it was made in another account, remove the lines "
+                "secretsprovider and encryptedkey, and run this again"
+            ) from error
+        raise
 
 
 def region() -> str:
