@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -24,6 +24,10 @@ from handler.record import KinesisRecord, shard_id
 from handler.settings import Settings
 from handler.table import Put, Table, build_put, chunks
 from handler.tweet import PoisonError, Reason, parse_tweet
+
+MAX_SET_ASIDE: Final = 100
+"""User records of one Kinesis record that are quarantined one by one; more are together one object, the whole
+record: an invocation would not have the time to write thousands."""
 
 _settings: Final = Settings.from_environment(os.environ)
 _table: Final = Table(_settings.table_name)
@@ -75,10 +79,10 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
     batch = _Batch()
     quarantining: list[tuple[KinesisRecord, Future[str | None]]] = []
 
-    def set_aside(record: KinesisRecord, poison: PoisonError) -> None:
-        batch.reasons[poison.reason] += 1
+    def set_aside(record: KinesisRecord, poison: PoisonError, user_records: int = 1) -> None:
+        batch.reasons[poison.reason] += user_records
         written = _bucket_calls.submit(_bucket.write, record, poison, context.function_name, deadline)
-        quarantining.append((record, written))
+        quarantining.extend([(record, written)] * user_records)
 
     try:
         _write(_build_puts(records, batch, set_aside), deadline, batch, set_aside)
@@ -99,7 +103,10 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
     }
 
 
-_SetAside = Callable[[KinesisRecord, PoisonError], None]
+class _SetAside(Protocol):
+    """Starts to write a poison record, which stands for some user records, to the bucket."""
+
+    def __call__(self, record: KinesisRecord, poison: PoisonError, user_records: int = 1) -> None: ...
 
 
 def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, set_aside: _SetAside) -> list[Put]:
@@ -112,11 +119,18 @@ def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, set_aside: _Set
             set_aside(record, poison)
             continue
         batch.received += len(user_records)
+        poisoned = []
         for user_record in user_records:
             try:
                 puts.append(build_put(user_record, parse_tweet(user_record), _settings.item_lifetime))
             except PoisonError as poison:
-                set_aside(user_record, poison)
+                poisoned.append((user_record, poison))
+        if len(poisoned) > MAX_SET_ASIDE:
+            error = f"{len(poisoned):,} of {len(user_records):,} user records, the first: {poisoned[0][1]}"
+            set_aside(record, PoisonError(Reason.AGGREGATED, error), len(poisoned))
+        else:
+            for each in poisoned:
+                set_aside(*each)
     return puts
 
 

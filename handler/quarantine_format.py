@@ -65,7 +65,9 @@ def parse_body(body: bytes) -> tuple[str, QuarantinedRecord]:
         KeyError, TypeError, ValueError: the object has another format.
     """
     content = json.loads(body)
-    return text(content["error"]), QuarantinedRecord(
+    # An error may quote half of a surrogate pair, and the record is whole nevertheless.
+    error = str(content["error"]).encode(errors="backslashreplace").decode()
+    return error, QuarantinedRecord(
         base64.b64decode(content["payload"], validate=True),
         text(content["partitionKey"]),
         text(content["sequenceNumber"]),
@@ -79,7 +81,9 @@ def text(value: object) -> str:
 
     Raises:
         TypeError: it is not.
+        ValueError: it has no UTF-8.
     """
     if not isinstance(value, str):
         raise TypeError(f"{value!r:.50} is {type(value).__name__}, not a string")
+    value.encode()
     return value

@@ -161,6 +161,8 @@ def _refuse_constant(name: str) -> None:
 
 
 _json: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+_json_of_huge_integers: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=float)
+"""Python converts no integer of more than 4,300 digits, and no member that is read has one."""
 
 
 def _decode(data: str) -> Any:
@@ -175,8 +177,7 @@ def _decode(data: str) -> Any:
     except UnicodeDecodeError as error:
         raise PoisonError(Reason.NOT_UTF8, str(error)) from None
     try:
-        # Not `decode`, which looks for white space with two regular expressions.
-        message, end = _json.raw_decode(text)
+        message, end = _parse(text)
     except RecursionError:
         raise PoisonError(Reason.NOT_JSON, "nested too deeply") from None
     except ValueError as error:
@@ -186,6 +187,17 @@ def _decode(data: str) -> Any:
     if end < len(text):
         raise PoisonError(Reason.NOT_JSON, f"something follows the value at character {end}")
     return message
+
+
+def _parse(text: str) -> tuple[Any, int]:
+    """Return the JSON value at the beginning of a text, and where it ends."""
+    # Not `decode`, which looks for white space with two regular expressions.
+    try:
+        return _json.raw_decode(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a huge integer; a constant such as NaN is refused again
+        return _json_of_huge_integers.raw_decode(text)
 
 
 def _parse_record(record: Json) -> Post:
@@ -344,9 +356,10 @@ def _show(value: object) -> str:
     """Show a value of unknown size and depth to a person."""
     if isinstance(value, str):
         return repr(value[:40])
-    return type(value).__name__ if isinstance(value, dict | list) else repr(value)
+    return type(value).__name__ if isinstance(value, dict | list) else repr(value)[:40]
 
 
 def _members(message: Json) -> str:
     """Name the first members of an object, for a person."""
-    return f"an object of {', '.join(name[:30] for name in list(message)[:5]) or 'no members'}"
+    names = ", ".join(name[:30] for name in list(message)[:5]) or "no members"
+    return f"an object of {names.encode(errors='backslashreplace').decode()}"

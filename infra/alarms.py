@@ -80,6 +80,7 @@ TABLE_CONSUMED = _table("ConsumedWriteCapacityUnits")
 TABLE_ERRORS = _table("SystemErrors", operation="BatchWriteItem")
 QUARANTINED_BY_LAMBDA = _mapping("OnFailureDestinationDeliveredEventCount")
 DROPPED = _mapping("DroppedEventCount")
+POLLED = _mapping("PolledEventCount")
 QUARANTINE_REFUSED = _function("DestinationDeliveryFailures")
 
 MAX_ITERATOR_AGE_MS = 60_000

@@ -10,6 +10,7 @@ import os
 import shlex
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from botocore.exceptions import ClientError
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.padding import Padding
@@ -388,10 +390,19 @@ class Demonstration:
             check=False,
         )
 
+    def _wrap(self, line: str) -> list[str]:
+        """Break a sentence that is wider than the terminal between words; a key or an address stays whole."""
+        width = self.console.width - _INDENT
+        if not self.console.is_terminal or cell_len(line) <= width or " " not in line.strip():
+            return [line]
+        indent = " " * (len(line) - len(line.lstrip()))
+        return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False)
+
     def _show(self, result: "subprocess.CompletedProcess[str]", expected: tuple[int, ...] = (0,)) -> None:
         """Show what an operator's command wrote."""
-        for line in (result.stdout + result.stderr).splitlines():
-            self.console.print(f"{'':{_INDENT}}{line}".rstrip(), markup=False, soft_wrap=True)
+        for line in (result.stderr + result.stdout).splitlines():
+            for part in self._wrap(line):
+                self.console.print(f"{'':{_INDENT}}{part}".rstrip(), markup=False, soft_wrap=True)
         if result.returncode not in expected:
             raise DemoError(f"python {' '.join(result.args[1:4])} ended with {result.returncode}")
 

@@ -37,7 +37,7 @@ def instructions(aws: LocalAws, x_url: str, session: Session | None = None) -> R
     )
     step(
         "AWS CLI and SDKs",
-        f"export AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={REGION}",
+        f"export AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}",
         f"export AWS_ACCESS_KEY_ID={ROOT_KEY} AWS_SECRET_ACCESS_KEY={ROOT_KEY}",
     )
     if session:

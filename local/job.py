@@ -43,6 +43,7 @@ def env(endpoint: str) -> None:
     variables |= {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,  # what boto3 reads
         "AWS_ACCESS_KEY_ID": ROOT_KEY,
         "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
     }

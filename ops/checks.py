@@ -154,18 +154,20 @@ def _put(stack: Stack) -> Iterator[Check]:
 
 
 def _backlog(stack: Stack) -> Iterator[Check]:
-    """Records that were put and that the function has not received, as the two metrics tell.
+    """Records that were put and that no mapping has received, as the metrics tell.
 
     AWS publishes a minute of each metric up to two minutes late: what was put in the newest minute may have
-    been received. Retries count as received again.
+    been received. The function's own metric would count user records, retries and replays too.
     """
-    put, received = last_minutes(stack, alarms.PUT, alarms.RECEIVED)
+    (put,) = last_minutes(stack, alarms.PUT)
     if not put:
         yield _no_data("Backlog")
         return
-    waiting = max(0, round(put.total - received.total))
-    text = f"{put.total:,.0f} put, {received.total:,.0f} received: {waiting:,} not yet received"
-    if waiting and not any(_works(mapping) for mapping in _mappings(stack)):
+    mappings = _mappings(stack)
+    received = sum(last_minutes(stack, alarms.POLLED, mapping=each["UUID"])[0].total for each in mappings)
+    waiting = max(0, round(put.total - received))
+    text = f"{put.total:,.0f} put, {received:,.0f} received: {waiting:,} not yet received"
+    if waiting and not any(map(_works, mappings)):
         yield Check("Backlog", State.BAD, f"{text}, and nothing reads the stream", _REFRESH)
     elif waiting > put.newest:
         yield Check("Backlog", State.WARNING, text, "compare Iterator age, Invocations and Duration below")

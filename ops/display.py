@@ -18,7 +18,7 @@ _PIPE_WIDTH, _PIPE_HEIGHT = 10_000, 50
 _PADDING = re.compile(r" +$", re.MULTILINE)
 _BLANKS = re.compile(r"[\t\n\v\f\r\u0085\u2028\u2029]+")
 _EMOJI_MODIFIERS = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 as_json_option: Callable[[F], F] = click.option(
     "--json", "as_json", is_flag=True, help="Write JSON to standard output, for scripts."

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +30,8 @@ FIGURES: Mapping[str, Metric] = {
 MAX_PERIODS = 120
 _MIN_PERIODS = 15
 _CHART_HEIGHT = 2
+_MAX_WIDTH = 200
+"""Columns of a frame, however long the lines of a pipe may be."""
 _LOW_SCREEN = 28
 """Lines of a terminal up to which it is low."""
 _MAX_PROBLEMS, _MAX_PROBLEMS_LOW = 4, 2
@@ -74,7 +77,8 @@ class Frame:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the frame as large as the terminal."""
-        width = options.max_width
+        width = min(options.max_width, _MAX_WIDTH)
+        options = options.update(width=width)
         clock = f"{_utc(self.taken):%H:%M:%S}Z"
         title = Table.grid(expand=True, padding=(0, 1, 0, 0))
         title.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
@@ -90,7 +94,7 @@ class Frame:
         note = Text(self.note, style="dim")
         used = sum(len(console.render_lines(part, options)) for part in (*above, note)) + 2
         free = options.height - used if options.height else 0  # no height: on a screen with other output
-        yield Group(*above, *self._newest(max(_MIN_TWEETS, free)), note)
+        yield Constrain(Group(*above, *self._newest(max(_MIN_TWEETS, free)), note), width)
 
     def _charts(self, width: int) -> Table:
         chart_width = max(10, width - _NUMBERS_WIDTH)

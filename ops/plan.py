@@ -34,6 +34,8 @@ _MAX_BATCH = 10_000
 _MAX_FACTOR = 10
 _MEMORIES = (128, 256, 512, 1024, 1769)
 _MAX_TABLE_CAPACITY = 40_000
+_MAX_ITEM_BYTES = 400 * 1024
+"""Limit of an item ("Constraints in Amazon DynamoDB")."""
 _PARTITION_WRITES = 1000
 """Write units per second of one partition of a table ("Designing partition keys", Amazon DynamoDB guide)."""
 _NEW_TABLE_WRITES = 4000
@@ -328,10 +330,14 @@ def _notes(base: Settings, planned: Settings, load: Load, units: float) -> Itera
             "30 minutes. Warm it before the load comes:",
             f"aws dynamodb update-table --table-name TABLE --warm-throughput WriteUnitsPerSecond={units:.0f}",
         )
-    if load.rate > _PARTITION_WRITES / load.write_units:
+    if load.size > _MAX_ITEM_BYTES:
         yield Note(
-            f"One user may send at most {_PARTITION_WRITES // load.write_units:,} tweets/s, which is what a partition "
-            "of the table takes; `python -m ops explore --top` shows the busiest."
+            f"An item of the table has at most {_MAX_ITEM_BYTES:,} bytes: larger tweets go to quarantine as too-large."
+        )
+    if load.rate > (most := _PARTITION_WRITES / load.write_units):
+        yield Note(
+            f"One user may send at most {most:,.{0 if most >= 10 else 1}f} tweets/s, which is what a partition of the "
+            "table takes; `python -m ops explore --top` shows the busiest."
         )
 
 

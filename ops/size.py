@@ -73,7 +73,7 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
         out.print(f"\n{note.text}")
         if note.command:
             out.print(f"  {wrap_command(note.command, out.width - _MARGIN)}", soft_wrap=True)
-    out.print(f"\nAbout ${dollars:,.2f} a month; `python -m ops cost` shows of what.", style="bold")
+    out.print(f"\nAbout ${dollars:,.2f} a month; then `python -m ops cost` shows of what.", style="bold")
 
 
 def _items(plan: Plan) -> Table:

@@ -3,8 +3,8 @@
 import functools
 import json
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -69,8 +69,14 @@ class Stack:
     """A deployed stack; its outputs are loaded when the first one is needed that no option gives."""
 
     def __init__(
-        self, given: Mapping[str, str], outputs: Callable[[], Mapping[str, object]], endpoint: str | None
+        self,
+        given: Mapping[str, str],
+        outputs: Callable[[], Mapping[str, object]],
+        endpoint: str | None,
+        arguments: Sequence[str] = (),
     ) -> None:
+        self.arguments = arguments
+        """The options that name it, for a command that the user is to run next."""
         self._given = given
         self._load = outputs
         self._endpoint = endpoint
@@ -243,7 +249,10 @@ def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable
                     error_console().print(f"Changing {named}.", style="dim", soft_wrap=True)
                 return _from_file(Path(chosen.outputs)) if chosen.outputs else _from_cli(chosen.stack)
 
-            return command(stack=Stack(given, load, chosen.endpoint), **values)  # type: ignore[arg-type, call-arg]
+            arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()] + [
+                f"--{name}={value}" for name, value in asdict(chosen).items() if value
+            ]
+            return command(stack=Stack(given, load, chosen.endpoint, arguments), **values)  # type: ignore[arg-type, call-arg]
 
         for option in reversed(options):
             run = option(run)

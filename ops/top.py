@@ -28,7 +28,7 @@ def show_top(stack: Stack, limit: int, as_json: bool) -> None:
             {
                 "seconds": _SECONDS,
                 "records": total,
-                "users": [{"username": name, "records": number} for name, number in users.most_common(limit)],
+                "users": [{"username": name, "tweets": number} for name, number in users.most_common(limit)],
                 "shards": [
                     {"shard": name, "records": number, "bytes": sizes[name]}
                     for name, number in shards.most_common(limit)
@@ -39,19 +39,20 @@ def show_top(stack: Stack, limit: int, as_json: bool) -> None:
     if not total:
         console().print(f"No record on {stack.output('stream_name')} in the last minute.")
         return
-    console().print(_users(users, total, limit))
+    console().print(_users(users, limit))
     console().print()
     console().print(_shards(shards, sizes, limit))
     console().print(
-        f"\n{count(total, 'record')} of {count(len(users), 'user')} on {count(len(shards), 'shard')} "
-        "in the last minute."
+        f"\n{count(total, 'record')} with {count(users.total(), 'tweet')} of {count(len(users), 'user')} "
+        f"on {count(len(shards), 'shard')} in the last minute."
     )
 
 
-def _users(users: Counter[str], total: int, limit: int) -> Table:
-    table = _table("User", "Records", "Share")
+def _users(users: Counter[str], limit: int) -> Table:
+    """One record may hold the tweets of many users."""
+    table = _table("User", "Tweets", "Share")
     for name, number in users.most_common(limit):
-        table.add_row(cell_text(name), f"{number:,}", f"{number / total:.1%}")
+        table.add_row(cell_text(name), f"{number:,}", f"{number / users.total():.1%}")
     return table
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Protocol
@@ -41,7 +42,8 @@ def display(title: str, *, live: bool) -> Display:
 def say(message: str) -> None:
     """Print a message outside a run: plain on a terminal, elsewhere a JSON line, as the run's own."""
     if sys.stderr.isatty():
-        sys.stderr.write(printable(shorten(message)) + "\n")
+        with suppress(OSError):
+            sys.stderr.write(printable(shorten(message)) + "\n")
     else:
         _write(message)
 
@@ -84,6 +86,7 @@ def _write(message: str, **members: object) -> None:
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "message": shorten(message),
     } | members
-    # A single write, so that threads do not interleave.
-    sys.stderr.write(printable(json.dumps(line, ensure_ascii=False)) + "\n")
-    sys.stderr.flush()
+    # A single write, so that threads do not interleave. A log on a full disk must not end the run.
+    with suppress(OSError):
+        sys.stderr.write(printable(json.dumps(line, ensure_ascii=False)) + "\n")
+        sys.stderr.flush()

@@ -33,6 +33,8 @@ def connect(aws: AwsCredentials, notify: Callable[[str], None]) -> "KinesisClien
         read_timeout=30,
         parameter_validation=False,
         max_pool_connections=MAX_CALLS,
+        # AWS_ENDPOINT_URL is for other programs: the start names the target, and it must be true.
+        ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # missing in the stubs
     )
     try:
         session = boto3.Session(

@@ -246,6 +246,8 @@ def _evaluate(answer: _Answer) -> tuple[list[Entry], str | None]:
     if isinstance(answer.answer, Exception):
         raise answer.answer
     results = answer.answer.get("Records") or []
+    if not (isinstance(results, list) and all(isinstance(result, dict) for result in results)):
+        raise ResponseParserError("the results are not a list of objects")
     if len(results) != len(answer.call):
         raise ResponseParserError(f"{len(results)} results for {len(answer.call)} records")
     codes = [result["ErrorCode"] for result in results if result.get("ErrorCode")]

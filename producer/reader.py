@@ -13,7 +13,7 @@ _MAX_WHERE_CHARACTERS = 80
 
 
 class Reader:
-    """Passes each record to `keep`, and where the source stands after it.
+    """Passes each record to `keep`, and where the source stands after it; for what is rejected, that to `pass_over`.
 
     Attributes:
         rejected: number of items that were not kept; `notify` received each reason.
@@ -26,11 +26,13 @@ class Reader:
         keep: Callable[[bytes, Position | None], None],
         limit: int | None,
         notify: Callable[[str], None],
+        pass_over: Callable[[Position | None], None] = lambda _: None,
     ) -> None:
         self._source = source
         self._keep = keep
         self._limit = limit
         self._notify = notify
+        self._pass_over = pass_over
         self._stopped = threading.Event()
         self.rejected = 0
         self.failure: str | None = None
@@ -64,4 +66,5 @@ class Reader:
 
     def _reject(self, item: Rejected) -> None:
         self.rejected += 1
+        self._pass_over(self._source.position)
         self._notify(f"Rejected {shorten(item.where, _MAX_WHERE_CHARACTERS)}: {item.reason}")

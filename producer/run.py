@@ -66,13 +66,14 @@ def publish(
     as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. What is not sent stays
     in the spool, and makes the exit code 1. `receipts` tells a feeder of standard input which lines are safe.
     """
-    reader = Reader(source, spool.append, limit, display.note)
+    reader = Reader(source, spool.append, limit, display.note, spool.pass_over)
     publishing = _Worker(publisher.run)
+    receipts_failure: str | None = None
     started = synced = time.monotonic()
     announced = False
 
     def watch() -> None:
-        nonlocal synced, announced
+        nonlocal synced, announced, receipts_failure
         now = time.monotonic()
         if interrupts.count and not announced:
             announced = True
@@ -80,8 +81,12 @@ def publish(
                 f"Stopping: sending queued tweets for up to {FLUSH_SECONDS:.0f} s; press Ctrl-C again to quit now."
             )
         spool.flush()
-        if receipts:
-            receipts.write(spool.source)
+        if receipts and not receipts_failure:
+            try:
+                receipts.write(spool.read_to)
+            except OutputError as error:
+                receipts_failure = str(error)
+                interrupts.count += 1  # ends the run in order
         if now - synced >= _SYNC_SECONDS:
             spool.sync()
             synced = now
@@ -97,11 +102,10 @@ def publish(
         reading = _Reading(reader, stop, interrupts, watch)
         by_itself = reading.run(duration, publishing.is_alive)
         if by_itself:
-            spool.finish_source()
-            if receipts:
-                receipts.write(source.position)
+            spool.finish_source(source.position)
         ends = math.inf if duration is None else started + duration
         _finish(publisher, publishing, interrupts, watch, unhurried_until=ends if by_itself else started)
+        watch()
     spool.close()
     rejected = reader.rejected + spool.refused
     summary = Summary(
@@ -114,7 +118,11 @@ def publish(
         seconds=round(time.monotonic() - started, 3),
     )
     refused = isinstance(publishing.error, PublishError)
-    messages = [reader.failure, str(publishing.error) if refused else None]
+    messages = [
+        reader.failure or reading.failure,
+        receipts_failure,
+        str(publishing.error) if refused else None,
+    ]
     if spool.refused:
         messages.append(f"{spool.refused:,} tweets were lost: {spool.blocked}.")
     if summary.spooled:
@@ -208,6 +216,7 @@ class _Reading:
         self._closing = _Worker(stop)
         self._interrupts = interrupts
         self._watch = watch
+        self.failure: str | None = None
 
     def run(self, duration: float | None, going: Callable[[], bool]) -> bool:
         """Read until the end, a signal, the duration or not `going`; return whether the source ended by itself."""
@@ -228,6 +237,8 @@ class _Reading:
             while worker.is_alive() and self._interrupts.count < 2 and time.monotonic() < deadline:
                 worker.join(_TICK_SECONDS)
                 self._watch()
+        if self._reading.is_alive() and not self._interrupts.count:
+            self.failure = "The source does not end: it was left behind."
         return by_itself
 
     def raise_unexpected(self, expected: type[Exception] | None = None) -> None:

@@ -82,7 +82,8 @@ class Spool:
         refused: records that could never be written; known after `close`.
         acknowledged: records of both kinds that the stream accepted.
         blocked: the reason why the appending thread waits, or None.
-        source: where the source of the last run stands, if that was interrupted; None otherwise.
+        source: where the source stands, at the start that of the last run if that was interrupted; None otherwise.
+        read_to: the same, once this run has read something: what lies before is written, or was rejected.
 
     Raises:
         SpoolError: the folder cannot be read or written.
@@ -103,6 +104,7 @@ class Spool:
         self._pending: list[bytes] = []  # lines not yet written
         self._pending_bytes = 0
         self._pending_source: Position | None = None
+        self._has_read = self._source_ended = False
         self._flushed = 0.0
         self._before = Cursor()  # of the last run
         self._left: dict[int, None] = {}  # its waiting positions that this run has not taken yet
@@ -113,6 +115,7 @@ class Spool:
         self.appended = self.refused = self.acknowledged = self.replayed = 0
         self.blocked: str | None = None
         self.source: Position | None = None
+        self.read_to: Position | None = None
         try:
             self._open()
         except OSError as error:
@@ -152,7 +155,7 @@ class Spool:
         with self._changed:
             self._pending.append(line)
             self._pending_bytes += len(line)
-            self._pending_source = source
+            self._pending_source, self._has_read = source, True
             if self._pending_bytes < _GROUP_BYTES and time.monotonic() - self._flushed < _GROUP_SECONDS:
                 return
             while not (self._flush() or self._stopping):
@@ -170,11 +173,19 @@ class Spool:
             self._stopping = True
             self._changed.notify_all()
 
-    def finish_source(self) -> None:
-        """Forget where the source stands: it has ended, and its next run starts at the beginning."""
+    def pass_over(self, source: Position | None) -> None:
+        """Note where the source stands after something that is not kept."""
         with self._changed:
+            self._pending_source, self._has_read = source, True
+            if not self._pending:
+                self.source = self.read_to = source
+
+    def finish_source(self, source: Position | None) -> None:
+        """Note that the source has come to its end: once all is sent, its next run starts at the beginning."""
+        with self._changed:
+            self._source_ended = True
+            self.pass_over(source)
             self._flush()
-            self.source = self._pending_source = None
 
     def _flush(self) -> bool:
         full = self.size + self._pending_bytes > self._limit and self.waiting
@@ -197,6 +208,7 @@ class Spool:
             self._unread += count
             self.appended += count
         self.source = self._pending_source
+        self.read_to = self.source if self._has_read else None
         self._flushed = time.monotonic()
         if self.blocked:
             self.blocked = None
@@ -328,6 +340,8 @@ class Spool:
             if self._pending and not self._flush():
                 self.refused = len(self._pending)
             self._closed = True
+            if self._source_ended and not self.waiting:
+                self.source = None
             self._save_cursor()
             if not self.waiting:
                 for segment in list(self._segments.values()):
@@ -368,17 +382,28 @@ class Spool:
             )
 
     def _check(self, segment: _Segment) -> int:
-        """Count the records of a segment that wait; return the number of lines that cannot be read."""
-        unreadable, position, before = 0, segment.base, set(self._before.waiting)
+        """Count the records of a segment that wait; return the number of lines that cannot be read.
+
+        If the cursor's positions are not those of its lines, what is before the damage may have moved what is
+        behind it, and every record of the segment waits.
+        """
+        unreadable, position, lines, sound = 0, segment.base, set(), []
         for line in self.folder.read(segment.name).splitlines(keepends=True):
+            lines.add(position)
             if from_line(line) is None:
                 unreadable += 1
-            elif position >= self._before.taken:
+            else:
+                sound.append(position)
+            position += len(line)
+        end = segment.base + max(segment.size, dict(self._before.segments).get(segment.base, 0))
+        waiting = {each for each in self._before.waiting if segment.base <= each < end}
+        moved = unreadable > 0 and not waiting <= lines
+        for position in sound:
+            if position >= self._before.taken:
                 segment.waiting += 1
-            elif position in before:
+            elif moved or position in waiting:
                 segment.waiting += 1
                 self._left[position] = None
-            position += len(line)
         segment.damaged = unreadable > 0
         return unreadable
 
@@ -420,7 +445,7 @@ class Spool:
                 found.append(Cursor.parse(self.folder.read(name)))
             except FileNotFoundError:
                 continue
-            except ValueError:
+            except (AttributeError, KeyError, TypeError, ValueError):
                 damaged.append(self.folder.set_aside(name))
         if damaged:
             effect = "its copy is used" if found else "the whole spool is sent again"

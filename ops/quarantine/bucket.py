@@ -9,6 +9,7 @@ stream (`redrive.py`), and the leases of the runs that do so (`lease.py`).
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ GIVEN_UP = "given-up"
 REASONS = (*(reason.value for reason in Reason), GIVEN_UP)
 
 _MAX_DELETED = 1000
+_NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 does not transport, and so no request for several keys."""
 """In one DeleteObjects (Amazon S3 API reference)."""
 
 
@@ -129,7 +132,12 @@ class Bucket:
         Raises:
             OSError: S3 refused some of them; the message names the first.
         """
-        wanted: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
+        wanted: list[ObjectIdentifierTypeDef] = []
+        for key in keys:
+            if _NOT_IN_XML.search(key):
+                self._s3.delete_object(Bucket=self.name, Key=key)
+            else:
+                wanted.append({"Key": key})
         for start in range(0, len(wanted), _MAX_DELETED):
             answer = self._s3.delete_objects(
                 Bucket=self.name, Delete={"Objects": wanted[start : start + _MAX_DELETED], "Quiet": True}

@@ -48,6 +48,8 @@ def find_entry(bucket: Bucket, name: str) -> Entry:
     Raises:
         ConfigError: no key contains the part, or several do.
     """
+    if not name:
+        raise ConfigError("KEY is empty: `quarantine list` shows the keys.")
     if entry := bucket.entry(name):
         return entry
     found = [entry for entry in bucket.entries() if name in entry.key]

@@ -1,5 +1,6 @@
 """`python -m ops replay`: send a time range of the stream through the function again."""
 
+import shlex
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -130,6 +131,8 @@ def command(
         )
         if not dry_run and checkpoint.path.exists():
             raise ConfigError(f"{checkpoint.path} exists: go on with --resume, or give another --checkpoint.")
+        if not dry_run and not checkpoint.path.absolute().parent.is_dir():
+            raise ConfigError(f"The folder of {checkpoint.path} does not exist: give another --checkpoint.")
     what = (
         f"{iso(checkpoint.start)} to {iso(checkpoint.end)} of {stream['StreamName']} "
         f"({count(len(checkpoint.shards), 'shard')}) through {target.function_name}"
@@ -150,7 +153,7 @@ def command(
     try:
         _run(stack, target, checkpoint, rate, batch_size, dry_run)
     finally:
-        _report(checkpoint, what, dry_run, as_json)
+        _report(stack, checkpoint, what, dry_run, as_json)
     if not checkpoint.is_finished or (checkpoint.refused and not dry_run):
         sys.exit(1)
 
@@ -191,7 +194,7 @@ def _run(
         replayer.run(dry_run=dry_run)
 
 
-def _report(checkpoint: Checkpoint, what: str, dry_run: bool, as_json: bool) -> None:
+def _report(stack: Stack, checkpoint: Checkpoint, what: str, dry_run: bool, as_json: bool) -> None:
     """Write the sum; delete the checkpoint if nothing is left."""
     finished = checkpoint.is_finished
     handled = checkpoint.records - checkpoint.refused
@@ -222,4 +225,5 @@ def _report(checkpoint: Checkpoint, what: str, dry_run: bool, as_json: bool) -> 
             soft_wrap=True,
         )
         if not finished:
-            console().print(f"Go on: python -m ops replay --resume {checkpoint.path}", soft_wrap=True)
+            resume = shlex.join(["--resume", str(checkpoint.path), *stack.arguments])
+            console().print(f"Go on: python -m ops replay {resume}", soft_wrap=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from websockets import CloseCode
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
 from handler.record import iso
@@ -101,7 +101,13 @@ class BlueskySource:
             if error.sent and error.sent.code == CloseCode.MESSAGE_TOO_BIG and not error.rcvd_then_sent:
                 yield self._skip_event()
             raise Interrupted("network", f"Jetstream closed the connection ({error})") from error
-        except (InvalidHandshake, OSError) as error:
+        except InvalidProxy as error:
+            raise SourceError(f"The proxy of the environment cannot be used: {error}.") from error
+        except (
+            InvalidHandshake,
+            OSError,
+            ValueError,
+        ) as error:  # ValueError: redirected to what is no address
             raise Interrupted("network", f"{self._endpoint} cannot be reached ({cause(error)})") from error
 
     def _skip_event(self) -> Rejected | None:

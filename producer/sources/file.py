@@ -47,7 +47,7 @@ class FileSource:
         notify: Callable[[str], None] = print,
     ) -> None:
         self._path = path
-        self._interval = 1 / rate if rate else 0.0
+        self._interval = min(1 / rate, threading.TIMEOUT_MAX / 2) if rate else 0.0
         self._resume = resume
         self._notify = notify
         self._identity = path
@@ -112,6 +112,9 @@ class FileSource:
         length = identity.partition(":")[0]
         if not length.isdigit() or _identify(self._path, file, int(length)) != identity:
             return 0
+        if not _is_after_a_line(file, offset):
+            self._notify(f"{self._path} has changed since an earlier run was interrupted: it is read again.")
+            return 0
         self._identity, self._number, self._splitter.offset = self._resume
         self._notify(
             f"Resuming {self._path} after line {lines:,}, where an earlier run was interrupted; "
@@ -145,7 +148,15 @@ class FileSource:
 def _identify(path: str, file: int, length: int = _BEGINNING_BYTES) -> str:
     """Return what tells a file from others, and from one that was replaced: its path, and a hash of its beginning."""
     beginning = os.pread(file, length, 0)
-    return f"{len(beginning)}:{hashlib.sha256(beginning).hexdigest()}:{Path(path).resolve()}"
+    name = os.fsencode(Path(path).resolve()).decode(errors="backslashreplace")  # a name may be no UTF-8
+    return f"{len(beginning)}:{hashlib.sha256(beginning).hexdigest()}:{name}"
+
+
+def _is_after_a_line(file: int, offset: int) -> bool:
+    """Tell whether a line of the file ends at an offset, or the file itself; of gzip that is not known."""
+    if os.pread(file, len(_GZIP_MAGIC), 0) == _GZIP_MAGIC or not offset:
+        return True
+    return offset == os.fstat(file).st_size or os.pread(file, 1, offset - 1) == b"\n"
 
 
 def _skip(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import requests
 from TwitterAPI import TwitterAPI
 from TwitterAPI.TwitterError import TwitterConnectionError
+from urllib3.exceptions import HTTPError
 
 from handler.tweet import Json, PoisonError
 from producer.config import XCredentials
@@ -100,7 +101,8 @@ def request(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -
             return response
         with closing(response):
             body = _json(response) or {"title": response.reason}
-    except (TwitterConnectionError, requests.RequestException) as error:
+    # A redirection to what is no address raises errors that requests does not turn into its own.
+    except (TwitterConnectionError, requests.RequestException, HTTPError, ValueError) as error:
         raise Interrupted("network", f"the connection to X failed ({cause(error)})") from error
     raise refusal(response.status_code, body, response.headers)
 

@@ -107,7 +107,8 @@ class ProducerPart:
         if chance.random() < 0.5:
             content[chance.randrange(len(content))] ^= 1 << chance.randrange(7)
         else:
-            self._world.disk.files[name] = bytearray(b'{"position":99999999999,"acknowledged":[]}')
+            wrong = b'00000000 {"taken":99999999999,"waiting":[],"segments":[],"source":null}\n'
+            self._world.disk.files[name] = bytearray(wrong)
 
     def _run(self) -> None:
         world, process = self._world, current().process
@@ -129,7 +130,7 @@ class ProducerPart:
             if current().now - synced >= 1:
                 spool.sync()
                 synced = current().now
-        spool.finish_source()
+        spool.finish_source(None)
         publisher.finish(None)
         while not publishing.done:
             current().join(publishing, 0.25)
