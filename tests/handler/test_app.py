@@ -279,6 +279,19 @@ class TestAggregatedRecords:
         assert base64.b64decode(body["payload"]) == b"poison"
         assert (body["partitionKey"], body["sequenceNumber"], body["subSequenceNumber"]) == ("bob", "7", 1)
 
+    def test_too_many_bad_user_records_are_one_object_and_the_good_ones_stored(
+        self, aws: Aws, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        payload = aggregate(tweet(id="1"), *(b"w%d" % number for number in range(500)), tweet(id="3"))
+        assert invoke([record(payload, 7)]) == []
+        assert {identifier for _, identifier in aws.items} == {"1", "3"}
+        assert list(aws.objects) == [f"records/aggregated/2026-11-23/{SHARD}/7.json"]
+        (body,) = aws.objects.values()
+        assert body["error"].startswith("500 of 502 user records, the first: ")
+        assert base64.b64decode(body["payload"]) == payload
+        line = json.loads(capsys.readouterr().out)
+        assert (line["Received"], line["Stored"], line["Quarantined"], line["Failed"]) == (502, 2, 500, 0)
+
     def test_a_retry_is_asked_for_the_kinesis_record(self, aws: Aws, invoke: Invoke) -> None:
         aws.unprocessed = {("ada", "2"): 1_000_000, ("ada", "3"): 1_000_000}
         batch = [*tweets(1), record(aggregate(*(tweet(id=str(each)) for each in range(2, 6))), 8)]

@@ -361,12 +361,22 @@ class TestPayloads:
         "payload",
         [
             *(b"{", b"nope", b"{}{}", b"{}\xc2\xa0", b"{'a':1}", b'{"a":NaN}', b'{"a":-Infinity}'),
-            *(b'"\x00"', b"\xef\xbb\xbf{}", b"9" * 5000, b'"' + b"x" * 1024 * 1024),
+            *(b'"\x00"', b"\xef\xbb\xbf{}", b'{"a":' + b"9" * 5000 + b',"b":NaN}', b'"' + b"x" * 1024 * 1024),
         ],
         ids=lambda payload: repr(payload[:12]),
     )
     def test_not_json(self, payload: bytes) -> None:
         assert refusal(payload) is Reason.NOT_JSON
+
+    def test_an_integer_of_any_length_in_a_member_that_is_not_read_does_no_harm(self) -> None:
+        payload = b'{"username":"ada","id":"1","text":"t","x":' + b"9" * 5000 + b"}"
+        assert parse_tweet(record(payload)).username == "ada"
+
+    def test_what_quotes_a_hostile_record_is_short_and_can_be_printed(self) -> None:
+        for payload in (b'{"\\ud83d":1}', b'{"username":"a","version":' + b"9" * 4000 + b"}"):
+            with pytest.raises(PoisonError) as refused:
+                parse_tweet(record(payload))
+            assert len(str(refused.value).encode()) < 200
 
     @pytest.mark.parametrize("opening", [b"[", b'{"data":'])
     def test_nested_too_deeply(self, opening: bytes) -> None:

@@ -60,7 +60,7 @@ FOLLOW = members(**_ROW)
 TOP = members(
     seconds=COUNT,
     records=COUNT,
-    users=array(members(username=TEXT, records=COUNT)),
+    users=array(members(username=TEXT, tweets=COUNT)),
     shards=array(members(shard=TEXT, records=COUNT, bytes=COUNT)),
 )
 COST = members(

@@ -217,9 +217,9 @@ def test_csv_fields_that_are_formulas_are_guarded_unless_raw(
 def test_top_shows_the_busiest_users_and_shards(stack: DeployedStack, user: str) -> None:
     stack.put(*(tweet(user, number) for number in range(2000, 2050)), b"not json")
     found = stack.json("explore", "--top", "--limit", "1000")
-    records = [each["records"] for each in found["users"]]
-    assert {"username": user, "records": 50} in found["users"]
-    assert records == sorted(records, reverse=True)
+    tweets = [each["tweets"] for each in found["users"]]
+    assert {"username": user, "tweets": 50} in found["users"]
+    assert tweets == sorted(tweets, reverse=True)
     assert len(stack.json("explore", "--top", "--limit", "1")["users"]) == 1
     (shard,) = found["shards"]
     assert shard["records"] == found["records"] >= 51

@@ -382,6 +382,37 @@ def test_an_interruption_in_the_middle_loses_nothing_and_repeats_a_group_at_most
     assert stack.quarantined(len(sent[30:]))  # they come back; nothing is left for the next test to meet
 
 
+def test_objects_with_odd_names_and_members_do_not_stop_the_others(stack: DeployedStack, user: str) -> None:
+    good = [quarantine(stack, number, tweet(user, number)) for number in (1, 2)]
+    bad = quarantine(stack, 3, key="\ud800")
+    content = stack.s3.get_object(Bucket=stack.outputs["quarantine_bucket"], Key=good[0])["Body"].read()
+    odd = "records/not-json/2026-11-25/odd/b\x1b[31mad.json"
+    stack.s3.put_object(
+        Bucket=stack.outputs["quarantine_bucket"],
+        Key=odd,
+        Body=content.replace(b"made up", b"half a pair: \\ud83d"),
+    )
+    shown = stack.ops("quarantine", "list")
+    assert shown.exit_code == 0
+    assert "half a pair" in shown.stdout
+    assert stack.ops("quarantine", "show", bad).exit_code == 1
+
+    done = stack.json("quarantine", "redrive")
+
+    assert (done["redriven"], done["unreadable"], done["kept"]) == (3, 1, 0)
+    assert eventually(lambda: stack.rows(user) == {"1", "2"})
+    assert stack.objects() == [bad]
+
+
+def test_an_empty_key_is_no_part_of_any(stack: DeployedStack) -> None:
+    key = quarantine(stack, 1)
+    for command in ("show", "redrive", "purge"):
+        refused = stack.ops("quarantine", command, "", *(["--yes"] if command == "purge" else []))
+        assert refused.exit_code == 2
+        assert "KEY is empty" in refused.stderr
+    assert stack.objects() == [key]
+
+
 def test_purge_asks_first(stack: DeployedStack) -> None:
     stack.put(b"not json", b"{}")
     stack.quarantined(2)

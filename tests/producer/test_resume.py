@@ -1,6 +1,8 @@
 """An interrupted run over a file goes on where it stood; a feeder of standard input learns what is safe."""
 
 import gzip
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,54 @@ def test_a_run_can_be_told_to_start_over(producer: Producer, stream: Stream, pat
     assert done.counts["received"] == 1_000
 
 
+def test_a_run_that_is_killed_while_it_sends_does_not_read_the_file_again(
+    producer: Producer, stream: Stream, path: Path
+) -> None:
+    path.write_text(tweets(range(1_000)))
+    stream.stub.faults = lambda _call, _keys: Fault(status=503)
+    process = producer.start("--source", "file", str(path))
+    until(lambda: any(b",1000," in cursor.read_bytes() for cursor in producer.spool.rglob("cursor.json")))
+    process.kill()
+    process.communicate()
+    stream.stub.faults = lambda _call, _keys: None
+
+    done = producer.run("--source", "file", str(path))
+
+    assert (done.counts["received"], done.counts["replayed"]) == (0, 1_000)
+    assert sorted(map(int, stream.ids)) == list(range(1_000))
+    assert producer.run("--source", "file", str(path)).counts["received"] == 1_000
+
+
+@pytest.mark.parametrize("change", ["shorter", "moved"])
+def test_a_file_whose_lines_have_moved_is_read_again(
+    producer: Producer, stream: Stream, path: Path, change: str
+) -> None:
+    # Longer than the beginning that tells a file from others.
+    path.write_text("".join(tweet(number, text="x" * 1_000) for number in range(2_000)))
+    interrupt(producer, stream, path)
+    offset = max(
+        json.loads(cursor.read_bytes()[9:])["source"][2] for cursor in producer.spool.rglob("cursor.json")
+    )
+    content = path.read_bytes()
+    before, after = content[: offset - 5], content[offset - 5 :]
+    path.write_bytes(before + b"  " + after if change == "moved" else before[: before.rfind(b"\n") + 1])
+
+    done = producer.run("--source", "file", str(path))
+
+    assert "has changed since an earlier run was interrupted" in done.said
+    assert done.counts["received"] > 10
+
+
+def test_a_file_name_may_be_any_bytes(producer: Producer, stream: Stream, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff\xfe.jsonl")
+    path.write_text(tweets(range(300)))
+
+    interrupt(producer, stream, path)
+
+    assert producer.run("--source", "file", str(path)).code == 0
+    assert {int(number) for number in stream.ids} == set(range(300))
+
+
 def test_another_file_at_the_same_path_is_read_from_its_beginning(
     producer: Producer, stream: Stream, path: Path
 ) -> None:
@@ -94,6 +144,8 @@ def test_receipts_tell_a_feeder_which_lines_are_safe(producer: Producer, stream:
     done = producer.run("--source", "file", "-", "--receipts", text=tweet(10) + "{bad\n\n")
 
     assert done.lines[-1] == "3"
+    assert [int(line) for line in done.lines] == sorted({int(line) for line in done.lines})
+    assert int(done.lines[0]) <= 3  # nothing of the run before
     assert receipts == sorted(set(receipts))
     assert {int(number) for number in stream.ids} == set(range(11))
 
@@ -112,3 +164,27 @@ def test_no_receipt_is_given_for_a_line_that_a_kill_would_lose(producer: Produce
     spooled = sum(path.read_bytes().count(b"\n") for path in producer.spool.rglob("*.log"))
 
     assert spooled >= safe > 0
+
+
+def test_a_rejected_line_at_the_end_has_a_receipt_while_the_feeder_waits(producer: Producer) -> None:
+    process = producer.start("--source", "file", "-", "--receipts")
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(tweet(0) + "{bad\n")
+    process.stdin.flush()
+    while int(process.stdout.readline()) < 2:
+        pass
+    process.kill()
+    process.communicate()
+
+
+def test_receipts_that_cannot_be_written_end_the_run_in_order(producer: Producer, stream: Stream) -> None:
+    process = producer.start("--source", "file", "-", "--receipts")
+    assert process.stdout
+    process.stdout.close()
+    process.stdout = None
+    _, log = process.communicate(tweets(range(5)), timeout=60)
+
+    assert process.returncode == 1
+    assert "Standard output cannot be written" in log
+    assert "received 5 = sent 5" in log

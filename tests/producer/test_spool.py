@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from producer.cursor import to_line
 from producer.errors import SpoolError
 from producer.folder import Folder
 from producer.spool import Entry, Spool
@@ -263,6 +264,48 @@ def test_a_damaged_line_is_skipped_and_its_segment_kept_once_the_others_are_sent
         spool.acknowledge(spool.take(10, LIMIT))
     assert kept.with_suffix(".corrupt").read_bytes() == content
     assert left(directory) == []
+
+
+@pytest.mark.parametrize("inserted", [b"", b"!"])
+def test_a_byte_too_many_or_too_few_keeps_every_record_that_can_be_read(
+    directory: Path, kept: Path, inserted: bytes
+) -> None:
+    content = kept.read_bytes()
+    kept.write_bytes(content[:20] + inserted + content[20 + (not inserted) :])
+
+    # What was acknowledged cannot be told from what was not.
+    assert left(directory, lambda _: None) == list(range(1, 10))
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b"null", b'{"taken":1}'])
+def test_a_cursor_of_other_members_is_set_aside(directory: Path, kept: Path, content: bytes) -> None:
+    for name in ("cursor.json", "cursor.copy.json"):
+        (directory / name).write_bytes(to_line(content))
+
+    assert left(directory, lambda _: None) == list(range(10))
+
+
+def test_where_the_source_stands_is_known_only_of_what_is_written(directory: Path) -> None:
+    with opened(directory, notify=lambda _: None) as spool:
+        fill(spool, range(1), 100)
+        assert spool.read_to is None
+        with full_disk(200):
+            spool.append(data(1, 100), ("tweets", 2, 300))
+            spool.append(data(2, 100), ("tweets", 3, 450))
+            spool.pass_over(("tweets", 4, 460))
+            spool.stop()
+            spool.finish_source(("tweets", 5, 470))
+            assert spool.read_to is None
+        spool.flush()
+        assert spool.read_to == ("tweets", 5, 470)
+
+    with opened(directory) as spool:
+        assert spool.source == ("tweets", 5, 470)  # not all was sent
+        assert spool.read_to is None
+        spool.acknowledge(spool.take(10, LIMIT))
+        spool.finish_source(("tweets", 5, 470))
+    with opened(directory) as spool:
+        assert spool.source is None
 
 
 def test_half_a_line_at_the_end_is_skipped(directory: Path, kept: Path) -> None:
