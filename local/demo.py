@@ -275,9 +275,8 @@ class Demonstration:
 
         wrong = {check.text.split()[0] for check in run_checks(self.stack) if check.unhealthy}
         if wrong == {f"{STACK}-Quarantined"}:
-            self.console.print(
-                "\n  That is right: the alarm reports what cannot be stored, which is in quarantine (below)."
-            )
+            text = "That is right: the alarm reports what cannot be stored, which is in quarantine (below)."
+            self.console.print(Padding(text, (1, 0, 0, _INDENT), expand=False))
 
     def account_for(self, deployment: "Deployment", summary: dict[str, Any]) -> None:
         """Check that every tweet sent is a row, a repeat of one, or in quarantine, by reading the stream."""
@@ -391,12 +390,18 @@ class Demonstration:
         )
 
     def _wrap(self, line: str) -> list[str]:
-        """Break a sentence that is wider than the terminal between words; a key or an address stays whole."""
+        """Break a line that is wider than the terminal between words; a payload or a key stays whole."""
         width = self.console.width - _INDENT
-        if not self.console.is_terminal or cell_len(line) <= width or " " not in line.strip():
+        if (
+            not self.console.is_terminal
+            or cell_len(line) <= width
+            or line.lstrip().startswith(("{", "records/"))
+        ):
             return [line]
         indent = " " * (len(line) - len(line.lstrip()))
-        return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False)
+        return textwrap.wrap(
+            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
 
     def _show(self, result: "subprocess.CompletedProcess[str]", expected: tuple[int, ...] = (0,)) -> None:
         """Show what an operator's command wrote."""
