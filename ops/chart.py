@@ -73,24 +73,32 @@ def draw_history(counts: Mapping[int, int], width: int) -> list[str]:
     start, stop = _clock((end - bars + 1) * bucket, bucket), _clock(end * bucket, bucket)
     lines.append(f"{'':{label_width}}{start}{stop:>{columns - len(start)}}")
     shown, total = sum(values), sum(counts.values())
-    older = f"; {total - shown:,} older ones are not shown" if shown < total else ""
+    others = f"; {total - shown:,} before or after are not shown" if shown < total else ""
     day = datetime.fromtimestamp(last, UTC).date()
-    lines.append(f"Tweets per {_name(bucket)}, up to {day} {_clock(last, 1)} UTC{older}")
+    lines.append(f"Tweets per {_name(bucket)}, up to {day} {_clock(last, 1)} UTC{others}")
     return lines
 
 
 def _span(counts: Mapping[int, int]) -> tuple[int, int]:
-    """Return the first and the last second to draw, which leave out up to a tenth of the tweets, the oldest."""
+    """Return the first and the last second to draw; the oldest tweets may be left out, and those from the future."""
     seconds = sorted(counts)
-    last, spare = seconds[-1], sum(counts.values()) // 10
+    first = _nearest(seconds, counts)
+    return first, _nearest([second for second in reversed(seconds) if second >= first], counts)
+
+
+def _nearest(seconds: Sequence[int], counts: Mapping[int, int]) -> int:
+    """Return the first of the seconds that is not left out: up to a tenth of the tweets are.
+
+    They are left out only where that makes the chart much more detailed.
+    """
+    end, spare = seconds[-1], sum(counts.values()) // 10
     for second in seconds:
-        # Leave the oldest out only where that makes the chart much more detailed.
-        if last - seconds[0] > 4 * (last - second):
-            return second, last
+        if abs(end - seconds[0]) > 4 * abs(end - second):
+            return second
         spare -= counts[second]
         if spare < 0:
             break
-    return seconds[0], last
+    return seconds[0]
 
 
 def _name(bucket: int) -> str:

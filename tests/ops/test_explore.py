@@ -191,7 +191,7 @@ def test_the_chart_shows_each_count_at_its_height() -> None:
 def test_a_tweet_of_last_year_does_not_flatten_the_chart_of_today() -> None:
     *_, caption = draw_history({NOON - 365 * 86_400: 1} | {NOON + second: 9 for second in range(60)}, 80)
     assert "Tweets per second" in caption
-    assert "1 older ones are not shown" in caption
+    assert "1 before or after are not shown" in caption
 
 
 def test_csv_fields_that_are_formulas_are_guarded_unless_raw(
@@ -212,6 +212,14 @@ def test_csv_fields_that_are_formulas_are_guarded_unless_raw(
     raw, said = exported("--raw")
     assert raw == sorted(starts)
     assert "guarded" not in said
+
+
+def test_a_few_tweets_from_the_future_do_not_empty_the_chart() -> None:
+    tweets = {NOON + second: 1 for second in range(1_000)} | {NOON + 100_000_000: 24}
+    *bars, _, caption = draw_history(tweets, 80)
+    assert "24 before or after are not shown" in caption
+    assert caption.startswith("Tweets per 15 seconds, up to ")
+    assert len(bars[-1].strip()) > 60
 
 
 def test_top_shows_the_busiest_users_and_shards(stack: DeployedStack, user: str) -> None:
