@@ -109,7 +109,9 @@ def test_a_stack_is_approved_between_its_preview_and_the_deployment_of_that_plan
     )
     assert saved[0]["name"] == loaded[0]["name"] == "plan-${{ inputs.stack }}"
     assert saved[0]["path"] == "plan.json"
-    assert WORKFLOWS["deploy"]["jobs"]["prod"]["needs"] == "dev"
+    deploy = WORKFLOWS["deploy"]["jobs"]
+    assert deploy["prod"]["needs"] == "dev"
+    assert deploy["prod"]["if"].startswith("!cancelled() && needs.dev.result != 'failure' && contains(")
 
 
 def test_the_cli_is_pinned_to_the_version_that_is_tested_here_and_that_the_projects_demand() -> None:
