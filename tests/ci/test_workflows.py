@@ -111,7 +111,8 @@ def test_a_stack_is_approved_between_its_preview_and_the_deployment_of_that_plan
     assert saved[0]["path"] == "plan.json"
     deploy = WORKFLOWS["deploy"]["jobs"]
     assert deploy["prod"]["needs"] == "dev"
-    assert deploy["prod"]["if"].startswith("!cancelled() && needs.dev.result != 'failure' && contains(")
+    dev_is_done = "(needs.dev.result == 'success' || needs.dev.result == 'skipped')"
+    assert deploy["prod"]["if"].startswith(f"!cancelled() && {dev_is_done} && contains(")
 
 
 def test_the_cli_is_pinned_to_the_version_that_is_tested_here_and_that_the_projects_demand() -> None:
