@@ -206,6 +206,8 @@ def test_an_endpoint_where_nobody_listens_is_tried_until_patience_ends(stream: S
         (b'{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1"}]}', "1 results for 3 records"),
         (b"<html>", "0 results for 3 records"),
         (b"[]", "0 results for 3 records"),
+        (b'{"Records":5}', "not a list of objects"),
+        (b'{"Records":[1,2,3]}', "not a list of objects"),
     ],
 )
 def test_an_answer_that_is_not_about_what_was_sent_is_not_believed(
@@ -221,6 +223,13 @@ def test_an_answer_that_is_not_about_what_was_sent_is_not_believed(
 
     assert trouble in (publisher.trouble or "")
     assert spool.waiting == 3
+
+
+def test_the_endpoint_of_other_programs_is_not_the_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+
+    assert connect(credentials(None), ignore).meta.endpoint_url == "https://kinesis.eu-west-1.amazonaws.com"
 
 
 def test_slow_answers_and_every_fault_together_lose_and_repeat_nothing(
