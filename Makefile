@@ -29,7 +29,7 @@ install: .venv/.installed ## Create .venv with the pinned packages and the comma
 demo: install ## Run the whole path on this machine: local AWS and X, the real stack, producer and function
 	@$(BIN)/python -m local demo $(if $(SOURCE),--source $(SOURCE)) $(if $(FILE),--file '$(FILE)') $(if $(KEEP),--keep)
 
-test: install ## Run the tests, except those under the real Pulumi engine (a minute and a half)
+test: install ## Run the tests, except those under the real Pulumi engine (less than two minutes)
 	$(BIN)/pytest --ignore tests/engine --durations=10
 
 simulate: install ## Simulate SEEDS=1000 worlds of faults and crashes on a virtual clock
