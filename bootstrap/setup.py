@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,7 @@ def region() -> str:
     return found
 
 
+@cache
 def account_id() -> str:
     """The number of the account whose credentials are used."""
     return boto3.client("sts", region_name=region()).get_caller_identity()["Account"]

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from ci.github import GithubError, Repository
-from ci.preview import as_markdown, read_report
+from ci.preview import NO_REPORT, as_markdown, read_report
 
 MARKER = "<!-- pulumi preview -->"
 MAX_COMMENT = 60_000
@@ -28,7 +28,7 @@ def main() -> int:
     reports = sorted(report for report in options.reports if report.exists())
     sections = [
         as_markdown(report.stem, read_report(report), MAX_COMMENT // len(reports)) for report in reports
-    ] or ["The preview failed before it wrote a report: its log says why."]
+    ] or [NO_REPORT]
     try:
         repository = Repository.connect(os.environ["GITHUB_REPOSITORY"])
         repository.upsert_comment(options.pull_request, MARKER, "\n".join([MARKER, *sections]))

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+NO_REPORT = "The preview failed before it wrote a report: its log says why."
+
 
 def main() -> int:
     """Run the preview; return its exit code."""
@@ -60,7 +62,7 @@ def read_report(report: Path) -> str:
     try:
         return report.read_text(errors="replace")
     except FileNotFoundError:
-        return "The preview failed before it wrote a report: its log says why."
+        return NO_REPORT
 
 
 def as_markdown(stack: str, report: str, limit: int = 60_000) -> str:

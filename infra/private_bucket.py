@@ -1,4 +1,4 @@
-"""What every bucket of this project has: nothing of it is public, no ACLs, and encryption."""
+"""Settings that all buckets of this project share: private, without ACLs, encrypted."""
 
 import pulumi
 import pulumi_aws as aws

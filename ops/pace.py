@@ -2,6 +2,24 @@
 
 import threading
 import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def rate_option(default: int) -> Callable[[F], F]:
+    """Add the option `--rate` to a command, as its parameter `rate`."""
+    return click.option(
+        "--rate",
+        type=click.IntRange(1),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help="Maximum number of records per second.",
+    )
 
 
 class Pace:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 from collections.abc import Iterator
 
 import botocore.session
@@ -19,3 +20,12 @@ def service_models() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", functools.cache(botocore.session.create_loader))
         yield
+
+
+@pytest.fixture
+def many_thread_switches() -> Iterator[None]:
+    """Let the interpreter switch threads a thousand times as often as it does by default."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(interval)

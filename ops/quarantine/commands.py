@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ops.display import as_json_option, console, count, printable, progress_bar, size, span, write_json
 from ops.interrupt import interruptible
+from ops.pace import rate_option
 from ops.quarantine.bucket import RedriveMarkers
 from ops.quarantine.lease import Leases
 from ops.quarantine.presentation import (
@@ -191,14 +192,7 @@ redriven/*. On the stream: kinesis:PutRecords.
 )
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
 @selection
-@click.option(
-    "--rate",
-    type=click.IntRange(1),
-    default=100,
-    show_default=True,
-    metavar="N",
-    help="Maximum number of records per second.",
-)
+@rate_option(100)
 @click.option(
     "--max-redrives",
     "max_redrives",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from handler.aggregation import MAX_PARTITION_KEY
 from handler.quarantine_format import QuarantinedRecord
 from ops.display import count, size
 from ops.errors import GoneError, LeasedError, UnreadableError, UnsendableError
@@ -33,8 +34,7 @@ MAX_CALL_RECORDS = 500
 MAX_CALL_BYTES = 1024 * 1024
 """Payloads and partition keys in one call: as much as one shard accepts per second."""
 MAX_RECORD_BYTES = 1024 * 1024
-MAX_PARTITION_KEY = 256
-"""Payload and partition key of a record in bytes; a partition key in characters (PutRecords)."""
+"""Payload and partition key of a record (PutRecords)."""
 
 _READ_AHEAD = 16
 """Objects to read ahead; one of Lambda's has up to six megabytes."""

@@ -12,6 +12,7 @@ from handler.record import iso
 from ops.display import as_json_option, console, count, error_console, progress_bar, size, write_json
 from ops.errors import ConfigError
 from ops.interrupt import interruptible
+from ops.pace import rate_option
 from ops.replay.checkpoint import Checkpoint
 from ops.replay.replayer import Clients, Replayer, Target
 from ops.replay.shards import list_shards
@@ -50,14 +51,7 @@ bucket.
 )
 @click.option("--to", "end", type=TIME, metavar="TIME", help="Before this arrival.", show_default="now")
 @click.option("--shard", "shards", multiple=True, metavar="ID", help="Only this shard; may be repeated.")
-@click.option(
-    "--rate",
-    type=click.IntRange(1),
-    default=500,
-    show_default=True,
-    metavar="N",
-    help="Maximum number of records per second.",
-)
+@rate_option(500)
 @click.option(
     "--batch-size",
     type=click.IntRange(1, 10_000),

@@ -4,11 +4,10 @@ import base64
 import io
 import json
 import random
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -16,36 +15,22 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from local.mapping.decisions import Settings
 from local.mapping.shard import ShardReader, Source
+from tests.local import test_mapping_decisions
 from tests.producer.waiting import until
 
+pytestmark = pytest.mark.usefixtures("many_thread_switches")
+
 COUNT = 20_000
-SETTINGS = Settings(
-    uuid="00000000-0000-0000-0000-000000000001",
-    stream_arn="arn:aws:kinesis:us-east-1:000000000000:stream/tweets",
-    function_arn="arn:aws:lambda:us-east-1:000000000000:function:store",
-    enabled=True,
-    starting_position="TRIM_HORIZON",
-    starting_timestamp=None,
+SETTINGS = replace(
+    test_mapping_decisions.SETTINGS,
     batch_size=20,
-    batching_window=0,
     lanes=10,
     bisect=True,
     maximum_retries=1,
     maximum_age=600,
-    reports_failures=True,
     destination_arn="arn:aws:s3:::quarantine",
 )
-
-
-@pytest.fixture(autouse=True)
-def switches() -> Iterator[None]:
-    """Let the interpreter switch threads a thousand times as often as it does by default."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(5e-6)
-    yield
-    sys.setswitchinterval(interval)
 
 
 class Aws:

@@ -2,10 +2,8 @@
 
 import json
 import random
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +15,9 @@ from producer.publisher import Publisher
 from producer.spool import Spool
 from tests.producer.conftest import credentials
 
+pytestmark = pytest.mark.usefixtures("many_thread_switches")
+
 COUNT = 6_000
-
-
-@pytest.fixture(autouse=True)
-def switches() -> Iterator[None]:
-    """Let the interpreter switch threads a thousand times as often as it does by default."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(5e-6)
-    yield
-    sys.setswitchinterval(interval)
 
 
 class Stream:
