@@ -16,6 +16,8 @@ TIMEOUT = 30
 """Seconds to wait for an answer."""
 AUTHOR = "github-actions[bot]"
 """Who writes with a workflow's token."""
+MAX_BODY = 65_536
+"""Characters of a comment or of an issue's text."""
 PAGE = 100
 """Items of a page, the most that GitHub allows."""
 
@@ -45,11 +47,14 @@ class Repository:
         return cls(name, os.environ.get("GITHUB_API_URL", "https://api.github.com"), token)
 
     def upsert_comment(self, issue: int, marker: str, body: str) -> None:
-        """Write the workflow's comment that contains `marker`, a new one only if there is none."""
+        """Write the workflow's comment that begins with `marker`, a new one only if there is none."""
+        body = body[:MAX_BODY]
         for page in range(1, 100):
             comments = self._call("GET", f"issues/{issue}/comments?per_page={PAGE}&page={page}")
             for comment in comments:
-                if marker in comment["body"] and comment["user"]["login"] == AUTHOR:
+                # Either may be null: the text of an empty comment, the author whose account is gone.
+                author = comment["user"] or {}
+                if author.get("login") == AUTHOR and (comment["body"] or "").startswith(marker):
                     self._call("PATCH", f"issues/comments/{comment['id']}", body=body)
                     return
             if len(comments) < PAGE:
@@ -58,6 +63,7 @@ class Repository:
 
     def upsert_issue(self, title: str, label: str, body: str) -> None:
         """Open an issue of this title, or comment on the open one."""
+        body = body[:MAX_BODY]
         query = urllib.parse.urlencode({"state": "open", "labels": label, "per_page": PAGE})
         for issue in self._call("GET", f"issues?{query}"):
             if issue["title"] == title:

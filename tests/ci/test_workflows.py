@@ -60,12 +60,12 @@ def test_secrets_are_required_before_the_credentials_of_a_preview(workflow: str)
     assert required < credentials < commands.index("python -m ci.preview")
 
 
-def test_drift_is_looked_for_and_reported_only_when_the_preview_fails() -> None:
+def test_drift_is_looked_for_and_reported_only_when_the_preview_found_changes() -> None:
     steps = WORKFLOWS["drift"]["jobs"]["drift"]["steps"]
     [look] = [step for step in steps if step.get("id") == "preview"]
     assert look["run"].endswith(" --expect-no-changes")
     [report] = [step for step in steps if "ci.issue" in step.get("run", "")]
-    assert report["if"] == "failure() && steps.preview.outcome == 'failure'"
+    assert report["if"] == "failure() && steps.preview.outputs.exit-code == '7'"
     assert "--report preview.txt" in look["run"]
     assert "--report preview.txt" in report["run"]
 
