@@ -1,5 +1,6 @@
 """The bootstrap program on local AWS, without an engine."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,10 +8,15 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
+from bootstrap.setup import main as bootstrap_setup
 from local.aws import LocalAws
 from local.deploy import Deployment, deploy
 from local.job import job_environment
+from local.server import REGION
+from tests.doubles.github import TOKEN, Github
+from tests.doubles.http import serving
 
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "bootstrap"
 HOST = "token.actions.githubusercontent.com"
@@ -42,6 +48,41 @@ def test_an_existing_github_provider_outlives_the_program(aws: LocalAws) -> None
         assert kept["ClientIDList"] == ["https://github.com/octo", "sts.amazonaws.com"]
     finally:
         iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider)
+
+
+def test_setup_warns_until_main_is_protected(aws: LocalAws, tmp_path: Path) -> None:
+    with prepared(aws) as deployment:
+        outputs = deployment.outputs
+    backend = f"s3://{outputs['state_bucket']}/bootstrap?region={REGION}"
+    called = f"{backend} stack output --json --stack account --cwd {BOOTSTRAP}"
+    (tmp_path / "outputs.json").write_text(json.dumps(outputs))
+    cli = tmp_path / "pulumi"
+    cli.write_text(
+        f"#!/bin/sh\n[ \"$PULUMI_BACKEND_URL $*\" = '{called}' ] || exit 64\ncat {tmp_path}/outputs.json\n"
+    )
+    cli.chmod(0o755)
+    github = Github()
+    with serving(github.answer) as url:
+        environment = {
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "AWS_ENDPOINT_URL": aws.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "GITHUB_API_URL": url,
+            "GITHUB_TOKEN": TOKEN,
+        }
+
+        def setup(*arguments: str) -> str:
+            result = CliRunner().invoke(bootstrap_setup, ["github", *arguments], env=environment)
+            assert result.exit_code == 0, result.output
+            return result.stderr
+
+        assert "no ruleset demands pull requests for main" in setup()
+        assert github.rulesets == []
+        assert setup("--protect-main") == ""
+        assert [each["name"] for each in github.rulesets] == ["Protect main"]
+        assert setup() == ""
 
 
 def test_a_deploy_role_scales_its_own_table_and_not_the_table_of_another_stack(aws: LocalAws) -> None:
