@@ -1,6 +1,10 @@
 """The settings of the repository that `bootstrap.setup github` makes."""
 
+from typing import Any
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ci.github import GithubError, Repository
 from tests.doubles.github import REPOSITORY, USER_ID, Github
@@ -84,3 +88,23 @@ def test_a_github_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
     with pytest.raises(GithubError, match="did not answer"):
         Repository.connect(REPOSITORY).user_id()
+
+
+BOT = {"login": "github-actions[bot]"}
+USERS = st.sampled_from([None, {"login": "mallory"}, BOT])
+BODIES = st.sampled_from([None, "", "looks good", "<!-- mark -->", "<!-- mark --> old"])
+
+
+@given(comments=st.lists(st.fixed_dictionaries({"user": USERS, "body": BODIES}), max_size=5))
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_workflows_comment_is_found_among_any_others(
+    github: Github, comments: list[dict[str, Any]]
+) -> None:
+    github.comments[:] = [{"id": number, **each} for number, each in enumerate(comments)]
+    own = [each["user"] == BOT and "mark" in (each["body"] or "") for each in comments]
+    for text in ("first", "second"):
+        Repository.connect(REPOSITORY).upsert_comment(5, "<!-- mark -->", f"<!-- mark --> {text}")
+    changed = own.index(True) if any(own) else len(comments)
+    expected = [each["body"] for each in comments]
+    expected[changed : changed + 1] = ["<!-- mark --> second"]
+    assert [each["body"] for each in github.comments] == expected
