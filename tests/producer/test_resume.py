@@ -9,7 +9,7 @@ import pytest
 
 from tests.doubles.kinesis import Fault
 from tests.producer.conftest import Producer, Stream, tweet, tweets
-from tests.producer.waiting import until
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -20,8 +20,10 @@ def path(tmp_path: Path) -> Path:
 def interrupt(producer: Producer, stream: Stream, path: Path) -> None:
     """Kill a run over a file after its cursor has been saved and some tweets have been stored."""
     process = producer.start("--source", "file", str(path), "--rate", "200")
-    until(lambda: any(b"source" in cursor.read_bytes() for cursor in producer.spool.rglob("cursor.json")))
-    until(lambda: stream.ids)
+    eventually(
+        lambda: any(b"source" in cursor.read_bytes() for cursor in producer.spool.rglob("cursor.json"))
+    )
+    eventually(lambda: stream.ids)
     process.kill()
     process.communicate()
 
@@ -67,7 +69,9 @@ def test_a_run_that_is_killed_while_it_sends_does_not_read_the_file_again(
     path.write_text(tweets(range(1_000)))
     stream.stub.faults = lambda _call, _keys: Fault(status=503)
     process = producer.start("--source", "file", str(path))
-    until(lambda: any(b",1000," in cursor.read_bytes() for cursor in producer.spool.rglob("cursor.json")))
+    eventually(
+        lambda: any(b",1000," in cursor.read_bytes() for cursor in producer.spool.rglob("cursor.json"))
+    )
     process.kill()
     process.communicate()
     stream.stub.faults = lambda _call, _keys: None
@@ -183,7 +187,7 @@ def test_receipts_that_cannot_be_written_end_the_run_in_order(producer: Producer
     assert process.stdout
     process.stdout.close()
     process.stdout = None
-    _, log = process.communicate(tweets(range(5)), timeout=60)
+    _, log = process.communicate(tweets(range(5)))
 
     assert process.returncode == 1
     assert "Standard output cannot be written" in log
