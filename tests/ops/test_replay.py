@@ -114,7 +114,7 @@ def test_an_interrupted_replay_goes_on_where_it_was(stack: DeployedStack, user: 
     before = store(stack, user, 20)
     empty(stack, user)
     checkpoint = tmp_path / "checkpoint.json"
-    options = ["--yes", "--batch-size", "5", "--rate", "5", "--checkpoint", str(checkpoint)]
+    options = ["--yes", "--batch-size", "5", "--rate", "1", "--checkpoint", str(checkpoint)]
     process = stack.ops_process("replay", "--from", before, *options)
     eventually(lambda: checkpoint.exists() and Checkpoint.load(checkpoint).records > 0)
     process.send_signal(signal.SIGINT)

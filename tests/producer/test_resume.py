@@ -17,12 +17,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "tweets.jsonl"
 
 
-def interrupt(producer: Producer, stream: Stream, path: Path) -> None:
-    """Kill a run over a file after its cursor has been saved and some tweets have been stored."""
-    process = producer.start("--source", "file", str(path), "--rate", "200")
-    eventually(
-        lambda: any(b"source" in cursor.read_bytes() for cursor in producer.spool.rglob("cursor.json"))
-    )
+def saved_offset(producer: Producer) -> int:
+    """Return where the file stood when the cursor was saved, 0 before that."""
+    cursors = [json.loads(cursor.read_bytes()[9:]) for cursor in producer.spool.rglob("cursor.json")]
+    return max((cursor["source"][2] for cursor in cursors if cursor.get("source")), default=0)
+
+
+def interrupt(producer: Producer, stream: Stream, path: Path, after: int = 0) -> None:
+    """Kill a run over a file that takes long, once its cursor is `after` bytes in and tweets have been stored."""
+    process = producer.start("--source", "file", str(path), "--rate", "20")
+    eventually(lambda: saved_offset(producer) > after)
     eventually(lambda: stream.ids)
     process.kill()
     process.communicate()
@@ -87,12 +91,9 @@ def test_a_run_that_is_killed_while_it_sends_does_not_read_the_file_again(
 def test_a_file_whose_lines_have_moved_is_read_again(
     producer: Producer, stream: Stream, path: Path, change: str
 ) -> None:
-    # Longer than the beginning that tells a file from others.
-    path.write_text("".join(tweet(number, text="x" * 1_000) for number in range(2_000)))
-    interrupt(producer, stream, path)
-    offset = max(
-        json.loads(cursor.read_bytes()[9:])["source"][2] for cursor in producer.spool.rglob("cursor.json")
-    )
+    path.write_text("".join(tweet(number, text="x" * 5_000) for number in range(1_000)))
+    interrupt(producer, stream, path, after=100_000)  # beyond the 64 KiB that tell a file from others
+    offset = saved_offset(producer)
     content = path.read_bytes()
     before, after = content[: offset - 5], content[offset - 5 :]
     path.write_bytes(before + b"  " + after if change == "moved" else before[: before.rfind(b"\n") + 1])

@@ -171,7 +171,7 @@ def test_a_pipe_may_find_its_writer_later(path: Path) -> None:
     reading.start()
 
     path.write_text(tweets(range(3)))
-    reading.join(10)
+    reading.join()
 
     assert ids(items) == list("012")
 
