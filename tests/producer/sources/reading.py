@@ -6,7 +6,7 @@ from typing import Self
 
 from producer.errors import SourceError
 from producer.source import Record, Rejected, Source
-from tests.waiting import eventually
+from tests.waiting import SECONDS, eventually
 
 
 class Reading:
@@ -29,7 +29,8 @@ class Reading:
 
     def __exit__(self, *_: object) -> None:
         self._source.close()
-        self._thread.join()
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive(), "close() did not end read()"
 
     def _read(self) -> None:
         try:
