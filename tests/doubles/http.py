@@ -132,12 +132,12 @@ def serving(answer: Answer) -> Iterator[str]:
 
     thread = threading.Thread(target=asyncio.run, args=(run(),), name="loopback")
     thread.start()
-    ready.wait(timeout=10)
+    ready.wait()
     try:
         yield url[0]
     finally:
         stop[0]()
-        thread.join(timeout=10)
+        thread.join()
 
 
 @contextmanager
