@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from producer.cursor import Position
 from producer.display import Display
-from producer.errors import OutputError, PublishError
+from producer.errors import OutputError, PublishError, SpoolError
 from producer.printable import printable
 from producer.progress import Progress
 from producer.reader import Reader
@@ -32,21 +32,26 @@ _SYNC_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The exact result of a run: `received + replayed = sent + spooled + rejected`."""
+    """The exact result of a run: `received + replayed = sent + spooled + rejected + missing`.
+
+    `replayed` is what an earlier run left; `missing` is that part of it which cannot be read any more.
+    """
 
     received: int
     replayed: int
     sent: int
     spooled: int
     rejected: int
+    missing: int
     retried: int
     seconds: float
 
     def __str__(self) -> str:
         replayed = f" + replayed {self.replayed:,}" if self.replayed else ""
+        missing = f" + missing {self.missing:,}" if self.missing else ""
         return (
             f"received {self.received:,}{replayed} = sent {self.sent:,} + spooled {self.spooled:,} "
-            f"+ rejected {self.rejected:,}; retried {self.retried:,}; {self.seconds:.1f} s"
+            f"+ rejected {self.rejected:,}{missing}; retried {self.retried:,}; {self.seconds:.1f} s"
         )
 
 
@@ -110,29 +115,38 @@ def publish(
     rejected = reader.rejected + spool.refused
     summary = Summary(
         received=spool.appended + rejected,
-        replayed=spool.replayed,
+        replayed=spool.replayed + spool.missing,
         sent=spool.acknowledged,
         spooled=spool.waiting,
         rejected=rejected,
+        missing=spool.missing,
         retried=publisher.retried,
         seconds=round(time.monotonic() - started, 3),
     )
-    refused = isinstance(publishing.error, PublishError)
+    refused = isinstance(publishing.error, PublishError | SpoolError)
     messages = [
         reader.failure or reading.failure,
         receipts_failure,
         str(publishing.error) if refused else None,
     ]
-    if spool.refused:
-        messages.append(f"{spool.refused:,} tweets were lost: {spool.blocked}.")
-    if summary.spooled:
-        messages.append(f"{summary.spooled:,} tweets remain in {spool.folder}; the next run sends them.")
-    shown = [message for message in messages if message]
+    shown = [*filter(None, messages), *shortfalls(spool)]
     display.end(str(summary), asdict(summary), shown)
     reading.raise_unexpected()
     if publishing.error and not refused:
         raise publishing.error
     return 1 if shown else 0
+
+
+def shortfalls(spool: Spool) -> list[str]:
+    """Return what of a closed spool's records was not sent, a message for each kind; empty if everything was."""
+    messages = []
+    if spool.refused:
+        messages.append(f"{spool.refused:,} tweets were lost: {spool.blocked}.")
+    if spool.missing:
+        messages.append(f"{spool.missing:,} tweets of an earlier run are missing from {spool.folder}.")
+    if spool.waiting:
+        messages.append(f"{spool.waiting:,} tweets remain in {spool.folder}; the next run sends them.")
+    return messages
 
 
 def rehearse(source: Source, display: Display, *, limit: int | None, duration: float | None) -> int:

@@ -58,7 +58,7 @@ def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
 
 
 def counts(
-    received: int = 0, replayed: int = 0, sent: int = 0, spooled: int = 0, rejected: int = 0
+    received: int = 0, replayed: int = 0, sent: int = 0, spooled: int = 0, rejected: int = 0, missing: int = 0
 ) -> dict[str, int]:
     return {
         "received": received,
@@ -66,6 +66,7 @@ def counts(
         "sent": sent,
         "spooled": spooled,
         "rejected": rejected,
+        "missing": missing,
     }
 
 
@@ -357,16 +358,89 @@ def test_what_waits_for_one_stream_never_goes_to_another(stream: Stream, produce
     assert (done.counts, stream.ids) == (counts(received=1, sent=1), ["2"])
 
 
-def test_a_damaged_spool_is_reported_and_the_rest_of_it_sent(stream: Stream, producer: Producer) -> None:
-    producer.configure(stream.url, stream_name="gone")
-    producer.run("--source", "file", "-", text=tweets(range(3)))
+def interrupt_before_it_sends(stream: Stream, producer: Producer, count: int) -> Path:
+    """Leave tweets in a spool; return its segment."""
+    stream.stub.faults = away
+    process = producer.start("--source", "file", "-")
+    assert process.stdin
+    process.stdin.write(tweets(range(count)))
+    process.stdin.flush()
+    until(
+        lambda: any(
+            f",{count}]]".encode() in path.read_bytes() for path in producer.spool.rglob("cursor*.json")
+        )
+    )
+    process.kill()
+    process.communicate()
+    stream.stub.faults = no_faults
     (segment,) = producer.spool.rglob("*.log")
+    return segment
+
+
+def test_tweets_that_a_damaged_line_took_are_missing_and_fail_the_run(
+    stream: Stream, producer: Producer
+) -> None:
+    segment = interrupt_before_it_sends(stream, producer, 3)
     segment.write_bytes(segment.read_bytes().replace(b"tweet 1", b"tweet 9"))
 
     done = producer.run("--source", "file", "-")
 
     assert "The spool is damaged: 1 unreadable lines" in done.said
-    assert done.counts == counts(replayed=2, spooled=2)
+    assert (done.code, done.counts) == (1, counts(replayed=3, sent=2, missing=1))
+    assert stream.ids == ["0", "2"]
+
+
+def test_a_cut_spool_fails_the_run_and_the_summary_counts_what_is_missing(
+    stream: Stream, producer: Producer
+) -> None:
+    segment = interrupt_before_it_sends(stream, producer, 1_000)
+    segment.write_bytes(b"".join(segment.read_bytes().splitlines(keepends=True)[:400]))
+
+    done = producer.run("--source", "file", "-", text=tweet(1_000))
+
+    assert (done.code, done.counts) == (1, counts(received=1, replayed=1_000, sent=401, missing=600))
+    assert (
+        "received 1 + replayed 1,000 = sent 401 + spooled 0 + rejected 0 + missing 600;"
+        in done.log[-1]["text"]
+    )
+    assert "600 tweets of an earlier run are missing from" in done.said
+    assert producer.run("--source", "file", "-").code == 0
+
+
+def test_a_spool_with_a_copy_of_a_segment_beside_it_is_sent_and_told(
+    stream: Stream, producer: Producer
+) -> None:
+    segment = interrupt_before_it_sends(stream, producer, 300)
+    segment.with_name(f"{7:020d}.log").write_bytes(segment.read_bytes())
+
+    done = producer.run("--source", "file", "-")
+
+    assert (done.code, done.counts) == (0, counts(replayed=600, sent=600))
+    assert len(re.findall("Segments of the spool .* overlap", done.said)) == 1
+    assert {int(number) for number in stream.ids} == set(range(300))
+
+
+@pytest.mark.parametrize("change", ["cut", "deleted"])
+def test_a_spool_that_is_changed_under_a_running_producer_ends_the_run(
+    stream: Stream, producer: Producer, change: str
+) -> None:
+    segment = interrupt_before_it_sends(stream, producer, 20_000)
+    stream.stub.faults = away
+    before = len(stream.stub.calls)
+    process = producer.start("--source", "file", "-")
+    until(lambda: len(stream.stub.calls) > before)
+    os.truncate(segment, 100) if change == "cut" else segment.unlink()
+    stream.stub.faults = no_faults
+    done = producer.end(process)
+
+    assert done.code == 1
+    assert "Another program has changed the spool" in done.said
+    numbers = done.counts
+    assert numbers["replayed"] == numbers["sent"] + numbers["spooled"] == 20_000
+
+    again = producer.run("--source", "file", "-")
+
+    assert (again.code, again.counts["missing"]) == (1, numbers["spooled"])
 
 
 def configure_for_x(producer: Producer, stream: Stream, x: XServer) -> None:
