@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from producer.cursor import Position
 from producer.display import Display
@@ -67,9 +67,10 @@ def publish(
 ) -> int:
     """Send the source's tweets until it ends, `limit` tweets or `duration` seconds; return the exit code.
 
-    SIGINT and SIGTERM end the run too; the second one at once. When the source ends, queued tweets are sent for
-    as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. What is not sent stays
-    in the spool, and makes the exit code 1. `receipts` tells a feeder of standard input which lines are safe.
+    SIGINT, SIGTERM and SIGHUP end the run too; a second SIGINT or SIGTERM at once. When the source ends, queued
+    tweets are sent for as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. What is
+    not sent stays in the spool, and makes the exit code 1, as does what is missing from the spool. `receipts` tells a
+    feeder of standard input which lines are safe.
     """
     reader = Reader(source, spool.append, limit, display.note, spool.pass_over)
     publishing = _Worker(publisher.run)
@@ -195,7 +196,7 @@ class _Worker(threading.Thread):
 
 
 class _Interrupts:
-    """Counts SIGINT and SIGTERM instead of dying of them.
+    """Counts SIGINT, SIGTERM and SIGHUP instead of dying of them.
 
     A number, not an event: a handler that takes a lock held by the interrupted code would deadlock.
     """
@@ -204,9 +205,12 @@ class _Interrupts:
         self.count = 0
 
     def __enter__(self) -> Self:
-        self._previous = {
-            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup
+            numbers.remove(signal.SIGHUP)
+        self._previous: dict[int, Any] = {}
+        for number in numbers:
+            self._previous[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(
@@ -216,7 +220,12 @@ class _Interrupts:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  -- what signal hands over
-        self.count += 1
+        if number == signal.SIGHUP:
+            # Sent by the shell and by the kernel when a terminal closes: nobody means the second one.
+            self.count = max(self.count, 1)
+            self._previous[number] = signal.SIG_IGN
+        else:
+            self.count += 1
 
 
 class _Reading:

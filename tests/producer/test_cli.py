@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,23 @@ def test_the_start_says_where_to_and_what_overrides_the_file(
     assert "the secret" not in done.said
 
 
+@pytest.mark.parametrize("variable", ["PRODUCER_AWS_ENDPOINT", "PRODUCER_X_ENDPOINT"])
+def test_an_endpoint_with_a_password_is_refused_without_showing_it(
+    producer: Producer, main: Main, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "http://ada:the+password/@127.0.0.1:1")
+    producer.configure(
+        "", consumer_key="a", consumer_secret="b", access_token_key="c", access_token_secret="d"
+    )
+
+    done = main("--track", "cat", "--config", str(producer.config))
+
+    assert done.code == 2
+    assert f"in {variable} holds a user name or a password" in done.said
+    assert "the+password" not in done.said
+    assert "ada" not in done.said
+
+
 def test_a_dry_run_ends_quietly_when_its_reader_has_enough(tmp_path: Path) -> None:
     producer = Producer(tmp_path, "")
     process = producer.start("--source", "file", "-", "--dry-run")
@@ -264,7 +282,7 @@ def test_the_duration_bounds_a_run_whose_source_has_ended_and_whose_stream_is_aw
     assert "3 tweets remain in" in done.said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_sends_what_waits_and_ends_with_an_exact_summary(
     stream: Stream, producer: Producer, number: signal.Signals
 ) -> None:
@@ -454,7 +472,10 @@ def configure_for_x(producer: Producer, stream: Stream, x: XServer) -> None:
     )
 
 
-def test_tweets_of_x_arrive_and_our_rules_are_gone_after_a_signal(stream: Stream, producer: Producer) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_tweets_of_x_arrive_and_our_rules_are_gone_after_a_signal(
+    stream: Stream, producer: Producer, number: signal.Signals
+) -> None:
     with XServer(count=50) as x:
         x.add_rule("#another", tag="of another program")
         configure_for_x(producer, stream, x)
@@ -462,11 +483,51 @@ def test_tweets_of_x_arrive_and_our_rules_are_gone_after_a_signal(stream: Stream
         until(lambda: len(stream.ids) == 50)
         assert len(x.rules) == 2
 
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         done = producer.end(process)
 
         assert (done.code, done.counts) == (0, counts(received=50, sent=50))
         assert [rule.value for rule in x.rules] == ["#another"]
+
+
+def test_a_closed_terminal_ends_the_run_in_order(stream: Stream, producer: Producer) -> None:
+    with XServer(count=50) as x:
+        configure_for_x(producer, stream, x)
+        here, there = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "producer", "--track", TERM, "--config", str(producer.config)],
+            cwd=PROJECT,
+            env={**os.environ, "TERM": "xterm"},
+            stdin=subprocess.DEVNULL,
+            stdout=there,
+            stderr=there,
+        )
+        os.close(there)
+        while b"sent 50" not in re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", os.read(here, 65_536)):
+            pass
+        os.close(here)
+        while process.poll() is None:  # the shell sends it, and so does the kernel
+            process.send_signal(signal.SIGHUP)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.01)
+
+        assert process.returncode == 0
+        assert x.rules == []
+
+
+def test_a_run_that_ignores_hang_ups_goes_on_after_one(stream: Stream, producer: Producer) -> None:
+    nohup = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); import producer.cli; producer.cli.main()"
+    process = producer.start("--source", "file", "-", program=("-c", nohup))
+    assert process.stdin
+    process.stdin.write(tweet(1))
+    process.stdin.flush()
+    until(lambda: stream.ids)
+    process.send_signal(signal.SIGHUP)
+
+    done = producer.end(process, tweet(2))
+
+    assert (done.code, done.counts) == (0, counts(received=2, sent=2))
+    assert "Stopping" not in done.said
 
 
 def test_a_refusal_of_x_ends_with_its_reason(stream: Stream, producer: Producer) -> None:
