@@ -8,7 +8,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Protocol
 
-from producer.printable import printable, shorten, without_userinfo
+from infra.urls import without_userinfo
+from producer.printable import printable, shorten
 from producer.progress import Progress, Rate, lag_seconds, median
 
 _LOG_SECONDS = 10.0

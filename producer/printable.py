@@ -1,17 +1,8 @@
 """Makes text from outside safe to print: a tweet must not be able to move the cursor or to hide what stands there."""
 
 import json
-import re
 
 MAX_MESSAGE_CHARACTERS = 2_000
-
-
-_USERINFO = re.compile(r"""(?<=//)[^/?#\s"']*@""")
-
-
-def without_userinfo(text: str) -> str:
-    """Remove user names and passwords from the URLs in a text: a library's message may name a proxy with both."""
-    return _USERINFO.sub("", text)
 
 
 def printable(text: str) -> str:

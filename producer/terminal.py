@@ -9,7 +9,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from producer.printable import printable, shorten, without_userinfo
+from infra.urls import without_userinfo
+from producer.printable import printable, shorten
 from producer.progress import Progress, Rate, lag_seconds, median
 
 _REFRESH_SECONDS = 0.25

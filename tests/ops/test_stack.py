@@ -74,6 +74,17 @@ def test_an_endpoint_with_a_password_is_refused_without_showing_it(
     assert not default.FILE.exists()
 
 
+def test_an_error_does_not_show_the_password_of_an_endpoint_in_the_environment() -> None:
+    options = ["--region", "us-east-1", "--quarantine-bucket", "bucket"]
+
+    result = ops(
+        "quarantine", "list", *options, env={"AWS_ENDPOINT_URL": "http://ada:the+password@127.0.0.1:9"}
+    )
+
+    assert 'Could not connect to the endpoint URL: "http://127.0.0.1:9/' in result.stderr
+    assert "the+password" not in result.stderr
+
+
 def test_options_take_the_place_of_all_outputs(closed_port: str) -> None:
     options = ["--region", "us-east-1", "--quarantine-bucket", "bucket", "--endpoint", closed_port]
     assert "Could not connect" in ops("quarantine", "list", *options, path=Path("/nonexistent")).stderr

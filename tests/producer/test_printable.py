@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.live import Live
 
+from infra.urls import without_userinfo
 from producer.cursor import Position
 from producer.display import JsonDisplay, say
-from producer.printable import MAX_MESSAGE_CHARACTERS, printable, shorten, without_userinfo
+from producer.printable import MAX_MESSAGE_CHARACTERS, printable, shorten
 from producer.progress import Progress
 from producer.reader import Reader
 from producer.source import Record, Rejected
