@@ -24,7 +24,7 @@ from tests.producer.conftest import PROJECT
 from tests.producer.waiting import until
 
 LIMIT = 1 << 30
-CURSOR_MEMBERS = ("taken", "waiting", "segments", "source")
+CURSOR = {"taken": b"0", "waiting": b"[]", "segments": b"[]", "source": b"null"}
 
 
 @pytest.fixture
@@ -532,7 +532,9 @@ def test_a_cursor_that_is_nested_deeply_is_set_aside(
     directory: Path, kept: Path, depth: int, member: str | None
 ) -> None:
     nest = b"[" * depth + b"]" * depth
-    members = [b'"%b":%b' % (name.encode(), nest if name == member else b"0") for name in CURSOR_MEMBERS]
+    members = [
+        b'"%b":%b' % (name.encode(), nest if name == member else value) for name, value in CURSOR.items()
+    ]
     content = b"{" + b",".join(members) + b"}" if member else nest
     for name in ("cursor.json", "cursor.copy.json"):
         (directory / name).write_bytes(to_line(content))
