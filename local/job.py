@@ -20,8 +20,17 @@ ENDPOINT = f"http://127.0.0.1:{DEFAULT_PORT}"
 OWN = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
 
 
+def _without_password(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    if "@" in value:
+        raise click.BadParameter(
+            "it holds a user name or a password: remove what stands before the @, and the @."
+        )
+    return value
+
+
 at_endpoint = click.option(
     "--endpoint",
+    callback=_without_password,
     envvar="AWS_ENDPOINT_URL",
     default=ENDPOINT,
     show_default=True,

@@ -15,6 +15,7 @@ from botocore.exceptions import (
 )
 
 from infra.release import version
+from infra.urls import without_userinfo
 from ops.errors import ConfigError
 
 _COMMANDS = {
@@ -54,7 +55,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except (BotoCoreError, ClientError) as error:
             raises = ConfigError if isinstance(error, _NO_CREDENTIALS) else click.ClickException
-            raise raises(explain(error)) from error
+            raise raises(without_userinfo(explain(error))) from error
         except BrokenPipeError:
             raise  # click ends quietly
         except OSError as error:

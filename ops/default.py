@@ -17,11 +17,21 @@ VARIABLES = {name: f"STREAM_OPS_{name.upper()}" for name in ("stack", "outputs",
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """A stack by name, or a file of its outputs, and the endpoint of a local AWS."""
+    """A stack by name, or a file of its outputs, and the endpoint of a local AWS.
+
+    Raises:
+        ConfigError: the endpoint holds a user name or a password, which is not sent and would be printed.
+    """
 
     stack: str | None = None
     outputs: str | None = None
     endpoint: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.endpoint and "@" in self.endpoint:
+            raise ConfigError(
+                "The endpoint holds a user name or a password: remove what stands before the @, and the @."
+            )
 
     def __str__(self) -> str:
         where = f"stack {self.stack}" if self.stack else self.outputs or "the selected stack"

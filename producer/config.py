@@ -117,7 +117,7 @@ class Config:
             stream_name=stream_name,
             stream_arn=self._text("stream_arn"),
             profile=self._text("aws_profile"),
-            endpoint=self._text("aws_endpoint"),
+            endpoint=self._endpoint("aws_endpoint"),
         )
 
     def x(self) -> XCredentials:
@@ -133,7 +133,21 @@ class Config:
     @property
     def x_endpoint(self) -> str | None:
         """URL of the X API if it is not X itself, such as `http://127.0.0.1:8080`."""
-        return self._text("x_endpoint")
+        return self._endpoint("x_endpoint")
+
+    def _endpoint(self, key: str) -> str | None:
+        """Return a URL that may be printed.
+
+        Raises:
+            ConfigError: it holds a user name or a password, which neither AWS nor X takes in a URL.
+        """
+        value = self._text(key)
+        if value and "@" in value:
+            raise ConfigError(
+                f"`{key}` in {self._place(key)} holds a user name or a password, which is not sent and would be "
+                "printed: remove what stands before the @, and the @."
+            )
+        return value
 
     def _required(self, key: str, remedy: str) -> str:
         value = self._text(key)
@@ -153,7 +167,7 @@ class Config:
         if value is None:
             return None
         if not isinstance(value, str):
-            raise ConfigError(f"`{key}` in {self.path} must be a string, not {json.dumps(value)}.")
+            raise ConfigError(f"`{key}` in {self.path} must be a string, in quotation marks.")
         if value == _PULUMI_PLACEHOLDER:
             raise ConfigError(
                 f"`{key}` in {self._place(key)} is Pulumi's placeholder for a secret: run "
@@ -215,7 +229,7 @@ def read_file(path: Path) -> dict[str, object]:
         return {}
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"{path} is not JSON ({error}): fix it, or delete it and run `python -m producer configure`."
         ) from error

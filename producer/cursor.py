@@ -10,6 +10,8 @@ Position = tuple[str, int, int]
 """Where a source stands: what it is, and the lines and bytes of it that were read."""
 
 CRC_WIDTH = len(b"00000000 ")
+MAX_POSITION = 1 << 62
+"""Limit of the spool's positions: none comes near it, and the cursor's encoding ends at 64 bits."""
 
 
 def to_line(data: bytes) -> bytes:
@@ -34,13 +36,13 @@ class Cursor:
     Attributes:
         taken: the position up to which records were taken.
         waiting: positions below that which are not acknowledged.
-        segments: position and size of each segment that holds records which wait.
+        segments: position, size and number of waiting records of each segment that holds any.
         source: where the interrupted source stands, or None.
     """
 
     taken: int = 0
     waiting: tuple[int, ...] = ()
-    segments: tuple[tuple[int, int], ...] = ()
+    segments: tuple[tuple[int, int, int], ...] = ()
     source: Position | None = None
 
     def to_line(self) -> bytes:
@@ -57,7 +59,31 @@ class Cursor:
         data = from_line(line)
         if data is None:
             raise ValueError("the checksum does not match")
-        content = orjson.loads(data)
-        segments = tuple((base, size) for base, size in content["segments"])
-        source = content["source"] and tuple(content["source"])
-        return cls(content["taken"], tuple(content["waiting"]), segments, source)
+        match orjson.loads(data):
+            case {"taken": taken, "waiting": [*waiting], "segments": [*segments], "source": source} if (
+                all(map(_is_position, (taken, *waiting)))
+                and all(map(_is_segment, segments))
+                and (source is None or _is_source(source))
+            ):
+                return cls(taken, tuple(waiting), tuple(map(tuple, segments)), source and tuple(source))
+        raise ValueError("the members are not those of a cursor")
+
+
+def _is_position(value: object) -> bool:
+    return type(value) is int and 0 <= value < MAX_POSITION  # a bool is an int, too
+
+
+def _is_segment(value: object) -> bool:
+    match value:
+        case [int(base), int(size), int(waiting)] if all(
+            map(_is_position, (base, size, base + size, waiting))
+        ):
+            return waiting <= size
+    return False
+
+
+def _is_source(value: object) -> bool:
+    match value:
+        case [str(), lines, offset]:
+            return _is_position(lines) and _is_position(offset)
+    return False

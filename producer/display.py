@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Protocol
 
+from infra.urls import without_userinfo
 from producer.printable import printable, shorten
 from producer.progress import Progress, Rate, lag_seconds, median
 
@@ -43,7 +44,7 @@ def say(message: str) -> None:
     """Print a message outside a run: plain on a terminal, elsewhere a JSON line, as the run's own."""
     if sys.stderr.isatty():
         with suppress(OSError):
-            sys.stderr.write(printable(shorten(message)) + "\n")
+            sys.stderr.write(printable(without_userinfo(shorten(message))) + "\n")
     else:
         _write(message)
 
@@ -88,5 +89,5 @@ def _write(message: str, **members: object) -> None:
     } | members
     # A single write, so that threads do not interleave. A log on a full disk must not end the run.
     with suppress(OSError):
-        sys.stderr.write(printable(json.dumps(line, ensure_ascii=False)) + "\n")
+        sys.stderr.write(printable(without_userinfo(json.dumps(line, ensure_ascii=False))) + "\n")
         sys.stderr.flush()

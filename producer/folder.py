@@ -75,6 +75,10 @@ class Folder:
                 temporary.unlink(missing_ok=True)
             raise
 
+    def rename(self, name: str, new_name: str) -> None:
+        """Rename a file."""
+        (self.path / name).rename(self.path / new_name)
+
     def set_aside(self, name: str) -> Path:
         """Rename a damaged file, and return its new path; files set aside earlier are kept."""
         path = self.path / name

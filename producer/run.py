@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from producer.cursor import Position
 from producer.display import Display
-from producer.errors import OutputError, PublishError
+from producer.errors import OutputError, PublishError, SpoolError
 from producer.printable import printable
 from producer.progress import Progress
 from producer.reader import Reader
@@ -32,21 +32,26 @@ _SYNC_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The exact result of a run: `received + replayed = sent + spooled + rejected`."""
+    """The exact result of a run: `received + replayed = sent + spooled + rejected + missing`.
+
+    `replayed` is what an earlier run left; `missing` is that part of it which cannot be read any more.
+    """
 
     received: int
     replayed: int
     sent: int
     spooled: int
     rejected: int
+    missing: int
     retried: int
     seconds: float
 
     def __str__(self) -> str:
         replayed = f" + replayed {self.replayed:,}" if self.replayed else ""
+        missing = f" + missing {self.missing:,}" if self.missing else ""
         return (
             f"received {self.received:,}{replayed} = sent {self.sent:,} + spooled {self.spooled:,} "
-            f"+ rejected {self.rejected:,}; retried {self.retried:,}; {self.seconds:.1f} s"
+            f"+ rejected {self.rejected:,}{missing}; retried {self.retried:,}; {self.seconds:.1f} s"
         )
 
 
@@ -62,9 +67,10 @@ def publish(
 ) -> int:
     """Send the source's tweets until it ends, `limit` tweets or `duration` seconds; return the exit code.
 
-    SIGINT and SIGTERM end the run too; the second one at once. When the source ends, queued tweets are sent for
-    as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. What is not sent stays
-    in the spool, and makes the exit code 1. `receipts` tells a feeder of standard input which lines are safe.
+    SIGINT, SIGTERM and SIGHUP end the run too; a second SIGINT or SIGTERM at once. When the source ends, queued
+    tweets are sent for as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. What is
+    not sent stays in the spool, and makes the exit code 1, as does what is missing from the spool. `receipts` tells a
+    feeder of standard input which lines are safe.
     """
     reader = Reader(source, spool.append, limit, display.note, spool.pass_over)
     publishing = _Worker(publisher.run)
@@ -110,29 +116,38 @@ def publish(
     rejected = reader.rejected + spool.refused
     summary = Summary(
         received=spool.appended + rejected,
-        replayed=spool.replayed,
+        replayed=spool.replayed + spool.missing,
         sent=spool.acknowledged,
         spooled=spool.waiting,
         rejected=rejected,
+        missing=spool.missing,
         retried=publisher.retried,
         seconds=round(time.monotonic() - started, 3),
     )
-    refused = isinstance(publishing.error, PublishError)
+    refused = isinstance(publishing.error, PublishError | SpoolError)
     messages = [
         reader.failure or reading.failure,
         receipts_failure,
         str(publishing.error) if refused else None,
     ]
-    if spool.refused:
-        messages.append(f"{spool.refused:,} tweets were lost: {spool.blocked}.")
-    if summary.spooled:
-        messages.append(f"{summary.spooled:,} tweets remain in {spool.folder}; the next run sends them.")
-    shown = [message for message in messages if message]
+    shown = [*filter(None, messages), *shortfalls(spool)]
     display.end(str(summary), asdict(summary), shown)
     reading.raise_unexpected()
     if publishing.error and not refused:
         raise publishing.error
     return 1 if shown else 0
+
+
+def shortfalls(spool: Spool) -> list[str]:
+    """Return what of a closed spool's records was not sent, a message for each kind; empty if everything was."""
+    messages = []
+    if spool.refused:
+        messages.append(f"{spool.refused:,} tweets were lost: {spool.blocked}.")
+    if spool.missing:
+        messages.append(f"{spool.missing:,} tweets of an earlier run are missing from {spool.folder}.")
+    if spool.waiting:
+        messages.append(f"{spool.waiting:,} tweets remain in {spool.folder}; the next run sends them.")
+    return messages
 
 
 def rehearse(source: Source, display: Display, *, limit: int | None, duration: float | None) -> int:
@@ -181,7 +196,7 @@ class _Worker(threading.Thread):
 
 
 class _Interrupts:
-    """Counts SIGINT and SIGTERM instead of dying of them.
+    """Counts SIGINT, SIGTERM and SIGHUP instead of dying of them.
 
     A number, not an event: a handler that takes a lock held by the interrupted code would deadlock.
     """
@@ -190,9 +205,12 @@ class _Interrupts:
         self.count = 0
 
     def __enter__(self) -> Self:
-        self._previous = {
-            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup
+            numbers.remove(signal.SIGHUP)
+        self._previous: dict[int, Any] = {}
+        for number in numbers:
+            self._previous[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(
@@ -202,7 +220,12 @@ class _Interrupts:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  -- what signal hands over
-        self.count += 1
+        if number == signal.SIGHUP:
+            # Sent by the shell and by the kernel when a terminal closes: nobody means the second one.
+            self.count = max(self.count, 1)
+            self._previous[number] = signal.SIG_IGN
+        else:
+            self.count += 1
 
 
 class _Reading:

@@ -15,17 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from producer.cursor import CRC_WIDTH, Cursor, Position, from_line, to_line
 from producer.errors import SpoolError
 from producer.folder import Folder
 from producer.record import MAX_RECORD_BYTES, partition_key
+from producer.recovery import CURSORS, Segment, recover
 
 SEGMENT_BYTES = 8 * 1024 * 1024
-_SEGMENTS = "[0-9]" * 20 + ".log"
-_CURSORS = "cursor.json", "cursor.copy.json"
-"""Written one after the other: what happens to one of them leaves the other."""
 _CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
 _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
 _GROUP_SECONDS = 0.001
@@ -47,37 +44,12 @@ class Entry:
     size: int
 
 
-@dataclass(slots=True)
-class _Segment:
-    """A file of the log.
-
-    Attributes:
-        base: the position of its first byte.
-        waiting: the number of its records that are not acknowledged.
-        own: this run wrote it, so that its lines need no check.
-        damaged: it is kept when it is no longer needed.
-    """
-
-    base: int
-    size: int = 0
-    waiting: int = 0
-    own: bool = False
-    damaged: bool = False
-
-    @property
-    def name(self) -> str:
-        return f"{self.base:020d}.log"
-
-    @property
-    def end(self) -> int:
-        return self.base + self.size
-
-
 class Spool:
     """One thread appends, one takes and acknowledges, any thread may read the numbers.
 
     Attributes:
         replayed: records found at the start, left by an earlier run.
+        missing: records that an earlier run left, too, and that cannot be read any more.
         appended: records added since, and written.
         refused: records that could never be written; known after `close`.
         acknowledged: records of both kinds that the stream accepted.
@@ -98,7 +70,7 @@ class Spool:
         self._changed = threading.Condition()
         self._closed = self._stopping = False
         self._synced = True
-        self._segments: dict[int, _Segment] = {}  # by base, in order; the last one grows
+        self._segments: dict[int, Segment] = {}  # by base, in order; the last one grows
         self._unread = 0  # records not yet taken
         self._wanted = 1.0  # how many of them the taking thread waits for
         self._pending: list[bytes] = []  # lines not yet written
@@ -112,7 +84,7 @@ class Spool:
         self._taken = 0  # the position after the last record taken
         self._next: Entry | None = None  # read, but too large for the last take
         self._saved = b""
-        self.appended = self.refused = self.acknowledged = self.replayed = 0
+        self.appended = self.refused = self.acknowledged = self.replayed = self.missing = 0
         self.blocked: str | None = None
         self.source: Position | None = None
         self.read_to: Position | None = None
@@ -246,7 +218,11 @@ class Spool:
             self._changed.notify_all()
 
     def take(self, count: int, size: int) -> list[Entry]:
-        """Take the next records in order: up to `count`, up to `size` bytes of data and keys."""
+        """Take the next records in order: up to `count`, up to `size` bytes of data and keys.
+
+        Raises:
+            SpoolError: another program has changed the segments.
+        """
         entries: list[Entry] = []
         while len(entries) < count and (entry := self._next or next(self._reading)):
             self._next = None
@@ -283,7 +259,7 @@ class Spool:
 
     def _read(self) -> Iterator[Entry | None]:
         """Yield the records to send, in order; None when there are no more for now."""
-        position = 0
+        position = count = 0
         while True:
             with self._changed:  # only whole lines were written by now
                 later = (
@@ -291,27 +267,36 @@ class Spool:
                 )
                 segment = next(later, None)
                 end = segment.end if segment else position
+                if segment is None and count < self.replayed + self.appended:
+                    raise SpoolError(
+                        f"Another program has changed the spool {self.folder} while the producer used it: run the "
+                        "producer again, which sends what is left and counts what is missing."
+                    )
             if segment is None:
                 yield None
                 continue
             position = max(position, segment.base)
             size = min(_CHUNK_BYTES, end - position)
-            chunk = self.folder.read_at(segment.name, position - segment.base, size)
+            try:
+                chunk = self.folder.read_at(segment.name, position - segment.base, size)
+            except FileNotFoundError:
+                chunk = b""
+            if len(chunk) < size:  # freed meanwhile, or cut by another program
+                position = end
+                continue
             whole = chunk[: chunk.rfind(b"\n") + 1] or chunk  # without an end of line it is damaged
             for line in whole.splitlines(keepends=True):
+                data: bytes | None = None
                 if segment.own:
-                    data: bytes | None = line[CRC_WIDTH:-1]
-                else:
-                    data = from_line(line) if self._is_waiting(position) else None
+                    data = line[CRC_WIDTH:-1]
+                elif position >= self._before.taken or position in self._left:
+                    data = from_line(line)
                 after = position + len(line)
                 if data is not None:
                     key = partition_key(data)
+                    count += 1
                     yield Entry(position, after, segment.base, key, data, len(data) + len(key.encode()))
                 position = after
-
-    def _is_waiting(self, position: int) -> bool:
-        """Tell whether a record was not acknowledged in an earlier run."""
-        return position >= self._before.taken or position in self._left
 
     # Any thread
 
@@ -347,69 +332,30 @@ class Spool:
                 for segment in list(self._segments.values()):
                     self._remove(segment)
                 if not self.source:
-                    for name in _CURSORS:
+                    for name in CURSORS:
                         self.folder.remove(name)
             self.folder.close()
 
     # Files
 
     @property
-    def _last(self) -> _Segment:
+    def _last(self) -> Segment:
         return self._segments[next(reversed(self._segments))]
 
     def _open(self) -> None:
-        self._before = before = self._load_cursor()
-        self.source = self._pending_source = before.source
-        sizes = {int(PurePath(name).stem): size for name, size in self.folder.sizes(_SEGMENTS).items()}
-        missing = sum(max(0, size - sizes.get(base, 0)) for base, size in before.segments)
-        unreadable = 0
-        for base, size in sizes.items():
-            segment = self._segments[base] = _Segment(base, size)
-            unreadable += self._check(segment)
+        found = recover(self.folder, self._notify)
+        self._before, self._left, self._segments = found.cursor, found.left, found.segments
+        self.source = self._pending_source = found.cursor.source
+        self.missing = found.missing
+        for segment in list(self._segments.values()):
             if not segment.waiting:
                 self._remove(segment)
         self.replayed = self._unread = sum(segment.waiting for segment in self._segments.values())
-        ends = (base + size for base, size in (*before.segments, *sizes.items()))
-        self._start_segment(max((before.taken, *ends)))
-        if unreadable:
-            self._notify(
-                f"The spool is damaged: {unreadable:,} unreadable lines in {self.folder}, whose segments are kept as "
-                f"*.corrupt. The other {self.replayed:,} waiting records will be sent."
-            )
-        if missing:
-            self._notify(
-                f"The spool is incomplete: {missing:,} bytes of its segments in {self.folder} are missing."
-            )
-
-    def _check(self, segment: _Segment) -> int:
-        """Count the records of a segment that wait; return the number of lines that cannot be read.
-
-        If the cursor's positions are not those of its lines, what is before the damage may have moved what is
-        behind it, and every record of the segment waits.
-        """
-        unreadable, position, lines, sound = 0, segment.base, set(), []
-        for line in self.folder.read(segment.name).splitlines(keepends=True):
-            lines.add(position)
-            if from_line(line) is None:
-                unreadable += 1
-            else:
-                sound.append(position)
-            position += len(line)
-        end = segment.base + max(segment.size, dict(self._before.segments).get(segment.base, 0))
-        waiting = {each for each in self._before.waiting if segment.base <= each < end}
-        moved = unreadable > 0 and not waiting <= lines
-        for position in sound:
-            if position >= self._before.taken:
-                segment.waiting += 1
-            elif moved or position in waiting:
-                segment.waiting += 1
-                self._left[position] = None
-        segment.damaged = unreadable > 0
-        return unreadable
+        self._start_segment(found.start)
 
     def _start_segment(self, base: int) -> None:
         """Register a segment; its file appears with its first record."""
-        self._segments[base] = _Segment(base, own=True)
+        self._segments[base] = Segment(base, own=True)
 
     def _free(self) -> bool:
         """Delete what is acknowledged: whole segments, and the last one too while nothing can be written."""
@@ -431,39 +377,21 @@ class Spool:
             self._save_cursor()
         return True
 
-    def _remove(self, segment: _Segment) -> None:
+    def _remove(self, segment: Segment) -> None:
         del self._segments[segment.base]
         if segment.damaged:
             self.folder.set_aside(segment.name)
         else:
             self.folder.remove(segment.name)
 
-    def _load_cursor(self) -> Cursor:
-        found, damaged = [], []
-        for name in _CURSORS:
-            try:
-                found.append(Cursor.parse(self.folder.read(name)))
-            except FileNotFoundError:
-                continue
-            except (AttributeError, KeyError, TypeError, ValueError):
-                damaged.append(self.folder.set_aside(name))
-        if damaged:
-            effect = "its copy is used" if found else "the whole spool is sent again"
-            self._notify(
-                f"The spool's cursor is damaged, or of an earlier release, and kept as {damaged[0]}: {effect}."
-            )
-        return found[0] if found else Cursor()
-
     def _save_cursor(self) -> bool:
         """Save the cursor if it has changed; return whether it is saved: a full disk keeps the old one."""
         taken, waiting = max(self._taken, self._before.taken), (*self._left, *self._outstanding)
-        segments = tuple(
-            (segment.base, segment.size) for segment in self._segments.values() if segment.waiting
-        )
-        cursor = Cursor(taken, waiting, segments, self.source).to_line()
+        segments = ((each.base, each.size, each.waiting) for each in self._segments.values() if each.waiting)
+        cursor = Cursor(taken, waiting, tuple(segments), self.source).to_line()
         if cursor != self._saved:
             try:
-                for name in _CURSORS:
+                for name in CURSORS:
                     self.folder.replace(name, cursor)
             except OSError:
                 return False

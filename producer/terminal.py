@@ -1,12 +1,15 @@
-"""Shows a run on a terminal."""
+"""Shows a run on a terminal, as long as there is one."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from infra.urls import without_userinfo
 from producer.printable import printable, shorten
 from producer.progress import Progress, Rate, lag_seconds, median
 
@@ -26,15 +29,17 @@ class TerminalDisplay:
 
     def note(self, message: str) -> None:
         """Print a message above the numbers."""
-        self._console.print(_text(message))
+        with _outlasting_the_terminal():
+            self._console.print(_text(message))
 
     def progress(self, progress: Progress) -> None:
         """Redraw the numbers four times a second."""
         rate = self._rate.update(progress)
         if progress.elapsed - self._shown >= _REFRESH_SECONDS:
             self._shown = progress.elapsed
-            self._live.start()
-            self._live.update(self._render(progress, rate), refresh=True)
+            with _outlasting_the_terminal():
+                self._live.start()
+                self._live.update(self._render(progress, rate), refresh=True)
 
     def end(
         self,
@@ -43,10 +48,11 @@ class TerminalDisplay:
         messages: Sequence[str],
     ) -> None:
         """Replace the numbers by the summary."""
-        self._live.stop()
-        self._console.print(Text(f"Done: {summary}.", style="bold"), soft_wrap=True)
-        for message in messages:
-            self._console.print(_text(message, "yellow"), soft_wrap=True)
+        with _outlasting_the_terminal():
+            self._live.stop()
+            self._console.print(Text(f"Done: {summary}.", style="bold"), soft_wrap=True)
+            for message in messages:
+                self._console.print(_text(message, "yellow"), soft_wrap=True)
 
     def _render(self, now: Progress, rate: float) -> Group:
         elapsed = timedelta(seconds=int(now.elapsed))
@@ -72,8 +78,19 @@ class TerminalDisplay:
         return Group(*lines)
 
 
+@contextmanager
+def _outlasting_the_terminal() -> Iterator[None]:
+    """Write to nowhere from now on if the terminal is gone: its end must not keep a run from ending in order."""
+    try:
+        yield
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+
+
 def _text(message: str, style: str = "") -> Text:
-    return Text(printable(shorten(message)), style=style)
+    return Text(printable(without_userinfo(shorten(message))), style=style)
 
 
 def _field(name: str, value: str, style: str = "") -> tuple[tuple[str, str], ...]:

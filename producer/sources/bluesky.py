@@ -102,7 +102,7 @@ class BlueskySource:
                 yield self._skip_event()
             raise Interrupted("network", f"Jetstream closed the connection ({error})") from error
         except InvalidProxy as error:
-            raise SourceError(f"The proxy of the environment cannot be used: {error}.") from error
+            raise SourceError(f"The proxy of the environment cannot be used: {error.msg}.") from error
         except (
             InvalidHandshake,
             OSError,

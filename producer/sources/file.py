@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import select
 import stat
 import sys
@@ -109,8 +110,8 @@ class FileSource:
         if self._resume is None:
             return 0
         identity, lines, offset = self._resume
-        length = identity.partition(":")[0]
-        if not length.isdigit() or _identify(self._path, file, int(length)) != identity:
+        length = _beginning_length(identity)
+        if length is None or _identify(self._path, file, length) != identity:
             return 0
         if not _is_after_a_line(file, offset):
             self._notify(f"{self._path} has changed since an earlier run was interrupted: it is read again.")
@@ -150,6 +151,14 @@ def _identify(path: str, file: int, length: int = _BEGINNING_BYTES) -> str:
     beginning = os.pread(file, length, 0)
     name = os.fsencode(Path(path).resolve()).decode(errors="backslashreplace")  # a name may be no UTF-8
     return f"{len(beginning)}:{hashlib.sha256(beginning).hexdigest()}:{name}"
+
+
+def _beginning_length(identity: str) -> int | None:
+    """Return how much of a file its identity is about; None if it is of something else."""
+    length = identity.partition(":")[0]
+    if not re.fullmatch("[0-9]{1,5}", length):
+        return None
+    return min(int(length), _BEGINNING_BYTES)
 
 
 def _is_after_a_line(file: int, offset: int) -> bool:

@@ -54,6 +54,37 @@ def test_the_cli_is_asked_for_the_outputs_of_the_stack(tmp_path: Path, closed_po
     assert "for local AWS, that it runs" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "command", [["use"], ["quarantine", "list"], ["quarantine", "redrive", "--stack", "dev"]]
+)
+@pytest.mark.parametrize("variable", [False, True])
+def test_an_endpoint_with_a_password_is_refused_without_showing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], variable: bool
+) -> None:
+    monkeypatch.setattr(default, "FILE", tmp_path / "default.json")
+    endpoint = "http://ada:the+password@127.0.0.1:9"
+    if variable and "--stack" not in command:
+        result = ops(*command, env={"STREAM_OPS_ENDPOINT": endpoint})
+    else:
+        result = ops(*command, "--endpoint", endpoint)
+
+    assert result.exit_code == 2
+    assert "The endpoint holds a user name or a password" in result.stderr
+    assert "the+password" not in result.output
+    assert not default.FILE.exists()
+
+
+def test_an_error_does_not_show_the_password_of_an_endpoint_in_the_environment() -> None:
+    options = ["--region", "us-east-1", "--quarantine-bucket", "bucket"]
+
+    result = ops(
+        "quarantine", "list", *options, env={"AWS_ENDPOINT_URL": "http://ada:the+password@127.0.0.1:9"}
+    )
+
+    assert 'Could not connect to the endpoint URL: "http://127.0.0.1:9/' in result.stderr
+    assert "the+password" not in result.stderr
+
+
 def test_options_take_the_place_of_all_outputs(closed_port: str) -> None:
     options = ["--region", "us-east-1", "--quarantine-bucket", "bucket", "--endpoint", closed_port]
     assert "Could not connect" in ops("quarantine", "list", *options, path=Path("/nonexistent")).stderr

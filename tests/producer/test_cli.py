@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
 
 
 def counts(
-    received: int = 0, replayed: int = 0, sent: int = 0, spooled: int = 0, rejected: int = 0
+    received: int = 0, replayed: int = 0, sent: int = 0, spooled: int = 0, rejected: int = 0, missing: int = 0
 ) -> dict[str, int]:
     return {
         "received": received,
@@ -66,6 +67,7 @@ def counts(
         "sent": sent,
         "spooled": spooled,
         "rejected": rejected,
+        "missing": missing,
     }
 
 
@@ -188,6 +190,23 @@ def test_the_start_says_where_to_and_what_overrides_the_file(
     assert "the secret" not in done.said
 
 
+@pytest.mark.parametrize("variable", ["PRODUCER_AWS_ENDPOINT", "PRODUCER_X_ENDPOINT"])
+def test_an_endpoint_with_a_password_is_refused_without_showing_it(
+    producer: Producer, main: Main, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "http://ada:the+password/@127.0.0.1:1")
+    producer.configure(
+        "", consumer_key="a", consumer_secret="b", access_token_key="c", access_token_secret="d"
+    )
+
+    done = main("--track", "cat", "--config", str(producer.config))
+
+    assert done.code == 2
+    assert f"in {variable} holds a user name or a password" in done.said
+    assert "the+password" not in done.said
+    assert "ada" not in done.said
+
+
 def test_a_dry_run_ends_quietly_when_its_reader_has_enough(tmp_path: Path) -> None:
     producer = Producer(tmp_path, "")
     process = producer.start("--source", "file", "-", "--dry-run")
@@ -261,7 +280,7 @@ def test_the_duration_bounds_a_run_whose_source_has_ended_and_whose_stream_is_aw
     assert "3 tweets remain in" in done.said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_sends_what_waits_and_ends_with_an_exact_summary(
     stream: Stream, producer: Producer, number: signal.Signals
 ) -> None:
@@ -355,16 +374,89 @@ def test_what_waits_for_one_stream_never_goes_to_another(stream: Stream, produce
     assert (done.counts, stream.ids) == (counts(received=1, sent=1), ["2"])
 
 
-def test_a_damaged_spool_is_reported_and_the_rest_of_it_sent(stream: Stream, producer: Producer) -> None:
-    producer.configure(stream.url, stream_name="gone")
-    producer.run("--source", "file", "-", text=tweets(range(3)))
+def interrupt_before_it_sends(stream: Stream, producer: Producer, count: int) -> Path:
+    """Leave tweets in a spool; return its segment."""
+    stream.stub.faults = away
+    process = producer.start("--source", "file", "-")
+    assert process.stdin
+    process.stdin.write(tweets(range(count)))
+    process.stdin.flush()
+    until(
+        lambda: any(
+            f",{count}]]".encode() in path.read_bytes() for path in producer.spool.rglob("cursor*.json")
+        )
+    )
+    process.kill()
+    process.communicate()
+    stream.stub.faults = no_faults
     (segment,) = producer.spool.rglob("*.log")
+    return segment
+
+
+def test_tweets_that_a_damaged_line_took_are_missing_and_fail_the_run(
+    stream: Stream, producer: Producer
+) -> None:
+    segment = interrupt_before_it_sends(stream, producer, 3)
     segment.write_bytes(segment.read_bytes().replace(b"tweet 1", b"tweet 9"))
 
     done = producer.run("--source", "file", "-")
 
     assert "The spool is damaged: 1 unreadable lines" in done.said
-    assert done.counts == counts(replayed=2, spooled=2)
+    assert (done.code, done.counts) == (1, counts(replayed=3, sent=2, missing=1))
+    assert stream.ids == ["0", "2"]
+
+
+def test_a_cut_spool_fails_the_run_and_the_summary_counts_what_is_missing(
+    stream: Stream, producer: Producer
+) -> None:
+    segment = interrupt_before_it_sends(stream, producer, 1_000)
+    segment.write_bytes(b"".join(segment.read_bytes().splitlines(keepends=True)[:400]))
+
+    done = producer.run("--source", "file", "-", text=tweet(1_000))
+
+    assert (done.code, done.counts) == (1, counts(received=1, replayed=1_000, sent=401, missing=600))
+    assert (
+        "received 1 + replayed 1,000 = sent 401 + spooled 0 + rejected 0 + missing 600;"
+        in done.log[-1]["text"]
+    )
+    assert "600 tweets of an earlier run are missing from" in done.said
+    assert producer.run("--source", "file", "-").code == 0
+
+
+def test_a_spool_with_a_copy_of_a_segment_beside_it_is_sent_and_told(
+    stream: Stream, producer: Producer
+) -> None:
+    segment = interrupt_before_it_sends(stream, producer, 300)
+    segment.with_name(f"{7:020d}.log").write_bytes(segment.read_bytes())
+
+    done = producer.run("--source", "file", "-")
+
+    assert (done.code, done.counts) == (0, counts(replayed=600, sent=600))
+    assert len(re.findall("Segments of the spool .* overlap", done.said)) == 1
+    assert {int(number) for number in stream.ids} == set(range(300))
+
+
+@pytest.mark.parametrize("change", ["cut", "deleted"])
+def test_a_spool_that_is_changed_under_a_running_producer_ends_the_run(
+    stream: Stream, producer: Producer, change: str
+) -> None:
+    segment = interrupt_before_it_sends(stream, producer, 20_000)
+    stream.stub.faults = away
+    before = len(stream.stub.calls)
+    process = producer.start("--source", "file", "-")
+    until(lambda: len(stream.stub.calls) > before)
+    os.truncate(segment, 100) if change == "cut" else segment.unlink()
+    stream.stub.faults = no_faults
+    done = producer.end(process)
+
+    assert done.code == 1
+    assert "Another program has changed the spool" in done.said
+    numbers = done.counts
+    assert numbers["replayed"] == numbers["sent"] + numbers["spooled"] == 20_000
+
+    again = producer.run("--source", "file", "-")
+
+    assert (again.code, again.counts["missing"]) == (1, numbers["spooled"])
 
 
 def configure_for_x(producer: Producer, stream: Stream, x: XServer) -> None:
@@ -378,7 +470,10 @@ def configure_for_x(producer: Producer, stream: Stream, x: XServer) -> None:
     )
 
 
-def test_tweets_of_x_arrive_and_our_rules_are_gone_after_a_signal(stream: Stream, producer: Producer) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_tweets_of_x_arrive_and_our_rules_are_gone_after_a_signal(
+    stream: Stream, producer: Producer, number: signal.Signals
+) -> None:
     with XServer(count=50) as x:
         x.add_rule("#another", tag="of another program")
         configure_for_x(producer, stream, x)
@@ -386,11 +481,51 @@ def test_tweets_of_x_arrive_and_our_rules_are_gone_after_a_signal(stream: Stream
         eventually(lambda: len(stream.ids) == 50)
         assert len(x.rules) == 2
 
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         done = producer.end(process)
 
         assert (done.code, done.counts) == (0, counts(received=50, sent=50))
         assert [rule.value for rule in x.rules] == ["#another"]
+
+
+def test_a_closed_terminal_ends_the_run_in_order(stream: Stream, producer: Producer) -> None:
+    with XServer(count=50) as x:
+        configure_for_x(producer, stream, x)
+        here, there = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "producer", "--track", TERM, "--config", str(producer.config)],
+            cwd=PROJECT,
+            env={**os.environ, "TERM": "xterm"},
+            stdin=subprocess.DEVNULL,
+            stdout=there,
+            stderr=there,
+        )
+        os.close(there)
+        while b"sent 50" not in re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", os.read(here, 65_536)):
+            pass
+        os.close(here)
+        while process.poll() is None:  # the shell sends it, and so does the kernel
+            process.send_signal(signal.SIGHUP)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.01)
+
+        assert process.returncode == 0
+        assert x.rules == []
+
+
+def test_a_run_that_ignores_hang_ups_goes_on_after_one(stream: Stream, producer: Producer) -> None:
+    nohup = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); import producer.cli; producer.cli.main()"
+    process = producer.start("--source", "file", "-", program=("-c", nohup))
+    assert process.stdin
+    process.stdin.write(tweet(1))
+    process.stdin.flush()
+    until(lambda: stream.ids)
+    process.send_signal(signal.SIGHUP)
+
+    done = producer.end(process, tweet(2))
+
+    assert (done.code, done.counts) == (0, counts(received=2, sent=2))
+    assert "Stopping" not in done.said
 
 
 def test_a_refusal_of_x_ends_with_its_reason(stream: Stream, producer: Producer) -> None:

@@ -107,6 +107,7 @@ def test_an_output_that_pulumi_kept_secret_names_the_option_that_shows_it(path: 
     ("text", "said"),
     [
         ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
         ("[]", "must hold a JSON object"),
         ('{"region": 1}', "`region` .* must be a string"),
     ],
@@ -120,6 +121,13 @@ def test_a_file_that_is_something_else_is_refused(path: Path, text: str, said: s
             PRODUCER_SECRET_ACCESS_KEY="b",
             PRODUCER_STREAM_NAME="c",
         ).aws()
+
+
+def test_a_secret_of_a_wrong_type_is_not_shown(path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"`secret_access_key` .* must be a string") as error:
+        config(path, AWS | {"secret_access_key": 123_456}).aws()
+
+    assert "123456" not in str(error.value)
 
 
 def test_a_file_that_cannot_be_read_is_refused(path: Path) -> None:

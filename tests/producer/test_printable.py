@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.live import Live
 
+from infra.urls import without_userinfo
 from producer.cursor import Position
-from producer.display import JsonDisplay
+from producer.display import JsonDisplay, say
 from producer.printable import MAX_MESSAGE_CHARACTERS, printable, shorten
 from producer.progress import Progress
 from producer.reader import Reader
@@ -37,6 +39,40 @@ def test_json_keeps_its_value(value: object) -> None:
 def test_a_long_text_is_cut_and_says_so() -> None:
     assert shorten("x" * 10, 10) == "x" * 10
     assert shorten("x" * 3_000_000, 10) == "xxxxxxxxxx… (3,000,000 characters)"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('proxy URL: "http://ada:secret@proxy:1/a"', 'proxy URL: "http://proxy:1/a"'),
+        ("http://ada:p@ss@proxy and socks5://ada@proxy", "http://proxy and socks5://proxy"),
+        ("//ada:secret@proxy", "//proxy"),
+        ("https://example.org/@ada?to=a@b", "https://example.org/@ada?to=a@b"),
+        ('{"a":"http://x","b":"@ada"}', '{"a":"http://x","b":"@ada"}'),
+    ],
+)
+def test_a_url_is_shown_without_user_name_and_password(text: str, shown: str) -> None:
+    assert without_userinfo(text) == shown
+
+
+def test_no_message_shows_a_password_of_a_url(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = "http://ada:secret@proxy"
+    waiting = Progress(1, 0, 1, 0, 0, 0, 10.0, None, (), f"cannot reach {proxy}")
+    terminal, screen = TerminalDisplay(proxy, live=False), io.StringIO()
+    monkeypatch.setattr(terminal, "_console", Console(file=screen, width=400))
+    monkeypatch.setattr(terminal, "_live", Live(console=terminal._console, auto_refresh=False))
+    for display in (JsonDisplay(proxy, live=False), terminal):
+        display.note(proxy)
+        display.progress(waiting)
+        display.end("sent 1", {}, [proxy])
+    say(proxy)
+
+    shown = capsys.readouterr().err + screen.getvalue()
+
+    assert shown.count("http://proxy") >= 6
+    assert "secret" not in shown
 
 
 ITEMS: list[Record | Rejected] = [

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from tests.producer.conftest import PROJECT
 from tests.waiting import eventually
 
 LIMIT = 1 << 30
+CURSOR = {"taken": b"0", "waiting": b"[]", "segments": b"[]", "source": b"null"}
 
 
 @pytest.fixture
@@ -340,26 +342,114 @@ def test_records_follow_a_damaged_segment_in_order(directory: Path, kept: Path) 
         assert numbers(spool.take(500, LIMIT)) == [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12]
 
 
-def test_a_missing_segment_is_reported_with_its_size(directory: Path, kept: Path) -> None:
-    size = kept.stat().st_size
+def test_a_missing_segment_is_reported_with_the_number_of_its_tweets(directory: Path, kept: Path) -> None:
     kept.unlink()
     said: list[str] = []
 
-    assert left(directory, said.append) == []
+    with opened(directory, notify=said.append) as spool:
+        assert (spool.replayed, spool.missing) == (0, 8)
 
-    assert said == [f"The spool is incomplete: {size:,} bytes of its segments in {directory} are missing."]
+    assert said == [
+        f"The spool is incomplete: 8 tweets that an earlier run left in {directory} are missing. The rest is sent."
+    ]
 
 
-def test_a_segment_that_was_cut_off_is_reported_with_what_is_missing(directory: Path) -> None:
+@settings(max_examples=60)
+@given(length=st.integers(0, 700))
+def test_a_segment_that_was_cut_off_is_reported_with_what_is_missing(
+    tmp_path_factory: pytest.TempPathFactory, length: int
+) -> None:
+    directory = tmp_path_factory.mktemp("spool")
     with opened(directory) as spool:
         fill(spool, range(10))
+        spool.acknowledge(spool.take(6, LIMIT)[2:4])
     path = segment(directory)
-    content = path.read_bytes()
-    path.write_bytes(content[: content.rindex(b"\n", 0, -1) + 1])
+    content = path.read_bytes()[:length]
+    path.write_bytes(content)
+    lines = content.splitlines(keepends=True)
+    readable = sum(line.endswith(b"\n") for number, line in enumerate(lines) if number not in {2, 3})
+
+    with opened(directory, notify=lambda _: None) as spool:
+        assert (spool.replayed, spool.missing) == (readable, 8 - readable)
+
+
+def test_what_a_damaged_line_held_is_missing_only_if_it_waited(directory: Path, kept: Path) -> None:
+    content = kept.read_bytes()
+    for number, missing in ((4, 0), (5, 1)):
+        kept.write_bytes(content.replace(b'"id": %d' % number, b'"id": x'))
+        (directory / "cursor.json").touch()
+        with opened(directory, notify=lambda _: None) as spool:
+            assert (spool.replayed, spool.missing) == (8 - missing, missing)
+
+
+def test_a_damaged_line_behind_what_the_cursor_knows_is_missing_and_half_a_line_is_not(
+    directory: Path, kept: Path
+) -> None:
+    for path in directory.glob("cursor*.json"):
+        path.unlink()
+    kept.write_bytes(kept.read_bytes().replace(b'"id": 4', b'"id": x')[:-5])
+
+    with opened(directory, notify=lambda _: None) as spool:
+        assert (spool.replayed, spool.missing) == (8, 1)
+
+
+@settings(max_examples=60)
+@given(
+    offsets=st.sets(st.integers(1, 30_000), min_size=1, max_size=3),
+    length=st.integers(0, 30_000),
+    acknowledged=st.integers(0, 40),
+)
+def test_overlapping_segments_keep_every_record_in_order_and_end(
+    tmp_path_factory: pytest.TempPathFactory, offsets: set[int], length: int, acknowledged: int
+) -> None:
+    directory = tmp_path_factory.mktemp("spool")
+    with opened(directory, limit=160_000) as spool:  # segments of 20,000 bytes
+        fill(spool, range(60), size=1_000)
+        spool.acknowledge(spool.take(40, LIMIT)[:acknowledged])
+    original = sorted(directory.glob("*.log"))
+    content = original[0].read_bytes()
+    copied = content[: content[:length].rfind(b"\n") + 1]
+    for offset in offsets:
+        (directory / f"{int(original[0].stem) + offset:020d}.log").write_bytes(copied)
+    lines = [line for path in sorted(directory.glob("*.log")) for line in path.read_bytes().splitlines()]
+
+    with opened(directory, notify=lambda _: None) as spool:
+        found = spool.take(10_000, LIMIT)
+        assert spool.unread == 0
+        assert spool.replayed == len(found)
+        spool.acknowledge(found)
+
+    assert set(range(acknowledged, 60)) <= set(numbers(found))
+    assert [entry.data for entry in found] == [line[9:] for line in lines][-len(found) :]
+    assert list(directory.iterdir()) == []
+
+
+def test_overlapping_segments_are_said_once_with_the_remedy(directory: Path, kept: Path) -> None:
+    kept.with_name(f"{20:020d}.log").write_bytes(kept.read_bytes())
     said: list[str] = []
 
-    assert left(directory, said.append) == list(range(9))
-    assert f": {len(data(9)) + len(b'00000000 ') + 1} bytes of its segments" in said[0]
+    assert left(directory, said.append) == [*range(10), *range(10)]
+    assert left(directory) == [*range(10), *range(10)]
+
+    assert len(said) == 1
+    assert "overlap" in said[0]
+    assert "give it as --spool" in said[0]
+
+
+@pytest.mark.parametrize("base", [10**20 - 1, 1 << 62, (1 << 62) - 10])
+def test_a_segment_whose_name_no_spool_gives_is_refused_and_named(
+    directory: Path, kept: Path, base: int
+) -> None:
+    strange = kept.with_name(f"{base:020d}.log")
+    strange.write_bytes(kept.read_bytes())
+
+    folder = Folder(directory)
+    with pytest.raises(SpoolError, match=rf"{strange.name}, a name that no spool gives: move the file"):
+        Spool(folder, LIMIT, pytest.fail)
+    folder.close()
+
+    strange.unlink()
+    assert left(directory) == [1, 2, 3, 5, 6, 7, 8, 9]
 
 
 def test_one_key_that_is_refused_for_ever_keeps_its_segment_and_nothing_else(directory: Path) -> None:
@@ -381,6 +471,73 @@ def test_one_key_that_is_refused_for_ever_keeps_its_segment_and_nothing_else(dir
 def test_a_wrong_cursor_sends_all_again_and_deletes_nothing(directory: Path, kept: Path) -> None:
     for name in ("cursor.json", "cursor.copy.json"):
         (directory / name).write_text('{"position":99999999999,"acknowledged":[]}')
+    said: list[str] = []
+
+    assert left(directory, said.append) == list(range(10))
+    assert "cursor is damaged" in said[0]
+
+
+HUGE = st.integers(-(1 << 64), (1 << 64) - 1)
+ANY = st.recursive(
+    st.none() | st.booleans() | HUGE | st.floats() | st.text(max_size=5),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=5), values, max_size=3),
+)
+
+
+@st.composite
+def cursors(draw: st.DrawFn) -> object:
+    """A cursor, some of whose members are something else."""
+    number = st.integers(0, 1_000) | HUGE | st.booleans() | ANY
+    members = {
+        "taken": number,
+        "waiting": st.lists(number, max_size=3) | ANY,
+        "segments": st.lists(st.lists(number, min_size=2, max_size=4) | ANY, max_size=3) | ANY,
+        "source": st.none() | st.tuples(st.text(max_size=5) | ANY, number, number) | ANY,
+    }
+    names = draw(st.sets(st.sampled_from(sorted(members))) | st.just(set(members)))
+    return draw(st.fixed_dictionaries({name: members[name] for name in names}) | ANY)
+
+
+def whatever(content: object) -> bytes:
+    return orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS)
+
+
+@settings(max_examples=150)
+@given(
+    contents=st.lists(cursors().map(whatever) | st.binary(max_size=30), min_size=1, max_size=2),
+    sound=st.booleans(),
+)
+def test_a_cursor_of_any_content_leaves_a_spool_that_works(
+    tmp_path_factory: pytest.TempPathFactory, contents: list[bytes], sound: bool
+) -> None:
+    directory = tmp_path_factory.mktemp("spool")
+    with opened(directory) as spool:
+        fill(spool, range(5))
+    for name, content in zip(("cursor.json", "cursor.copy.json"), contents * 2, strict=False):
+        (directory / name).write_bytes(to_line(content) if sound else content)
+
+    with opened(directory, notify=lambda _: None) as spool:
+        before = spool.source
+        assert before is None or [type(member) for member in before] == [str, int, int]
+        fill(spool, range(5, 8))
+        found = spool.take(100, LIMIT)
+        assert spool.unread == 0
+        assert numbers(found)[-3:] == [5, 6, 7]
+    assert len(left(directory)) == len(found)
+
+
+@pytest.mark.parametrize("depth", [1_000, 100_000])
+@pytest.mark.parametrize("member", ["taken", "waiting", "segments", "source", None])
+def test_a_cursor_that_is_nested_deeply_is_set_aside(
+    directory: Path, kept: Path, depth: int, member: str | None
+) -> None:
+    nest = b"[" * depth + b"]" * depth
+    members = [
+        b'"%b":%b' % (name.encode(), nest if name == member else value) for name, value in CURSOR.items()
+    ]
+    content = b"{" + b",".join(members) + b"}" if member else nest
+    for name in ("cursor.json", "cursor.copy.json"):
+        (directory / name).write_bytes(to_line(content))
     said: list[str] = []
 
     assert left(directory, said.append) == list(range(10))

@@ -11,6 +11,7 @@ from handler.table import Table
 from local.mapping import decisions
 from local.mapping.decisions import Batch, Settings, Verdict
 from ops.quarantine.lease import Lease, Leases
+from producer import recovery
 from producer.lanes import Lanes
 from producer.publisher import _Answer
 from producer.spool import Entry, Spool
@@ -19,6 +20,7 @@ from tests.simulation import scheduler
 Defect = Callable[[], AbstractContextManager[object]]
 
 _after_failure = decisions.after_failure
+_check = recovery._check
 _free = Spool._free
 _put = Table._put
 
@@ -38,6 +40,11 @@ def _free_all_but_the_last(spool: Spool) -> bool:
         return _free(spool)
     finally:
         spool.blocked = blocked
+
+
+def _check_without_counting(*arguments: Any) -> int:
+    _check(*arguments)
+    return 0
 
 
 def _take_all_for_stored(answer: _Answer) -> tuple[list[Entry], str | None]:
@@ -67,6 +74,12 @@ def _lease_to_anybody(leases: Leases, key: str) -> Lease:
 DEFECTS: dict[str, Defect] = {
     "the cursor is believed without its checksum": lambda: mock.patch(
         "producer.cursor.from_line", lambda line: line[9:-1]
+    ),
+    "segments that overlap stay where they are": lambda: mock.patch(
+        "producer.recovery._separate", lambda sizes: dict(zip(sizes, sizes, strict=True))
+    ),
+    "what is missing from a segment is not counted": lambda: mock.patch(
+        "producer.recovery._check", _check_without_counting
     ),
     "a full disk keeps the segment that fills it": lambda: mock.patch.object(
         Spool, "_free", _free_all_but_the_last

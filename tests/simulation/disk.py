@@ -77,6 +77,10 @@ class SimulatedFolder(Folder):
             raise
         self._mutate(lambda: self._disk.files.update({name: self._disk.files.pop(temporary)}))
 
+    def rename(self, name: str, new_name: str) -> None:
+        self._find(name)
+        self._mutate(lambda: self._disk.files.update({new_name: self._disk.files.pop(name)}))
+
     def set_aside(self, name: str) -> Path:
         self._find(name)
         free = f"{name}.{len(self._disk.files)}.corrupt"

@@ -46,6 +46,7 @@ class AwsFault:
     key: str | None = None
 
 
+Damage = Literal["cursor", "segment", "cut", "copy"]
 Part = Literal["producer on the network", "producer at the disk", "function", "mapping", "operator"]
 
 
@@ -56,7 +57,8 @@ class Crash:
     Attributes:
         after: how many more calls or operations it survives.
         share: of the last write to the disk that is still done.
-        damage: what happens to the spool before the restart: `cursor` or `segment` is damaged.
+        damage: what happens to the spool before the restart: `cursor` or `segment` is damaged, a segment is `cut`, or
+            a `copy` of one appears beside it.
     """
 
     at: float
@@ -64,7 +66,7 @@ class Crash:
     after: int
     share: float = 0.0
     restart: float = 1.0
-    damage: Literal["cursor", "segment"] | None = None
+    damage: Damage | None = None
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def _crashes(chance: random.Random) -> Iterator[Event]:
 def _damage(chance: random.Random) -> Iterator[Event]:
     for _ in range(chance.randint(1, 2)):
         part: Part = chance.choice(("producer on the network", "producer at the disk"))
-        damage: Literal["cursor", "segment"] = chance.choice(("cursor", "segment"))
+        damage: Damage = chance.choice(("cursor", "segment", "cut", "copy"))
         yield Crash(_when(chance), part, chance.randrange(4), chance.random(), 0.1, damage)
 
 

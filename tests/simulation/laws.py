@@ -58,6 +58,16 @@ def each_run_adds_up(world: World) -> Iterator[str]:
             yield f"a run does not add up: {spool.replayed} + {len(run.taken)} ≠ {spool.acknowledged}"
 
 
+def what_is_missing_is_counted(world: World) -> Iterator[str]:
+    """Records that were cut from the spool are counted, no others are, and the run that counts them fails."""
+    for run in world.runs:
+        missing = run.spool.missing
+        if missing < run.cut or (missing and not world.damaged):
+            yield f"{run.cut} records were cut from the spool, and {missing} are counted as missing"
+        if run.closed and bool(missing) != bool(run.shortfalls):
+            yield f"{missing} records are missing, and the run ends with {run.shortfalls or 'exit code 0'}"
+
+
 def the_newest_version_is_the_last(world: World) -> Iterator[str]:
     """On the stream, and in the table unless an older version was in quarantine."""
     last: dict[tuple[str, str], int] = {}
@@ -172,6 +182,7 @@ LAWS: tuple[Callable[[World], Iterator[str]], ...] = (
     it_comes_to_rest,
     each_tweet_is_accounted_for,
     each_run_adds_up,
+    what_is_missing_is_counted,
     the_newest_version_is_the_last,
     a_username_stays_in_order,
     no_shard_is_blocked,

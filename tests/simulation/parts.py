@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from local.mapping.poller import Poller
 from producer.config import AwsCredentials
+from producer.cursor import Cursor
 from producer.publisher import Publisher
+from producer.run import shortfalls
 from producer.spool import Spool
 from tests.simulation import aws, history
 from tests.simulation.aws import BUCKET, STREAM, STREAM_ARN
@@ -52,6 +54,10 @@ class Run:
     taken: list[bytes] = field(default_factory=list)
     """Records passed to the spool; the first `spool.appended` of them count as received."""
     closed: bool = False
+    cut: int = 0
+    """Records that waited, and were cut from its spool before it began."""
+    shortfalls: list[str] = field(default_factory=list)
+    """What it says at its end that was not sent."""
 
     @property
     def received(self) -> list[bytes]:
@@ -65,6 +71,7 @@ class ProducerPart:
         self._world = world
         self._process = Process("producer")
         self._crash: history.Crash | None = None
+        self._cut: set[int] = set()
         self.ended = False
 
     def start(self) -> None:
@@ -104,6 +111,39 @@ class ProducerPart:
             content = chance.choice(segments)
             world.damaged = True
             content[chance.randrange(len(content))] ^= 1 << chance.randrange(7)
+        if what == "cut":
+            self._cut_segment()
+        if what == "copy":
+            self._copy_segment()
+
+    def _cut_segment(self) -> None:
+        """Cut a segment off within what the cursor knows, and note the waiting records that are gone."""
+        files, chance = self._world.disk.files, current().chance
+        try:
+            cursor = Cursor.parse(bytes(files["cursor.json"]))
+            base, size, _ = chance.choice(cursor.segments)
+        except (KeyError, ValueError, IndexError):
+            return
+        content = files.get(f"{base:020d}.log")
+        if content is None:  # of a full disk, which kept the old cursor
+            return
+        cut, position = base + chance.randrange(size), base
+        for line in content[:size].splitlines(keepends=True):
+            waits = position >= cursor.taken or position in cursor.waiting
+            position += len(line)
+            if waits and position > cut:
+                self._cut.add(position)
+        del content[cut - base :]
+        self._world.damaged = True
+
+    def _copy_segment(self) -> None:
+        """Put a copy of a segment beside it, which begins within it."""
+        files, chance = self._world.disk.files, current().chance
+        segments = [name for name, content in files.items() if name.endswith(".log") and len(content) > 1]
+        if segments:
+            name = chance.choice(segments)
+            base = int(name.removesuffix(".log")) + chance.randrange(1, len(files[name]))
+            files.setdefault(f"{base:020d}.log", bytearray(files[name]))
 
     def _damage_cursor(self, name: str) -> None:
         content, chance = self._world.disk.files.get(name), current().chance
@@ -123,7 +163,8 @@ class ProducerPart:
             access_key="key", secret_access_key="secret", region="us-east-1", stream_name=STREAM
         )
         publisher = Publisher(spool, world.kinesis, credentials, 0.05)  # type: ignore[arg-type]
-        run = Run(spool, publisher)
+        run = Run(spool, publisher, cut=len(self._cut))
+        self._cut.clear()
         world.runs.append(run)
         reading = current().spawn(lambda: self._read(run), process)
         publishing = current().spawn(publisher.run, process)
@@ -142,6 +183,7 @@ class ProducerPart:
             spool.flush()
             self._check_limits(publisher)
         spool.close()
+        run.shortfalls = shortfalls(spool)
         run.closed = self.ended = True
 
     def _check_limits(self, publisher: Publisher) -> None:

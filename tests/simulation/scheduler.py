@@ -239,6 +239,7 @@ class Lock:
 
     def __enter__(self) -> Self:
         scheduler = current()
+        scheduler.count_wait()
         task = scheduler._task
         while self._owner is not task and self._owner is not None and self._owner.process.alive:
             assert task is not None

@@ -52,6 +52,17 @@ def test_a_wait_ends_with_its_time_out_or_when_it_is_notified() -> None:
     assert seen == [(False, 2.0), (True, 3.0)]
 
 
+def test_a_task_that_takes_a_lock_again_and_again_without_waiting_spins() -> None:
+    def work() -> None:
+        lock = Lock()
+        while True:
+            with lock:
+                pass
+
+    with pytest.raises(StuckError, match="spins"):
+        run(work)
+
+
 def test_a_lock_excludes_other_tasks_and_not_its_owner() -> None:
     order = []
 

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from producer.cursor import MAX_POSITION
 from producer.errors import SourceError
 from producer.source import Record, Rejected
 from producer.sources import file
@@ -51,6 +54,39 @@ def test_a_bad_line_is_rejected_by_its_number_and_the_rest_is_read(path: Path) -
         "2",
     ]
     assert all(item.reason for item in items if isinstance(item, Rejected))
+
+
+NUMBERS = st.integers(0, MAX_POSITION - 1) | st.integers(0, 200)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    length=st.none() | NUMBERS | st.sampled_from(["", "²", "-1", "1e3", "9" * 5_000]),
+    lines=NUMBERS,
+    offset=NUMBERS,
+    compressed=st.booleans(),
+)
+def test_a_position_of_any_content_is_no_error(
+    tmp_path_factory: pytest.TempPathFactory,
+    length: object,
+    lines: int,
+    offset: int,
+    compressed: bool,
+) -> None:
+    path = tmp_path_factory.mktemp("files") / "tweets.jsonl"
+    content = tweets(range(3)).encode()
+    path.write_bytes(gzip.compress(content) if compressed else content)
+    identity = FileSource(str(path), None)
+    list(identity.read())
+    own, beginning = identity.position[0], str(length)
+    if length is not None:
+        own = own.replace(own.partition(":")[0], beginning, 1)
+
+    items = list(FileSource(str(path), None, (own, lines, offset), lambda _: None).read())
+
+    assert len(items) <= 3
+    if length is not None:
+        assert len(items) == 3
 
 
 def test_half_of_a_surrogate_pair_in_a_line_does_not_make_it_bad(path: Path) -> None:
