@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C or SIGTERM sets; the second ends the process."""
+    """Yield an event that the first Ctrl-C or SIGTERM sets, which tells the user so; the second ends the process."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -171,7 +171,8 @@ class Redriver:
                 on_done(len(group))
                 if self._stop.is_set():
                     return
-        except KeyboardInterrupt as error:  # AWS may be silent: the leases end by themselves
+        except KeyboardInterrupt as error:
+            # AWS may be silent: neither wait for what is being leased ahead nor release, the leases expire.
             held.clear()
             objects.throw(error)
         finally:
