@@ -1,4 +1,4 @@
-"""Adds what ministack's Kinesis lacks: closed shards, and the metrics of a stream.
+"""Adds what ministack's Kinesis lacks: closed shards, AWS's listing of shards, and the metrics of a stream.
 
 ministack drops the shards that are split, merged or replaced together with their unread records. A closed
 shard stays readable until its records expire, and a reader learns of its end by the absence of a next
@@ -6,6 +6,7 @@ iterator (Amazon Kinesis Data Streams Developer Guide, "Resharding").
 """
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ def install() -> None:
     kinesis._merge_shards = _keeping_parents(kinesis._merge_shards)
     kinesis._update_shard_count = _update_shard_count
     kinesis._describe_stream_summary = _counting_open_shards(kinesis._describe_stream_summary)
+    kinesis._list_shards = _paging(kinesis._list_shards)
     kinesis._get_records = _ending_at_closed_shard(kinesis._get_records)
     kinesis._route_to_shard = _routing_to_open_shards(kinesis._route_to_shard)
     kinesis._shard_out = _with_end(kinesis._shard_out)
@@ -153,6 +155,48 @@ def _counting_open_shards(describe: Operation) -> Operation:
         return status, headers, body
 
     return describe_summary
+
+
+def _paging(list_shards: Operation) -> Operation:
+    """Filter shards, and list them by pages whose token alone names the next one ("ListShards", API reference)."""
+
+    def list_page(data: dict[str, Any]) -> Answer:
+        if token := data.get("NextToken"):
+            for member in ("StreamName", "StreamARN", "ShardFilter"):
+                if member in data:
+                    message = f"NextToken and {member} cannot be provided together."
+                    refusal: Answer = kinesis.error_response_json("InvalidArgumentException", message, 400)
+                    return refusal
+            data = {**data, **_listings.get(token, {})}
+        status, headers, body = list_shards({**data, "MaxResults": min(data.get("MaxResults", 1000), 1000)})
+        if status != 200:
+            return status, headers, body
+        answer = json.loads(body)
+        if chosen := data.get("ShardFilter"):
+            is_chosen = _FILTERS[chosen["Type"]]
+            answer["Shards"] = [shard for shard in answer["Shards"] if is_chosen(shard, chosen)]
+        if following := answer.get("NextToken"):
+            answer["NextToken"] = token = str(uuid.uuid4())
+            _listings[token] = {**data, "NextToken": following}
+        return status, headers, json.dumps(answer).encode()
+
+    return list_page
+
+
+_listings: dict[str, dict[str, Any]] = {}
+"""What each token of a next page continues."""
+
+_FILTERS: dict[str, Callable[[dict[str, Any], dict[str, Any]], bool]] = {
+    "AT_LATEST": lambda shard, _: _end_time(shard) == float("inf"),
+    "FROM_TIMESTAMP": lambda shard, chosen: _end_time(shard) >= chosen["Timestamp"],
+}
+"""Whether a ShardFilter of a type chooses a shard."""
+
+
+def _end_time(shard: dict[str, Any]) -> float:
+    """Return when a shard was closed: ministack's sequence numbers begin with the time in milliseconds."""
+    number = shard["SequenceNumberRange"].get("EndingSequenceNumber")
+    return int(number[:20]) / 1000 if number else float("inf")
 
 
 def _ending_at_closed_shard(get: Operation) -> Operation:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -14,7 +13,8 @@ from infra import alarms
 from infra.alarms import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS
 from ops.display import count, size, span
 from ops.errors import ConfigError
-from ops.metrics import MINUTES, Series, last_minutes
+from ops.interrupt import DaemonPool
+from ops.metrics import MINUTES, Series, last_minutes, read_series
 from ops.quarantine.bucket import Bucket
 from ops.stack import CONNECTIONS, Stack
 
@@ -94,7 +94,6 @@ def run_checks(stack: Stack) -> list[Check]:
         ("Put", _put, "stream_name"),
         ("Backlog", _backlog, "stream_name"),
         ("Mapping", _mapping, "function_name"),
-        ("Iterator age", _iterator_age, "function_name"),
         ("Function", _function, "function_name"),
         ("Invocations", _invocations, "function_name"),
         ("Tweets", _tweets, "function_name"),
@@ -106,24 +105,26 @@ def run_checks(stack: Stack) -> list[Check]:
         ("Access key", _access_key, "access_key"),
     )
     stack.connect()
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        return [check for checks in pool.map(lambda part: _safely(stack, *part), parts) for check in checks]
+    with DaemonPool(CONNECTIONS) as pool:
+        found = pool.map(lambda part: list(_safely(stack, *part)), parts)
+        return [check for checks in found for check in checks]
 
 
-def _safely(stack: Stack, name: str, part: Part, output: str) -> list[Check]:
-    """Run the checks of one part, or report why they could not run."""
+def _safely(stack: Stack, name: str, part: Part, output: str) -> Iterator[Check]:
+    """Run the checks of one part; if one of them cannot run, report why."""
     try:
-        return list(part(stack))
+        yield from part(stack)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if "AccessDenied" in code or code == "403":
             text = f"unknown: you are not allowed to call {error.operation_name}"
-            return [Check(name, State.UNKNOWN, text, "`aws sts get-caller-identity` names your credentials")]
-        if code in ("ResourceNotFoundException", "NoSuchBucket", "NoSuchEntity", "NotFound", "404"):
-            return [Check(name, State.BAD, f"{stack.output(output)} is gone", _REFRESH)]
-        return [Check(name, State.UNKNOWN, str(error))]
+            yield Check(name, State.UNKNOWN, text, "`aws sts get-caller-identity` names your credentials")
+        elif code in ("ResourceNotFoundException", "NoSuchBucket", "NoSuchEntity", "NotFound", "404"):
+            yield Check(name, State.BAD, f"{stack.output(output)} is gone", _REFRESH)
+        else:
+            yield Check(name, State.UNKNOWN, str(error))
     except ConfigError as error:
-        return [Check(name, State.UNKNOWN, f"unknown: {error.message}")]
+        yield Check(name, State.UNKNOWN, f"unknown: {error.message}")
 
 
 def _stream(stack: Stack) -> Iterator[Check]:
@@ -154,23 +155,40 @@ def _put(stack: Stack) -> Iterator[Check]:
 
 
 def _backlog(stack: Stack) -> Iterator[Check]:
-    """Records that were put and that no mapping has received, as the metrics tell.
+    """How far the mapping is behind: the age of what it received last, and the records that wait.
 
     AWS publishes a minute of each metric up to two minutes late: what was put in the newest minute may have
     been received. The function's own metric would count user records, retries and replays too.
     """
-    (put,) = last_minutes(stack, alarms.PUT)
-    if not put:
+    put, ages = last_minutes(stack, alarms.PUT, alarms.ITERATOR_AGE)
+    late = ages.newest >= MAX_ITERATOR_AGE_MS
+    if ages:
+        text = f"{_milliseconds(ages.newest)}, at most {_milliseconds(ages.maximum)}{_as_of(ages)}"
+        state, remedy = (State.BAD, _REMEDIES["IteratorAge"]) if late else (_fresh(ages), "")
+        yield Check("Iterator age", state, text, remedy)
+    else:
+        yield _no_data("Iterator age")
+    if not put and not late:
         yield _no_data("Backlog")
         return
     mappings = _mappings(stack)
     received = sum(last_minutes(stack, alarms.POLLED, mapping=each["UUID"])[0].total for each in mappings)
-    waiting = max(0, round(put.total - received))
-    text = f"{put.total:,.0f} put, {received:,.0f} received: {waiting:,} not yet received"
-    if waiting and not any(map(_works, mappings)):
+    waiting = round(put.total - received)
+    text = f"{put.total:,.0f} put, {received:,.0f} received in the last {MINUTES} minutes"
+    if late:
+        # What was received is older than what was put in these minutes: their difference says nothing.
+        behind = timedelta(milliseconds=ages.newest, seconds=ages.age(time.time()))
+        (unread,) = read_series(stack, [alarms.PUT], since=behind)
+        if unread:
+            text += f"; up to {unread.total:,.0f} of the last {span(behind)} not yet received"
+    elif waiting >= 0:
+        text += f": {waiting:,} not yet received"
+    else:
+        text += ", earlier ones too"
+    if (late or waiting > 0) and not any(map(_works, mappings)):
         yield Check("Backlog", State.BAD, f"{text}, and nothing reads the stream", _REFRESH)
-    elif waiting > put.newest:
-        yield Check("Backlog", State.WARNING, text, "compare Iterator age, Invocations and Duration below")
+    elif late or waiting > put.newest:
+        yield Check("Backlog", State.WARNING, text, "compare Iterator age, Invocations and Duration")
     else:
         yield Check("Backlog", State.OK, text)
 
@@ -200,18 +218,6 @@ _READING = ("Enabled", "Creating", "Enabling", "Updating")
 def _works(mapping: "EventSourceMappingConfigurationTypeDef") -> bool:
     problem = mapping.get("LastProcessingResult", "").startswith("PROBLEM")
     return mapping["State"] in _READING and not problem
-
-
-def _iterator_age(stack: Stack) -> Iterator[Check]:
-    (ages,) = last_minutes(stack, alarms.ITERATOR_AGE)
-    if not ages:
-        yield _no_data("Iterator age")
-        return
-    text = f"{_milliseconds(ages.newest)}, at most {_milliseconds(ages.maximum)}{_as_of(ages)}"
-    if ages.newest >= MAX_ITERATOR_AGE_MS:
-        yield Check("Iterator age", State.BAD, text, _REMEDIES["IteratorAge"])
-    else:
-        yield Check("Iterator age", _fresh(ages), text)
 
 
 def _function(stack: Stack) -> Iterator[Check]:

@@ -14,7 +14,7 @@ from infra import alarms
 from infra.alarms import Metric
 from ops.chart import draw_bars
 from ops.checks import STYLES, Check, State
-from ops.display import cell_text, printable, span
+from ops.display import cell_text, printable, ranges, span
 from ops.metrics import Series
 from ops.table import Row
 
@@ -63,6 +63,8 @@ class Frame:
         period: seconds of one value of a series.
         checked: when the checks ran.
         tweets: the newest on the stream, newest first.
+        shards: those that are read for tweets.
+        open_shards: number of shards that the stream has open.
         note: how fresh the figures are, and what they cost.
     """
 
@@ -73,6 +75,8 @@ class Frame:
     checks: Sequence[Check]
     checked: float
     tweets: Sequence[Sighting]
+    shards: Sequence[str]
+    open_shards: int
     note: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -167,9 +171,11 @@ class Frame:
             yield Text(f"  and {len(problems) - shown} more: python -m ops status", style="dim")
 
     def _newest(self, number: int) -> Iterator[RenderableType]:
-        yield Text()
+        partial = self.open_shards > len(self.shards)
+        yield Text(self._shards_shown() if partial else "", style="dim", no_wrap=True, overflow="ellipsis")
         if not self.tweets:
-            yield Text("No tweet on the stream in the last minute.", style="dim")
+            where = "these shards" if partial else "the stream"
+            yield Text(f"No tweet on {where} in the last minute.", style="dim")
             return
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
         for width in (1, 8, 15):
@@ -183,6 +189,11 @@ class Frame:
                 Text(cell_text(tweet.row.message)),
             )
         yield table
+
+    def _shards_shown(self) -> str:
+        """Say which shards the tweets are of, by the numbers at the end of their ids."""
+        numbers = sorted(int(shard.rpartition("-")[2]) for shard in self.shards)
+        return f"Tweets of {len(self.shards)} of {self.open_shards:,} open shards: {ranges(numbers)}"
 
     def total(self, name: str) -> float:
         """Return the sum of a series."""
@@ -228,6 +239,7 @@ class Frame:
                 for name, series in self.series.items()
             },
             "checks": [asdict(check) for check in self.checks],
+            "shards": {"read": list(self.shards), "open": self.open_shards},
             "tweets": [{**asdict(tweet.row), "stored": tweet.stored} for tweet in self.tweets],
         }
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ops.checks import CHECKED_OUTPUTS, STYLES, Check, State, run_checks
 from ops.display import as_json_option, console, printable, write_json
+from ops.metrics import MINUTES
 from ops.stack import Stack, stack_options
 
 
@@ -57,6 +58,7 @@ def _show(stack: Stack, checks: list[Check], wrong: list[Check]) -> None:
         table.add_row(check.name, Text(check.state, STYLES[check.state]), describe(check))
     console().print(table)
     console().print()
+    console().print(f"Metrics cover the last {MINUTES} minutes.", style="dim")
     where = f"{stack.output('function_name')} in {stack.output('region')}"
     if not wrong:
         console().print(f"Healthy: {where}.", style="green")

@@ -46,6 +46,8 @@ def show_top(stack: Stack, limit: int, as_json: bool) -> None:
         f"\n{count(total, 'record')} with {count(users.total(), 'tweet')} of {count(len(users), 'user')} "
         f"on {count(len(shards), 'shard')} in the last minute."
     )
+    if max(len(users), len(shards)) > limit:
+        console().print(f"Shown are the busiest {limit:,} of each; --limit N shows more.")
 
 
 def _users(users: Counter[str], limit: int) -> Table:

@@ -23,13 +23,13 @@ _TICK_SECONDS = 1.0
 _MAX_TWEETS = 40
 """Tweets that are kept to be shown: more than a screen has lines."""
 MAX_SHARDS = 16
-"""Shards that are read for tweets; the figures are of all."""
+"""Shards that are read for tweets at once; the figures are of all."""
 _METRIC_PRICE = prices.load()["metric-request"]
 
 
 @click.command(
     short_help="Watch the stack at work.",
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   python -m ops watch --stack dev
   python -m ops watch --once
@@ -39,7 +39,8 @@ Examples:
 AWS keeps these metrics by the minute and publishes them up to two minutes late; each figure says how old it
 is. GetMetricData is charged by the metric: the last line says what an hour of watching costs. The tweets are
 read from the stream, with one of the five reads a second that a shard allows all its readers; ✔ marks one
-whose row is in the table. On local AWS (--endpoint) the metrics are seconds apart, and free.
+whose row is in the table. Of more than {MAX_SHARDS} open shards, {MAX_SHARDS} are read, and the frame says which. On
+local AWS (--endpoint) the metrics are seconds apart, and free.
 
 On a pipe each look is one line; --json writes JSON lines, and one document with --once.
 """,
@@ -105,6 +106,8 @@ class Watch:
         self._measured = float("-inf")
         self._tweets: OrderedDict[Key, tuple[Row, bool]] = OrderedDict()
         self._stream: StreamReader | None = None
+        self._shards: list[str] = []
+        self._open_shards = 0
         self._trouble = ""
         self._readings = 0
 
@@ -125,7 +128,7 @@ class Watch:
             if not self._series:
                 raise
             self._trouble = f"AWS cannot be read, this is older: {error}"
-            self._stream = None  # its place in the stream may have expired
+            self._stream = None  # after a long time its shards may have expired
         names = (self._stack.output(name) for name in ("stream_name", "function_name", "table_name"))
         return Frame(
             taken=time.time(),
@@ -135,6 +138,8 @@ class Watch:
             checks=self._checks,
             checked=self._measured,
             tweets=[Sighting(row, stored) for row, stored in reversed(self._tweets.values())],
+            shards=self._shards,
+            open_shards=self._open_shards,
             note=self._trouble or self._note(),
         )
 
@@ -156,6 +161,7 @@ class Watch:
             for row in record.rows:
                 self._tweets[row.key] = (row, False)
                 self._tweets.move_to_end(row.key)
+        self._shards, self._open_shards = self._stream.shards, self._stream.open_shards
         while len(self._tweets) > _MAX_TWEETS:
             self._tweets.popitem(last=False)
         waiting = [key for key, (_, stored) in self._tweets.items() if not stored]

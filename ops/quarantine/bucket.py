@@ -11,7 +11,6 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from handler.quarantine_format import QuarantinedRecord
 from handler.record import KinesisRecord, arrival_time, iso, shard_id
 from handler.tweet import Reason
 from ops.errors import GoneError, UnreadableError
+from ops.interrupt import DaemonPool
 from ops.quarantine import lease
 from ops.stack import CONNECTIONS
 
@@ -203,7 +203,7 @@ class RedriveMarkers:
         marked = names & self._known
         if len(marked) < 2:
             return max(map(self._bucket.redrives, marked), default=0)
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
+        with DaemonPool(CONNECTIONS) as pool:
             return max(pool.map(self._bucket.redrives, marked))
 
     def remember(self, sent: Iterable[tuple[Quarantined, Iterable[str]]]) -> None:
@@ -214,7 +214,7 @@ class RedriveMarkers:
             if quarantined.entry.reason != GIVEN_UP:
                 markers.append(_object_marker(quarantined))
             redrives |= dict.fromkeys(markers, self.times(quarantined) + 1)
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
+        with DaemonPool(CONNECTIONS) as pool:
             for _ in pool.map(self._bucket.mark, redrives, redrives.values()):
                 pass
         self._known.update(redrives)

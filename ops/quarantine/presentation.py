@@ -1,13 +1,13 @@
 """Descriptions of quarantined objects and of a redrive, for people and as JSON."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 from handler.quarantine_format import QuarantinedRecord
 from ops.display import count, printable
 from ops.errors import GoneError, UnreadableError
+from ops.interrupt import DaemonPool
 from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
 from ops.quarantine.redrive import Summary
 from ops.stack import CONNECTIONS
@@ -29,7 +29,7 @@ def describe(bucket: Bucket, entries: Sequence[Entry]) -> Iterator[dict[str, Any
             return {"key": entry.key, "reason": entry.reason, "since": entry.since, "error": str(error)}
         return describe_object(quarantined, markers.times(quarantined))
 
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
+    with DaemonPool(CONNECTIONS) as pool:
         yield from filter(None, pool.map(describe_entry, entries))
 
 

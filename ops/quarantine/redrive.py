@@ -11,7 +11,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from handler.aggregation import MAX_PARTITION_KEY
 from handler.quarantine_format import QuarantinedRecord
 from ops.display import count, size
 from ops.errors import GoneError, LeasedError, UnreadableError, UnsendableError
+from ops.interrupt import DaemonPool
 from ops.pace import Pace
 from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
 from ops.quarantine.lease import Lease, Leases
@@ -171,6 +171,10 @@ class Redriver:
                 on_done(len(group))
                 if self._stop.is_set():
                     return
+        except KeyboardInterrupt as error:
+            # AWS may be silent: neither wait for what is being leased ahead nor release, the leases expire.
+            held.clear()
+            objects.throw(error)
         finally:
             objects.close()  # waits for what is being leased ahead
             self._release(held, list(held))
@@ -192,7 +196,7 @@ class Redriver:
             lease = held[entry.key] = self._leases.acquire(entry.key)
             return _Ready(self._look(entry, payload), lease)
 
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
+        with DaemonPool(CONNECTIONS) as pool:
             for start in range(0, len(entries), _READ_AHEAD):
                 window = entries[start : start + _READ_AHEAD]
                 passed_over: list[str] = []

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from ops import stream
+
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import RecordTypeDef
@@ -26,17 +28,15 @@ def list_shards(kinesis: "KinesisClient", stream_arn: str) -> list[str]:
 
     In that order a key's records are read in the order in which they were put, also across a reshard.
     """
-    pages = kinesis.get_paginator("list_shards").paginate(StreamARN=stream_arn)
-    shards = {shard["ShardId"]: shard for page in pages for shard in page["Shards"]}
+    shards = {shard["ShardId"]: shard for shard in stream.list_shards(kinesis, StreamARN=stream_arn)}
     ordered: dict[str, None] = {}
 
     def add(shard_id: str) -> None:
         shard = shards.get(shard_id)
         if shard is None or shard_id in ordered:  # an expired parent is not listed
             return
-        for parent in (shard.get("ParentShardId"), shard.get("AdjacentParentShardId")):
-            if parent:
-                add(parent)
+        for parent in stream.parents(shard):
+            add(parent)
         ordered[shard_id] = None
 
     for shard_id in shards:

@@ -96,7 +96,7 @@ BODIES = st.sampled_from([None, "", "looks good", "<!-- mark -->", "<!-- mark --
 
 
 @given(comments=st.lists(st.fixed_dictionaries({"user": USERS, "body": BODIES}), max_size=5))
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_workflows_comment_is_found_among_any_others(
     github: Github, comments: list[dict[str, Any]]
 ) -> None:

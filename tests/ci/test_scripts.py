@@ -101,7 +101,6 @@ def test_a_comment_fits_however_many_previews_there_are(run: Run, github: Github
 
 
 @given(stack=HOSTILE, line=HOSTILE, times=st.sampled_from([1, 3, 1000]), limit=st.integers(300, 5000))
-@settings(deadline=None)
 def test_a_report_is_one_block_within_its_limit(stack: str, line: str, times: int, limit: int) -> None:
     page = preview.as_markdown(stack[:100], line * times, limit)
     assert len(page) <= limit

@@ -229,7 +229,7 @@ def test_a_connection_that_brings_something_while_it_is_idle_is_not_used_again(
     assert kept not in writer._idle
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.binary(max_size=60)
     | st.builds(b"HTTP/1.1 %d _\r\n%b".__mod__, st.tuples(OTHER_STATUSES, st.binary(max_size=60)))

@@ -52,6 +52,7 @@ WATCH = members(
     period_seconds=COUNT,
     figures=members(put=_FIGURE, received=_FIGURE, written=_FIGURE, quarantined=_FIGURE, lag=_FIGURE),
     checks=array(_CHECK),
+    shards=members(read=array(TEXT), open=COUNT),
     tweets=array(members(**_ROW, stored=FLAG)),
 )
 EXPLORE = members(**_READING, tweets=array(members(**_ROW)))

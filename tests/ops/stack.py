@@ -54,10 +54,11 @@ class DeployedStack:
         outputs = ["--outputs", str(self.outputs_file)]
         return CliRunner().invoke(cli, [*arguments, *outputs], env=environment)
 
-    def ops_process(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Run a command in another process."""
+    def ops_process(self, *arguments: str, endpoint: str | None = None) -> "subprocess.Popen[str]":
+        """Run a command in another process, against local AWS or an endpoint before it."""
+        options = ["--outputs", str(self.outputs_file), "--endpoint", endpoint or self.aws.endpoint]
         return subprocess.Popen(
-            [sys.executable, "-m", "ops", *arguments, *self.options],
+            [sys.executable, "-m", "ops", *arguments, *options],
             cwd=PROJECT,
             env={**os.environ, "COLUMNS": "120"},
             stdout=subprocess.PIPE,

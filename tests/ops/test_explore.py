@@ -223,7 +223,7 @@ def test_a_few_tweets_from_the_future_do_not_empty_the_chart() -> None:
 
 
 def test_top_shows_the_busiest_users_and_shards(stack: DeployedStack, user: str) -> None:
-    stack.put(*(tweet(user, number) for number in range(2000, 2050)), b"not json")
+    stack.put(*(tweet(user, number) for number in range(2000, 2050)), tweet("another"), b"not json")
     found = stack.json("explore", "--top", "--limit", "1000")
     tweets = [each["tweets"] for each in found["users"]]
     assert {"username": user, "tweets": 50} in found["users"]
@@ -231,7 +231,9 @@ def test_top_shows_the_busiest_users_and_shards(stack: DeployedStack, user: str)
     assert len(stack.json("explore", "--top", "--limit", "1")["users"]) == 1
     (shard,) = found["shards"]
     assert shard["records"] == found["records"] >= 51
+    assert "--limit N shows more" in stack.ops("explore", "--top", "--limit", "1").stdout
     screen = stack.ops("explore", "--top", "--limit", "1000").stdout
+    assert "--limit N" not in screen
     assert user in screen
     assert "Of its capacity" in screen
     assert "in the last minute" in screen

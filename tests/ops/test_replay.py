@@ -300,10 +300,7 @@ def test_shards_are_read_after_their_parents() -> None:
     ]
 
     class Kinesis:
-        def get_paginator(self, _operation: str) -> Any:
-            return self
-
-        def paginate(self, **_: str) -> Any:
-            return [{"Shards": listed}]
+        def list_shards(self, **_: str) -> Any:
+            return {"Shards": listed}
 
     assert shards.list_shards(Kinesis(), STREAM) == ["left", "right", "merged"]  # type: ignore[arg-type]

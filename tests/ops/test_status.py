@@ -1,5 +1,6 @@
 """`status`: it shows what is wrong, and what it cannot know."""
 
+import json
 import re
 import time
 import uuid
@@ -67,7 +68,7 @@ def test_a_disabled_mapping_is_bad_and_what_waits_on_the_stream_is_counted(
     fresh: DeployedStack, user: str
 ) -> None:
     fresh.put(*(tweet(user, number) for number in range(3)))
-    eventually(lambda: checks(fresh)["Backlog"]["text"].startswith("3 put, 3 received: 0 not yet"))
+    eventually(lambda: checks(fresh)["Backlog"]["text"].startswith("3 put, 3 received in"))
     with fresh.mapping(Enabled=False):
         eventually(lambda: not all(mapping.enabled for mapping in fresh.aws.mappings()))
         fresh.put(*(tweet(user, number) for number in range(4)))
@@ -77,10 +78,66 @@ def test_a_disabled_mapping_is_bad_and_what_waits_on_the_stream_is_counted(
     assert found["Backlog"] == {
         "name": "Backlog",
         "state": "bad",
-        "text": "7 put, 3 received: 4 not yet received, and nothing reads the stream",
+        "text": "7 put, 3 received in the last 5 minutes: 4 not yet received, and nothing reads the stream",
         "next": "`pulumi up --refresh`",
     }
     assert checks(fresh)["Mapping"]["state"] == "ok"
+
+
+def publish(stack: DeployedStack, metric: str, minutes_ago: float, value: float) -> None:
+    """Publish a value of a metric of the stack's stream, function or mapping."""
+    (mapping,) = stack.lambda_.list_event_source_mappings(FunctionName=stack.outputs["function_name"])[
+        "EventSourceMappings"
+    ]
+    namespace, dimension, name = {
+        "IncomingRecords": ("AWS/Kinesis", "StreamName", stack.outputs["stream_name"]),
+        "IteratorAge": ("AWS/Lambda", "FunctionName", stack.outputs["function_name"]),
+        "PolledEventCount": ("AWS/Lambda", "EventSourceMappingUUID", mapping["UUID"]),
+    }[metric]
+    data = {
+        "MetricName": metric,
+        "Dimensions": [{"Name": dimension, "Value": name}],
+        "Timestamp": time.time() - 60 * minutes_ago,
+        "Value": value,
+    }
+    stack.aws.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[data])
+
+
+def test_a_mapping_that_catches_up_is_not_said_to_have_received_everything(fresh: DeployedStack) -> None:
+    publish(fresh, "IncomingRecords", 10, 29_253)
+    publish(fresh, "IncomingRecords", 2, 1_747)
+    publish(fresh, "PolledEventCount", 2, 9_000)
+    publish(fresh, "IteratorAge", 2, 14 * 60_000)
+    found = checks(fresh)
+    assert (found["Iterator age"]["state"], found["Backlog"]["state"]) == ("bad", "warning")
+    assert found["Iterator age"]["text"].startswith("14 min")
+    assert re.fullmatch(
+        r"1,747 put, 9,000 received in the last 5 minutes; up to 31,000 of the last 1[67] min not yet received",
+        found["Backlog"]["text"],
+    )
+    publish(fresh, "IteratorAge", 0.1, 300)
+    caught_up = checks(fresh)["Backlog"]
+    text = "1,747 put, 9,000 received in the last 5 minutes, earlier ones too"
+    assert (caught_up["state"], caught_up["text"]) == ("ok", text)
+
+
+def test_the_backlog_is_a_warning_while_old_records_are_received_and_none_are_put(
+    fresh: DeployedStack,
+) -> None:
+    publish(fresh, "IteratorAge", 1, 14 * 60_000)
+    backlog = checks(fresh)["Backlog"]
+    assert (backlog["state"], backlog["text"]) == ("warning", "0 put, 0 received in the last 5 minutes")
+
+
+def test_the_iterator_age_is_shown_to_whoever_may_not_list_the_mappings(
+    stack: DeployedStack, user: str
+) -> None:
+    stack.put(tweet(user))
+    with stack.operator("cloudwatch:GetMetricData") as environment:
+        result = stack.ops_as(environment, "status", "--json")
+    found = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    assert found["Iterator age"]["state"] != "unknown"
+    assert "not allowed to call ListEventSourceMappings" in found["Backlog"]["text"]
 
 
 def test_an_old_figure_says_how_old_it_is(stack: DeployedStack, user: str) -> None:

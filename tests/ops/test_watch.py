@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -21,7 +22,9 @@ from tests.waiting import eventually
 NOW = 1_795_521_600.5
 
 
-def frame(period: int = 1, age: int = 1, problems: int = 1, tweets: int = 9) -> Frame:
+def frame(
+    period: int = 1, age: int = 1, problems: int = 1, tweets: int = 9, shards: int = 1, open_shards: int = 1
+) -> Frame:
     """A frame whose newest figures ended `age` seconds ago."""
     end = int(NOW) - age
     points = tuple((float(end - back * period), float(60 - back)) for back in reversed(range(1, 61)))
@@ -36,6 +39,8 @@ def frame(period: int = 1, age: int = 1, problems: int = 1, tweets: int = 9) -> 
         checks=[*bad, *(Check(f"Check {number}", State.OK, "fine") for number in range(12))],
         checked=NOW - age,
         tweets=[Sighting(row, stored=number > 1) for number in range(tweets)],
+        shards=[f"shardId-{number:012}" for number in range(shards)],
+        open_shards=open_shards,
         note="Local AWS: metrics by the second. Ctrl-C ends.",
     )
 
@@ -49,9 +54,10 @@ def drawn(frame: Frame, width: int, height: int = 24, *, whole_screen: bool = Fa
 
 @pytest.mark.parametrize("width", [80, 100, 140])
 @pytest.mark.parametrize("problems", [0, 1, 9])
-def test_a_frame_fits_a_terminal_of_24_lines(width: int, problems: int) -> None:
+@pytest.mark.parametrize("open_shards", [1, 2000])
+def test_a_frame_fits_a_terminal_of_24_lines(width: int, problems: int, open_shards: int) -> None:
     for whole_screen in (False, True):
-        lines = drawn(frame(problems=problems), width, whole_screen=whole_screen)
+        lines = drawn(frame(problems=problems, open_shards=open_shards), width, whole_screen=whole_screen)
         assert len(lines) <= 24
         assert all(cell_len(line) <= width for line in lines)
         assert any(line.startswith("…  12:00:00  a_user_whose_n…") for line in lines)
@@ -75,8 +81,26 @@ def test_the_chart_moves_with_time() -> None:
 
 def test_the_value_of_a_period_that_is_not_over_is_not_shown_as_a_rate() -> None:
     half = Series(((NOW - 1.5, 100.0), (NOW - 0.5, 3.0)))
-    now = Frame(NOW, "dev", 1, {"put": half}, [], NOW, [], "")
+    now = Frame(NOW, "dev", 1, {"put": half}, [], NOW, [], [], 1, "")
     assert now.figure("put") == 100
+
+
+def test_a_frame_says_which_shards_its_tweets_are_of_when_not_all_are_read() -> None:
+    scattered = replace(frame(open_shards=2000), shards=[f"shardId-{n:012}" for n in (9, 3, 4, 5)])
+    assert "Tweets of 4 of 2,000 open shards: 3-5, 9" in drawn(scattered, 80)
+    assert "No tweet on these shards in the last minute." in drawn(replace(scattered, tweets=[]), 80)
+    assert not any("shards" in line for line in drawn(frame(shards=16, open_shards=16), 80))
+
+
+def test_a_watch_reads_some_of_the_shards_of_a_large_stream_and_says_which(stack: DeployedStack) -> None:
+    stack.kinesis.create_stream(StreamName="large", ShardCount=17)
+    try:
+        shards = stack.json("watch", "--once", "--stream-name", "large")["shards"]
+        assert shards == {"read": [f"shardId-{number:012}" for number in range(16)], "open": 17}
+        screen = stack.ops("watch", "--once", "--stream-name", "large", env={"COLUMNS": "100"}).stdout
+        assert "Tweets of 16 of 17 open shards: 0-15\n" in screen
+    finally:
+        stack.kinesis.delete_stream(StreamName="large")
 
 
 def test_watching_shows_what_was_put_received_and_stored(stack: DeployedStack, user: str) -> None:

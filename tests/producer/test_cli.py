@@ -381,7 +381,7 @@ def interrupt_before_it_sends(stream: Stream, producer: Producer, count: int) ->
     assert process.stdin
     process.stdin.write(tweets(range(count)))
     process.stdin.flush()
-    until(
+    eventually(
         lambda: any(
             f",{count}]]".encode() in path.read_bytes() for path in producer.spool.rglob("cursor*.json")
         )
@@ -444,7 +444,7 @@ def test_a_spool_that_is_changed_under_a_running_producer_ends_the_run(
     stream.stub.faults = away
     before = len(stream.stub.calls)
     process = producer.start("--source", "file", "-")
-    until(lambda: len(stream.stub.calls) > before)
+    eventually(lambda: len(stream.stub.calls) > before)
     os.truncate(segment, 100) if change == "cut" else segment.unlink()
     stream.stub.faults = no_faults
     done = producer.end(process)
@@ -519,7 +519,7 @@ def test_a_run_that_ignores_hang_ups_goes_on_after_one(stream: Stream, producer:
     assert process.stdin
     process.stdin.write(tweet(1))
     process.stdin.flush()
-    until(lambda: stream.ids)
+    eventually(lambda: stream.ids)
     process.send_signal(signal.SIGHUP)
 
     done = producer.end(process, tweet(2))

@@ -77,3 +77,19 @@ def test_a_call_without_records_fails_its_validation(aws: LocalAws, stream: str)
         "at 'records' failed to satisfy constraint: Member must have length greater than or equal to 1"
         in message
     )
+
+
+def test_the_token_of_a_next_page_names_the_stream_alone(aws: LocalAws, stream: str) -> None:
+    """As reported from AWS: boto/botocore, issue 2009."""
+    aws.client("kinesis").update_shard_count(
+        StreamName=stream, TargetShardCount=3, ScalingType="UNIFORM_SCALING"
+    )
+    first = aws.client("kinesis").list_shards(StreamName=stream, MaxResults=2)
+    token = first["NextToken"]
+    assert refusal(aws, "list_shards", StreamName=stream, NextToken=token) == (
+        "InvalidArgumentException",
+        "NextToken and StreamName cannot be provided together.",
+    )
+    second = aws.client("kinesis").list_shards(NextToken=token)
+    listed = [shard["ShardId"] for page in (first, second) for shard in page["Shards"]]
+    assert listed == [f"shardId-{number:012}" for number in range(4)]

@@ -59,7 +59,7 @@ def test_a_bad_line_is_rejected_by_its_number_and_the_rest_is_read(path: Path) -
 NUMBERS = st.integers(0, MAX_POSITION - 1) | st.integers(0, 200)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     length=st.none() | NUMBERS | st.sampled_from(["", "²", "-1", "1e3", "9" * 5_000]),
     lines=NUMBERS,

@@ -1,0 +1,183 @@
+"""The reader of the stream: which shards it reads, across reshards, expired iterators and refused reads."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ops.stack import Stack
+from ops.stream import StreamReader, list_shards
+from tests.ops.stack import DeployedStack, tweet
+
+
+class Stream:
+    """A stream beside the stack's, with as many shards as a test wants."""
+
+    def __init__(self, stack: DeployedStack, shards: int) -> None:
+        self.name = f"stream-{uuid.uuid4().hex[:8]}"
+        self.kinesis = stack.kinesis
+        self.stack = Stack({"stream_name": self.name}, lambda: stack.outputs, stack.aws.endpoint)
+        self.kinesis.create_stream(StreamName=self.name, ShardCount=shards)
+        self._put = 0
+
+    def reshard(self, shards: int) -> None:
+        self.kinesis.update_shard_count(
+            StreamName=self.name, TargetShardCount=shards, ScalingType="UNIFORM_SCALING"
+        )
+
+    def put(self, count: int) -> set[str]:
+        """Put tweets of many users on the stream; return their ids."""
+        numbers = range(self._put, self._put + count)
+        self._put += count
+        self.kinesis.put_records(
+            StreamName=self.name,
+            Records=[{"Data": tweet(f"user-{n}", n), "PartitionKey": f"user-{n}"} for n in numbers],
+        )
+        return set(map(str, numbers))
+
+    def open_shards(self) -> list[str]:
+        listed = self.kinesis.list_shards(StreamName=self.name)["Shards"]
+        return [
+            shard["ShardId"] for shard in listed if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+        ]
+
+    def expire_iterators(self) -> None:
+        """Make the next read of the stack's client use an iterator that Kinesis does not know any more."""
+        events = self.stack.kinesis.meta.events
+
+        def replace(params: dict[str, Any], **_: Any) -> None:
+            params["ShardIterator"] = "an iterator of more than five minutes ago"
+            events.unregister("provide-client-params.kinesis.GetRecords", replace)
+
+        events.register("provide-client-params.kinesis.GetRecords", replace)
+
+
+@pytest.fixture
+def stream(deployed: DeployedStack, request: pytest.FixtureRequest) -> Iterator[Stream]:
+    """A stream with the number of shards that the test's parameter names, 1 without."""
+    stream = Stream(deployed, getattr(request, "param", 1))
+    yield stream
+    stream.kinesis.delete_stream(StreamName=stream.name)
+
+
+def minute_ago() -> datetime:
+    return datetime.now(UTC) - timedelta(minutes=1)
+
+
+def read(reader: StreamReader, rounds: int = 1) -> list[str]:
+    """The ids of the tweets that some rounds read, sorted."""
+    found = [row.id for _ in range(rounds) for record in reader.read() for row in record.rows]
+    return sorted(found, key=int)
+
+
+def read_all(reader: StreamReader) -> list[str]:
+    return sorted((row.id for record in reader.read_all() for row in record.rows), key=int)
+
+
+def in_order(ids: set[str]) -> list[str]:
+    return sorted(ids, key=int)
+
+
+@pytest.mark.parametrize(("stream", "after"), [(8, 16), (4, 2)], indirect=["stream"])
+def test_a_reader_goes_on_with_the_children_of_the_shards_that_a_reshard_closes(
+    stream: Stream, after: int
+) -> None:
+    reader = StreamReader(stream.stack, minute_ago(), max_shards=16)
+    before = stream.put(200)
+    stream.reshard(after)
+    put = before | stream.put(200)
+    assert read(reader, rounds=2) == in_order(put)
+    assert reader.shards == stream.open_shards()
+    assert (read(reader), reader.open_shards) == ([], after)
+
+
+@pytest.mark.parametrize("stream", [2], indirect=True)
+def test_children_that_another_reshard_closed_are_read_too(stream: Stream) -> None:
+    reader = StreamReader(stream.stack)
+    put = stream.put(50)
+    for shards in (4, 8):
+        stream.reshard(shards)
+        put |= stream.put(50)
+    assert read(reader, rounds=3) == in_order(put)
+
+
+@pytest.mark.parametrize("stream", [8], indirect=True)
+def test_a_reader_that_starts_after_a_reshard_reads_the_open_shards_first(stream: Stream) -> None:
+    before = stream.put(200)
+    stream.reshard(16)
+    after = stream.put(200)
+    limited = StreamReader(stream.stack, minute_ago(), max_shards=16)
+    assert limited.shards == stream.open_shards()
+    assert read(limited) == in_order(after)
+    assert read_all(StreamReader(stream.stack, minute_ago())) == in_order(before | after)
+
+
+@pytest.mark.parametrize("stream", [4], indirect=True)
+def test_a_reader_of_a_time_leaves_out_shards_that_were_closed_before(stream: Stream) -> None:
+    stream.reshard(2)
+    stream.put(20)
+    closed = datetime.now(UTC)
+    assert StreamReader(stream.stack, closed).shards == stream.open_shards()
+    assert StreamReader(stream.stack).shards == stream.open_shards()
+
+
+@pytest.mark.parametrize("stream", [32], indirect=True)
+def test_a_limited_reader_reads_as_many_open_shards_as_it_may_also_after_a_reshard(stream: Stream) -> None:
+    reader = StreamReader(stream.stack, max_shards=16)
+    assert (len(reader.shards), reader.open_shards) == (16, 32)
+    stream.reshard(16)  # which leaves 8 children of those that were read
+    read(reader, rounds=2)
+    assert set(reader.shards) == set(stream.open_shards())
+    assert reader.open_shards == 16
+    put = stream.put(100)
+    assert read(reader) == in_order(put)
+
+
+@pytest.mark.parametrize("stream", [16], indirect=True)
+def test_a_limited_reader_never_reads_more_shards_than_its_limit(stream: Stream) -> None:
+    reader = StreamReader(stream.stack, max_shards=16)
+    stream.reshard(32)
+    read(reader, rounds=2)
+    assert (len(reader.shards), reader.open_shards) == (16, 32)
+    assert set(reader.shards) <= set(stream.open_shards())
+
+
+def test_all_up_to_now_includes_the_children_of_a_shard_that_ends_meanwhile(stream: Stream) -> None:
+    reader = StreamReader(stream.stack, minute_ago())
+    put = stream.put(50)
+    stream.reshard(2)
+    put |= stream.put(50)
+    assert read_all(reader) == in_order(put)
+
+
+def test_after_an_expired_iterator_a_reader_goes_on_after_its_last_record(stream: Stream) -> None:
+    reader = StreamReader(stream.stack)
+    first = stream.put(3)
+    assert read(reader) == in_order(first)
+    stream.expire_iterators()
+    second = stream.put(3)
+    assert read(reader, rounds=2) == in_order(second)
+
+
+def test_an_iterator_that_expires_before_the_first_record_skips_nothing(stream: Stream) -> None:
+    reader = StreamReader(stream.stack)
+    stream.expire_iterators()
+    put = stream.put(3)
+    assert read(reader, rounds=2) == in_order(put)
+
+
+def test_a_read_that_other_readers_crowd_out_is_repeated(
+    stream: Stream, deployed: DeployedStack, stack: DeployedStack
+) -> None:
+    reader = StreamReader(stream.stack, minute_ago())
+    put = stream.put(3)
+    stack.aws.faults.set("kinesis:GetRecords", throttle=1, times=20)
+    assert read_all(reader) == in_order(put)
+
+
+@pytest.mark.parametrize("stream", [5], indirect=True)
+def test_shards_are_listed_page_by_page(stream: Stream) -> None:
+    listed = [shard["ShardId"] for shard in list_shards(stream.kinesis, StreamName=stream.name, MaxResults=2)]
+    assert listed == stream.open_shards()
