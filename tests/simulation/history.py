@@ -44,7 +44,7 @@ class AwsFault:
     key: str | None = None
 
 
-Part = Literal["producer on the network", "producer at the disk", "function", "mapping", "operator"]
+Part = Literal["producer on the network", "producer at the disk", "function", "mapping", "operator", "replay"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,21 @@ class Redrive:
     at: float
 
 
-Event = Arrival | Foreign | AwsFault | Crash | FullDisk | Reshard | MappingChange | Redrive
+@dataclass(frozen=True)
+class Replay:
+    """An operator replays the stream, or goes on with the replay that did not end."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """The oldest closed shard expires."""
+
+    at: float
+
+
+Event = Arrival | Foreign | AwsFault | Crash | FullDisk | Reshard | MappingChange | Redrive | Replay | Expiry
 
 
 @dataclass(frozen=True)
@@ -242,6 +256,22 @@ def _redrives(chance: random.Random) -> Iterator[Event]:
             yield Crash(at, "operator", chance.randrange(12))
 
 
+def _replays(chance: random.Random) -> Iterator[Event]:
+    """A replay, and what it meets: expired shards, a table that is missing for a while, a crash; then it goes on."""
+    for _ in range(chance.randint(1, 3)):
+        yield Reshard(_early(chance))
+    for _ in range(chance.randint(1, 3)):
+        at = round(chance.uniform(HORIZON / 4, HORIZON - 15), 3)
+        yield Replay(at)
+        if chance.random() < 0.5:
+            yield Expiry(at + chance.choice((0.1, 0.5, 2.0)))
+        if chance.random() < 0.5:
+            yield AwsFault(at, "table", "ResourceNotFoundException", chance.choice((5, 50, 200)))
+        if chance.random() < 0.5:
+            yield Crash(at, "replay", chance.randrange(8))
+        yield Replay(at + chance.uniform(1, 10))
+
+
 _TROUBLES: tuple[Callable[[random.Random], Iterator[Event]], ...] = (
     _stream_faults,
     _refused_entries,
@@ -256,6 +286,7 @@ _TROUBLES: tuple[Callable[[random.Random], Iterator[Event]], ...] = (
     _reshards,
     _mapping_changes,
     _redrives,
+    _replays,
 )
 
 
