@@ -91,7 +91,7 @@ DEFECTS: dict[str, Defect] = {
         lambda shards, readers, _: [s["ShardId"] for s in shards if s["ShardId"] not in readers],
     ),
     "a replay takes a failure that all records share for the fault of one": lambda: mock.patch.object(
-        Replayer, "_find_witness", lambda *_: None
+        Replayer, "_find_witness", return_value=None
     ),
     "an expired shard ends the replay": lambda: mock.patch(
         "ops.replay.shards.ExpiredShardError", ReplayError
