@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ops.errors import ConfigError, ReplayError
@@ -165,7 +165,7 @@ def replay(
 NUMBERS = st.sets(st.integers(0, 24), max_size=4)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(crashes=NUMBERS, reports=NUMBERS, interrupted_after=st.none() | st.integers(1, 3))
 def test_every_record_is_handled_or_refused_and_the_sum_is_exact(
     tmp_path_factory: pytest.TempPathFactory,
@@ -274,6 +274,7 @@ JSON = st.recursive(
 MEMBERS = json.loads(Checkpoint(Path(), STREAM, FUNCTION, START, END, {SHARDS[0]: "4960"}).to_json())
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     changes=st.dictionaries(st.sampled_from([*MEMBERS, "another"]), JSON, max_size=2)
     | st.fixed_dictionaries(
