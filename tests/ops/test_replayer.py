@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ops.errors import ConfigError, ReplayError
@@ -286,6 +286,7 @@ MEMBERS = json.loads(Checkpoint(Path(), STREAM, FUNCTION, START, END, {SHARDS[0]
         }
     )
 )
+@example(changes={"start": "0001-01-01T00:00:00.000Z"})
 def test_a_checkpoint_of_another_format_is_refused_and_any_other_can_be_resumed(
     tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]
 ) -> None:

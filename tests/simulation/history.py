@@ -139,6 +139,8 @@ def draw(seed: int) -> tuple[Setup, list[Event]]:
     events: list[Event] = list(_arrivals(chance))
     for trouble in chance.sample(_TROUBLES, chance.randint(1, 5)):
         events += trouble(chance)
+    if chance.random() < 0.25:  # drawn last: the rest of a world is as it would be without
+        events += _replays(chance)
     return setup, sorted(events, key=lambda event: event.at)
 
 
@@ -286,7 +288,6 @@ _TROUBLES: tuple[Callable[[random.Random], Iterator[Event]], ...] = (
     _reshards,
     _mapping_changes,
     _redrives,
-    _replays,
 )
 
 
