@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -109,8 +110,8 @@ class Checkpoint:
 def lock(path: Path) -> Iterator[None]:
     """Let no other process use a checkpoint, for the extent of a block.
 
-    The lock is a file beside it, because `Checkpoint.save` replaces the checkpoint itself. It stays as long as the
-    checkpoint does: whoever waits for a lock that was deleted finds no checkpoint either.
+    The lock is a file beside it, because `Checkpoint.save` replaces the checkpoint itself. Whoever opened it before
+    it was deleted has locked nothing.
 
     Raises:
         ConfigError: another process uses it.
@@ -119,13 +120,15 @@ def lock(path: Path) -> Iterator[None]:
     with beside.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"Another replay uses {path}: wait until it ends, or stop it.") from None
+            is_locked = os.path.samestat(os.fstat(file.fileno()), beside.stat())
+        except (BlockingIOError, FileNotFoundError):
+            is_locked = False
+        if not is_locked:
+            raise ConfigError(f"Another replay uses {path}: wait until it ends, or stop it.")
         try:
             yield
         finally:
-            if not path.exists():
-                beside.unlink()
+            beside.unlink()
 
 
 _is_shard = re.compile(r"[a-zA-Z0-9_.-]{1,128}").fullmatch

@@ -172,6 +172,7 @@ def test_only_one_replay_at_a_time_uses_a_checkpoint(stack: DeployedStack, user:
         assert refused.exit_code == 2
         assert f"Another replay uses {progress.path}: wait until it ends" in refused.stderr
     assert Checkpoint.load(progress.path) == progress
+    assert list(tmp_path.iterdir()) == [progress.path]
     assert stack.ops("replay", "--resume", str(progress.path), "--yes").exit_code == 0
 
 
