@@ -31,7 +31,9 @@ def stack_grants(
 
 def _data_grants(account: Account, stack: str) -> list[Grant]:
     bucket = account.bucket_arn(f"{stack.lower()}-quarantine-*")
+    # The id of a target is random, so its tag tells whose it is. A new target has no tag yet: hence "if exists".
     targets = [account.arn("application-autoscaling", "scalable-target/*")]
+    own_target = {"StringEqualsIfExists": {"aws:ResourceTag/Stack": stack}}
     return [
         Grant(
             sid="Stream",
@@ -105,7 +107,8 @@ def _data_grants(account: Account, stack: str) -> list[Grant]:
                 "StringEquals": {
                     "application-autoscaling:scalable-dimension": "dynamodb:table:WriteCapacityUnits",
                     "application-autoscaling:service-namespace": "dynamodb",
-                }
+                },
+                **own_target,
             },
         ),
         Grant(
@@ -113,6 +116,7 @@ def _data_grants(account: Account, stack: str) -> list[Grant]:
             resources=targets,
             reads=["application-autoscaling:ListTagsForResource"],
             writes=["application-autoscaling:TagResource", "application-autoscaling:UntagResource"],
+            condition=own_target,
         ),
         Grant(
             sid="ScalingRole",

@@ -2,7 +2,7 @@
 
     python -m bootstrap.setup account OWNER/NAME     # with the credentials of an administrator, once
     python -m bootstrap.setup stack dev              # once for each stack
-    python -m bootstrap.setup github                 # with a token of the repository's administrator
+    python -m bootstrap.setup github --protect-main  # with a token of the repository's administrator
 
 Each command may be repeated. The state of the bootstrap program lies in the bucket that it makes, under
 `bootstrap/`; until the bucket is there, in `bootstrap/.state/`, from where a repeated command goes on.
@@ -30,6 +30,8 @@ from infra.release import version
 FOLDER = Path(__file__).resolve().parent
 FIRST_STATE = FOLDER / ".state"
 STACK = "account"
+CHECK = "tests"
+"""The job of `.github/workflows/test.yml` that passes when all others passed."""
 PASSPHRASE = "bootstrap"  # noqa: S105 # protects nothing: the state of this program holds no secret
 
 
@@ -99,7 +101,12 @@ def stack(name: str) -> None:
 
 
 @main.command()
-def github() -> None:
+@click.option(
+    "--protect-main",
+    is_flag=True,
+    help="Let the branch change by approved pull requests whose tests passed, and by nothing else.",
+)
+def github(protect_main: bool) -> None:
     """Limit the repository's environments to the branch, and set the variable that the workflows read.
 
     Reads a token from GITHUB_TOKEN: GITHUB_TOKEN=$(gh auth token) python -m bootstrap.setup github
@@ -114,9 +121,19 @@ def github() -> None:
             reviewers = [] if name in found["pull_request_stacks"] else [reviewer]
             repository.protect_environment(name, branch=found["branch"], reviewers=reviewers)
         repository.set_variable("BOOTSTRAP", json.dumps(found))
+        if protect_main:
+            repository.protect_branch(found["branch"], check=CHECK)
+        protected = protect_main or repository.requires_pull_requests(found["branch"])
     except GithubError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"Environments {', '.join(found['stacks'])} and the variable BOOTSTRAP are set.")
+    if not protected:
+        click.echo(
+            f"Warning: no ruleset demands pull requests for {found['branch']}. Whoever may push to it can deploy "
+            "without a review, and read the state and the secrets of every stack before any approval: "
+            "python -m bootstrap.setup github --protect-main",
+            err=True,
+        )
 
 
 @main.command("pulumi", context_settings={"ignore_unknown_options": True})

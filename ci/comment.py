@@ -25,7 +25,7 @@ def main() -> int:
         "reports", type=Path, nargs="+", help="files that `ci.preview` wrote, named after the stacks"
     )
     options = parser.parse_args()
-    reports = sorted(report for report in options.reports if report.exists())
+    reports = sorted(report for report in options.reports if report.is_file())
     sections = [
         as_markdown(report.stem, read_report(report), MAX_COMMENT // len(reports)) for report in reports
     ] or [NO_REPORT]

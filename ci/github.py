@@ -16,8 +16,12 @@ TIMEOUT = 30
 """Seconds to wait for an answer."""
 AUTHOR = "github-actions[bot]"
 """Who writes with a workflow's token."""
+MAX_BODY = 65_536
+"""Characters of a comment or of an issue's text."""
 PAGE = 100
 """Items of a page, the most that GitHub allows."""
+ADMIN_ROLE = 5
+"""The role of a repository's administrators, as an actor of a ruleset."""
 
 
 class GithubError(Exception):
@@ -45,11 +49,14 @@ class Repository:
         return cls(name, os.environ.get("GITHUB_API_URL", "https://api.github.com"), token)
 
     def upsert_comment(self, issue: int, marker: str, body: str) -> None:
-        """Write the workflow's comment that contains `marker`, a new one only if there is none."""
+        """Write the workflow's comment that begins with `marker`, a new one only if there is none."""
+        body = body[:MAX_BODY]
         for page in range(1, 100):
             comments = self._call("GET", f"issues/{issue}/comments?per_page={PAGE}&page={page}")
             for comment in comments:
-                if marker in comment["body"] and comment["user"]["login"] == AUTHOR:
+                # Either may be null: the text of an empty comment, the author whose account is gone.
+                author = comment["user"] or {}
+                if author.get("login") == AUTHOR and (comment["body"] or "").startswith(marker):
                     self._call("PATCH", f"issues/comments/{comment['id']}", body=body)
                     return
             if len(comments) < PAGE:
@@ -58,6 +65,7 @@ class Repository:
 
     def upsert_issue(self, title: str, label: str, body: str) -> None:
         """Open an issue of this title, or comment on the open one."""
+        body = body[:MAX_BODY]
         query = urllib.parse.urlencode({"state": "open", "labels": label, "per_page": PAGE})
         for issue in self._call("GET", f"issues?{query}"):
             if issue["title"] == title:
@@ -100,6 +108,50 @@ class Repository:
         # The environments of a repository are few; asking for one that is missing would be an error.
         found: list[dict[str, Any]] = self._call("GET", f"environments?per_page={PAGE}")["environments"]
         return next((each for each in found if each["name"] == name), {})
+
+    def protect_branch(self, branch: str, *, check: str) -> None:
+        """Create or change the branch's ruleset: approved pull requests with a green check, no force push, no deletion.
+
+        Administrators may merge a pull request regardless: alone in a repository, they would have nobody to approve it.
+        """
+        name = f"Protect {branch}"
+        review = {
+            "required_approving_review_count": 1,
+            "dismiss_stale_reviews_on_push": True,
+            "require_last_push_approval": True,
+            "require_code_owner_review": False,
+            "required_review_thread_resolution": False,
+        }
+        checks = {
+            "required_status_checks": [{"context": check}],
+            "strict_required_status_checks_policy": False,
+        }
+        ruleset = {
+            "name": name,
+            "target": "branch",
+            "enforcement": "active",
+            "bypass_actors": [
+                {"actor_id": ADMIN_ROLE, "actor_type": "RepositoryRole", "bypass_mode": "pull_request"}
+            ],
+            "conditions": {"ref_name": {"include": [f"refs/heads/{branch}"], "exclude": []}},
+            "rules": [
+                {"type": "deletion"},
+                {"type": "non_fast_forward"},
+                {"type": "pull_request", "parameters": review},
+                {"type": "required_status_checks", "parameters": checks},
+            ],
+        }
+        rulesets = self._call("GET", f"rulesets?includes_parents=false&per_page={PAGE}")
+        known = next((each["id"] for each in rulesets if each["name"] == name), None)
+        if known is None:
+            self._call("POST", "rulesets", **ruleset)
+        else:
+            self._call("PUT", f"rulesets/{known}", **ruleset)
+
+    def requires_pull_requests(self, branch: str) -> bool:
+        """Tell whether a ruleset, the repository's or its owner's, keeps pushes off a branch."""
+        rules = self._call("GET", f"rules/branches/{urllib.parse.quote(branch, safe='')}?per_page={PAGE}")
+        return any(rule["type"] == "pull_request" for rule in rules)
 
     def set_variable(self, name: str, value: str) -> None:
         """Create or change a variable of the repository."""

@@ -25,8 +25,8 @@ def main() -> int:
     name = os.environ["GITHUB_REPOSITORY"]
     run = f"{os.environ['GITHUB_SERVER_URL']}/{name}/actions/runs/{os.environ['GITHUB_RUN_ID']}"
     body = (
-        f"The nightly preview of {options.stack} failed or found changes ([run]({run})). Deploy main, or import what "
-        f"was changed by hand into the program.\n\n{as_markdown(options.stack, read_report(options.report))}"
+        f"The nightly preview of {options.stack} found changes ([run]({run})). Deploy main, or import what was changed "
+        f"by hand into the program.\n\n{as_markdown(options.stack, read_report(options.report))}"
     )
     try:
         Repository.connect(name).upsert_issue(f"Drift in stack {options.stack}", LABEL, body)

@@ -2,17 +2,29 @@
 
     python -m ci.preview --stack dev --report preview.txt [--plan plan.json] [--expect-no-changes]
 
-The exit code is that of `pulumi preview`: not 0 if it failed, or if changes were found where none were expected. The
-standard library only, because a workflow's scripts run with whatever Python is there.
+The exit code, also as the step's output `exit-code`, is that of `pulumi preview`: 7 if changes were found where none
+were expected, any other but 0 if it failed. The standard library only, because a workflow's scripts run with whatever
+Python is there.
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 NO_REPORT = "The preview failed before it wrote a report: its log says why."
+INDENT = " " * 4
+LEFT_OUT = f"\n{INDENT}... left out ...\n{INDENT}"
+MEANINGS = {
+    0: "The preview of {stack} succeeded.",
+    6: "There is no stack {stack} in the backend: python -m bootstrap.setup stack {stack}",
+    7: "The stack {stack} differs from the program: the report says in what.",
+}
+"""What the exit codes of the CLI mean (its `cmd/exit_codes.go`); any other is a failure."""
+FAILED = "The preview of {stack} failed with exit code {code}: the end of its report says why."
 
 
 def main() -> int:
@@ -35,10 +47,18 @@ def main() -> int:
     report, code = _run(command)
     options.report.write_text(report)
     print(report, end="")
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a") as page:
-            page.write(as_markdown(options.stack, report))
+    meaning = MEANINGS.get(code, FAILED).format(stack=options.stack, code=code)
+    print(meaning, file=sys.stderr)
+    _append("GITHUB_STEP_SUMMARY", f"{meaning}\n\n{as_markdown(options.stack, report)}")
+    _append("GITHUB_OUTPUT", f"exit-code={code}\n")
     return code
+
+
+def _append(variable: str, text: str) -> None:
+    """Append to the file that a variable of a workflow names, if it does."""
+    if name := os.environ.get(variable):
+        with Path(name).open("a") as file:
+            file.write(text)
 
 
 def _run(command: list[str]) -> tuple[str, int]:
@@ -66,16 +86,17 @@ def read_report(report: Path) -> str:
 
 
 def as_markdown(stack: str, report: str, limit: int = 60_000) -> str:
-    """Return a report as a section of Markdown that it cannot break out of, its middle left out beyond `limit`.
+    """Return a report as a section of Markdown of up to `limit` characters, its middle left out beyond that.
 
-    GitHub refuses comments of more than 65,536 characters.
+    Nothing in a report ends an indented block. It would end a fence, or demand one longer than all of its backticks.
     """
-    if len(report) > limit:
-        report = f"{report[: limit // 2]}\n... left out ...\n{report[-limit // 2 :]}"
-    fence = "`" * 3
-    while fence in report:
-        fence += "`"
-    return f"### `pulumi preview` of {stack}\n\n{fence}\n{report.rstrip()}\n{fence}\n"
+    heading = "### `pulumi preview` of `{}`\n\n".format(re.sub(r"[`\s]", "?", stack))
+    block = textwrap.indent(report.rstrip(), INDENT, lambda _: True)
+    room = limit - len(heading) - 1
+    if len(block) > room:
+        half = max(0, room - len(LEFT_OUT)) // 2
+        block = block[:half] + LEFT_OUT + block[len(block) - half :]
+    return f"{heading}{block}\n"
 
 
 if __name__ == "__main__":

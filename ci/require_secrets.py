@@ -4,7 +4,7 @@
 
 An unset secret of GitHub is the empty string, and the CLI takes an empty passphrase: the state would then hold the
 producer's secret all but in the clear. A stack is safe with a key service in its file (`bootstrap.setup stack` puts
-it there), with PULUMI_CONFIG_PASSPHRASE, or with PULUMI_ACCESS_TOKEN for Pulumi's own backend.
+it there), with a passphrase, or with PULUMI_ACCESS_TOKEN for Pulumi's own backend, if its file names no passphrase.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 KEY_SERVICE = re.compile(
     r"^secretsprovider: *[\"']?(awskms|azurekeyvault|gcpkms|hashivault)://", re.MULTILINE
 )
+PASSPHRASE = re.compile(r"^(encryptionsalt:|secretsprovider: *[\"']?passphrase)", re.MULTILINE)
 
 
 def main() -> int:
@@ -26,17 +27,30 @@ def main() -> int:
     parser.add_argument("--stack", required=True)
     stack = parser.parse_args().stack
     file = Path(f"Pulumi.{stack}.yaml")
-    if file.exists() and KEY_SERVICE.search(file.read_text()):
-        return 0
-    if any(os.environ.get(name) for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_ACCESS_TOKEN")):
+    content = file.read_text() if file.exists() else ""
+    with_token = os.environ.get("PULUMI_ACCESS_TOKEN") and not PASSPHRASE.search(content)
+    if KEY_SERVICE.search(content) or passphrase() or with_token:
         return 0
     print(
-        f"Nothing protects the secrets of the stack {stack}: PULUMI_CONFIG_PASSPHRASE and PULUMI_ACCESS_TOKEN are "
-        f"empty, and {file} names no key. Run `python -m bootstrap.setup stack {stack}` and commit {file}, or set one "
-        "of the two as a secret of the environment.",
+        f"Nothing protects the secrets of the stack {stack}: {file} names no key, no PULUMI_ACCESS_TOKEN serves it, "
+        "and the passphrase that the CLI would read is empty or missing (PULUMI_CONFIG_PASSPHRASE, or if that is not "
+        f"even set, PULUMI_CONFIG_PASSPHRASE_FILE). Run `python -m bootstrap.setup stack {stack}` and commit {file}.",
         file=sys.stderr,
     )
     return 1
+
+
+def passphrase() -> str:
+    """Return the passphrase as the CLI reads it, empty if there is none.
+
+    A variable that is set beats the file, also an empty one (`readPassphrase` of the CLI's `secrets/passphrase`).
+    """
+    if (phrase := os.environ.get("PULUMI_CONFIG_PASSPHRASE")) is not None:
+        return phrase
+    try:
+        return Path(os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE", "")).read_text(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 if __name__ == "__main__":

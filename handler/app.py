@@ -13,33 +13,35 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from handler import metrics
 from handler.aggregation import deaggregate
-from handler.calls import CONCURRENCY, call_deadline
+from handler.calls import CONCURRENCY, GRACE_SECONDS, call_deadline
 from handler.event import BatchResponse, KinesisEvent
 from handler.quarantine import QuarantineBucket
 from handler.record import KinesisRecord, shard_id
 from handler.settings import Settings
-from handler.table import Put, Table, build_put, chunks
+from handler.table import Outcome, Put, Table, build_put, chunks
 from handler.tweet import PoisonError, Reason, parse_tweet
 
 MAX_SET_ASIDE: Final = 100
 """User records of one Kinesis record that are quarantined one by one; more are together one object, the whole
 record: an invocation would not have the time to write thousands."""
 
+_NO_ANSWER: Final = "no answer before the deadline"
+
 _settings: Final = Settings.from_environment(os.environ)
 _table: Final = Table(_settings.table_name)
 _bucket: Final = QuarantineBucket(_settings.quarantine_bucket)
 _logger: Final = logging.getLogger(__name__)
 
-# Two pools, so that neither a throttled table nor a failing bucket can starve the other; for the sandbox's life,
-# because starting sixteen threads costs as much as several calls. No call outlives its invocation.
+# Two pools, so that neither a throttled table nor a failing bucket can starve the other; for the life of the execution
+# environment, because starting sixteen threads costs as much as several calls.
 _table_calls: Final = ThreadPoolExecutor(CONCURRENCY)
 _bucket_calls: Final = ThreadPoolExecutor(CONCURRENCY)
 
-# What the imports allocated lives as long as the sandbox: the collector need not scan it for every batch.
+# What the imports allocated lives as long as the execution environment: the collector need not scan it for every batch.
 gc.freeze()
 
 
@@ -81,16 +83,16 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
 
     def set_aside(record: KinesisRecord, poison: PoisonError, user_records: int = 1) -> None:
         batch.reasons[poison.reason] += user_records
-        written = _bucket_calls.submit(_bucket.write, record, poison, context.function_name, deadline)
-        quarantining.extend([(record, written)] * user_records)
+        writing = _bucket_calls.submit(_bucket.write, record, poison, context.function_name, deadline)
+        quarantining.extend([(record, writing)] * user_records)
 
     try:
         _write(_build_puts(records, batch, set_aside), deadline, batch, set_aside)
     finally:
-        wait(written for _, written in quarantining)
+        ended = _wait((writing for _, writing in quarantining), deadline)
     # A poison record is handled only once it is in the bucket.
-    for record, written in quarantining:
-        if (cause := written.result()) is not None:
+    for record, writing in quarantining:
+        if (cause := writing.result() if writing in ended else _NO_ANSWER) is not None:
             batch.failed.append((_sequence_number(record), f"quarantine: {cause}"))
     _report(records, context.function_name, batch)
     retried = {number for number, _ in batch.failed}
@@ -146,10 +148,13 @@ def _write(puts: Iterable[Put], deadline: float, batch: _Batch, set_aside: _SetA
     while versions:
         latest = [group[-1] for group in versions.values()]
         earlier: dict[tuple[str, str], list[Put]] = {}
-        outcomes = [_table_calls.submit(_table.write, chunk, deadline) for chunk in chunks(latest)]
+        calls = {_table_calls.submit(_table.write, chunk, deadline): chunk for chunk in chunks(latest)}
         # A write that is still on its way when the batch is retried could replace a newer version.
-        wait(outcomes)
-        for outcome in [written.result() for written in outcomes]:
+        ended = _wait(calls, deadline)
+        for outcome in [
+            call.result() if call in ended else Outcome([], [(put, _NO_ANSWER) for put in chunk])
+            for call, chunk in calls.items()
+        ]:
             for put, cause in outcome.unfinished:
                 batch.failed += [
                     (_sequence_number(version.record), cause) for version in versions.pop(put.key)
@@ -161,6 +166,11 @@ def _write(puts: Iterable[Put], deadline: float, batch: _Batch, set_aside: _SetA
         batch.stored += len(versions)
         batch.duplicates += sum(len(group) - 1 for group in versions.values())
         versions = earlier
+
+
+def _wait(calls: Iterable[Future[Any]], deadline: float) -> set[Future[Any]]:
+    """Wait for calls; return those that have ended, which is all unless one does not keep to the deadline."""
+    return wait(calls, timeout=deadline + GRACE_SECONDS - time.monotonic()).done
 
 
 def _report(records: list[KinesisRecord], function: str, batch: _Batch) -> None:

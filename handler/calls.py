@@ -13,23 +13,19 @@ CONCURRENCY: Final = 8
 """Concurrent calls: a batch of 1,000 records takes 40 calls, hence five rounds."""
 
 CONNECT_TIMEOUT: Final = 1
-READ_TIMEOUT: Final = 3
 """Seconds."""
 
-_MARGIN: Final = 5.0
-"""Seconds reserved at the end: a call started at the last moment may take both timeouts before the report."""
+_FIRST_TIMEOUT: Final = 3.0
+"""Seconds that the first attempt may take; each further one may take twice as long as the one before."""
+
+_REPORT_SECONDS: Final = 1.0
+"""Reserved at the end of the invocation, for what follows the last call."""
+
+GRACE_SECONDS: Final = 0.5
+"""How long after the deadline to wait for a call that does not keep to it, such as for a name server."""
 
 _BASE_DELAY: Final = 0.05
 _MAX_DELAY: Final = 2.0
-
-CLIENT: Final = Config(
-    connect_timeout=CONNECT_TIMEOUT,
-    read_timeout=READ_TIMEOUT,
-    max_pool_connections=CONCURRENCY,
-    user_agent="stream-processing",
-    # Retries are made by `attempts` below: botocore's do not know how much time the invocation has left.
-    retries={"mode": "standard", "total_max_attempts": 1},
-)
 
 _TRANSIENT_CODES: Final = frozenset(
     (
@@ -44,29 +40,47 @@ _TRANSIENT_CODES: Final = frozenset(
 )
 """Transient errors with a status below 500 ("Error handling with DynamoDB"; "Amazon S3 error responses")."""
 
+_TRANSIENT_STATUSES: Final = frozenset((408, 429))
+"""Request Timeout, Too Many Requests: also from a proxy, which knows none of AWS's codes."""
+
+
+def client_config(read_timeout: float) -> Config:
+    """Return the configuration of a botocore client whose retries are made by `attempts`.
+
+    botocore's own do not know how much time the invocation has left.
+    """
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=read_timeout,
+        max_pool_connections=CONCURRENCY,
+        user_agent="stream-processing",
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
+
 
 def call_deadline(remaining_milliseconds: int) -> float:
-    """Return when to stop making calls, on the monotonic clock: the end of the invocation less a margin.
+    """Return when calls end, on the monotonic clock: the end of the invocation, less the time for the report.
 
     A function with a very short timeout still gets half of it.
     """
     remaining = remaining_milliseconds / 1000
-    return time.monotonic() + remaining - min(_MARGIN, remaining / 2)
+    return time.monotonic() + remaining - min(_REPORT_SECONDS, remaining / 2)
 
 
-def attempts(deadline: float) -> Iterator[None]:
-    """Yield once for each attempt, after a delay from the second on, until the next would miss the deadline.
+def attempts(deadline: float) -> Iterator[float]:
+    """Yield each attempt's timeout in seconds, after a delay from the second on, until the deadline.
 
-    The delay grows exponentially to a cap, with full jitter ("Exponential Backoff And Jitter", AWS
-    Architecture Blog).
+    The timeout doubles, so that a slow service is waited for in the end; the deadline limits it further. The delay
+    grows exponentially to a cap, with full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog).
     """
-    delay, max_delay = 0.0, _BASE_DELAY
+    delay, max_delay, timeout = 0.0, _BASE_DELAY, _FIRST_TIMEOUT
     while time.monotonic() + delay < deadline:
         if delay:  # even sleep(0) would yield the processor
             time.sleep(delay)
-        yield
+        yield timeout
         delay = random.uniform(0, max_delay)
         max_delay = min(max_delay * 2, _MAX_DELAY)
+        timeout *= 2
 
 
 def error_code(error: BotoCoreError | ClientError) -> str:
@@ -74,11 +88,24 @@ def error_code(error: BotoCoreError | ClientError) -> str:
     return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
 
 
+def is_clock_error(error: BotoCoreError | ClientError) -> bool:
+    """Tell whether AWS refuses the time of a signature, which a new signature corrects unless the clock is wrong."""
+    if not isinstance(error, ClientError):
+        return False
+    code, message = error_code(error), error.response["Error"].get("Message", "")
+    return code in ("RequestExpired", "RequestTimeTooSkewed") or (
+        code == "InvalidSignatureException" and message.startswith(("Signature expired", "Signature not yet"))
+    )
+
+
 def is_transient(error: BotoCoreError | ClientError) -> bool:
-    """Tell whether the same call may soon succeed: throttling, a service fault or no answer."""
+    """Tell whether the same call may soon succeed: throttling, a service fault, no answer, an old signature."""
     if isinstance(error, ClientError):
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         return (
             error_code(error) in _TRANSIENT_CODES
-            or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+            or status in _TRANSIENT_STATUSES
+            or status >= 500
+            or is_clock_error(error)
         )
     return isinstance(error, (NoConnectionError, HTTPClientError))

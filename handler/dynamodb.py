@@ -1,8 +1,8 @@
-"""Calls `BatchWriteItem`: signed here, and sent over connections that the sandbox keeps open.
+"""Calls `BatchWriteItem`: signed here, and sent over connections that the execution environment keeps open.
 
-boto3's client takes most of the function's processor time to sign and send (benchmarks/README.md has the figures).
-What only botocore knows is left to it, once for each sandbox: the endpoint, the proxy, the certificates, and the
-credentials with their renewal. Errors are those that the client raises.
+boto3's client takes most of the function's CPU time to sign and send (benchmarks/README.md has the figures). What
+only botocore knows is left to it, once for each execution environment: the endpoint, the proxy, the certificates, and
+the credentials with their renewal. Errors are those that the client raises.
 """
 
 import hashlib
@@ -22,7 +22,8 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
-from handler.calls import CONNECT_TIMEOUT, READ_TIMEOUT
+from handler.calls import CONNECT_TIMEOUT
+from handler.connection import Connection
 from handler.errors import ConfigError
 
 
@@ -43,10 +44,13 @@ class BatchWriter:
         self._proxy = urlsplit(proxy if "://" in proxy else f"http://{proxy}") if proxy else None
         if self._proxy and self._proxy.scheme != "http":
             raise ConfigError(f"The proxy {self._proxy.hostname} must be an http:// address")
-        self._idle: list[http.client.HTTPConnection] = []
+        self._idle: list[Connection] = []
 
-    def call(self, body: bytes) -> dict[str, Any]:
+    def call(self, body: bytes, deadline: float) -> dict[str, Any]:
         """Make one call with a request's JSON, and return the answer's.
+
+        Args:
+            deadline: when the call fails if there is no whole answer yet, on the monotonic clock.
 
         Raises:
             botocore.exceptions.ClientError: DynamoDB refuses the call.
@@ -57,12 +61,7 @@ class BatchWriter:
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         keys = self._credentials.get_frozen_credentials()
         headers = sign(body, self._url.netloc, self._url.path or "/", self._region, keys, now)
-        try:
-            status, answer = self._exchange(self._idle.pop(), body, headers)
-        except (IndexError, exceptions.ConnectionClosedError):
-            # A connection may have been closed while it was idle or the sandbox was frozen. The same puts twice
-            # leave the same items.
-            status, answer = self._exchange(self._connect(), body, headers)
+        status, answer = self._exchange(body, headers, deadline)
         try:
             content: dict[str, Any] = dict(json.loads(answer))
         except (TypeError, ValueError) as error:
@@ -71,20 +70,42 @@ class BatchWriter:
             content = {}
         if status == 200:
             return content
-        code = content.get("__type", str(status)).rpartition("#")[2]
-        refusal: Any = {
-            "Error": {"Code": code, "Message": content.get("message") or content.get("Message") or ""},
+        kind = content.get("__type")
+        response: Any = {
+            "Error": {
+                "Code": kind.rpartition("#")[2] if isinstance(kind, str) else str(status),
+                "Message": str(content.get("message") or content.get("Message") or ""),
+            },
             "ResponseMetadata": {"HTTPStatusCode": status},
         }
-        raise exceptions.ClientError(refusal, "BatchWriteItem")
+        raise exceptions.ClientError(response, "BatchWriteItem")
 
-    def _exchange(
-        self, connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str]
+    def _exchange(self, body: bytes, headers: dict[str, str], deadline: float) -> tuple[int, bytes]:
+        if kept := self._take_idle():
+            try:
+                return self._exchange_over(kept, body, headers, deadline)
+            except exceptions.ConnectionClosedError:
+                # It was closed while it was idle or the execution environment was frozen. The same puts twice
+                # leave the same items.
+                pass
+        return self._exchange_over(self._connect(deadline), body, headers, deadline)
+
+    def _take_idle(self) -> Connection | None:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread took the last one
+                break
+            if connection.is_reusable():
+                return connection
+            connection.close()
+        return None
+
+    def _exchange_over(
+        self, connection: Connection, body: bytes, headers: dict[str, str], deadline: float
     ) -> tuple[int, bytes]:
         try:
-            connection.request("POST", self._url.path or "/", body, headers)
-            response = connection.getresponse()
-            answer = response.read()
+            answer = connection.exchange(self._url.path or "/", body, headers, deadline)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raised = (
@@ -93,17 +114,17 @@ class BatchWriter:
                 else exceptions.ConnectionClosedError
             )
             raise raised(endpoint_url=self._endpoint, error=error) from error
-        if connection.sock:  # the service did not ask to close it
-            self._idle.append(connection)
-        return response.status, answer
+        self._idle.append(connection)
+        return answer
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _connect(self, deadline: float) -> Connection:
+        timeout = min(CONNECT_TIMEOUT, max(0.0, deadline - time.monotonic()))
         host, port = self._url.hostname or "", self._url.port
         first = (self._proxy.hostname or "", self._proxy.port or 80) if self._proxy else (host, port)
         connection = (
-            http.client.HTTPSConnection(*first, timeout=CONNECT_TIMEOUT, context=self._tls)
+            http.client.HTTPSConnection(*first, timeout=timeout, context=self._tls)
             if self._tls
-            else http.client.HTTPConnection(*first, timeout=CONNECT_TIMEOUT)
+            else http.client.HTTPConnection(*first, timeout=timeout)
         )
         if self._proxy:
             user, password = unquote(self._proxy.username or ""), unquote(self._proxy.password or "")
@@ -111,14 +132,13 @@ class BatchWriter:
             connection.set_tunnel(host, port, basic if user else {})
         try:
             connection.connect()
-        except TimeoutError as error:
+        except (TimeoutError, BlockingIOError) as error:
             raise exceptions.ConnectTimeoutError(endpoint_url=self._endpoint, error=error) from error
         except ssl.SSLError as error:
             raise exceptions.SSLError(endpoint_url=self._endpoint, error=error) from error
         except OSError as error:
             raise exceptions.EndpointConnectionError(endpoint_url=self._endpoint, error=error) from error
-        connection.sock.settimeout(READ_TIMEOUT)
-        return connection
+        return Connection(connection)
 
 
 def sign(

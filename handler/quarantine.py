@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.calls import CLIENT, attempts, error_code, is_transient
+from handler.calls import attempts, client_config, error_code, is_transient
 from handler.quarantine_format import object_body, object_key
 from handler.record import KinesisRecord
 from handler.tweet import PoisonError
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 
 class QuarantineBucket:
-    """The bucket; its client is created for the first poison record, because most sandboxes never see one."""
+    """The bucket; a client is created when it is needed, because most execution environments never need one."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._client: S3Client | None = None
-        self._making = threading.Lock()
+        self._clients: dict[float, S3Client] = {}
+        """By read timeout: botocore's clients cannot change theirs."""
+        self._creating = threading.Lock()
 
     def write(self, record: KinesisRecord, poison: PoisonError, function: str, deadline: float) -> str | None:
         """Write the record to the bucket; return the cause if that failed, else None.
@@ -29,9 +30,9 @@ class QuarantineBucket:
         A failed call does not raise: the record is reported instead, and retried.
         """
         cause = "no time left"
-        for _ in attempts(deadline):
+        for timeout in attempts(deadline):
             try:
-                self._s3().put_object(
+                self._client(timeout).put_object(
                     Bucket=self._bucket,
                     Key=object_key(record, poison),
                     Body=object_body(record, poison, function),
@@ -45,9 +46,11 @@ class QuarantineBucket:
                 return None
         return cause
 
-    def _s3(self) -> "S3Client":
-        with self._making:
-            if self._client is None:
-                client = botocore.session.get_session().create_client("s3", config=CLIENT)
-                self._client = cast("S3Client", client)
-            return self._client
+    def _client(self, read_timeout: float) -> "S3Client":
+        with self._creating:
+            if read_timeout not in self._clients:
+                client = botocore.session.get_session().create_client(
+                    "s3", config=client_config(read_timeout)
+                )
+                self._clients[read_timeout] = cast("S3Client", client)
+            return self._clients[read_timeout]

@@ -1,12 +1,13 @@
 """Writes items to the table with `BatchWriteItem`."""
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from handler.calls import attempts, error_code, is_transient
+from handler.calls import attempts, error_code, is_clock_error, is_transient
 from handler.dynamodb import BatchWriter
 from handler.errors import TableError
 from handler.record import KinesisRecord
@@ -117,9 +118,10 @@ class Table:
             TableError: every write fails.
         """
         pending, cause = puts, "no time left"
-        for _ in attempts(deadline):
+        for timeout in attempts(deadline):
             try:
-                pending, cause = self._put(pending), "UnprocessedItems"
+                pending = self._put(pending, min(time.monotonic() + timeout, deadline))
+                cause = "UnprocessedItems"
             except (BotoCoreError, ClientError) as error:
                 if _is_refusal(error):
                     return self._isolate(pending, str(error), deadline)
@@ -128,7 +130,7 @@ class Table:
                         f"Nothing can be written to {self._name}: {error}. Check the table's name and keys, "
                         "and the role's policy. The batch will be retried"
                     ) from error
-                cause = error_code(error)
+                cause = f"the clock is wrong: {error}" if is_clock_error(error) else error_code(error)
             if not pending:
                 break
         return Outcome([], [(put, cause) for put in pending])
@@ -141,15 +143,26 @@ class Table:
         first, second = self.write(puts[:middle], deadline), self.write(puts[middle:], deadline)
         return Outcome(first.refused + second.refused, first.unfinished + second.unfinished)
 
-    def _put(self, puts: list[Put]) -> list[Put]:
-        """Make one call; return the puts that DynamoDB left unprocessed."""
-        answer = self._dynamodb.call(self._head + b",".join(put.request for put in puts) + b"]}}")
-        left = {
-            (item["Username"]["S"], item["Id"]["S"])
-            for requests in answer["UnprocessedItems"].values()
-            for item in (request["PutRequest"]["Item"] for request in requests)
-        }
-        return [put for put in puts if put.key in left]
+    def _put(self, puts: list[Put], deadline: float) -> list[Put]:
+        """Make one call; return the puts that DynamoDB left unprocessed.
+
+        Raises:
+            botocore.exceptions.HTTPClientError: the answer does not say which of these puts were processed.
+        """
+        body = self._head + b",".join(put.request for put in puts) + b"]}}"
+        answer = self._dynamodb.call(body, deadline)
+        try:
+            left = {
+                (item["Username"]["S"], item["Id"]["S"])
+                for requests in answer["UnprocessedItems"].values()
+                for item in (request["PutRequest"]["Item"] for request in requests)
+            }
+        except (AttributeError, KeyError, TypeError) as error:
+            raise HTTPClientError(error=f"the answer is not BatchWriteItem's: {error!r}") from error
+        unprocessed = [put for put in puts if put.key in left]
+        if len(unprocessed) < len(left):
+            raise HTTPClientError(error="the answer names items that were not sent")
+        return unprocessed
 
 
 def _is_refusal(error: BotoCoreError | ClientError) -> bool:

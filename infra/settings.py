@@ -372,7 +372,9 @@ class _Reader:
 
     def tags(self, key: str) -> Mapping[str, str]:
         """Up to 48, because AWS allows 50 and the program adds two."""
-        allowed = 'a map of up to 48 string values, no key starting with aws:, such as {"Team": "data"}'
+        allowed = (
+            'a map of up to 48 string values, such as {"Team": "data"}, no key aws:..., Project or Stack'
+        )
         try:
             value = json.loads(self.string(key))
         except ValueError:
@@ -381,7 +383,7 @@ class _Reader:
             not isinstance(value, dict)
             or len(value) > 48
             or not all(isinstance(item, str) for item in value.values())
-            or any(name.lower().startswith("aws:") for name in value)
+            or any(re.match("aws:|(project|stack)$", name.lower()) for name in value)
         ):
             raise self._error(key, allowed)
         return value

@@ -20,7 +20,7 @@ from local.server import DEFAULT_PORT
 PROJECT = Path(__file__).resolve().parent.parent
 LOG = PROJECT / ".pulumi" / "local.log"
 PID = PROJECT / ".pulumi" / "local.pid"
-_TIMEOUT_SECONDS = 30
+_TIMEOUT_SECONDS = 120
 _TICK_SECONDS = 0.1
 
 
@@ -89,7 +89,7 @@ def _running() -> int | None:
 
 def _answers() -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{DEFAULT_PORT}/_ministack/health", timeout=1):
+        with urllib.request.urlopen(f"http://127.0.0.1:{DEFAULT_PORT}/_ministack/health", timeout=10):
             return True
     except OSError:
         return False

@@ -46,7 +46,7 @@ TWEETS = 3000
 POISONOUS = 2
 RATE = 1000
 """Posts per second: four times what one connection to X delivers, to keep the demo short."""
-_STALL_SECONDS = 60
+_STALL_SECONDS = 120
 _TICK_SECONDS = 0.1
 _LOOK_SECONDS = 0.5
 _METRICS_SECONDS = 3

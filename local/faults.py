@@ -117,14 +117,14 @@ class Faults:
 
     def injected(self) -> dict[str, int]:
         """Count the injected faults since the rules last changed: ``{"kinesis:PutRecords error": 3}``."""
-        with urllib.request.urlopen(self._url, timeout=10) as answer:  # noqa: S310 # our own loopback server
+        with urllib.request.urlopen(self._url, timeout=60) as answer:  # noqa: S310 # our own loopback server
             counts: dict[str, int] = json.load(answer)
             return counts
 
     def _send(self) -> None:
         rules = json.dumps([asdict(rule) for rule in self._rules.values()]).encode()
         request = urllib.request.Request(self._url, rules, method="PUT")  # noqa: S310 # our own loopback server
-        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+        urllib.request.urlopen(request, timeout=60).close()  # noqa: S310
 
 
 class Injector:

@@ -24,6 +24,7 @@ _NAMESPACE = "dynamodb"
 _DIMENSION = "dynamodb:table:WriteCapacityUnits"
 _ACCOUNT = "000000000000"
 _REGION = "us-east-1"
+_TARGET_ARN = f"arn:aws:{SERVICE}:{_REGION}:{_ACCOUNT}:scalable-target/"
 _SERVICE_LINKED_ROLE = (
     "aws-service-role/dynamodb.application-autoscaling.amazonaws.com/"
     "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
@@ -59,6 +60,18 @@ def install() -> None:
             state.clear()
 
     ministack._reset_all_state = reset_with_autoscaling
+
+
+def target_arn(request: Request) -> str:
+    """Return the ARN that a request is evaluated with, whose id a target gets when it is registered."""
+    key = tuple(request.get(name) for name in ("ServiceNamespace", "ResourceId", "ScalableDimension"))
+    known = _targets.get(key)  # type: ignore[arg-type] # a request may leave a name out
+    return known["ScalableTargetARN"] if known else f"{_TARGET_ARN}*"
+
+
+def target_tags(arn: str) -> dict[str, str]:
+    """Return the tags of a target, none if there is no such target."""
+    return _tags.get(arn, {})
 
 
 async def _handle(
@@ -97,7 +110,7 @@ def _register_scalable_target(request: Request) -> Request:
             "DynamicScalingOutSuspended": False,
             "ScheduledScalingSuspended": False,
         },
-        "ScalableTargetARN": f"arn:aws:{SERVICE}:{_REGION}:{_ACCOUNT}:scalable-target/{uuid.uuid4().hex}",
+        "ScalableTargetARN": f"{_TARGET_ARN}{uuid.uuid4().hex}",
     }
     _targets[key] = {**target, "MinCapacity": low, "MaxCapacity": high}
     arn = target["ScalableTargetARN"]

@@ -20,6 +20,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
 from ministack.services import iam, kms, lambda_svc, sts
 
+from local import ministack_autoscaling
 from local.faults import Answer
 
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
@@ -113,7 +114,7 @@ def _evaluated_arn(
         case "application-autoscaling" if (
             not headers.get("x-amz-target", "").rpartition(".")[2].startswith("Describe")
         ):
-            return f"arn:aws:application-autoscaling:{region}:{account}:scalable-target/*"
+            return ministack_autoscaling.target_arn(request)
     return arn
 
 
@@ -133,6 +134,8 @@ def _request_context(service: str, action: str, body: bytes, query: dict[str, An
         case "application-autoscaling":
             context["application-autoscaling:service-namespace"] = request.get("ServiceNamespace")
             context["application-autoscaling:scalable-dimension"] = request.get("ScalableDimension")
+            tags = ministack_autoscaling.target_tags(_evaluated.get())
+            context |= {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
         case "lambda" if operation.endswith("EventSourceMapping"):
             context["lambda:FunctionArn"] = _mapped_function(request)
     return {key: value for key, value in context.items() if value is not None}

@@ -34,7 +34,7 @@ ROOT_KEY = "test"
 DEFAULT_PORT = 4566
 
 _PROJECT = Path(__file__).resolve().parents[1]
-_START_SECONDS = 30
+_START_SECONDS = 120
 _STOP_SECONDS = 5
 _LOG_LINES_SHOWN = 20
 

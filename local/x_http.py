@@ -94,7 +94,7 @@ class Body:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 5  # seconds for a client to send its request
+    timeout = 30  # seconds for a client to send its request
     answer: Callable[[Request], Answer | Stream]
 
     def handle_one_request(self) -> None:

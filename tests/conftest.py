@@ -7,6 +7,11 @@ from collections.abc import Iterator
 
 import botocore.session
 import pytest
+from hypothesis import HealthCheck, settings
+
+# An example that takes long is a sign of a busy machine, not of a defect.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_xdist_auto_num_workers() -> int:

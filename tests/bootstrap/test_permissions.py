@@ -125,6 +125,7 @@ def access_level(action: str) -> str:
 def test_what_the_deploy_role_grants_on_is_bounded_by_conditions(account: Deployed, stack: str) -> None:
     bounded = {"StringEquals": {"iam:PermissionsBoundary": account.arn(f"{stack}-boundary")}}
     of_function = {"ArnEquals": {"lambda:FunctionArn": arn("lambda", f"function:{stack}-DDBEventProcessor")}}
+    own_target = {"StringEqualsIfExists": {"aws:ResourceTag/Stack": stack}}
     assert account.conditions(f"{stack}-deploy-policy") == {
         "BoundedFunctionRole": bounded,
         "BoundedProducer": bounded,
@@ -136,8 +137,10 @@ def test_what_the_deploy_role_grants_on_is_bounded_by_conditions(account: Deploy
             "StringEquals": {
                 "application-autoscaling:scalable-dimension": "dynamodb:table:WriteCapacityUnits",
                 "application-autoscaling:service-namespace": "dynamodb",
-            }
+            },
+            **own_target,
         },
+        "ScalingTags": own_target,
         "ScalingRole": {
             "StringEquals": {"iam:AWSServiceName": "dynamodb.application-autoscaling.amazonaws.com"}
         },

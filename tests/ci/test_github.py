@@ -1,6 +1,10 @@
 """The settings of the repository that `bootstrap.setup github` makes."""
 
+from typing import Any
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ci.github import GithubError, Repository
 from tests.doubles.github import REPOSITORY, USER_ID, Github
@@ -35,6 +39,42 @@ def test_an_environment_keeps_the_reviewers_and_rules_that_it_has(github: Github
     assert changed.items() >= rules.items()
 
 
+@pytest.mark.parametrize("branch", ["main", "release/2"])
+def test_a_protected_branch_changes_by_approved_pull_requests_with_green_tests_only(
+    github: Github, branch: str
+) -> None:
+    repository = Repository.connect(REPOSITORY)
+    assert not repository.requires_pull_requests(branch)
+    for _ in range(2):
+        repository.protect_branch(branch, check="tests")
+        assert repository.requires_pull_requests(branch)
+    assert not repository.requires_pull_requests("other")
+
+    [ruleset] = github.rulesets
+    assert ruleset["conditions"] == {"ref_name": {"include": [f"refs/heads/{branch}"], "exclude": []}}
+    # An administrator merges without a review, where nobody else can give one, but does not push.
+    [actor] = ruleset["bypass_actors"]
+    assert actor == {"actor_id": 5, "actor_type": "RepositoryRole", "bypass_mode": "pull_request"}
+    rules = {rule["type"]: rule.get("parameters", {}) for rule in ruleset["rules"]}
+    assert set(rules) == {"deletion", "non_fast_forward", "pull_request", "required_status_checks"}
+    review = {name for name, value in rules["pull_request"].items() if value}
+    assert review == {
+        "required_approving_review_count",
+        "dismiss_stale_reviews_on_push",
+        "require_last_push_approval",
+    }
+    assert rules["required_status_checks"]["required_status_checks"] == [{"context": "tests"}]
+
+
+def test_a_ruleset_that_is_switched_off_protects_nothing(github: Github) -> None:
+    repository = Repository.connect(REPOSITORY)
+    repository.protect_branch("main", check="tests")
+    github.rulesets[0]["enforcement"] = "disabled"
+    assert not repository.requires_pull_requests("main")
+    repository.protect_branch("main", check="tests")
+    assert repository.requires_pull_requests("main")
+
+
 def test_a_variable_is_created_and_changed(github: Github) -> None:
     repository = Repository.connect(REPOSITORY)
     for value in ("one", "two"):
@@ -48,3 +88,23 @@ def test_a_github_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
     with pytest.raises(GithubError, match="did not answer"):
         Repository.connect(REPOSITORY).user_id()
+
+
+BOT = {"login": "github-actions[bot]"}
+USERS = st.sampled_from([None, {"login": "mallory"}, BOT])
+BODIES = st.sampled_from([None, "", "looks good", "<!-- mark -->", "<!-- mark --> old"])
+
+
+@given(comments=st.lists(st.fixed_dictionaries({"user": USERS, "body": BODIES}), max_size=5))
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_workflows_comment_is_found_among_any_others(
+    github: Github, comments: list[dict[str, Any]]
+) -> None:
+    github.comments[:] = [{"id": number, **each} for number, each in enumerate(comments)]
+    own = [each["user"] == BOT and "mark" in (each["body"] or "") for each in comments]
+    for text in ("first", "second"):
+        Repository.connect(REPOSITORY).upsert_comment(5, "<!-- mark -->", f"<!-- mark --> {text}")
+    changed = own.index(True) if any(own) else len(comments)
+    expected = [each["body"] for each in comments]
+    expected[changed : changed + 1] = ["<!-- mark --> second"]
+    assert [each["body"] for each in github.comments] == expected

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bootstrap.setup import CHECK
+
 PROJECT = Path(__file__).parent.parent.parent
 FILES = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 WORKFLOWS = {file.stem: yaml.safe_load(file.read_text()) for file in FILES}
@@ -60,12 +62,12 @@ def test_secrets_are_required_before_the_credentials_of_a_preview(workflow: str)
     assert required < credentials < commands.index("python -m ci.preview")
 
 
-def test_drift_is_looked_for_and_reported_only_when_the_preview_fails() -> None:
+def test_drift_is_looked_for_and_reported_only_when_the_preview_found_changes() -> None:
     steps = WORKFLOWS["drift"]["jobs"]["drift"]["steps"]
     [look] = [step for step in steps if step.get("id") == "preview"]
     assert look["run"].endswith(" --expect-no-changes")
     [report] = [step for step in steps if "ci.issue" in step.get("run", "")]
-    assert report["if"] == "failure() && steps.preview.outcome == 'failure'"
+    assert report["if"] == "failure() && steps.preview.outputs.exit-code == '7'"
     assert "--report preview.txt" in look["run"]
     assert "--report preview.txt" in report["run"]
 
@@ -138,6 +140,16 @@ def test_the_scripts_of_the_workflows_need_nothing_that_is_not_in_the_standard_l
     for script in sorted((PROJECT / "ci").glob("*.py")):
         imported = set(re.findall(r"^(?:from|import) (\w+)", script.read_text(), re.MULTILINE))
         assert imported <= sys.stdlib_module_names | {"ci"}, script.name
+
+
+def test_the_check_that_a_ruleset_requires_passes_only_if_every_job_of_the_tests_passed() -> None:
+    jobs = WORKFLOWS["test"]["jobs"]
+    [(name, required)] = [(name, job) for name, job in jobs.items() if job.get("name", name) == CHECK]
+    assert set(required["needs"]) == set(jobs) - {name}
+    assert required["if"] == "always()"
+    [step] = required["steps"]
+    results = [f"contains(needs.*.result, '{result}')" for result in ("failure", "cancelled", "skipped")]
+    assert step == {"if": " || ".join(results), "run": "exit 1"}
 
 
 def test_the_oldest_and_the_newest_python_are_tested_on_linux_and_on_macos() -> None:

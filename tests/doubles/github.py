@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.doubles.http import Request, Response
 
@@ -24,6 +24,7 @@ class Github:
     variables: dict[str, str] = field(default_factory=dict)
     environments: dict[str, Any] = field(default_factory=dict)
     branches: dict[str, list[str]] = field(default_factory=dict)
+    rulesets: Objects = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Response:
@@ -33,6 +34,10 @@ class Github:
             return Response(401, b'{"message": "Bad credentials"}')
         path, query = urlsplit(request.path).path, parse_qs(urlsplit(request.path).query)
         body = json.loads(request.body) if request.body else {}
+        if len(body.get("body", "")) > MAX_COMMENT:
+            return Response(422, b'{"message": "body is too long (maximum is 65536 characters)"}')
+        if "/rulesets" in path and body and (invalid := _invalid_ruleset(body)):
+            return Response(422, json.dumps({"message": "Validation Failed", "errors": [invalid]}).encode())
         found = self._answer(request.method, path.removeprefix(f"/repos/{REPOSITORY}/"), query, body)
         return (
             Response(404, b'{"message": "Not Found"}')
@@ -41,8 +46,6 @@ class Github:
         )
 
     def _answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> Any:
-        if "body" in body and len(body["body"]) > MAX_COMMENT:
-            raise AssertionError("GitHub refuses a body of more than 65,536 characters")
         match [method, *path.strip("/").split("/")]:
             case ["GET", "user"]:
                 return {"id": USER_ID}
@@ -93,7 +96,61 @@ class Github:
             case ["DELETE", "environments", name, "deployment-branch-policies", number]:
                 del self.branches[name][int(number)]
                 return {}
+            case ["GET", "rulesets"] if query["includes_parents"] == ["false"]:
+                shown = ("id", "name", "target", "enforcement")  # no rules: those need a request of their own
+                return [{name: each[name] for name in shown} for each in self.rulesets]
+            case ["POST", "rulesets"] if body["name"] not in {each["name"] for each in self.rulesets}:
+                self.rulesets.append({"id": len(self.rulesets) + 300, **body})
+                return self.rulesets[-1]
+            case ["PUT", "rulesets", number]:
+                [ruleset] = [each for each in self.rulesets if each["id"] == int(number)]
+                ruleset |= body
+                return ruleset
+            case ["GET", "rules", "branches", branch]:
+                ref = f"refs/heads/{unquote(branch)}"
+                return [
+                    {"ruleset_id": each["id"], **rule}
+                    for each in self.rulesets
+                    if each["enforcement"] == "active" and ref in each["conditions"]["ref_name"]["include"]
+                    for rule in each["rules"]
+                ]
         return None
+
+
+RULES: dict[str, dict[str, type]] = {
+    "deletion": {},
+    "non_fast_forward": {},
+    "pull_request": {
+        "dismiss_stale_reviews_on_push": bool,
+        "require_code_owner_review": bool,
+        "require_last_push_approval": bool,
+        "required_approving_review_count": int,
+        "required_review_thread_resolution": bool,
+    },
+    "required_status_checks": {
+        "required_status_checks": list,
+        "strict_required_status_checks_policy": bool,
+    },
+}
+"""Rules, and the parameters that each must have ("Create a repository ruleset", REST API)."""
+RULESET = {"name", "target", "enforcement", "bypass_actors", "conditions", "rules"}
+
+
+def _invalid_ruleset(body: dict[str, Any]) -> str | None:
+    """Return why GitHub would refuse a ruleset, None if it would not."""
+    if set(body) != RULESET or body["target"] != "branch" or body["enforcement"] != "active":
+        return f"not a ruleset of branches: {body}"
+    for rule in body["rules"]:
+        parameters = rule.get("parameters", {})
+        if {name: type(value) for name, value in parameters.items()} != RULES.get(rule["type"]):
+            return f"Invalid rule: {rule}"
+    for ref in body["conditions"]["ref_name"]["include"]:
+        if not ref.startswith("refs/heads/"):
+            return f"Invalid target pattern: {ref}"
+    for actor in body["bypass_actors"]:
+        if set(actor) != {"actor_id", "actor_type", "bypass_mode"}:
+            return f"Invalid bypass actor: {actor}"
+    return None
 
 
 def _environment(name: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -27,10 +27,21 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An answer; `status` 0 closes the connection without one."""
+    """An answer; `status` 0 closes the connection without one.
+
+    Attributes:
+        before: bytes sent before the answer.
+        after: bytes sent behind it, which belong to no answer.
+        hold: what `after` waits for; then the connection is closed.
+        pause: seconds between any two bytes.
+    """
 
     status: int = 200
     body: bytes = b""
+    before: bytes = b""
+    after: bytes = b""
+    hold: threading.Event | None = None
+    pause: float = 0.0
 
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -59,10 +70,20 @@ class _Connection(asyncio.Protocol):
 
     async def _answer_to(self, request: Request) -> None:
         response = await self._answer(request)
-        if response.status:
-            head = f"HTTP/1.1 {response.status} _\r\nContent-Length: {len(response.body)}\r\n\r\n"
-            self._transport.write(head.encode() + response.body)
+        head = f"HTTP/1.1 {response.status} _\r\nContent-Length: {len(response.body)}\r\n\r\n".encode()
+        answer = head + response.body if response.status else b""
+        content = response.before + answer
+        if response.pause:
+            for byte in content:
+                self._transport.write(bytes([byte]))
+                await asyncio.sleep(response.pause)
+        elif response.hold:
+            self._transport.write(content)
+            await asyncio.to_thread(response.hold.wait)
+            self._transport.write(response.after)
         else:
+            self._transport.write(content + response.after)
+        if response.hold or not response.status:
             self.close()
 
     def _take(self) -> Request | None:
@@ -111,12 +132,12 @@ def serving(answer: Answer) -> Iterator[str]:
 
     thread = threading.Thread(target=asyncio.run, args=(run(),), name="loopback")
     thread.start()
-    ready.wait(timeout=10)
+    ready.wait()
     try:
         yield url[0]
     finally:
         stop[0]()
-        thread.join(timeout=10)
+        thread.join()
 
 
 @contextmanager

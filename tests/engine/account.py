@@ -73,7 +73,6 @@ class PreparedAccount:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=200,
             check=False,
         )
         assert bool(ended.returncode) == fails, ended.stdout + ended.stderr

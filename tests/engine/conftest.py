@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         if item.nodeid.startswith("tests/engine/"):
-            item.add_marker(pytest.mark.timeout(600))
+            item.add_marker(pytest.mark.timeout(1800))
     if not (shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT_CLI))):
         items[:] = [item for item in items if not item.nodeid.startswith("tests/engine/")]
 

@@ -103,7 +103,6 @@ class Stack:
             env=engine.environment() | {"PULUMI_DEBUG_COMMANDS": "true"},
             capture_output=True,
             text=True,
-            timeout=100,
             check=False,
         )
         text = ended.stdout + ended.stderr

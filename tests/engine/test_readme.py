@@ -5,12 +5,10 @@ import re
 import shutil
 import stat
 import subprocess
-import time
 
 from infra.outputs import PROJECT
 from tests.engine.stack import Project
-
-SECONDS = 60
+from tests.waiting import eventually
 
 
 def commands() -> str:
@@ -42,7 +40,6 @@ def test_the_readme_deploys_feeds_and_explores_a_stack(project: Project) -> None
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
         check=False,
     )
     assert session.returncode == 0, session.stdout + session.stderr
@@ -54,7 +51,4 @@ def test_the_readme_deploys_feeds_and_explores_a_stack(project: Project) -> None
     tweets = (PROJECT / "local" / "tweets.jsonl").read_text().splitlines()
     assert f"received {len(tweets)} = sent {len(tweets)} + spooled 0" in session.stderr
     table = project.aws.client("dynamodb")
-    until = time.monotonic() + SECONDS
-    while not table.scan(TableName="dev-EventData", Select="COUNT")["Count"]:
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    eventually(lambda: table.scan(TableName="dev-EventData", Select="COUNT")["Count"])

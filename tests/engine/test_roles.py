@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tests.doubles.github import TOKEN, Github
 from tests.doubles.http import serving
 from tests.engine.account import PreparedAccount
 from tests.engine.stack import TWEET
+from tests.waiting import eventually
 
 BUCKET = f"stream-processing-state-{ACCOUNT}-{REGION}"
 EVERYTHING = json.dumps(
@@ -131,10 +131,7 @@ def put_and_read_back(account: PreparedAccount, outputs: dict[str, str]) -> None
     )
     kinesis.put_record(StreamName=outputs["stream_name"], Data=TWEET, PartitionKey="mira")
     table = account.aws.client("dynamodb")
-    deadline = time.monotonic() + 60
-    while not table.scan(TableName=outputs["table_name"], Select="COUNT")["Count"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    eventually(lambda: table.scan(TableName=outputs["table_name"], Select="COUNT")["Count"])
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ def test_a_new_project_says_how_to_rename_its_settings_and_deploys_then(project:
             env=project.engine.environment(),
             capture_output=True,
             text=True,
-            timeout=100,
             check=False,
         )
 

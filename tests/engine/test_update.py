@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from typing import Any, Self
 
 import pytest
@@ -10,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from local.aws import LocalAws
 from tests.engine.stack import TWEET, Project
+from tests.waiting import eventually
 
 ROW = {"Username": {"S": "mira"}, "Id": {"S": "1"}}
 
@@ -124,11 +124,8 @@ def test_a_refresh_shows_what_was_changed_by_hand_and_up_repairs_it(project: Pro
         "EventSourceMappings"
     ]
     functions.delete_event_source_mapping(UUID=mapping["UUID"])
-    until = time.monotonic() + 10
-    while functions.list_event_source_mappings(FunctionName="drifting-DDBEventProcessor")[
-        "EventSourceMappings"
-    ]:
-        assert time.monotonic() < until
+    name = "drifting-DDBEventProcessor"
+    eventually(lambda: not functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"])
     iam = project.aws.client("iam")
     wide = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     iam.put_user_policy(

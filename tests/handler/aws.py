@@ -53,6 +53,10 @@ class Aws:
     """Ends of keys that the bucket does not take."""
     bucket_delay: float = 0.0
     """Seconds before an answer of the bucket."""
+    bucket_pause: float = 0.0
+    """Seconds between the bytes of an answer of the bucket."""
+    table_answers: deque[dict[str, Any]] = field(default_factory=deque)
+    """What the next calls are answered, without being carried out."""
     before_answer: Callable[[], Awaitable[object]] | None = None
 
     async def answer(self, request: Request) -> Response:
@@ -75,12 +79,14 @@ class Aws:
             xml = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
             return Response(fault.status, xml.encode())
         self.objects[key] = json.loads(request.body)
-        return Response()
+        return Response(pause=self.bucket_pause)
 
     def _batch_write_item(self, request: Request) -> Response:
         assert request.headers["x-amz-target"] == "DynamoDB_20120810.BatchWriteItem"
         if self.table_faults:
             return _error(self.table_faults.popleft())
+        if self.table_answers:
+            return Response(body=json.dumps(self.table_answers.popleft()).encode())
         try:
             ((table, puts),) = json.loads(request.body.decode())["RequestItems"].items()
         except UnicodeDecodeError:

@@ -22,6 +22,15 @@ from tests.handler.conftest import Invoke, Services
 from tests.handler.events import SHARD, STREAM, aggregate, record, tweet, tweets, v1_status, v2_post
 
 POISON = record(b"not JSON", 99)
+CLOCK_MESSAGES = (
+    "Signature expired: 20261129T010000Z is now earlier than 20261129T010500Z (20261129T011000Z - 5 min.)",
+    "Signature not yet current: 20261129T012000Z is still later than 20261129T011500Z (20261129T011000Z + 5 min.)",
+)
+
+
+def put(username: str, identifier: str) -> dict[str, Any]:
+    """An item as DynamoDB returns it when it was not processed."""
+    return {"PutRequest": {"Item": {"Username": {"S": username}, "Id": {"S": identifier}}}}
 
 
 def test_a_tweet_becomes_a_row(aws: Aws, invoke: Invoke) -> None:
@@ -65,7 +74,7 @@ def test_a_thousand_records_are_forty_full_calls(aws: Aws, invoke: Invoke) -> No
 
 def test_calls_go_out_concurrently(aws: Aws, invoke: Invoke) -> None:
     all_there = asyncio.Barrier(8)
-    aws.before_answer = lambda: asyncio.wait_for(all_there.wait(), timeout=5)
+    aws.before_answer = all_there.wait
     assert invoke(tweets(200)) == []
     assert len(aws.items) == 200
 
@@ -111,6 +120,53 @@ class TestTransientFailures:
     @pytest.mark.parametrize("fault", [THROTTLED, BROKEN, DROPPED, Fault("ThrottlingException")])
     def test_a_call_that_failed_is_made_again(self, aws: Aws, invoke: Invoke, fault: Fault) -> None:
         aws.table_faults = deque([fault] * 3)
+        assert invoke(tweets(3)) == []
+        assert len(aws.items) == 3
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {},
+            {"UnprocessedItems": None},
+            {"UnprocessedItems": []},
+            {"UnprocessedItems": {"dev-EventData": None}},
+            {"UnprocessedItems": {"dev-EventData": [{"PutRequest": {}}]}},
+            {"UnprocessedItems": {"dev-EventData": [{"DeleteRequest": {"Key": {"Username": {"S": "ada"}}}}]}},
+            {"UnprocessedItems": {"dev-EventData": [put("eve", "1")]}},
+            {"UnprocessedItems": {"dev-EventData": [put("ada", "1"), put("eve", "1")]}},
+        ],
+        ids=str,
+    )
+    def test_an_answer_that_does_not_say_what_was_stored_is_not_believed(
+        self, aws: Aws, invoke: Invoke, answer: dict[str, Any]
+    ) -> None:
+        aws.table_answers = deque([answer])
+        assert invoke(tweets(3)) == []
+        assert len(aws.items) == 3
+
+    @pytest.mark.parametrize("message", CLOCK_MESSAGES)
+    def test_a_signature_that_was_too_old_or_too_new_is_made_again(
+        self, aws: Aws, invoke: Invoke, message: str
+    ) -> None:
+        aws.table_faults = deque([Fault("InvalidSignatureException", message=message)])
+        assert invoke(tweets(3)) == []
+        assert len(aws.items) == 3
+
+    def test_a_clock_that_stays_wrong_is_named_as_the_cause(
+        self, aws: Aws, invoke: Invoke, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        aws.table_faults = deque([Fault("InvalidSignatureException", message=CLOCK_MESSAGES[0])] * 10_000)
+        with caplog.at_level(logging.INFO, "handler.app"):
+            assert invoke(tweets(1), 200) == ["1"]
+        (cause,) = caplog.records[-1].__dict__["causes"]
+        assert cause.startswith("the clock is wrong: ")
+        assert CLOCK_MESSAGES[0] in cause
+
+    def test_a_table_that_answers_late_is_waited_for_longer_at_each_attempt(
+        self, aws: Aws, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("handler.calls._FIRST_TIMEOUT", 0.01)
+        aws.before_answer = lambda: asyncio.sleep(0.1)
         assert invoke(tweets(3)) == []
         assert len(aws.items) == 3
 
@@ -232,6 +288,19 @@ class TestPoison:
         self, aws: Aws, invoke: Invoke, fault: Fault
     ) -> None:
         aws.bucket_faults = deque([fault])
+        assert invoke([POISON]) == []
+        assert len(aws.objects) == 1
+
+    def test_a_bucket_whose_answer_trickles_does_not_delay_the_report(self, aws: Aws, invoke: Invoke) -> None:
+        aws.bucket_pause = 2.0  # the answer would take more than a minute, and no pause is a read timeout
+        assert invoke([POISON, *tweets(1)], 1_000) == ["99"]
+        assert len(aws.items) == 1
+
+    def test_a_bucket_that_answers_late_is_waited_for_longer_at_each_attempt(
+        self, aws: Aws, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("handler.calls._FIRST_TIMEOUT", 0.01)
+        aws.bucket_delay = 0.1
         assert invoke([POISON]) == []
         assert len(aws.objects) == 1
 
@@ -414,8 +483,7 @@ from tests.handler.conftest import Context
 from tests.handler.events import record, tweet
 for payload in (tweet(), b"poison"):
     app.lambda_handler({"Records": [record(payload)]}, Context())
-    print(app._bucket._client is not None, file=sys.stderr)
+    print(len(app._bucket._clients), file=sys.stderr)
 """
     process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert process.stderr.split()[0] == "False"
-    assert process.stderr.split()[-1] == "True"
+    assert process.stderr.splitlines()[::2] == ["0", "1"]

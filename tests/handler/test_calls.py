@@ -41,13 +41,16 @@ def use_the_maximum_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random, "uniform", lambda _, longest: longest)
 
 
-def error(code: str, status: int) -> ClientError:
-    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+def error(code: str, status: int, message: str = "") -> ClientError:
+    response: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
     return ClientError(response, "BatchWriteItem")
 
 
 def test_the_first_attempt_is_made_at_once(clock: Clock) -> None:
-    assert next(calls.attempts(1.0), "none") is None
+    assert next(calls.attempts(1.0), None) is not None
     assert clock.now == 0
 
 
@@ -74,8 +77,12 @@ def test_no_attempt_is_made_once_the_deadline_has_passed(clock: Clock) -> None:
     assert list(calls.attempts(0.0)) == []
 
 
-@pytest.mark.parametrize(("remaining", "seconds"), [(60_000, 55), (10_000, 5), (3_000, 1.5), (0, 0)])
-def test_the_deadline_is_five_seconds_before_lambdas_timeout_or_halfway_to_it(
+def test_each_attempt_may_take_twice_as_long_as_the_one_before(clock: Clock) -> None:
+    assert list(islice(calls.attempts(1_000), 5)) == [3, 6, 12, 24, 48]
+
+
+@pytest.mark.parametrize(("remaining", "seconds"), [(60_000, 59), (10_000, 9), (1_000, 0.5), (0, 0)])
+def test_the_deadline_is_a_second_before_lambdas_timeout_or_halfway_to_it(
     clock: Clock, remaining: int, seconds: float
 ) -> None:
     assert calls.call_deadline(remaining) == pytest.approx(seconds)
@@ -90,6 +97,15 @@ def test_the_deadline_is_five_seconds_before_lambdas_timeout_or_halfway_to_it(
         error("InternalServerError", 500),
         error("SlowDown", 503),
         error("Unknown", 502),
+        error("408", 408),
+        error("429", 429),
+        error(
+            "InvalidSignatureException", 400, "Signature expired: 20261129T010000Z is now earlier than ..."
+        ),
+        error(
+            "InvalidSignatureException", 400, "Signature not yet current: 20261129T020000Z is still later ..."
+        ),
+        error("RequestTimeTooSkewed", 403),
         EndpointConnectionError(endpoint_url="http://127.0.0.1"),
         ConnectTimeoutError(endpoint_url="http://127.0.0.1"),
         ReadTimeoutError(endpoint_url="http://127.0.0.1"),
@@ -107,6 +123,7 @@ def test_a_transient_error_is_retried(failure: ClientError) -> None:
         error("ResourceNotFoundException", 400),
         error("ValidationException", 400),
         error("NoSuchBucket", 404),
+        error("InvalidSignatureException", 400, "The request signature we calculated does not match"),
         NoCredentialsError(),
     ],
     ids=str,

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import NamedTuple
 
 import pytest
@@ -60,7 +59,6 @@ def in_bucket(aws: Aws) -> list[str]:
 
 @settings(
     max_examples=40,
-    deadline=timedelta(seconds=20),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(payloads=PAYLOADS, weather=WEATHER)

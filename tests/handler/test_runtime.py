@@ -21,13 +21,13 @@ from tests.doubles.http import serving
 from tests.handler.aws import BUCKET, TABLE, Aws
 from tests.handler.events import record, tweet
 from tests.infra.recorder import deploy
+from tests.waiting import SECONDS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Lambda's runtime client runs on Linux only")
 
 FUNCTION = "dev-DDBEventProcessor"
 BOTO3 = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
 RUNTIME = ("awslambdaric", "runtime_client*.so", "simplejson", "snapshot_restore_py.py")
-SECONDS = 30
 
 
 class RuntimeApi(ThreadingHTTPServer):

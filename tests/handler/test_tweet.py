@@ -455,7 +455,7 @@ class Hostile(NamedTuple):
 SIZES = st.sampled_from([0, 1, 7, 300])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.builds(Hostile, SIZES, SIZES, SIZES, st.sampled_from([0, 1, 900])), st.booleans())
 def test_the_work_grows_no_faster_than_the_message(sizes: Hostile, flattened: bool) -> None:
     def objects(count: int, **members: Any) -> list[Counted]:

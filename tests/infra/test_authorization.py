@@ -90,8 +90,9 @@ def test_every_condition_key_belongs_to_its_actions(statements: dict[str, dict[s
 
 def belongs(key: str, action: str) -> bool:
     """Whether a condition key is one of an action or of a resource type that it applies to."""
-    detail = details(action)
+    detail, service = details(action), action.partition(":")[0]
     known = set(detail["conditionKeys"])
     for each in detail["resourceTypes"]:
         known |= set(each["conditionKeys"])
+        known |= set(REFERENCE.resources.get_resource_type_details(service, each["name"])["conditionKeys"])
     return any(fnmatch.fnmatch(key, re.sub(r"\$\{[^}]+\}", "*", name)) for name in known)

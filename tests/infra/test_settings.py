@@ -57,7 +57,10 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("alarmEmail", "on-call", "an e-mail address"),
     ("tags", "Team=data", "a map of up to 48 string values"),
     ("tags", {"Team": 7}, "a map of up to 48 string values"),
-    ("tags", {"aws:team": "data"}, "no key starting with aws:"),
+    ("tags", {"aws:team": "data"}, "no key aws:..., Project or Stack"),
+    ("tags", {"Stack": "prod"}, "no key aws:..., Project or Stack"),
+    ("tags", {"stack": "prod"}, "no key aws:..., Project or Stack"),
+    ("tags", {"Project": "tweets"}, "no key aws:..., Project or Stack"),
     ("tags", {f"Tag{number}": "" for number in range(49)}, "a map of up to 48 string values"),
 ]
 

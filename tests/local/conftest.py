@@ -98,7 +98,7 @@ class Pipeline:
     def create_stream(self, shards: int = 1) -> None:
         self.kinesis.create_stream(StreamName=self.stream, ShardCount=shards)
 
-    def create_function(self, respond: str = SUCCEED, timeout: int = 10) -> None:
+    def create_function(self, respond: str = SUCCEED, timeout: int = 60) -> None:
         source = HANDLER.format(received=str(self.received_path), respond=textwrap.dedent(respond))
         self.function_api.create_function(
             FunctionName=self.function,

@@ -7,6 +7,7 @@ import pytest
 
 from local.aws import LocalAws
 from local.x import XServer
+from tests.waiting import SECONDS
 
 PAGES = [
     {"Origin": "http://evil.example"},
@@ -22,7 +23,7 @@ PAGES = [
 
 def request(url: str, method: str, path: str, headers: dict[str, str]) -> tuple[int, str | None]:
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=SECONDS)
     connection.request(method, path, body=b"{}" if method in ("POST", "PUT") else None, headers=headers)
     response = connection.getresponse()
     response.read()

@@ -21,6 +21,7 @@ from infra.outputs import PROJECT
 from local.cli import main
 from local.display import Snapshot, render
 from local.mapping.poller import Progress
+from tests.waiting import SECONDS
 
 
 @contextmanager
@@ -57,14 +58,14 @@ def test_up_serves_aws_and_x_until_it_is_interrupted(ending: signal.Signals) -> 
         kinesis.create_stream(StreamName="stream", ShardCount=1)
         record: Any = {"Data": b"", "PartitionKey": "key"}
         assert kinesis.put_records(StreamName="stream", Records=[record])["FailedRecordCount"] == 1
-        assert requests.get(f"{x}/2/tweets/search/stream/rules", timeout=10).status_code == 401
+        assert requests.get(f"{x}/2/tweets/search/stream/rules", timeout=SECONDS).status_code == 401
         process.send_signal(ending)
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate()
         assert process.returncode == 0, errors
         assert output.endswith("Stopped; its state is gone.\n")
         for url in (aws, x):
             with pytest.raises(requests.ConnectionError):
-                requests.get(url, timeout=10)
+                requests.get(url, timeout=SECONDS)
 
 
 def test_a_fault_that_makes_no_sense_is_refused_before_anything_starts() -> None:
@@ -141,5 +142,5 @@ def test_up_deploys_a_stack_that_its_commands_use_as_printed() -> None:
             assert ended.returncode == 0, ended.stderr
         assert "(from the environment)" in ended.stderr
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate()
     assert not config.exists()

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.conftest import HANDLER, Pipeline, unique, zipped
+from tests.local.test_metrics import total
 from tests.waiting import eventually
 
 
@@ -13,12 +14,18 @@ def numbers(count: int, start: int = 0) -> list[str]:
     return [f"{number:04}" for number in range(start, start + count)]
 
 
+def wait_until_read(pipeline: Pipeline, uuid: str, count: int) -> None:
+    """Wait until the mapping has read that many records of the stream."""
+    polled = "AWS/Lambda", "PolledEventCount", "EventSourceMappingUUID", uuid
+    eventually(lambda: total(pipeline.aws, *polled) == count)
+
+
 def test_every_record_arrives_once_and_in_order(pipeline: Pipeline) -> None:
     pipeline.map(BatchSize=100)
     for start in range(0, 1000, 250):
         pipeline.put(*numbers(250, start))
     assert pipeline.receives(1000) == numbers(1000)
-    assert eventually(lambda: pipeline.result() == "OK")
+    eventually(lambda: pipeline.result() == "OK")
 
 
 def test_a_batch_has_no_more_than_batch_size_records(pipeline: Pipeline) -> None:
@@ -31,9 +38,17 @@ def test_a_batch_has_no_more_than_batch_size_records(pipeline: Pipeline) -> None
 
 def test_a_batch_waits_for_its_window(pipeline: Pipeline) -> None:
     pipeline.map(BatchSize=100, MaximumBatchingWindowInSeconds=2)
-    for number in numbers(3):
+    started = time.monotonic()
+    pipeline.put("only")
+    assert pipeline.receives(1) == ["only"]
+    assert time.monotonic() - started >= 2
+
+
+def test_what_is_read_within_a_window_shares_a_batch(pipeline: Pipeline) -> None:
+    uuid = pipeline.map(BatchSize=3, MaximumBatchingWindowInSeconds=300)
+    for count, number in enumerate(numbers(3), 1):
         pipeline.put(number)
-        time.sleep(0.3)  # more than a read's interval: without a window each would be a batch of its own
+        wait_until_read(pipeline, uuid, count)
     pipeline.receives(3)
     assert pipeline.batches() == [numbers(3)]
 
@@ -173,7 +188,7 @@ def test_a_stream_that_is_deleted_and_created_again_is_read_from_its_start(pipel
     pipeline.put("first")
     pipeline.receives(1)
     pipeline.kinesis.delete_stream(StreamName=pipeline.stream)
-    assert eventually(lambda: pipeline.result().startswith("PROBLEM"))
+    eventually(lambda: pipeline.result().startswith("PROBLEM"))
     pipeline.create_stream()
     pipeline.put("second")
     assert pipeline.receives(2) == ["first", "second"]
@@ -209,7 +224,7 @@ def test_a_role_that_loses_its_policy_stops_the_mapping_until_it_is_back(pipelin
     pipeline.put("first")
     pipeline.receives(1)
     pipeline.forbid_everything()
-    assert eventually(lambda: "not authorized to perform: kinesis" in pipeline.result())
+    eventually(lambda: "not authorized to perform: kinesis" in pipeline.result())
     pipeline.put("second")
     pipeline.allow(["kinesis:*"], pipeline.stream_arn)
     assert pipeline.receives(2) == ["first", "second"]

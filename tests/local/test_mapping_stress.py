@@ -17,7 +17,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from local.mapping.shard import ShardReader, Source
 from tests.local import test_mapping_decisions
-from tests.producer.waiting import until
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("many_thread_switches")
 
@@ -106,7 +106,7 @@ def test_ten_lanes_handle_each_record_once_and_each_key_in_order(monkeypatch: py
     source = Source(aws, aws, aws, "role", lambda _: None)  # type: ignore[arg-type]
 
     reader = ShardReader(source, SETTINGS, "shardId-000000000000", None)
-    until(lambda: reader.finished, 60)
+    eventually(lambda: reader.finished)
 
     ends = Counter(number for _, number in aws.handled) + Counter(aws.given_up)
     assert set(ends.values()) == {1}

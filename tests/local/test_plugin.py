@@ -271,7 +271,6 @@ def test_functions_tell_who_and_where(engine: Engine) -> None:
         engine.invoke("aws:index/getAmi:getAmi")
 
 
-@pytest.mark.timeout(20)
 def test_ends_with_an_engine_that_is_killed(tmp_path: Path) -> None:
     launcher = plugin.install(tmp_path) / "pulumi-resource-aws"
     engine = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"]

@@ -115,15 +115,15 @@ def test_nothing_is_left_when_the_owner_ends(owner: Owner, ending: signal.Signal
     files = owner.files()
     assert all(file.exists() for file in files)
     owner.process.send_signal(ending)
-    owner.process.wait(10)
-    assert eventually(lambda: not alive(owner.children))
+    owner.process.wait()
+    eventually(lambda: not alive(owner.children))
     assert not any(file.exists() for file in files)
 
 
 def test_a_killed_server_takes_the_workers_of_its_functions_along(owner: Owner) -> None:
     directory, log = owner.files()
     os.kill(owner.server, signal.SIGKILL)
-    assert eventually(lambda: not alive(owner.children) and not directory.exists())
+    eventually(lambda: not alive(owner.children) and not directory.exists())
     log.unlink()
 
 

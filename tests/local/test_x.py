@@ -13,6 +13,7 @@ import requests
 from local import x_rules
 from local.x import BEARER_TOKEN, CONSUMER_KEY, CONSUMER_SECRET, RULES, STREAM, TOKEN, Connection, XServer
 from local.x_rules import Rule
+from tests.waiting import SECONDS
 
 Json = dict[str, Any]
 
@@ -21,7 +22,7 @@ BEARER = {"Authorization": f"Bearer {BEARER_TOKEN}"}
 
 
 def call(x: XServer, method: str, path: str, **options: Any) -> requests.Response:
-    return requests.request(method, x.url + path, timeout=5, **({"headers": BEARER} | options))
+    return requests.request(method, x.url + path, timeout=SECONDS, **({"headers": BEARER} | options))
 
 
 def posts(x: XServer, number: int, **query: str) -> list[Json]:

@@ -110,7 +110,7 @@ class Producer:
 
     def end(self, process: subprocess.Popen[str], text: str | None = None) -> Produced:
         """Pass the rest of its input, wait for its end, and parse its output."""
-        out, err = process.communicate(text, timeout=60)
+        out, err = process.communicate(text)
         log = [json.loads(line) if line.startswith("{") else {"message": line} for line in err.splitlines()]
         return Produced(process.returncode, out.splitlines(), log)
 

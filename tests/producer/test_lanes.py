@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from producer.lanes import LANE_SECONDS, Lanes, backoff
@@ -140,7 +140,6 @@ def test_a_call_that_failed_is_ready_again_in_order() -> None:
     assert [entry.position for entry in lanes.next_call(*ALL)] == list(range(6))
 
 
-@settings(deadline=None)
 @given(st.integers(), st.integers(1, 60))
 def test_each_key_is_sent_in_order_whatever_is_refused_and_however_calls_overlap(
     seed: int, count: int

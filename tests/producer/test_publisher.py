@@ -4,6 +4,7 @@ import json
 import random
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from producer.spool import Spool
 from tests.doubles.http import Request, Response, serving
 from tests.doubles.kinesis import Fault, Faults, faulty
 from tests.producer.conftest import Stream, credentials
-from tests.producer.waiting import until
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -64,9 +65,21 @@ def at_first(calls: int, fault: Fault) -> Faults:
     return lambda call, _: fault if call < calls else None
 
 
-def send(publisher: Publisher, patience: float | None = None) -> None:
-    publisher.finish(patience)
+def send(publisher: Publisher) -> None:
+    publisher.finish(None)
     publisher.run()
+
+
+@contextmanager
+def sending(publisher: Publisher) -> Iterator[threading.Thread]:
+    """Run the publisher on a thread; at the end of the block it stops, whatever is left."""
+    thread = threading.Thread(target=publisher.run)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        publisher.finish(0)
+        thread.join()
 
 
 def test_everything_is_stored_once_in_full_calls_and_each_author_in_order(
@@ -96,14 +109,9 @@ def test_a_call_has_ten_mebibytes_at_most(stream: Stream, spool: Spool, publishe
 def test_a_single_tweet_does_not_wait_for_a_full_call(
     stream: Stream, spool: Spool, publisher: Publisher
 ) -> None:
-    sending = threading.Thread(target=publisher.run)
-    sending.start()
-
-    fill(spool, 1)
-    until(lambda: spool.acknowledged)
-    publisher.finish(None)
-    spool.stop()
-    sending.join()
+    with sending(publisher):
+        fill(spool, 1)
+        eventually(lambda: spool.acknowledged)
 
     assert stream.ids == ["0"]
 
@@ -189,15 +197,15 @@ def test_a_lost_answer_stores_a_call_twice_and_loses_nothing(
     assert len(stream.ids) == 1_100
 
 
-def test_an_endpoint_where_nobody_listens_is_tried_until_patience_ends(stream: Stream, spool: Spool) -> None:
+def test_an_endpoint_where_nobody_listens_is_tried_until_the_timeout_ends(spool: Spool) -> None:
     publisher = publisher_of(spool, credentials("http://127.0.0.1:9"))
     fill(spool, 3)
 
-    send(publisher, patience=1)
+    with sending(publisher):
+        eventually(lambda: publisher.retried >= 6)
 
     assert "Could not connect" in (publisher.trouble or "")
     assert (spool.acknowledged, spool.waiting) == (0, 3)
-    assert publisher.retried >= 6
 
 
 @pytest.mark.parametrize(
@@ -219,7 +227,8 @@ def test_an_answer_that_is_not_about_what_was_sent_is_not_believed(
     fill(spool, 3)
     with serving(answer) as url:
         publisher = publisher_of(spool, credentials(url))
-        send(publisher, patience=0.1)
+        with sending(publisher):
+            eventually(lambda: publisher.trouble)
 
     assert trouble in (publisher.trouble or "")
     assert spool.waiting == 3
@@ -254,7 +263,8 @@ def test_a_throttled_stream_bounds_what_is_in_memory(
     stream.stub.faults = lambda _, keys: Fault(refused=frozenset(range(len(keys))))
     fill(spool, 5_000, authors=5_000)
 
-    send(publisher, patience=0.5)
+    with sending(publisher):
+        eventually(lambda: publisher.retried >= 3_000)
 
     assert 1_000 <= 5_000 - spool.unread < 1_500  # up to one call above
     assert spool.waiting == 5_000
@@ -267,14 +277,13 @@ def test_it_does_not_end_before_the_last_records_are_written_and_sent(
     spool.append(data(0))
     spool.append(data(1))  # not written yet, as if the disk were full
     publisher.finish(None)
-    sending = threading.Thread(target=publisher.run)
-    sending.start()
-    until(lambda: stream.ids == ["0"])
-    sending.join(0.1)
-    assert sending.is_alive()
+    with sending(publisher) as thread:
+        eventually(lambda: stream.ids == ["0"])
+        thread.join(0.1)
+        assert thread.is_alive()
 
-    spool.flush()
-    sending.join()
+        spool.flush()
+        thread.join()
 
     assert stream.ids == ["0", "1"]
 

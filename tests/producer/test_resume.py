@@ -9,7 +9,7 @@ import pytest
 
 from tests.doubles.kinesis import Fault
 from tests.producer.conftest import Producer, Stream, tweet, tweets
-from tests.producer.waiting import until
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -17,11 +17,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "tweets.jsonl"
 
 
-def interrupt(producer: Producer, stream: Stream, path: Path) -> None:
-    """Kill a run over a file after its cursor has been saved and some tweets have been stored."""
-    process = producer.start("--source", "file", str(path), "--rate", "200")
-    until(lambda: any(b"source" in cursor.read_bytes() for cursor in producer.spool.rglob("cursor.json")))
-    until(lambda: stream.ids)
+def saved_offset(producer: Producer) -> int:
+    """Return where the file stood when the cursor was saved, 0 before that."""
+    cursors = [json.loads(cursor.read_bytes()[9:]) for cursor in producer.spool.rglob("cursor.json")]
+    return max((cursor["source"][2] for cursor in cursors if cursor.get("source")), default=0)
+
+
+def interrupt(producer: Producer, stream: Stream, path: Path, after: int = 0) -> None:
+    """Kill a run over a file that takes long, once its cursor is `after` bytes in and tweets have been stored."""
+    process = producer.start("--source", "file", str(path), "--rate", "20")
+    eventually(lambda: saved_offset(producer) > after)
+    eventually(lambda: stream.ids)
     process.kill()
     process.communicate()
 
@@ -67,7 +73,9 @@ def test_a_run_that_is_killed_while_it_sends_does_not_read_the_file_again(
     path.write_text(tweets(range(1_000)))
     stream.stub.faults = lambda _call, _keys: Fault(status=503)
     process = producer.start("--source", "file", str(path))
-    until(lambda: any(b",1000," in cursor.read_bytes() for cursor in producer.spool.rglob("cursor.json")))
+    eventually(
+        lambda: any(b",1000," in cursor.read_bytes() for cursor in producer.spool.rglob("cursor.json"))
+    )
     process.kill()
     process.communicate()
     stream.stub.faults = lambda _call, _keys: None
@@ -83,12 +91,9 @@ def test_a_run_that_is_killed_while_it_sends_does_not_read_the_file_again(
 def test_a_file_whose_lines_have_moved_is_read_again(
     producer: Producer, stream: Stream, path: Path, change: str
 ) -> None:
-    # Longer than the beginning that tells a file from others.
-    path.write_text("".join(tweet(number, text="x" * 1_000) for number in range(2_000)))
-    interrupt(producer, stream, path)
-    offset = max(
-        json.loads(cursor.read_bytes()[9:])["source"][2] for cursor in producer.spool.rglob("cursor.json")
-    )
+    path.write_text("".join(tweet(number, text="x" * 5_000) for number in range(1_000)))
+    interrupt(producer, stream, path, after=100_000)  # beyond the 64 KiB that tell a file from others
+    offset = saved_offset(producer)
     content = path.read_bytes()
     before, after = content[: offset - 5], content[offset - 5 :]
     path.write_bytes(before + b"  " + after if change == "moved" else before[: before.rfind(b"\n") + 1])
@@ -183,7 +188,7 @@ def test_receipts_that_cannot_be_written_end_the_run_in_order(producer: Producer
     assert process.stdout
     process.stdout.close()
     process.stdout = None
-    _, log = process.communicate(tweets(range(5)), timeout=60)
+    _, log = process.communicate(tweets(range(5)))
 
     assert process.returncode == 1
     assert "Standard output cannot be written" in log

@@ -20,7 +20,7 @@ from producer.errors import SpoolError
 from producer.folder import Folder
 from producer.spool import Entry, Spool
 from tests.producer.conftest import PROJECT
-from tests.producer.waiting import until
+from tests.waiting import eventually
 
 LIMIT = 1 << 30
 
@@ -131,7 +131,7 @@ def test_at_the_limit_the_appending_thread_waits_says_so_and_goes_on(directory: 
     with opened(directory, limit=1 << 20, notify=said.append) as spool:
         appending = threading.Thread(target=fill, args=(spool, range(200), 10_000))
         appending.start()
-        until(lambda: spool.blocked)
+        eventually(lambda: spool.blocked)
         assert spool.size <= 1 << 20
         assert 90 < spool.appended < 110
         assert said == [
@@ -151,7 +151,7 @@ def test_a_record_in_the_hand_when_all_ends_goes_in_above_the_limit(directory: P
     with opened(directory, limit=1 << 20, notify=lambda _: None) as spool:
         appending = threading.Thread(target=fill, args=(spool, range(106), 10_000))
         appending.start()
-        until(lambda: spool.blocked)
+        eventually(lambda: spool.blocked)
         spool.stop()
         appending.join()
 
@@ -177,10 +177,10 @@ def test_on_a_full_disk_the_appending_thread_waits_says_so_and_loses_nothing(dir
         appending = threading.Thread(target=fill, args=(spool, range(100), 100))
         with full_disk(5_000):
             appending.start()
-            until(lambda: spool.blocked)
+            eventually(lambda: spool.blocked)
             assert spool.appended < 100
         appending.join()
-        until(lambda: flushed(spool) == 100)
+        eventually(lambda: flushed(spool) == 100)
 
         assert said[0].startswith("Reading paused: the spool cannot be written: File too large.")
         assert numbers(spool.take(500, LIMIT)) == list(range(100))
@@ -387,7 +387,7 @@ def test_a_wrong_cursor_sends_all_again_and_deletes_nothing(directory: Path, kep
     assert "cursor is damaged" in said[0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.integers(min_value=0), bit=st.integers(0, 7), cut=st.booleans())
 def test_no_damage_to_the_cursor_loses_a_record(
     tmp_path_factory: pytest.TempPathFactory, place: int, bit: int, cut: bool
@@ -450,7 +450,7 @@ for number in itertools.count():
     assert len(found) >= max(counted, default=500)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from(["append", "take", "acknowledge", "reopen"]), max_size=40), st.randoms())
 def test_whatever_happens_each_record_waits_until_it_is_acknowledged(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str], chance: random.Random

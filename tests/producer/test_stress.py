@@ -76,8 +76,8 @@ def test_reader_publisher_and_monitor_lose_nothing_and_keep_each_key_in_order(
     spool.flush()
     read.set()
     publisher.finish(None)
-    publishing.join(60)
-    monitoring.join(60)
+    publishing.join()
+    monitoring.join()
     spool.close()
 
     assert (spool.appended, spool.acknowledged, spool.waiting, publisher.held) == (COUNT, COUNT, 0, 0)

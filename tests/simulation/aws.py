@@ -26,6 +26,9 @@ _FIRST_SEQUENCE_NUMBER = 4959033827149025660855969253836157109592157598913658889
 
 Answer = TypeVar("Answer")
 
+WIRE_FAULTS = ("interim", "unasked", "late 408", "trickle")
+"""What the table's connections bring beside an answer, or how they bring it; see `network`."""
+
 
 def aws_error(code: str, status: int = 400) -> ClientError:
     """An error answer."""
@@ -46,7 +49,7 @@ class Fault:
 
     Attributes:
         kind: `throttled`, `error` (500), `reset`, `ghost` (done, then a 500), `lost` (done, then no answer), `slow`,
-            `partial` (some entries are not taken), or an error code.
+            `partial` (some entries are not taken), one of `WIRE_FAULTS`, or an error code.
         calls: how many calls.
         share: of the entries that are not taken, or, for `slow`, seconds.
         key: only entries of this partition key are not taken.
@@ -78,7 +81,7 @@ class Service:
         scheduler = current()
         process = scheduler.process
         fault = self._next_fault()
-        if fault.kind not in ("none", "slow", "partial"):
+        if fault.kind not in ("none", "slow", "partial", *WIRE_FAULTS):
             self.failed.add(process.name)
         scheduler.park(scheduler.chance.choice((0.001, 0.01, 0.05)))
         dies_before = dies_after = False
@@ -100,7 +103,7 @@ class Service:
                 raise ConnectionClosedError(endpoint_url="https://aws")
             case "slow":
                 scheduler.park(fault.share)
-            case "partial" | "ghost" | "lost" | "none":
+            case kind if kind in ("partial", "ghost", "lost", "none", *WIRE_FAULTS):
                 pass
             case code:
                 raise aws_error(code)
@@ -279,22 +282,22 @@ class Table(Service):
         super().__init__()
         self.rows: dict[tuple[str, str], str] = {}
 
-    def call_with(self, body: bytes) -> dict[str, Any]:
-        """Answer a call of BatchWriteItem, with the request's and the answer's JSON."""
+    def call_with(self, body: bytes) -> tuple[dict[str, Any], str]:
+        """Answer a call of BatchWriteItem with its JSON, and the kind of fault that it suffers."""
         ((table, puts),) = json.loads(body)["RequestItems"].items()
         assert table == TABLE
         assert 1 <= len(puts) <= 25
         keys = [_key(put["PutRequest"]["Item"]) for put in puts]
         assert len(set(keys)) == len(keys)
 
-        def done(fault: Fault) -> dict[str, Any]:
+        def done(fault: Fault) -> tuple[dict[str, Any], str]:
             left = []
             for key, put in zip(keys, puts, strict=True):
                 if fault.leaves(key[0]):
                     left.append(put)
                 else:
                     self.rows[key] = put["PutRequest"]["Item"]["Message"]["S"]
-            return {"UnprocessedItems": {TABLE: left} if left else {}}
+            return {"UnprocessedItems": {TABLE: left} if left else {}}, fault.kind
 
         return self.call(done)
 

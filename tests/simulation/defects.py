@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+from handler.connection import Connection
 from handler.table import Table
 from local.mapping import decisions
 from local.mapping.decisions import Batch, Settings, Verdict
@@ -15,6 +16,7 @@ from ops.replay.replayer import Replayer
 from producer.lanes import Lanes
 from producer.publisher import _Answer
 from producer.spool import Entry, Spool
+from tests.simulation import scheduler
 
 Defect = Callable[[], AbstractContextManager[object]]
 
@@ -46,8 +48,8 @@ def _take_all_for_stored(answer: _Answer) -> tuple[list[Entry], str | None]:
     return [], None
 
 
-def _forget_unprocessed_items(table: Table, puts: Any) -> list[Any]:
-    _put(table, puts)
+def _forget_unprocessed_items(table: Table, puts: Any, deadline: float) -> list[Any]:
+    _put(table, puts, deadline)
     return []
 
 
@@ -82,6 +84,12 @@ DEFECTS: dict[str, Defect] = {
     ),
     "the function forgets unprocessed items": lambda: mock.patch.object(
         Table, "_put", _forget_unprocessed_items
+    ),
+    "a connection is used again whatever it brought": lambda: mock.patch.object(
+        Connection, "is_reusable", lambda connection: connection._keep
+    ),
+    "the function waits for a call that does not end": lambda: mock.patch(
+        "handler.app._wait", lambda calls, _: scheduler.wait(calls).done
     ),
     "an operator takes a lease that another one holds": lambda: mock.patch.object(
         Leases, "acquire", _lease_to_anybody

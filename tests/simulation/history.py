@@ -7,6 +7,8 @@ from typing import Literal
 
 import orjson
 
+from tests.simulation.aws import WIRE_FAULTS
+
 HORIZON = 60.0
 """Seconds until the last event; then every fault ends, and the world comes to rest."""
 
@@ -189,6 +191,15 @@ def _table_faults(chance: random.Random) -> Iterator[Event]:
         yield AwsFault(_early(chance), "table", kind, chance.choice((1, 20, 200, 1_000)))
 
 
+def _wire_faults(chance: random.Random) -> Iterator[Event]:
+    """Connections to the table bring more than answers, or bring them slowly, between calls that leave items out."""
+    for _ in range(chance.randint(1, 4)):
+        kind = chance.choice((*WIRE_FAULTS, "slow"))
+        at = _early(chance)
+        yield AwsFault(at, "table", kind, chance.choice((1, 5, 50)), 4.0)
+        yield AwsFault(at, "table", "partial", chance.choice((5, 50)), 0.5)
+
+
 def _unprocessed_items(chance: random.Random) -> Iterator[Event]:
     """Some items of some calls, or all of one username."""
     for _ in range(chance.randint(1, 4)):
@@ -200,8 +211,8 @@ def _unprocessed_items(chance: random.Random) -> Iterator[Event]:
 def _bucket_faults(chance: random.Random) -> Iterator[Event]:
     yield from _foreign(chance)
     for _ in range(chance.randint(1, 3)):
-        kind = chance.choice(("AccessDenied", "error", "reset", "ghost", "SlowDown"))
-        yield AwsFault(_when(chance), "bucket", kind, chance.choice((1, 5, 30)))
+        kind = chance.choice(("AccessDenied", "error", "reset", "ghost", "SlowDown", "slow"))
+        yield AwsFault(_when(chance), "bucket", kind, chance.choice((1, 5, 30)), 12.0)
 
 
 def _function_faults(chance: random.Random) -> Iterator[Event]:
@@ -278,6 +289,7 @@ _TROUBLES: tuple[Callable[[random.Random], Iterator[Event]], ...] = (
     _stream_faults,
     _refused_entries,
     _table_faults,
+    _wire_faults,
     _unprocessed_items,
     _bucket_faults,
     _function_faults,

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import socket
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +13,8 @@ from weakref import WeakKeyDictionary
 
 import botocore.session
 
-from handler import table
 from handler.calls import CONCURRENCY
-from tests.simulation import parts, scheduler
+from tests.simulation import network, parts, scheduler
 from tests.simulation.aws import BUCKET, TABLE
 from tests.simulation.history import Event, Setup
 from tests.simulation.world import World
@@ -28,6 +28,15 @@ _LIMITS: dict[str, Any] = {
     "local.mapping.shard.READ_INTERVAL": 0.5,
     "local.mapping.poller._MAPPINGS_INTERVAL": 1.0,
 }
+_ENVIRONMENT = {
+    "TABLE_NAME": TABLE,
+    "QUARANTINE_BUCKET": BUCKET,
+    "AWS_ENDPOINT_URL_DYNAMODB": network.ENDPOINT,
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "no_proxy": "*",
+}
 
 _world: World | None = None
 
@@ -36,9 +45,9 @@ _world: World | None = None
 def laboratory() -> Iterator[None]:
     """Import the function as Lambda would, and replace what waits, until the end."""
     with ExitStack() as patches:
-        environment = {"TABLE_NAME": TABLE, "QUARANTINE_BUCKET": BUCKET}
-        patches.enter_context(mock.patch.dict("os.environ", environment))
-        patches.enter_context(mock.patch.object(table, "BatchWriter", _BatchWriter))
+        patches.enter_context(mock.patch.dict("os.environ", _ENVIRONMENT))
+        connect = scheduler.in_simulation(_connect, socket.create_connection)
+        patches.enter_context(mock.patch.object(socket, "create_connection", connect))
         session = scheduler.in_simulation(_Session, botocore.session.get_session)
         patches.enter_context(mock.patch.object(botocore.session, "get_session", session))
         patches.enter_context(_fresh("handler.app"))
@@ -66,12 +75,9 @@ def live(seed: int, setup: Setup, events: Sequence[Event]) -> World:
         return world
 
 
-class _BatchWriter:
-    """DynamoDB's endpoint, as the function calls it: the table of the world that runs."""
-
-    def call(self, body: bytes) -> Any:
-        assert _world
-        return _world.table.call_with(body)
+def _connect(*_: object) -> network.Socket:
+    assert _world
+    return network.Socket(_world.table)
 
 
 class _Session:

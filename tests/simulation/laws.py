@@ -121,6 +121,13 @@ def no_shard_is_blocked(world: World) -> Iterator[str]:
             yield f"a record was handled after {handled - arrival:.0f} s, {idle:.0f} s of them without a mapping"
 
 
+def each_invocation_reports_in_time(world: World) -> Iterator[str]:
+    """However slowly AWS answers, the function reports before Lambda ends it, which would repeat the whole batch."""
+    for invocation in world.invocations:
+        if invocation.timed_out:
+            yield f"the invocation that ended at {invocation.at:.3f} s did not report"
+
+
 def nothing_is_given_up_early(world: World) -> Iterator[str]:
     """A batch is given up after its retries: as many invocations that got nothing done."""
     for _, key, body in world.bucket.created:
@@ -215,6 +222,7 @@ LAWS: tuple[Callable[[World], Iterator[str]], ...] = (
     the_newest_version_is_the_last,
     a_username_stays_in_order,
     no_shard_is_blocked,
+    each_invocation_reports_in_time,
     nothing_is_given_up_early,
     a_redrive_sends_once,
     a_replay_sends_every_record,

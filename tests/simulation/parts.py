@@ -31,12 +31,18 @@ _DELIVERY_ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class Invocation:
-    """An invocation: its caller, the sequence numbers that it got, and the index of the first that failed, if any."""
+    """An invocation: the sequence numbers that it got, and the index of the first that failed, if any.
+
+    Attributes:
+        caller: the name of the process that made it.
+        timed_out: it did not report before Lambda ended it.
+    """
 
     caller: str
     at: float
     numbers: tuple[str, ...]
     failed: int | None
+    timed_out: bool
 
 
 @dataclass
@@ -259,13 +265,14 @@ class FunctionPart(aws.Service):
         task = current().spawn(work, process)
         while not task.done and process.alive and current().now < ends:
             current().join(task, min(0.05, ends - current().now))
+        timed_out = process.alive and not task.done
         process.alive = False
         numbers = [record["kinesis"]["sequenceNumber"] for record in event["Records"]]
         failed: int | None = 0
         if responses:
             reported = [failure["itemIdentifier"] for failure in responses[0]["batchItemFailures"]]
             failed = min(map(numbers.index, reported), default=None)
-        self._world.invocations.append(Invocation(caller, current().now, tuple(numbers), failed))
+        self._world.invocations.append(Invocation(caller, current().now, tuple(numbers), failed, timed_out))
         for number in numbers[:failed] if caller == "mapping" else ():
             self._world.note_handled(number)
         body = json.dumps(responses[0] if responses else {"errorMessage": str(errors or "killed")}).encode()

@@ -358,6 +358,9 @@ class Future:
     def done(self) -> bool:
         return self._done.is_set()
 
+    def wait(self, timeout: float | None) -> None:
+        self._done.wait(timeout)
+
     def result(self, timeout: float | None = None) -> Any:
         self._done.wait(timeout)
         if self._error:
@@ -424,10 +427,13 @@ class _Random:
         return getattr(current().chance if is_simulated() else random, name)
 
 
-def wait(futures: Iterable[Future]) -> None:
+def wait(futures: Iterable[Future], timeout: float | None = None) -> SimpleNamespace:
     """`concurrent.futures.wait`."""
-    for future in futures:
-        future.exception()
+    deadline = None if timeout is None else current().now + timeout
+    waiting = list(futures)
+    for future in waiting:
+        future.wait(None if deadline is None else max(0.0, deadline - current().now))
+    return SimpleNamespace(done={future for future in waiting if future.done()})
 
 
 @contextmanager
@@ -438,6 +444,8 @@ def stand_ins(modules: Iterable[ModuleType]) -> Iterator[None]:
         perf_counter=in_simulation(lambda: current().now, time.perf_counter),
         time=in_simulation(lambda: EPOCH + current().now, time.time),
         time_ns=in_simulation(lambda: int((EPOCH + current().now) * 1e9), time.time_ns),
+        gmtime=in_simulation(lambda: time.gmtime(EPOCH + current().now), time.gmtime),
+        strftime=time.strftime,
         sleep=in_simulation(lambda seconds: current().park(seconds), time.sleep),
     )
     virtual_threading = SimpleNamespace(

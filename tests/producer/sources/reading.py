@@ -1,12 +1,12 @@
 """A source that is read by a thread of its own, as the producer reads it."""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Self
 
 from producer.errors import SourceError
 from producer.source import Record, Rejected, Source
+from tests.waiting import SECONDS, eventually
 
 
 class Reading:
@@ -29,7 +29,7 @@ class Reading:
 
     def __exit__(self, *_: object) -> None:
         self._source.close()
-        self._thread.join(5)
+        self._thread.join(SECONDS)
         assert not self._thread.is_alive(), "close() did not end read()"
 
     def _read(self) -> None:
@@ -48,12 +48,13 @@ class Reading:
         """Return the rejected items, in order."""
         return [item for item in self.items if isinstance(item, Rejected)]
 
-    def until(self, condition: Callable[[], object], seconds: float = 10) -> None:
+    def until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition; fail with what was read if it does not come true."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"in vain: {len(self.items)} items, error {self.error}"
-            time.sleep(0.002)
+        try:
+            eventually(condition)
+        except AssertionError as failure:
+            failure.add_note(f"{len(self.items)} items, error {self.error}")
+            raise
 
     def until_items(self, number: int) -> None:
         """Wait for that many items."""

@@ -28,7 +28,7 @@ from tests.producer.sources.reading import Reading
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 TIME_US = 1_790_000_000_123_456  # 2026-09-21T14:13:20.123Z
 ARRIVED = "2026-09-21T14:13:20.123Z"
-QUICK = Backoff(network=0.01, network_limit=0.02, http=0.01, http_limit=0.02, silence=5)
+QUICK = Backoff(network=0.01, network_limit=0.02, http=0.01, http_limit=0.02, silence=60)
 
 
 def event(text: str = "hello", time_us: int = TIME_US, record: Json | None = None, **commit: Any) -> Json:
@@ -275,7 +275,7 @@ def test_a_connection_that_breaks_is_made_again() -> None:
 def test_a_connection_without_an_answer_to_pings_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         source = Watched(
-            f"ws://127.0.0.1:{server.getsockname()[1]}", backoff=Backoff(network=0.01, silence=0.4)
+            f"ws://127.0.0.1:{server.getsockname()[1]}", backoff=Backoff(network=0.01, silence=2)
         )
         with Reading(source) as reading, deaf(server), deaf(server):
             reading.until_items(2)

@@ -129,7 +129,7 @@ FRAMES = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(FRAMES)
 def test_any_frame_is_a_post_or_counted_or_ends_the_connection_for_a_reason(frame: bytes) -> None:
     try:
@@ -140,7 +140,7 @@ def test_any_frame_is_a_post_or_counted_or_ends_the_connection_for_a_reason(fram
         assert isinstance(item, Record | Rejected) or not frame.strip()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(MEMBERS), JSON))
 def test_any_answer_is_rules_or_a_reason_to_retry_or_to_give_up(answer: Json) -> None:
     assert isinstance(

@@ -12,7 +12,7 @@ from producer.sources.x import XSource
 
 CREDENTIALS = XCredentials(CONSUMER_KEY, CONSUMER_SECRET, "", "")
 QUICK = Backoff(
-    network=0.01, network_limit=0.02, http=0.01, http_limit=0.02, rate=0.01, rate_limit=0.02, silence=5
+    network=0.01, network_limit=0.02, http=0.01, http_limit=0.02, rate=0.01, rate_limit=0.02, silence=60
 )
 TERM = "#LanternNight"
 GET_STREAM = f"GET {STREAM}"
