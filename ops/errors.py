@@ -31,3 +31,7 @@ class UnsendableError(OpsError):
 
 class ReplayError(OpsError):
     """A replay cannot go on. The message says why."""
+
+
+class ExpiredShardError(OpsError):
+    """The stream no longer has a shard: it was closed, and its records' retention is over. The message names it."""

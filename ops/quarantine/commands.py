@@ -11,6 +11,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.table import Table
 
+from handler.tweet import PoisonError
 from ops.display import as_json_option, console, count, printable, progress_bar, size, span, write_json
 from ops.interrupt import interruptible
 from ops.pace import rate_option
@@ -27,6 +28,7 @@ from ops.quarantine.presentation import (
     summarize,
 )
 from ops.quarantine.redrive import Redriver
+from ops.quarantine.repair import parse_repair
 from ops.quarantine.selection import by_reason, find_entry, open_bucket, selected, selection
 from ops.stack import Stack, stack_options
 
@@ -206,7 +208,7 @@ redriven/*. On the stream: kinesis:PutRecords.
     "--payload",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Send the bytes of FILE instead of the payload; for one KEY with one record.",
+    help="Send the tweet in FILE, under its own username, instead of the record; for one KEY with one record.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be sent, and why; send and delete nothing.")
 @as_json_option
@@ -225,6 +227,7 @@ def redrive(
     """Put quarantined records back on the stream: those of each KEY, or all that match the options."""
     bucket = open_bucket(stack)
     entries = selected(bucket, keys, reason, since)
+    repair = None
     if payload:
         if len(keys) != 1:
             raise click.UsageError("--payload needs exactly one KEY.")
@@ -233,6 +236,13 @@ def redrive(
                 f"{keys[0]} holds {count(records, 'record')}, --payload replaces only one: redrive it "
                 "unchanged, and the function quarantines the bad record alone."
             )
+        try:
+            repair = parse_repair(payload.read_bytes())
+        except PoisonError as poison:
+            raise click.UsageError(
+                f"The function would quarantine {payload} again, as {poison.reason}: {printable(str(poison))}. "
+                "Nothing was sent."
+            ) from poison
     with interruptible() as stop, _progress("Redriving", len(entries)) as (advance, notify):
         run = Redriver(
             bucket,
@@ -248,7 +258,7 @@ def redrive(
         try:
             run.run(
                 entries,
-                payload=payload.read_bytes() if payload else None,
+                repair=repair,
                 dry_run=dry_run,
                 on_done=advance,
             )

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from ops.interrupt import DaemonPool
 from ops.pace import Pace
 from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
 from ops.quarantine.lease import Lease, Leases
+from ops.quarantine.repair import Repair
 from ops.stack import CONNECTIONS
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class Redriver:
         self,
         entries: Sequence[Entry],
         *,
-        payload: bytes | None = None,
+        repair: Repair | None = None,
         dry_run: bool = False,
         on_done: Callable[[int], None] = lambda _objects: None,
     ) -> None:
@@ -150,7 +151,7 @@ class Redriver:
 
         Args:
             entries: listed beforehand, so that records which return meanwhile are not sent again.
-            payload: replaces the payload of the only record.
+            repair: replaces the payload and the partition key of the only record.
             dry_run: only fill `decisions`, and count.
             on_done: called with the number of objects that were handled.
 
@@ -160,13 +161,13 @@ class Redriver:
         """
         self.summary.selected = self.summary.kept = len(entries)
         held: dict[str, Lease] = {}
-        objects = self._sendable(entries, payload, dry_run, held, on_done)
+        objects = self._sendable(entries, repair, dry_run, held, on_done)
         try:
             for group in self._groups(objects):
                 if dry_run:
                     self._count([ready.quarantined for ready in group])
                 else:
-                    self._redrive(group, payload)
+                    self._redrive(group)
                     self._release(held, [ready.quarantined.entry.key for ready in group])
                 on_done(len(group))
                 if self._stop.is_set():
@@ -182,7 +183,7 @@ class Redriver:
     def _sendable(
         self,
         entries: Sequence[Entry],
-        payload: bytes | None,
+        repair: Repair | None,
         dry_run: bool,
         held: dict[str, Lease],
         on_done: Callable[[int], None],
@@ -192,9 +193,9 @@ class Redriver:
         def look(entry: Entry) -> _Ready:
             if dry_run:
                 self._leases.check(entry.key)
-                return _Ready(self._look(entry, payload), None)
+                return _Ready(self._look(entry, repair), None)
             lease = held[entry.key] = self._leases.acquire(entry.key)
-            return _Ready(self._look(entry, payload), lease)
+            return _Ready(self._look(entry, repair), lease)
 
         with DaemonPool(CONNECTIONS) as pool:
             for start in range(0, len(entries), _READ_AHEAD):
@@ -219,7 +220,7 @@ class Redriver:
                     on_done(1)
                 self._release(held, passed_over)
 
-    def _look(self, entry: Entry, payload: bytes | None) -> Quarantined:
+    def _look(self, entry: Entry, repair: Repair | None) -> Quarantined:
         """Read an object and decide whether to send it.
 
         Raises:
@@ -228,9 +229,12 @@ class Redriver:
             _ReturnedError: it came back too often; not with a repaired payload.
         """
         quarantined = self._bucket.read(entry)
+        if repair:
+            (record,) = quarantined.records
+            quarantined = replace(quarantined, records=(record._replace(**repair._asdict()),))
         for record in quarantined.records:
-            _check_sendable(entry, record if payload is None else record._replace(payload=payload))
-        if payload is None:
+            _check_sendable(entry, record)
+        if not repair:
             times = self._markers.times(quarantined)
             if times >= self._max_redrives:
                 raise _ReturnedError(
@@ -264,12 +268,8 @@ class Redriver:
         if group:
             yield group
 
-    def _redrive(self, group: list[_Ready], payload: bytes | None) -> None:
-        records = [
-            record if payload is None else record._replace(payload=payload)
-            for ready in group
-            for record in ready.quarantined.records
-        ]
+    def _redrive(self, group: list[_Ready]) -> None:
+        records = [record for ready in group for record in ready.quarantined.records]
         leases = [ready.lease for ready in group for _ in ready.quarantined.records]
         copies: dict[int, str] = {}
         for indexes in _chunks(records, min(MAX_CALL_RECORDS, self._pace.rate)):

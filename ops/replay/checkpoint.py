@@ -1,15 +1,20 @@
 """How far a replay has come, in a file, so that an interrupted one goes on."""
 
+import fcntl
 import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Final, Self
 
 from handler.record import iso
 from ops.errors import ConfigError
 
-_VERSION = 1
+_VERSION: Final = 1
 
 
 @dataclass(slots=True)
@@ -22,6 +27,7 @@ class Checkpoint:
         start, end: the range of arrival times.
         shards: the shards to read, in order, each with the sequence number of its last handled record.
         finished: the shards that were read to the end of the range.
+        expired: the shards that the stream no longer has, and of which the rest cannot be read.
         records, bytes: what was handled, refused records included.
         refused: the records that the function refused to the end, which are in quarantine.
     """
@@ -33,20 +39,24 @@ class Checkpoint:
     end: datetime
     shards: dict[str, str | None]
     finished: list[str] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
     records: int = 0
     bytes: int = 0
     refused: int = 0
 
     @property
+    def done(self) -> int:
+        """How many shards are finished or expired."""
+        return len(self.finished) + len(self.expired)
+
+    @property
     def is_finished(self) -> bool:
-        return len(self.finished) == len(self.shards)
+        return self.done == len(self.shards)
 
     def save(self) -> None:
         """Replace the file; whoever reads it, even after a crash, finds it whole."""
-        content = {**asdict(self), "version": _VERSION, "start": iso(self.start), "end": iso(self.end)}
-        del content["path"]
         temporary = self.path.with_name(self.path.name + ".tmp")
-        temporary.write_text(json.dumps(content, indent=2))
+        temporary.write_text(self.to_json())
         temporary.replace(self.path)
 
     @classmethod
@@ -57,11 +67,105 @@ class Checkpoint:
             ConfigError: the file has another format.
         """
         try:
-            content = json.loads(path.read_text())
-            if content.pop("version") != _VERSION:
-                raise ValueError("another version")
-            for name in ("start", "end"):
-                content[name] = datetime.fromisoformat(content[name]).astimezone(UTC)
-            return cls(path=path, **content)
-        except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+            return cls.from_json(path, path.read_text())
+        except (OSError, ValueError) as error:
             raise ConfigError(f"{path} is not a checkpoint of a replay: {error}.") from error
+
+    def to_json(self) -> str:
+        """Return the content of the file."""
+        content = {**asdict(self), "version": _VERSION, "start": iso(self.start), "end": iso(self.end)}
+        del content["path"]
+        return json.dumps(content, indent=2)
+
+    @classmethod
+    def from_json(cls, path: Path, text: str) -> Self:
+        """Parse the content of a file.
+
+        Raises:
+            ValueError: it has another format.
+        """
+        try:
+            content = json.loads(text)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+        if not isinstance(content, dict):
+            raise ValueError("it is not a JSON object")
+        if content.pop("version", None) != _VERSION:
+            raise ValueError(f"its version is not {_VERSION}")
+        content.setdefault("expired", [])  # an earlier release did not write it
+        if content.keys() != _MEMBERS.keys():
+            raise ValueError("it has other members")
+        for name, is_valid in _MEMBERS.items():
+            if not is_valid(content[name]):
+                raise ValueError(f"`{name}` is invalid")
+        done = content["finished"] + content["expired"]
+        if len(set(done)) < len(done) or not content["shards"].keys() >= set(done):
+            raise ValueError("`finished` and `expired` are not of its shards")
+        for name in ("start", "end"):
+            content[name] = datetime.fromisoformat(content[name])
+        return cls(path=path, **content)
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Let no other process use a checkpoint, for the extent of a block.
+
+    The lock is a file beside it, because `Checkpoint.save` replaces the checkpoint itself. Whoever opened it before
+    it was deleted has locked nothing.
+
+    Raises:
+        ConfigError: another process uses it.
+    """
+    beside = path.with_name(path.name + ".lock")
+    with beside.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_locked = os.path.samestat(os.fstat(file.fileno()), beside.stat())
+        except (BlockingIOError, FileNotFoundError):
+            is_locked = False
+        if not is_locked:
+            raise ConfigError(f"Another replay uses {path}: wait until it ends, or stop it.")
+        try:
+            yield
+        finally:
+            beside.unlink()
+
+
+_is_shard = re.compile(r"[a-zA-Z0-9_.-]{1,128}").fullmatch
+_is_sequence_number = re.compile(r"[0-9]{1,129}").fullmatch
+"""As the Amazon Kinesis API reference has them."""
+_is_time = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_list_of_shards(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(shard, str) for shard in value)
+
+
+def _is_positions(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _is_shard(shard) and (number is None or (isinstance(number, str) and _is_sequence_number(number)))
+        for shard, number in value.items()
+    )
+
+
+def _matches(pattern: Callable[[str], object]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and bool(pattern(value))
+
+
+_MEMBERS: Final[dict[str, Callable[[Any], bool]]] = {
+    "stream_arn": _matches(str.isprintable),
+    "function_arn": _matches(str.isprintable),
+    "start": _matches(_is_time),
+    "end": _matches(_is_time),
+    "shards": _is_positions,
+    "finished": _is_list_of_shards,
+    "expired": _is_list_of_shards,
+    "records": _is_count,
+    "bytes": _is_count,
+    "refused": _is_count,
+}
+"""What each member of the file must be, besides the version."""

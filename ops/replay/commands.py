@@ -13,7 +13,7 @@ from ops.display import as_json_option, console, count, error_console, progress_
 from ops.errors import ConfigError
 from ops.interrupt import interruptible
 from ops.pace import rate_option
-from ops.replay.checkpoint import Checkpoint
+from ops.replay.checkpoint import Checkpoint, lock
 from ops.replay.replayer import Clients, Replayer, Target
 from ops.replay.shards import list_shards
 from ops.stack import Stack, stack_options
@@ -31,14 +31,16 @@ Examples:
 
 For after a bug in the function, after a lost table, for a new table. The function is invoked with the event that
 the event source mapping sends, one batch of a shard after the other, parents before children. What it reports
-is sent again; a batch that fails is halved; a record that fails 5 times alone goes to quarantine, where
-`quarantine list --reason refused` shows it. The mapping goes on meanwhile.
+is sent again; a batch that fails is halved; a record that fails 5 times alone, while the function stores another
+one, goes to quarantine, where `quarantine list --reason refused` shows it. If the function fails for every record,
+the replay ends with the cause. The mapping goes on meanwhile.
 
 Writes replace by key. A replay brings back the version of a tweet that is in the range, over a newer one that is
 outside of it, and rows that were deleted since: it asks first.
 
 After every batch a checkpoint is written, from which an interrupted replay goes on with --resume; a batch that
-was interrupted is sent again, which the table's key makes harmless.
+was interrupted is sent again, which the table's key makes harmless. One process at a time uses a checkpoint. A
+shard that expires is named, the others are replayed, and the exit code is 1.
 
 Needs, on the stream: kinesis:DescribeStreamSummary, kinesis:ListShards, kinesis:GetShardIterator and
 kinesis:GetRecords. On the function: lambda:GetFunctionConfiguration and lambda:InvokeFunction. On the bucket's
@@ -98,8 +100,13 @@ def command(
     summary = stack.kinesis.describe_stream_summary(StreamName=stack.output("stream_name"))
     stream = summary["StreamDescriptionSummary"]
     target = Target(function["FunctionName"], function["Role"], stack.output("quarantine_bucket"))
+    file = resume or path or Path(f"replay-{start:%Y%m%dT%H%M%SZ}.json")
+    if not dry_run:
+        if not file.absolute().parent.is_dir():
+            raise ConfigError(f"The folder of {file} does not exist: give another --checkpoint.")
+        click.get_current_context().with_resource(lock(file))
     if resume:
-        checkpoint = Checkpoint.load(resume)
+        checkpoint = Checkpoint.load(file)
         for ours, deployed in (
             (checkpoint.stream_arn, stream["StreamARN"]),
             (checkpoint.function_arn, function["FunctionArn"]),
@@ -115,18 +122,16 @@ def command(
         known = list_shards(stack.kinesis, stream["StreamARN"])
         if unknown := set(shards).difference(known):
             raise ConfigError(f"{stream['StreamName']} has no shard {', '.join(sorted(unknown))}.")
+        if not dry_run and file.exists():
+            raise ConfigError(f"{file} exists: go on with --resume, or give another --checkpoint.")
         checkpoint = Checkpoint(
-            path or Path(f"replay-{start:%Y%m%dT%H%M%SZ}.json"),
+            file,
             stream["StreamARN"],
             function["FunctionArn"],
             start,
             end,
             {shard: None for shard in known if not shards or shard in shards},
         )
-        if not dry_run and checkpoint.path.exists():
-            raise ConfigError(f"{checkpoint.path} exists: go on with --resume, or give another --checkpoint.")
-        if not dry_run and not checkpoint.path.absolute().parent.is_dir():
-            raise ConfigError(f"The folder of {checkpoint.path} does not exist: give another --checkpoint.")
     what = (
         f"{iso(checkpoint.start)} to {iso(checkpoint.end)} of {stream['StreamName']} "
         f"({count(len(checkpoint.shards), 'shard')}) through {target.function_name}"
@@ -148,7 +153,7 @@ def command(
         _run(stack, target, checkpoint, rate, batch_size, dry_run)
     finally:
         _report(stack, checkpoint, what, dry_run, as_json)
-    if not checkpoint.is_finished or (checkpoint.refused and not dry_run):
+    if not checkpoint.is_finished or checkpoint.expired or checkpoint.refused:
         sys.exit(1)
 
 
@@ -167,10 +172,11 @@ def _run(
         task = progress.add_task("", total=len(checkpoint.shards), records=checkpoint.records)
 
         def advance(shard: str, arrival: float) -> None:
-            part = 0.0 if shard in checkpoint.finished else (arrival - checkpoint.start.timestamp()) / span
+            is_done = shard in checkpoint.finished or shard in checkpoint.expired
+            part = 0.0 if is_done else (arrival - checkpoint.start.timestamp()) / span
             progress.update(
                 task,
-                completed=len(checkpoint.finished) + min(1.0, part),
+                completed=checkpoint.done + min(1.0, part),
                 records=checkpoint.records,
             )
 
@@ -200,6 +206,7 @@ def _report(stack: Stack, checkpoint: Checkpoint, what: str, dry_run: bool, as_j
                 "from": checkpoint.start,
                 "to": checkpoint.end,
                 "shards": list(checkpoint.shards),
+                "expired": checkpoint.expired,
                 "records": checkpoint.records,
                 "bytes": checkpoint.bytes,
                 "handled": None if dry_run else handled,
@@ -208,7 +215,14 @@ def _report(stack: Stack, checkpoint: Checkpoint, what: str, dry_run: bool, as_j
                 "dry_run": dry_run,
             }
         )
-    elif dry_run:
+        return
+    if checkpoint.expired:
+        error_console().print(
+            f"{count(len(checkpoint.expired), 'shard')} expired before the end; what was left of the records is "
+            f"gone: {', '.join(checkpoint.expired)}.",
+            soft_wrap=True,
+        )
+    if dry_run:
         records = f"{count(checkpoint.records, 'record')}, {size(checkpoint.bytes)}"
         console().print(f"Would replay {what}: {records}.", soft_wrap=True)
     else:

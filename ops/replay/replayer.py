@@ -2,21 +2,26 @@
 
 A mapping's rules for failures hold ("Configuring partial batch response with Kinesis Data Streams and Lambda"):
 what precedes the first reported record is done; a batch that fails as a whole is halved until the record at fault
-is alone. A record that is refused to the end is put into quarantine.
+is alone. A record that is refused to the end is put into quarantine, but only while the function stores another one:
+if it stores none, the record is not at fault, and the replay ends.
 """
 
 import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+from handler.aggregation import deaggregate
 from handler.event import MAX_EVENT_BYTES, build_record, first_failure
 from handler.quarantine_format import object_body, object_key
 from handler.record import KinesisRecord
-from handler.tweet import PoisonError, Reason
-from ops.errors import ReplayError
+from handler.table import build_put
+from handler.tweet import PoisonError, Reason, parse_tweet
+from ops.errors import ExpiredShardError, ReplayError
 from ops.pace import Pace
 from ops.replay.checkpoint import Checkpoint
 from ops.replay.shards import read_range
@@ -29,8 +34,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 """Invocations for a record that is alone and fails."""
-MAX_REFUSED_IN_A_ROW = 20
-"""After so many refused records in a row, the records are not the cause."""
+MAX_WITNESSES = 20
+"""If the function handles none of so many other records either, the records are not the cause."""
 
 _BASE_DELAY = 0.5
 _MAX_DELAY = 30.0
@@ -97,7 +102,7 @@ class Replayer:
         self._pace = Pace(rate, stop)
         self._stop = stop
         self._on_progress = on_progress
-        self._refused_in_a_row = 0
+        self._stored: _Batch | None = None  # the last record that the function stored in this run
 
     def run(self, *, dry_run: bool = False) -> None:
         """Replay every shard from where the checkpoint stands.
@@ -106,61 +111,87 @@ class Replayer:
             dry_run: only count; neither invoke nor save.
 
         Raises:
-            ReplayError: the function refuses everything.
+            ReplayError: the function fails for every record.
             botocore.exceptions.ClientError: a call is denied.
         """
         checkpoint = self._checkpoint
-        for shard_id, position in list(checkpoint.shards.items()):
-            if shard_id in checkpoint.finished:
-                continue
-            records = read_range(
-                self._clients.kinesis,
-                checkpoint.stream_arn,
-                shard_id,
-                checkpoint.start,
-                checkpoint.end,
-                after=position,
-                stop=self._stop,
-            )
-            for batch in self._batches(shard_id, records):
-                refused = 0 if dry_run else self._handle(batch)
-                if refused is None:
+        for shard_id in self._unfinished():
+            try:
+                self._replay(shard_id, dry_run)
+            except ExpiredShardError:
+                checkpoint.expired.append(shard_id)
+            else:
+                if self._stop.is_set():
                     return
-                last = batch.records[-1]["kinesis"]
-                checkpoint.shards[shard_id] = last["sequenceNumber"]
-                checkpoint.records += len(batch.records)
-                checkpoint.bytes += sum(len(record["kinesis"]["data"]) * 3 // 4 for record in batch.records)
-                checkpoint.refused += refused
-                if not dry_run:
-                    checkpoint.save()
-                self._on_progress(shard_id, last["approximateArrivalTimestamp"])
-            if self._stop.is_set():
-                return
-            checkpoint.finished.append(shard_id)
+                checkpoint.finished.append(shard_id)
             self._on_progress(shard_id, checkpoint.end.timestamp())
             if not dry_run:
                 checkpoint.save()
+
+    def _unfinished(self) -> list[str]:
+        done = {*self._checkpoint.finished, *self._checkpoint.expired}
+        return [shard_id for shard_id in self._checkpoint.shards if shard_id not in done]
+
+    def _read(self, shard_id: str) -> Iterator["RecordTypeDef"]:
+        """Read what the checkpoint leaves of a shard."""
+        checkpoint = self._checkpoint
+        return read_range(
+            self._clients.kinesis,
+            checkpoint.stream_arn,
+            shard_id,
+            checkpoint.start,
+            checkpoint.end,
+            after=checkpoint.shards[shard_id],
+            stop=self._stop,
+        )
+
+    def _replay(self, shard_id: str, dry_run: bool) -> None:
+        """Replay a shard, to its end or until the run is stopped.
+
+        Raises:
+            ExpiredShardError: the stream no longer has it.
+        """
+        checkpoint = self._checkpoint
+        for batch in self._batches(shard_id, self._read(shard_id)):
+            refused = 0 if dry_run else self._handle(batch)
+            if refused is None:
+                return
+            last = batch.records[-1]["kinesis"]
+            checkpoint.shards[shard_id] = last["sequenceNumber"]
+            checkpoint.records += len(batch.records)
+            checkpoint.bytes += sum(len(record["kinesis"]["data"]) * 3 // 4 for record in batch.records)
+            checkpoint.refused += refused
+            if not dry_run:
+                checkpoint.save()
+            self._on_progress(shard_id, last["approximateArrivalTimestamp"])
 
     def _batches(self, shard_id: str, records: Iterable["RecordTypeDef"]) -> Iterator[_Batch]:
         """Group a shard's records into events, by count and by bytes."""
         batch, size = _Batch([], []), len('{"Records": []}')
         for answer in records:
-            element = build_record(answer, shard_id, self._checkpoint.stream_arn, self._target.role_arn)
+            element = self._element(answer, shard_id)
             text = json.dumps(element)
             length = len(text) + len(", ")
             if batch.records and (len(batch.records) == self._batch_size or size + length > MAX_EVENT_BYTES):
                 yield batch
                 batch, size = _Batch([], []), len('{"Records": []}')
-            batch.records.append(cast("KinesisRecord", element))
+            batch.records.append(element)
             batch.texts.append(text)
             size += length
         if batch.records and not self._stop.is_set():
             yield batch
 
+    def _element(self, answer: "RecordTypeDef", shard_id: str) -> KinesisRecord:
+        element = build_record(answer, shard_id, self._checkpoint.stream_arn, self._target.role_arn)
+        return cast("KinesisRecord", element)
+
     def _handle(self, batch: _Batch) -> int | None:
         """Send a batch until each of its records is handled or refused.
 
         Returns the number of refused records; None if the run was stopped before the end.
+
+        Raises:
+            ReplayError: the function fails for every record.
         """
         self._pace.wait(len(batch.records))
         pending = deque([batch])
@@ -170,22 +201,59 @@ class Replayer:
                 return None
             current = pending.popleft()
             failed, cause = self._invoke(current)
-            if failed is None or failed > 0:
-                self._refused_in_a_row = 0
+            if failed != 0:
+                self._remember_stored(current.part(0, failed))
             if failed is None:
                 continue
+            attempts = current.attempts + 1
             if failed > 0:
                 pending.appendleft(current.part(failed))
             elif len(current.records) > 1:
                 middle = (len(current.records) + 1) // 2
                 pending.extendleft([current.part(middle), current.part(0, middle)])
-            elif current.attempts + 1 < ATTEMPTS:
+            elif attempts < ATTEMPTS:
                 self._stop.wait(min(_BASE_DELAY * 2**current.attempts, _MAX_DELAY))
-                pending.appendleft(current.part(0, attempts=current.attempts + 1))
+                if attempts == ATTEMPTS - 1:
+                    self._find_witness(current, cause)
+                pending.appendleft(current.part(0, attempts=attempts))
             else:
                 self._quarantine(current.records[0], cause)
                 refused += 1
         return refused
+
+    def _remember_stored(self, handled: _Batch) -> None:
+        for index in reversed(range(len(handled.records))):
+            if _is_storable(handled.records[index]):
+                self._stored = handled.part(index, index + 1)
+                return
+
+    def _find_witness(self, suspect: _Batch, cause: str) -> None:
+        """See that the function stores another record now, so that the one that it refuses is at fault.
+
+        The other one is the last that it stored, or one that is sent again in its turn: no older version of a tweet
+        stays in the place of a newer one.
+
+        Raises:
+            ReplayError: it stores none.
+        """
+        ahead = islice(self._ahead(suspect), MAX_WITNESSES)
+        for witness in [self._stored] if self._stored else ahead:
+            failed, _ = self._invoke(witness)
+            if failed is None or self._stop.is_set():
+                return
+        raise ReplayError(
+            f"The function fails for every record, so the records are not the cause: {cause}. Nothing was put into "
+            "quarantine for it. Fix the cause (`python -m ops status` shows more), then go on with --resume."
+        )
+
+    def _ahead(self, suspect: _Batch) -> Iterator[_Batch]:
+        """Yield records that the function should store, and that the checkpoint has not passed, each alone."""
+        for shard_id in self._unfinished():
+            with suppress(ExpiredShardError):
+                for answer in self._read(shard_id):
+                    element = self._element(answer, shard_id)
+                    if element != suspect.records[0] and _is_storable(element):
+                        yield _Batch([element], [json.dumps(element)])
 
     def _invoke(self, batch: _Batch) -> tuple[int | None, str]:
         """Invoke the function; return the index of the first failed record, None for success, and the cause."""
@@ -205,12 +273,14 @@ class Replayer:
             Body=object_body(record, poison, self._target.function_name),
             ContentType="application/json",
         )
-        self._refused_in_a_row += 1
-        if self._refused_in_a_row == MAX_REFUSED_IN_A_ROW:
-            raise ReplayError(
-                f"The function refused {MAX_REFUSED_IN_A_ROW} records in a row, the last with: {cause}. "
-                "`python -m ops status` shows more. These records are in quarantine."
-            )
+
+
+def _is_storable(record: KinesisRecord) -> bool:
+    """Tell whether the function would write the record to the table, not to quarantine."""
+    try:
+        return bool([build_put(each, parse_tweet(each), None) for each in deaggregate(record)])
+    except PoisonError:
+        return False
 
 
 def _error_message(response: bytes) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from ops import stream
+from ops.errors import ExpiredShardError
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -58,13 +59,17 @@ def read_range(
 
     Args:
         after: the sequence number of a record after which to go on, instead of at the start.
+
+    Raises:
+        ExpiredShardError: the stream no longer has the shard.
+        botocore.exceptions.ClientError: a call is denied, or the stream no longer exists.
     """
     position = after
     while True:
-        iterator: str | None = kinesis.get_shard_iterator(
-            StreamARN=stream_arn, ShardId=shard_id, **_where_to_start(start, position)
-        )["ShardIterator"]
         try:
+            iterator: str | None = kinesis.get_shard_iterator(
+                StreamARN=stream_arn, ShardId=shard_id, **_where_to_start(start, position)
+            )["ShardIterator"]
             while iterator and not stop.is_set():
                 answer = kinesis.get_records(StreamARN=stream_arn, ShardIterator=iterator)
                 for record in answer["Records"]:
@@ -79,7 +84,10 @@ def read_range(
                     return
                 stop.wait(READ_SECONDS)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _TRY_AGAIN:
+            code = error.response["Error"]["Code"]
+            if code == "ResourceNotFoundException" and shard_id not in list_shards(kinesis, stream_arn):
+                raise ExpiredShardError(f"The stream no longer has {shard_id}.") from error
+            if code not in _TRY_AGAIN:
                 raise
             stop.wait(RETRY_SECONDS)
         else:
@@ -89,5 +97,5 @@ def read_range(
 def _where_to_start(start: datetime, position: str | None) -> Any:
     if position:
         return {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": position}
-    moment = datetime.fromtimestamp(start.timestamp() - SLACK_SECONDS, UTC)
+    moment = datetime.fromtimestamp(max(0.0, start.timestamp() - SLACK_SECONDS), UTC)
     return {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": moment}

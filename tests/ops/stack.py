@@ -105,16 +105,20 @@ class DeployedStack:
 
     def on_stream(self) -> list[bytes]:
         """The payloads of all records of the stream, oldest first."""
+        return [payload for _, payload in self.records_on_stream()]
+
+    def records_on_stream(self) -> list[tuple[str, bytes]]:
+        """The partition key and the payload of each record of the stream, oldest first."""
         name = self.outputs["stream_name"]
         (shard,) = self.kinesis.list_shards(StreamName=name)["Shards"]
         iterator = self.kinesis.get_shard_iterator(
             StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
-        payloads: list[bytes] = []
+        records: list[tuple[str, bytes]] = []
         while (answer := self.kinesis.get_records(ShardIterator=iterator))["Records"]:
-            payloads += [record["Data"] for record in answer["Records"]]
+            records += [(record["PartitionKey"], record["Data"]) for record in answer["Records"]]
             iterator = answer["NextShardIterator"]
-        return payloads
+        return records
 
     def rows(self, user: str) -> set[str]:
         """The ids of a user's rows."""

@@ -75,6 +75,46 @@ def test_a_record_that_can_never_be_stored_is_listed_shown_repaired_and_stored(
     assert "is empty" in stack.ops("quarantine", "list").stdout
 
 
+def test_a_repaired_payload_is_sent_under_its_own_username(
+    stack: DeployedStack, user: str, tmp_path: Path
+) -> None:
+    key = quarantine(stack, 1, key="the wrong author")
+    payload = tmp_path / "fixed.json"
+    payload.write_bytes(tweet(user))
+
+    assert stack.json("quarantine", "redrive", key, "--payload", str(payload))["redriven"] == 1
+
+    assert stack.records_on_stream()[-1] == (user, tweet(user))
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [
+        (
+            b'{"id": "1", "text": "no author"}',
+            "as not-a-tweet: no tweet and its author in an object of id, text",
+        ),
+        (b'{"username": "", "id": "1", "text": ""}', "as invalid-key: the username is empty"),
+        (b'{"username": "\\ud800", "id": "1", "created_at": "2026-11-23", "text": ""}', "as not-utf8: "),
+        (b"{", "as not-json: "),
+    ],
+    ids=["no username", "an empty username", "half a surrogate pair", "no JSON"],
+)
+def test_a_repaired_payload_that_the_function_would_quarantine_again_is_not_sent(
+    stack: DeployedStack, tmp_path: Path, payload: bytes, why: str
+) -> None:
+    key = quarantine(stack, 1)
+    everything, on_stream = stack.everything(), stack.on_stream()
+    file = tmp_path / "fixed.json"
+    file.write_bytes(payload)
+
+    result = stack.ops("quarantine", "redrive", key, "--payload", str(file))
+
+    assert result.exit_code == 2
+    assert f"The function would quarantine {file} again, {why}" in result.stderr
+    assert (stack.everything(), stack.on_stream()) == (everything, on_stream)
+
+
 def test_of_a_huge_payload_the_beginning_is_shown_and_all_of_it_can_be_written(stack: DeployedStack) -> None:
     payload = b'"' + "é".encode() * 300_000
     stack.put(payload)

@@ -1,32 +1,18 @@
-"""Replay: a time range of the stream through the real function again, and the rules for what it refuses."""
+"""Replay: a time range of the stream through the real function again."""
 
-import base64
-import io
 import json
 import signal
-import threading
-from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from handler.record import iso
-from ops.errors import ReplayError
-from ops.replay import replayer, shards
-from ops.replay.checkpoint import Checkpoint
-from ops.replay.replayer import Clients, Replayer, Target
+from ops.replay import replayer
+from ops.replay.checkpoint import Checkpoint, lock
+from ops.times import whole_milliseconds
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
-
-STREAM = "arn:aws:kinesis:us-east-1:123456789012:stream/dev-EventStream"
-FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:dev-DDBEventProcessor"
-START = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
-END = START + timedelta(hours=1)
 
 NEEDED = (
     "kinesis:DescribeStreamSummary",
@@ -35,6 +21,10 @@ NEEDED = (
     "kinesis:GetRecords",
     "lambda:GetFunctionConfiguration",
     "lambda:InvokeFunction",
+)
+NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+FORMAT = json.loads(
+    Checkpoint(Path(), "stream", "function", NOW, NOW, {"shardId-000000000000": None}).to_json()
 )
 
 
@@ -52,6 +42,23 @@ def empty(stack: DeployedStack, user: str) -> None:
         key = {"Username": {"S": user}, "Id": {"S": identifier}}
         stack.dynamodb.delete_item(TableName=stack.outputs["table_name"], Key=key)
     assert stack.rows(user) == set()
+
+
+def interrupted(stack: DeployedStack, start: str, folder: Path) -> Checkpoint:
+    """Write the checkpoint of a replay that was interrupted at its very beginning."""
+    stream = stack.kinesis.describe_stream_summary(StreamName=stack.outputs["stream_name"])
+    function = stack.lambda_.get_function_configuration(FunctionName=stack.outputs["function_name"])
+    (shard,) = stack.kinesis.list_shards(StreamName=stack.outputs["stream_name"])["Shards"]
+    progress = Checkpoint(
+        folder / "checkpoint.json",
+        stream["StreamDescriptionSummary"]["StreamARN"],
+        function["FunctionArn"],
+        datetime.fromisoformat(start),
+        whole_milliseconds(datetime.now(UTC)),
+        {shard["ShardId"]: None},
+    )
+    progress.save()
+    return progress
 
 
 def test_rows_that_were_lost_come_back_by_an_operator_with_these_permissions_alone(
@@ -97,17 +104,76 @@ def test_a_record_that_stays_refused_goes_to_quarantine(
 ) -> None:
     monkeypatch.setattr(replayer, "_BASE_DELAY", 0)
     before = store(stack, user, 1)
-    with stack.table_closed():
+    stack.put(b"never a tweet", key=user)
+    (first,) = stack.quarantined(1)
+    stack.s3.delete_object(Bucket=stack.outputs["quarantine_bucket"], Key=first)
+    with stack.without("WriteQuarantine"):
         options = ["--yes", "--checkpoint", str(tmp_path / "checkpoint.json")]
         result = stack.ops("replay", "--from", before, *options)
     assert result.exit_code == 1
-    assert "1 record = 0 handled by the function + 1 refused (in quarantine)" in result.stdout
+    assert "2 records = 1 handled by the function + 1 refused (in quarantine)" in result.stdout
     (key,) = stack.objects()
     shown = stack.json("quarantine", "show", key)
     assert shown["reason"] == "refused"
-    assert "refused by 5 invocations of a replay: " in shown["error"]
-    assert "Nothing can be written to dev-EventData" in shown["error"]
-    assert json.loads(shown["records"][0]["payload"])["username"] == user
+    assert shown["error"] == "refused by 5 invocations of a replay: reported for a retry"
+    assert shown["records"][0]["payload"] == "never a tweet"
+
+
+def test_a_replay_into_a_table_that_refuses_everything_ends_with_the_cause_and_goes_on_afterwards(
+    stack: DeployedStack, user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replayer, "_BASE_DELAY", 0)
+    before = store(stack, user, 3)
+    empty(stack, user)
+    checkpoint = tmp_path / "checkpoint.json"
+    with stack.table_closed():
+        result = stack.ops("replay", "--from", before, "--yes", "--checkpoint", str(checkpoint))
+    assert result.exit_code == 1
+    assert "The function fails for every record" in result.stderr
+    assert "Nothing can be written to dev-EventData" in result.stderr
+    assert "0 records = 0 handled by the function + 0 refused." in result.stdout
+    assert stack.objects() == []
+
+    done = stack.json("replay", "--resume", str(checkpoint), "--yes")
+
+    assert (done["records"], done["refused"], done["finished"]) == (3, 0, True)
+    assert len(stack.rows(user)) == 3
+
+
+def test_a_replay_names_an_expired_shard_and_replays_the_others(
+    stack: DeployedStack, user: str, tmp_path: Path
+) -> None:
+    before = store(stack, user, 3)
+    empty(stack, user)
+    progress = interrupted(stack, before, tmp_path)
+    (shard,) = progress.shards
+    progress.shards = {"shardId-000000000099": "4960", shard: None}
+    progress.save()
+
+    result = stack.ops("replay", "--resume", str(progress.path), "--yes")
+
+    assert result.exit_code == 1
+    assert "1 shard expired before the end" in result.stderr
+    assert "shardId-000000000099" in result.stderr
+    assert "3 records = 3 handled by the function + 0 refused." in result.stdout
+    assert len(stack.rows(user)) == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_one_replay_at_a_time_uses_a_checkpoint(stack: DeployedStack, user: str, tmp_path: Path) -> None:
+    before = store(stack, user, 3)
+    progress = interrupted(stack, before, tmp_path)
+
+    with lock(progress.path):
+        second = stack.ops("replay", "--resume", str(progress.path), "--yes")
+        new = stack.ops("replay", "--from", before, "--yes", "--checkpoint", str(progress.path))
+
+    for refused in (second, new):
+        assert refused.exit_code == 2
+        assert f"Another replay uses {progress.path}: wait until it ends" in refused.stderr
+    assert Checkpoint.load(progress.path) == progress
+    assert list(tmp_path.iterdir()) == [progress.path]
+    assert stack.ops("replay", "--resume", str(progress.path), "--yes").exit_code == 0
 
 
 def test_an_interrupted_replay_goes_on_where_it_was(stack: DeployedStack, user: str, tmp_path: Path) -> None:
@@ -146,161 +212,30 @@ def test_wrong_usage_says_what_is_right(stack: DeployedStack, arguments: list[st
     assert message in result.stderr
 
 
-# --- The rules, against doubles of the three services ----------------------------------------------------
-
-
-class Account:
-    """A stream of one shard, a function that fails for some records, and a bucket."""
-
-    def __init__(self, count: int, crashes: Collection[int] = (), reports: Collection[int] = ()) -> None:
-        self.records = [
-            {
-                "SequenceNumber": str(number),
-                "PartitionKey": "ada",
-                "Data": str(number).encode(),
-                "ApproximateArrivalTimestamp": START + timedelta(seconds=number),
-            }
-            for number in range(count)
-        ]
-        self.crashes, self.reports = set(crashes), set(reports)
-        self.refused_reads: list[str] = []
-        """Error codes of the next reads; an empty one lets a read succeed."""
-        self.stored: list[int] = []
-        self.objects: dict[str, dict[str, Any]] = {}
-        self.events: list[int] = []
-        """The size of each event."""
-
-    def get_shard_iterator(self, **request: Any) -> dict[str, str]:
-        after = request.get("StartingSequenceNumber")
-        return {"ShardIterator": str(int(after) + 1 if after else 0)}
-
-    def get_records(self, *, StreamARN: str, ShardIterator: str) -> dict[str, Any]:  # noqa: N803 # boto3's names
-        assert StreamARN == STREAM
-        if self.refused_reads and (code := self.refused_reads.pop(0)):
-            raise ClientError({"Error": {"Code": code, "Message": "made up"}}, "GetRecords")
-        first = int(ShardIterator)
-        page = self.records[first : first + 10]
-        return {"Records": page, "NextShardIterator": str(first + len(page)), "MillisBehindLatest": 0}
-
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
-        assert FunctionName == "dev-DDBEventProcessor"
-        self.events.append(len(Payload))
-        numbers = [
-            int(base64.b64decode(record["kinesis"]["data"])) for record in json.loads(Payload)["Records"]
-        ]
-        if self.crashes.intersection(numbers):
-            error = {"errorType": "Crash", "errorMessage": "made up"}
-            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(error).encode())}
-        failed = [number for number in numbers if number in self.reports]
-        self.stored += [number for number in numbers if number not in failed]
-        answer = {"batchItemFailures": [{"itemIdentifier": str(number)} for number in failed]}
-        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
-
-    def put_object(self, *, Key: str, Body: bytes, **_: str) -> None:  # noqa: N803
-        self.objects[Key] = json.loads(Body)
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nothing between attempts."""
-    monkeypatch.setattr(shards, "READ_SECONDS", 0.001)
-    monkeypatch.setattr(shards, "RETRY_SECONDS", 0.001)
-
-
-def checkpoint(folder: Path) -> Checkpoint:
-    return Checkpoint(
-        folder / "checkpoint.json", STREAM, FUNCTION, START, END, {"shardId-000000000000": None}
-    )
-
-
-def replay(
-    account: Any, progress: Checkpoint, stop_after: int | None = None, batch_size: int = 7
-) -> Replayer:
-    """Run a replay, which a person interrupts after some batches if given."""
-    stop = threading.Event()
-    batches = iter(range(stop_after or 1_000_000, 0, -1))
-
-    def on_progress(_shard: str, _arrival: float) -> None:
-        if next(batches) == 1:
-            stop.set()
-
-    run = Replayer(
-        Clients(account, account, account),
-        Target("dev-DDBEventProcessor", "role", "bucket"),
-        progress,
-        batch_size=batch_size,
-        rate=1_000_000,
-        stop=stop,
-        on_progress=on_progress,
-    )
-    run.run()
-    return run
-
-
-NUMBERS = st.sets(st.integers(0, 24), max_size=4)
-
-
-@settings(max_examples=40)
-@given(crashes=NUMBERS, reports=NUMBERS, interrupted_after=st.none() | st.integers(1, 3))
-def test_every_record_is_handled_or_refused_and_the_sum_is_exact(
-    tmp_path_factory: pytest.TempPathFactory,
-    crashes: set[int],
-    reports: set[int],
-    interrupted_after: int | None,
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"[" * 100_000,
+        b'{"version": 2}',
+        json.dumps(FORMAT | {"shards": ["shardId-000000000000"]}).encode(),
+        json.dumps(FORMAT | {"shards": {"shardId-000000000000": 4960}}).encode(),
+        json.dumps(FORMAT | {"stream_arn": "\ud800\u001b[2J"}).encode(),
+        json.dumps(FORMAT | {"start": "0001-01-01T00:00:00.000+23:59"}).encode(),
+        json.dumps(FORMAT | {"finished": [["shardId-000000000000"]]}).encode(),
+        json.dumps(FORMAT | {"records": True}).encode(),
+        json.dumps(FORMAT | {"another": 1}).encode(),
+    ],
+    ids=lambda content: content[-40:],
+)
+def test_a_file_that_is_no_checkpoint_is_one_line_and_wrong_usage(
+    stack: DeployedStack, tmp_path: Path, content: bytes
 ) -> None:
-    account = Account(25, crashes, reports)
-    progress = checkpoint(tmp_path_factory.mktemp("replay"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replayer, "_BASE_DELAY", 0)
-        if interrupted_after:
-            replay(account, progress, interrupted_after)
-            assert not progress.is_finished
-            progress = Checkpoint.load(progress.path)
-        replay(account, progress)
-    refused = {int(body["sequenceNumber"]) for body in account.objects.values()}
-    assert progress.is_finished
-    assert refused == crashes | reports
-    assert set(account.stored) == set(range(25)) - refused
-    assert (progress.records, progress.refused) == (25, len(refused))
-    first_time = list(dict.fromkeys(account.stored))
-    assert [number for number in first_time if number not in refused] == sorted(first_time)
-
-
-def test_a_function_that_refuses_everything_ends_the_replay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replayer, "_BASE_DELAY", 0)
-    account, progress = Account(60, crashes=set(range(60))), checkpoint(tmp_path)
-    with pytest.raises(ReplayError, match="refused 20 records in a row, the last with: Crash: made up"):
-        replay(account, progress, batch_size=10)
-    assert len(account.objects) == 20
-    assert progress.records == 10  # the batch that was not finished is sent again
-
-
-def test_events_stay_within_the_payload_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replayer, "MAX_EVENT_BYTES", 2_000)
-    account = Account(25)
-    replay(account, checkpoint(tmp_path), batch_size=1_000)
-    assert account.stored == list(range(25))
-    assert max(account.events) <= 2_000
-
-
-def test_a_read_that_is_refused_for_now_is_repeated_from_where_it_was(tmp_path: Path) -> None:
-    account = Account(25)
-    account.refused_reads = ["", "ExpiredIteratorException", "ProvisionedThroughputExceededException"]
-    replay(account, checkpoint(tmp_path))
-    assert account.stored == list(range(25))
-
-
-def test_shards_are_read_after_their_parents() -> None:
-    listed = [
-        {"ShardId": "merged", "ParentShardId": "left", "AdjacentParentShardId": "right"},
-        {"ShardId": "left", "ParentShardId": "expired"},
-        {"ShardId": "right"},
-    ]
-
-    class Kinesis:
-        def list_shards(self, **_: str) -> Any:
-            return {"Shards": listed}
-
-    assert shards.list_shards(Kinesis(), STREAM) == ["left", "right", "merged"]  # type: ignore[arg-type]
+    path = tmp_path / "checkpoint.json"
+    path.write_bytes(content)
+    result = stack.ops("replay", "--resume", str(path), "--yes")
+    assert result.exit_code == 2
+    _, error = result.stderr.splitlines()
+    assert error.startswith(f"Error: {path} is not a checkpoint of a replay: ")

@@ -10,7 +10,9 @@ from handler.connection import Connection
 from handler.table import Table
 from local.mapping import decisions
 from local.mapping.decisions import Batch, Settings, Verdict
+from ops.errors import ReplayError
 from ops.quarantine.lease import Lease, Leases
+from ops.replay.replayer import Replayer
 from producer import recovery
 from producer.lanes import Lanes
 from producer.publisher import _Answer
@@ -108,6 +110,12 @@ DEFECTS: dict[str, Defect] = {
     "a new shard is read before its parents": lambda: mock.patch(
         "local.mapping.poller.readable",
         lambda shards, readers, _: [s["ShardId"] for s in shards if s["ShardId"] not in readers],
+    ),
+    "a replay takes a failure that all records share for the fault of one": lambda: mock.patch.object(
+        Replayer, "_find_witness", return_value=None
+    ),
+    "an expired shard ends the replay": lambda: mock.patch(
+        "ops.replay.shards.ExpiredShardError", ReplayError
     ),
 }
 """Each with a sentence that says what is wrong."""

@@ -47,7 +47,7 @@ class AwsFault:
 
 
 Damage = Literal["cursor", "segment", "cut", "copy"]
-Part = Literal["producer on the network", "producer at the disk", "function", "mapping", "operator"]
+Part = Literal["producer on the network", "producer at the disk", "function", "mapping", "operator", "replay"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,21 @@ class Redrive:
     at: float
 
 
-Event = Arrival | Foreign | AwsFault | Crash | FullDisk | Reshard | MappingChange | Redrive
+@dataclass(frozen=True)
+class Replay:
+    """An operator replays the stream, or goes on with the replay that did not end."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """The oldest closed shard expires."""
+
+    at: float
+
+
+Event = Arrival | Foreign | AwsFault | Crash | FullDisk | Reshard | MappingChange | Redrive | Replay | Expiry
 
 
 @dataclass(frozen=True)
@@ -129,6 +143,8 @@ def draw(seed: int) -> tuple[Setup, list[Event]]:
     events: list[Event] = list(_arrivals(chance))
     for trouble in chance.sample(_TROUBLES, chance.randint(1, 5)):
         events += trouble(chance)
+    if chance.random() < 0.25:  # drawn last: the rest of a world is as it would be without
+        events += _replays(chance)
     return setup, sorted(events, key=lambda event: event.at)
 
 
@@ -253,6 +269,22 @@ def _redrives(chance: random.Random) -> Iterator[Event]:
             yield Redrive(at + chance.choice((0.0, 0.02, 0.1)))
         if chance.random() < 0.3:
             yield Crash(at, "operator", chance.randrange(12))
+
+
+def _replays(chance: random.Random) -> Iterator[Event]:
+    """A replay, and what it meets: expired shards, a table that is missing for a while, a crash; then it goes on."""
+    for _ in range(chance.randint(1, 3)):
+        yield Reshard(_early(chance))
+    for _ in range(chance.randint(1, 3)):
+        at = round(chance.uniform(HORIZON / 4, HORIZON - 15), 3)
+        yield Replay(at)
+        if chance.random() < 0.5:
+            yield Expiry(at + chance.choice((0.1, 0.5, 2.0)))
+        if chance.random() < 0.5:
+            yield AwsFault(at, "table", "ResourceNotFoundException", chance.choice((5, 50, 200)))
+        if chance.random() < 0.5:
+            yield Crash(at, "replay", chance.randrange(8))
+        yield Replay(at + chance.uniform(1, 10))
 
 
 _TROUBLES: tuple[Callable[[random.Random], Iterator[Event]], ...] = (

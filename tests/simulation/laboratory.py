@@ -19,7 +19,7 @@ from tests.simulation.aws import BUCKET, TABLE
 from tests.simulation.history import Event, Setup
 from tests.simulation.world import World
 
-_SIMULATED = ("handler.", "producer.", "local.mapping.", "ops.quarantine.", "ops.pace")
+_SIMULATED = ("handler.", "producer.", "local.mapping.", "ops.quarantine.", "ops.replay.", "ops.pace")
 _LIMITS: dict[str, Any] = {
     "producer.spool.SEGMENT_BYTES": 2_000,
     "producer.spool._GROUP_BYTES": 400,

@@ -4,7 +4,9 @@ import base64
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import PurePath
 from typing import Any
 
 import orjson
@@ -28,6 +30,8 @@ def it_comes_to_rest(world: World) -> Iterator[str]:
         run = world.runs[-1] if world.runs else None
         waiting = f"{run.spool.waiting} records wait, {run.spool.blocked}" if run else "it never started"
         yield f"the producer does not end: {waiting}, {len(world.inbox)} not read"
+    elif not world.replay.at_rest:
+        yield f"a replay does not end, the last note: {world.notes[-1:]}"
     elif not world.at_rest:
         yield "the mapping does not handle every record"
 
@@ -35,14 +39,15 @@ def it_comes_to_rest(world: World) -> Iterator[str]:
 def each_tweet_is_accounted_for(world: World) -> Iterator[str]:
     """A tweet that was received is stored, or a later version is, or it is in quarantine, or it waits.
 
-    An older version that an operator redrives may replace it (README.md, "Order").
+    An older version that an operator redrives or replays may replace it (README.md, "Order").
     """
     kept = _quarantined(world) | _spooled(world) | world.dropped
     redriven = {_identify(data)[:2] for data in _redriven(world) if data.startswith(b"{")}
+    sent_again = redriven | _replayed(world)
     for data in _received(world):
         username, tweet_id, version = _identify(data)
         row = world.table.rows.get((username, tweet_id))
-        stored = row is not None and (_version(row) >= version or (username, tweet_id) in redriven)
+        stored = row is not None and (_version(row) >= version or (username, tweet_id) in sent_again)
         if not stored and data not in kept and not world.damaged:
             yield f"lost: {username}/{tweet_id} v{version}"
     for data in world.foreign:
@@ -69,7 +74,7 @@ def what_is_missing_is_counted(world: World) -> Iterator[str]:
 
 
 def the_newest_version_is_the_last(world: World) -> Iterator[str]:
-    """On the stream, and in the table unless an older version was in quarantine."""
+    """On the stream, and in the table unless an older version was in quarantine, or replayed."""
     last: dict[tuple[str, str], int] = {}
     for put in _puts(world, "producer"):
         for data, stored in zip(put.entries, put.stored, strict=True):
@@ -83,13 +88,14 @@ def the_newest_version_is_the_last(world: World) -> Iterator[str]:
     quarantined = {
         _identify(data)[:2] for data in _quarantined(world) | world.dropped if data.startswith(b"{")
     }
+    replayed = _replayed(world)
     for key, version in newest.items():
         if world.damaged or not world.producer.ended:
             continue
         if last.get(key, 0) < version:
             yield f"the stream's last version of {'/'.join(key)} is v{last.get(key, 0)}, not v{version}"
         row = world.table.rows.get(key)
-        if key not in quarantined and row is not None and _version(row) < version:
+        if key not in quarantined | replayed and row is not None and _version(row) < version:
             yield f"the table has v{_version(row)} of {'/'.join(key)}, not v{version}"
 
 
@@ -142,7 +148,9 @@ def nothing_is_given_up_early(world: World) -> Iterator[str]:
             continue
         numbers = tuple(record["kinesis"]["sequenceNumber"] for record in _payload_records(content))
         failures = sum(
-            invocation.failed == 0 and invocation.numbers[-len(numbers) :] == numbers
+            invocation.caller == "mapping"
+            and invocation.failed == 0
+            and invocation.numbers[-len(numbers) :] == numbers
             for invocation in world.invocations
         )
         if failures <= world.setup.maximum_retries:
@@ -172,6 +180,45 @@ def a_redrive_sends_once(world: World) -> Iterator[str]:
             return
 
 
+def a_replay_sends_every_record(world: World) -> Iterator[str]:
+    """A replay that ended had each record of its range handled or refused once, except those of expired shards."""
+    refused = {number for _, number in _refused(world)}
+    for index, replay in enumerate(world.replay.done):
+        if not world.replay.stream.expired.issuperset(replay.expired):
+            yield f"replay {index} names shards as expired that are not: {replay.expired}"
+        handled = {
+            number
+            for invocation in world.invocations
+            if invocation.caller == f"replay {index}"
+            for number in invocation.numbers[: invocation.failed]
+        }
+        in_range = {
+            shard.id: {
+                record.sequence_number
+                for record in shard.records
+                if replay.start <= datetime.fromtimestamp(record.arrival, UTC) < replay.end
+            }
+            for shard in world.kinesis.shards
+            if shard.id in replay.shards
+        }
+        numbers = set().union(*(in_range[shard_id] for shard_id in replay.finished))
+        if missing := numbers - handled - refused:
+            yield f"replay {index} did not send {len(missing)} of {len(numbers)} records"
+        if not replay.expired and replay.records != len(numbers):
+            yield f"replay {index} counts {replay.records} records, not {len(numbers)}"
+
+
+def a_replay_refuses_only_what_is_at_fault(world: World) -> Iterator[str]:
+    """A replay puts a record into quarantine only if the function stored another one since the first failure."""
+    tweets = {record.sequence_number for record in world.kinesis.records if record.data.startswith(b"{")}
+    for at, number in _refused(world):
+        replayed = [each for each in world.invocations if each.caller.startswith("replay") and each.at <= at]
+        failed_at = next(each.at for each in replayed if each.numbers == (number,) and each.failed == 0)
+        stored = (each.numbers[: each.failed] for each in replayed if each.at > failed_at)
+        if not any(tweets.intersection(numbers) for numbers in stored):
+            yield f"{number} is in quarantine, though the function stored nothing since it failed"
+
+
 def memory_is_bounded(world: World) -> Iterator[str]:
     """What is held for a retry, and the cursor, stay within their limits."""
     yield from world.excesses
@@ -189,6 +236,8 @@ LAWS: tuple[Callable[[World], Iterator[str]], ...] = (
     each_invocation_reports_in_time,
     nothing_is_given_up_early,
     a_redrive_sends_once,
+    a_replay_sends_every_record,
+    a_replay_refuses_only_what_is_at_fault,
     memory_is_bounded,
 )
 
@@ -210,6 +259,28 @@ def _redriven(world: World) -> Iterator[bytes]:
     for put in world.kinesis.puts:
         if put.caller.startswith("operator"):
             yield from put.entries
+
+
+def _replayed(world: World) -> set[tuple[str, str]]:
+    """Return the username and the id of each tweet that a replay sent."""
+    numbers = {
+        number
+        for invocation in world.invocations
+        if invocation.caller.startswith("replay")
+        for number in invocation.numbers
+    }
+    return {
+        _identify(record.data)[:2]
+        for record in world.kinesis.records
+        if record.sequence_number in numbers and record.data.startswith(b"{")
+    }
+
+
+def _refused(world: World) -> Iterator[tuple[float, str]]:
+    """Yield when a replay put a record into quarantine, and its sequence number."""
+    for at, key, _ in world.bucket.created:
+        if key.startswith("records/refused/"):
+            yield at, PurePath(key).stem
 
 
 def _quarantine_history(world: World, prefix: str = "") -> Iterator[tuple[float, bytes]]:

@@ -36,9 +36,11 @@ class Invocation:
     """An invocation: the sequence numbers that it got, and the index of the first that failed, if any.
 
     Attributes:
+        caller: the name of the process that made it.
         timed_out: it did not report before Lambda ended it.
     """
 
+    caller: str
     at: float
     numbers: tuple[str, ...]
     failed: int | None
@@ -288,7 +290,7 @@ class FunctionPart(aws.Service):
         return answer
 
     def _invoke(self, event: dict[str, Any]) -> dict[str, Any]:
-        process = Process("function")
+        process, caller = Process("function"), current().process.name
         responses: list[dict[str, Any]] = []
         ends = current().now + FUNCTION_SECONDS
         context = SimpleNamespace(
@@ -312,8 +314,8 @@ class FunctionPart(aws.Service):
         if responses:
             reported = [failure["itemIdentifier"] for failure in responses[0]["batchItemFailures"]]
             failed = min(map(numbers.index, reported), default=None)
-        self._world.invocations.append(Invocation(current().now, tuple(numbers), failed, timed_out))
-        for number in numbers[:failed]:
+        self._world.invocations.append(Invocation(caller, current().now, tuple(numbers), failed, timed_out))
+        for number in numbers[:failed] if caller == "mapping" else ():
             self._world.note_handled(number)
         body = json.dumps(responses[0] if responses else {"errorMessage": str(errors or "killed")}).encode()
         answer = {"Payload": io.BytesIO(body), "ResponseMetadata": {"RequestId": "request"}}

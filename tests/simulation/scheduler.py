@@ -45,14 +45,14 @@ class Process:
 class _Task:
     """A thread."""
 
-    def __init__(self, work: Callable[[], object], process: Process) -> None:
+    def __init__(self, work: Callable[[], object], process: Process, hub: greenlet) -> None:
         self.process = process
         self.done = False
         self.error: Exception | None = None
         self.woken = False
         self.ticket = 0
         self.joining: list[_Task] = []
-        self.greenlet = greenlet(self._run)
+        self.greenlet = greenlet(self._run, hub)  # not its starter's child, which its end would let go on
         self._work = work
 
     def _run(self) -> None:
@@ -97,7 +97,7 @@ class Scheduler:
 
     def spawn(self, work: Callable[[], object], process: Process) -> _Task:
         """Start a task."""
-        task = _Task(work, process)
+        task = _Task(work, process, self._hub)
         self._tasks.append(task)
         self._ready.append(task)
         return task

@@ -33,6 +33,14 @@ def test_time_passes_only_while_every_task_waits() -> None:
     assert run(lambda: current().park(3_600)).now == 3_600
 
 
+def test_a_task_that_ends_does_not_let_the_one_that_started_it_go_on() -> None:
+    def work() -> None:
+        current().spawn(lambda: None, Process("part"))
+        assert not current().park(5)
+
+    assert run(work).now == 5
+
+
 def test_a_wait_ends_with_its_time_out_or_when_it_is_notified() -> None:
     seen = []
 

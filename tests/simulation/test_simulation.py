@@ -51,6 +51,7 @@ def test_the_worlds_are_of_every_kind() -> None:
 
     assert kinds == {
         *("Arrival", "AwsFault", "Crash", "Foreign", "FullDisk", "MappingChange", "Redrive", "Reshard"),
+        *("Expiry", "Replay"),
     }
     assert all(event.at <= HORIZON for seed in range(100) for event in draw(seed)[1])
 

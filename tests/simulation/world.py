@@ -11,6 +11,7 @@ from tests.simulation.aws import BUCKET, STREAM, Fault
 from tests.simulation.disk import Disk
 from tests.simulation.history import Event, Setup, encode
 from tests.simulation.parts import FunctionPart, Invocation, MappingPart, ProducerPart, Run
+from tests.simulation.replay import ReplayPart
 from tests.simulation.scheduler import Process, current
 
 REST_SECONDS = 600.0
@@ -53,6 +54,7 @@ class World:
         self.mapping = MappingPart(self)
         self.producer = ProducerPart(self)
         self.operators = 0
+        self.replay = ReplayPart(self)
 
     def live(self, events: Sequence[Event]) -> None:
         """Let the events happen, end every fault, and come to rest."""
@@ -67,14 +69,17 @@ class World:
         while current().now < deadline and not self.at_rest:
             for name in [name for name in self.disk.files if name.endswith(".corrupt")]:
                 del self.disk.files[name]  # the user has looked at them
+            self.replay.resume()
             current().park(1.0)
         self.mapping.stop()
 
     @property
     def at_rest(self) -> bool:
-        """Whether the producer has ended, and every record of the stream was handled."""
-        return self.producer.ended and all(
-            record.sequence_number in self.caught_up for record in self.kinesis.records
+        """Whether the producer and the last replay have ended, and every record of the stream was handled."""
+        return (
+            self.producer.ended
+            and self.replay.at_rest
+            and all(record.sequence_number in self.caught_up for record in self.kinesis.records)
         )
 
     def note_handled(self, sequence_number: str) -> None:
@@ -112,6 +117,10 @@ class World:
             case history.Redrive():
                 self.operators += 1
                 self.start(f"operator {self.operators}", self._redrive)
+            case history.Replay():
+                self.replay.start()
+            case history.Expiry():
+                self.replay.stream.expire()
 
     def start(self, name: str, work: Callable[[], object]) -> None:
         """Start a process whose calls may fail, which then ends."""
@@ -150,3 +159,5 @@ class World:
                 self.mapping.crash(event)
             case "operator":
                 self.bucket.crash = "operator", event.after
+            case "replay":
+                self.function.crash = "replay", event.after

@@ -1,0 +1,143 @@
+"""An operator who replays a world's stream, and goes on from the checkpoint after a crash or an error."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ops.errors import ReplayError
+from ops.replay.checkpoint import Checkpoint
+from ops.replay.replayer import Clients, Replayer, Target
+from ops.replay.shards import list_shards
+from ops.times import whole_milliseconds
+from tests.simulation import aws, scheduler
+from tests.simulation.aws import BUCKET, STREAM_ARN
+from tests.simulation.parts import FUNCTION
+from tests.simulation.scheduler import EPOCH, Process, current
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+_PAGE_RECORDS = 5
+
+
+class ReplayPart:
+    """The operator; one run at a time, as the lock of the checkpoint has it.
+
+    Attributes:
+        stream: what the runs read.
+        file: the content of the checkpoint's file; None if there is none.
+        done: the replays that came to their end; the invocations of each have `replay <index>` as their caller.
+    """
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._process = Process("replay")
+        self._process.alive = False
+        self.stream = ReplayedStream(world)
+        self.file: str | None = None
+        self.done: list[Checkpoint] = []
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no replay runs, and none is left to go on with."""
+        return not self._process.alive and self.file is None
+
+    def start(self) -> None:
+        """Go on with the replay that did not end, or begin one of the whole stream up to now."""
+        if not self._process.alive:
+            self._process = Process(f"replay {len(self.done)}")
+            current().spawn(self._run, self._process)
+
+    def resume(self) -> None:
+        """Go on with the replay that did not end, if there is one."""
+        if self.file is not None:
+            self.start()
+
+    def _run(self) -> None:
+        world = self._world
+        checkpoint = self._load() if self.file is not None else self._begin()
+        checkpoint.save()
+        run = Replayer(
+            Clients(self.stream, world.function, world.bucket),  # type: ignore[arg-type]
+            Target(FUNCTION, "role", BUCKET),
+            checkpoint,
+            batch_size=world.setup.batch_size,
+            rate=20,
+            stop=scheduler.Event(),  # type: ignore[arg-type]
+        )
+        try:
+            run.run()
+            self.done.append(checkpoint)
+            self.file = None
+        except (ReplayError, *aws.UNREACHED) as error:
+            world.notes.append(f"{self._process.name}: {error}")
+        finally:
+            self._process.alive = False
+
+    def _load(self) -> "_MemoryCheckpoint":
+        assert self.file
+        return _MemoryCheckpoint.from_json(Path("checkpoint"), self.file).kept_by(self)
+
+    def _begin(self) -> "_MemoryCheckpoint":
+        start, now = (datetime.fromtimestamp(EPOCH + seconds, UTC) for seconds in (0, current().now))
+        shards = list_shards(self.stream, STREAM_ARN)  # type: ignore[arg-type]
+        positions: dict[str, str | None] = dict.fromkeys(shards)
+        checkpoint = _MemoryCheckpoint(
+            Path("checkpoint"), STREAM_ARN, FUNCTION, start, whole_milliseconds(now), positions
+        )
+        return checkpoint.kept_by(self)
+
+
+class _MemoryCheckpoint(Checkpoint):
+    """A checkpoint whose file is in memory, and outlives the run that writes it."""
+
+    def kept_by(self, keeper: ReplayPart) -> Self:
+        self.keeper = keeper
+        return self
+
+    def save(self) -> None:
+        self.keeper.file = self.to_json()
+
+
+class ReplayedStream:
+    """The stream as a replay reads it, a few records at a time.
+
+    A shard expires for replays alone, and only once the mapping has handled its records: what expires before is lost.
+
+    Attributes:
+        expired: the shards that can no longer be read.
+    """
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.expired: set[str] = set()
+
+    def expire(self) -> None:
+        """Let the oldest closed shard expire, if it can."""
+        world = self._world
+        for shard in world.kinesis.shards:
+            handled = all(record.sequence_number in world.caught_up for record in shard.records)
+            if not shard.open and handled and shard.id not in self.expired:
+                self.expired.add(shard.id)
+                return
+
+    def list_shards(self, *, StreamARN: str) -> dict[str, Any]:  # boto3's name
+        listed = self._world.kinesis.list_shards(StreamARN=StreamARN)["Shards"]
+        return {"Shards": [shard for shard in listed if shard["ShardId"] not in self.expired]}
+
+    def get_shard_iterator(self, *, ShardIteratorType: str, **request: Any) -> dict[str, Any]:
+        self._check(request["ShardId"])
+        if ShardIteratorType == "AT_TIMESTAMP":  # which is before every record
+            del request["Timestamp"]
+            ShardIteratorType = "TRIM_HORIZON"  # noqa: N806
+        return self._world.kinesis.get_shard_iterator(ShardIteratorType=ShardIteratorType, **request)
+
+    def get_records(self, *, StreamARN: str, ShardIterator: str) -> dict[str, Any]:
+        self._check(ShardIterator.partition("/")[0])
+        return self._world.kinesis.get_records(
+            StreamARN=StreamARN, ShardIterator=ShardIterator, Limit=_PAGE_RECORDS
+        )
+
+    def _check(self, shard_id: str) -> None:
+        if shard_id in self.expired:
+            raise aws.aws_error("ResourceNotFoundException")
