@@ -22,7 +22,7 @@ def silenced(stack: DeployedStack, silent_at: bytes, *arguments: str) -> Iterato
     with relaying(stack.aws.endpoint, silent_at) as relay:
         process = stack.ops_process(*arguments, endpoint=relay.url)
         try:
-            assert eventually(lambda: relay.silent.is_set() or process.poll() is not None, 300)
+            assert eventually(lambda: relay.silent.is_set() or process.poll() is not None)
             yield process
         finally:
             process.kill()

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import botocore.session
 
 from handler.calls import CONCURRENCY
+from ops.interrupt import DaemonPool
 from tests.simulation import network, parts, scheduler
 from tests.simulation.aws import BUCKET, TABLE
 from tests.simulation.history import Event, Setup
@@ -55,6 +56,9 @@ def laboratory() -> Iterator[None]:
             patches.enter_context(mock.patch(target, limit))
         modules = [module for name, module in sys.modules.items() if name.startswith(_SIMULATED)]
         patches.enter_context(scheduler.stand_ins(modules))
+        executor = scheduler.in_simulation(scheduler.Executor, DaemonPool)
+        for user in ("bucket", "redrive"):
+            patches.enter_context(mock.patch(f"ops.quarantine.{user}.DaemonPool", executor))
         for pool in ("_table_calls", "_bucket_calls"):
             patches.enter_context(mock.patch(f"handler.app.{pool}", _SandboxExecutor()))
         patches.enter_context(mock.patch("uuid.uuid4", scheduler.in_simulation(_seeded_uuid, uuid.uuid4)))
