@@ -82,8 +82,8 @@ def demo(tmp_path: Path) -> Iterator[Start]:
 
     yield start
     for each in running:
-        each.process.kill()
-        each.process.communicate()
+        with each.process:  # closes its output, read or not, and waits for its end
+            each.process.kill()
 
 
 def test_the_figures_of_a_demo_with_an_own_file_add_up(demo: Start, tmp_path: Path) -> None:
