@@ -74,14 +74,24 @@ def recover(folder: Folder, notify: Callable[[str], None]) -> Recovery:
         raise SpoolError(
             f"The spool {folder} holds {_name(max(sizes))}, a name that no spool gives: move the file elsewhere."
         )
+    found = _examine(folder, sizes, cursor)
     if moved := [base for base, place in places.items() if base != place]:
-        cursor = Cursor(source=cursor.source)
         _move(folder, {base: places[base] for base in moved})
-        sizes = {places[base]: size for base, size in sizes.items()}
         notify(
             f"Segments of the spool {folder} overlap, as after restoring a copy beside the original: every record in "
             "them is sent, even if it was sent before. Restore a copy into a folder of its own, and give it as --spool."
         )
+        missing = found.missing  # only the cursor tells, whose positions are not those of the moved segments
+        found = _examine(
+            folder, {places[base]: size for base, size in sizes.items()}, Cursor(source=cursor.source)
+        )
+        found.missing = missing
+    _report(found, folder, notify)
+    return found
+
+
+def _examine(folder: Folder, sizes: dict[int, int], cursor: Cursor) -> Recovery:
+    """Check every segment against a cursor."""
     found = Recovery(cursor)
     ends = {base: (base + size, waiting) for base, size, waiting in cursor.segments}
     found.start = max([cursor.taken, *(end for end, _ in ends.values()), *map(sum, sizes.items())])
@@ -92,7 +102,6 @@ def recover(folder: Folder, notify: Callable[[str], None]) -> Recovery:
             found.segments[base] = segment
             content = folder.read(segment.name)
         found.missing += _check(found, segment, content, *ends.get(base, (base, 0)))
-    _report(found, folder, notify)
     return found
 
 

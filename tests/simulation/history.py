@@ -141,7 +141,7 @@ def draw(seed: int) -> tuple[Setup, list[Event]]:
         maximum_age=chance.choice((60, 90)),
     )
     events: list[Event] = list(_arrivals(chance))
-    for trouble in chance.sample(_TROUBLES, chance.randint(1, 5)):
+    for trouble in chance.sample(_TROUBLES, chance.randint(2, 6)):
         events += trouble(chance)
     if chance.random() < 0.25:  # drawn last: the rest of a world is as it would be without
         events += _replays(chance)
@@ -230,7 +230,7 @@ def _crashes(chance: random.Random) -> Iterator[Event]:
 
 
 def _damage(chance: random.Random) -> Iterator[Event]:
-    for _ in range(chance.randint(1, 2)):
+    for _ in range(chance.randint(1, 4)):
         part: Part = chance.choice(("producer on the network", "producer at the disk"))
         damage: Damage = chance.choice(("cursor", "segment", "cut", "copy"))
         yield Crash(_when(chance), part, chance.randrange(4), chance.random(), 0.1, damage)

@@ -146,6 +146,7 @@ class ProducerPart:
             name = chance.choice(segments)
             base = int(name.removesuffix(".log")) + chance.randrange(1, len(files[name]))
             files.setdefault(f"{base:020d}.log", bytearray(files[name]))
+            self._world.copied = True
 
     def _damage_cursor(self, name: str) -> None:
         content, chance = self._world.disk.files.get(name), current().chance

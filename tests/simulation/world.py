@@ -30,6 +30,8 @@ class World:
         notes: what the producer and the operators said.
         errors: what ended a part that should not have ended.
         excesses: what grew above its limit.
+        damaged: records of the spool were destroyed.
+        copied: a copy of a segment was put beside it, so that old versions may be sent after newer ones.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -50,6 +52,7 @@ class World:
         self.errors: list[str] = []
         self.excesses: list[str] = []
         self.damaged = False
+        self.copied = False
         self.ending = False
         self.mapping = MappingPart(self)
         self.producer = ProducerPart(self)
