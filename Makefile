@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 # Python must write the bytecode of what is imported: a start of boto3 without it takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-PULUMI := $(BIN)/python -m local.engine
+PULUMI := $(BIN)/python -m local.pulumi.engine
 .PHONY: help install demo test simulate check lint-workflows format engine test-engine record-state up-local down-local
 .PHONY: benchmark campaign requirements docs record-docs clean
 
@@ -83,10 +83,10 @@ requirements: install ## Regenerate the pinned requirement files from pyproject.
 PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
 
 docs: install ## Write the generated tables and pictures of docs/
-	$(BIN)/python -m docs
+	$(BIN)/python -m tools.docs
 
 record-docs: install ## Record the demo and a minute of traffic, and write docs/ from it (two minutes)
-	$(BIN)/python -m docs record
+	$(BIN)/python -m tools.docs record
 
 clean: ## Delete everything that the targets created
 	rm -rf .venv .pulumi .mypy_cache .pytest_cache .ruff_cache .hypothesis

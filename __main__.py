@@ -4,13 +4,13 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import settings as configuration
-from infra.alarms import alarms
 from infra.monitoring import Monitoring
 from infra.processor import EventProcessor
 from infra.producer import ProducerPolicy, ProducerUser
 from infra.quarantine import Quarantine
 from infra.stream import EventStream
 from infra.table import EventTable
+from stack.alarms import alarms
 
 settings = configuration.load()
 if settings.alarms and not settings.alarm_email:

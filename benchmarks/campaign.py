@@ -25,9 +25,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.aws import LocalAws
-from local.deploy import deploy
-from local.session import PROJECT
+from local.aws.local_aws import LocalAws
+from local.pulumi.deploy import deploy
+from stack.project import PROJECT
 from tests.handler.events import aggregate, tweet, v1_status, v2_post
 from tests.ops.stack import DeployedStack
 

@@ -18,7 +18,7 @@ import time
 
 from benchmarks.handler import Context, records, stub
 from benchmarks.quota import FULL_PROCESSOR_MB, run_with_memory
-from ops import prices
+from ops.planning import prices
 
 TWEET_BYTES = (512, 2048)
 SHARD_READ_BYTES = 2 * 1024 * 1024

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
-    from handler.record import KinesisRecord
+    from event.record import KinesisRecord
 
 SECONDS_A_CALL = 0.005
 BATCH_SIZES = (100, 500, 1000)
@@ -96,8 +96,8 @@ def contenders() -> dict[str, Contender]:
     import boto3
     from botocore.config import Config
 
+    from event.types.tweet import parse_tweet
     from handler import app
-    from handler.tweet import parse_tweet
 
     table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
     client = boto3.client("dynamodb", config=Config(parameter_validation=False))

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks.producer import producer, write_tweets
-from producer.spool import SEGMENT_BYTES
+from producer.spooling.spool import SEGMENT_BYTES
 from tests.doubles.kinesis import ask, in_process
 
 

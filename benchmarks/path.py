@@ -25,7 +25,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.producer import write_tweets
-from local.server import REGION, ROOT_KEY
+from local.aws.server import REGION, ROOT_KEY
 from local.session import STACK
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -34,7 +34,7 @@ _TICK_SECONDS = 0.05
 _SAMPLE_SECONDS = 0.25
 _PATIENCE_SECONDS = 60
 _PARTS = (
-    ("local.ministack_server", "AWS: all services, IAM on"),
+    ("local.aws.ministack.server", "AWS: all services, IAM on"),
     ("local demo", "demo: X, mapping, deployment"),
     ("producer", "producer"),
     ("ops", "operator's commands"),

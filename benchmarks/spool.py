@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from producer.folder import Folder
 from producer.record import partition_key, to_json
-from producer.source import Record
-from producer.spool import Spool
+from producer.sources.source import Record
+from producer.spooling.folder import Folder
+from producer.spooling.spool import Spool
 
 _CALL = 500
 

@@ -15,15 +15,15 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from event.aggregation import deaggregate
+from event.record import KinesisRecord, shard_id
+from event.types.tweet import PoisonError, Reason, parse_tweet
 from handler import metrics
-from handler.aggregation import deaggregate
 from handler.calls import CONCURRENCY, GRACE_SECONDS, call_deadline
 from handler.event import BatchResponse, KinesisEvent
 from handler.quarantine import QuarantineBucket
-from handler.record import KinesisRecord, shard_id
 from handler.settings import Settings
 from handler.table import Outcome, Put, Table, build_put, chunks
-from handler.tweet import PoisonError, Reason, parse_tweet
 
 MAX_SET_ASIDE: Final = 100
 """User records of one Kinesis record that are quarantined one by one; more are together one object, the whole

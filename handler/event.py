@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
 
-from handler.record import KinesisRecord
+from event.record import KinesisRecord
 
 MAX_EVENT_BYTES: Final = 6 * 1024 * 1024
 """Limit of a synchronous invocation's payload (Lambda quotas)."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, cast
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from event.quarantine_object import object_body, object_key
+from event.record import KinesisRecord
+from event.types.tweet import PoisonError
 from handler.calls import attempts, client_config, error_code, is_transient
-from handler.quarantine_format import object_body, object_key
-from handler.record import KinesisRecord
-from handler.tweet import PoisonError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -7,12 +7,12 @@ from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
+from event.record import KinesisRecord
+from event.types.tweet import MAX_ID_BYTES, MAX_USERNAME_BYTES, PoisonError, Reason, Tweet
 from handler.calls import attempts, error_code, is_clock_error, is_transient
 from handler.dynamodb import BatchWriter
 from handler.errors import TableError
-from handler.record import KinesisRecord
 from handler.settings import EXPIRY_ATTRIBUTE
-from handler.tweet import MAX_ID_BYTES, MAX_USERNAME_BYTES, PoisonError, Reason, Tweet
 
 MAX_CALL_ITEMS: Final = 25
 MAX_CALL_BYTES: Final = 16 * 1024 * 1024

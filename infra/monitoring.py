@@ -6,9 +6,9 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra import alarms
-from infra.alarms import Alarm, Metric, Resource
 from infra.iam import Statement, policy_document
+from stack import alarms
+from stack.alarms import Alarm, Metric, Resource
 
 # The AWS console of each partition, as "Service endpoints" of the AWS General Reference lists them.
 CONSOLES = {

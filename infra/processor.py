@@ -1,16 +1,16 @@
 """The Lambda function that stores the stream's tweets in the table, with its role, log group and mapping."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
 
-from handler import quarantine_format
+from event import quarantine_object
 from infra.iam import Statement, policy_document, via_service, via_stream
 from infra.settings import FunctionSettings, MappingSettings
+from stack.project import PROJECT
 
-HANDLER_FOLDER = Path(__file__).parent.parent / "handler"
+CODE_FOLDERS = "event", "handler"
 HANDLER = "handler.app.lambda_handler"
 RUNTIME = "python3.13"
 
@@ -192,7 +192,7 @@ def _read_and_write(
             sid="WriteQuarantine",
             actions=["s3:PutObject"],
             resources=[
-                pulumi.Output.concat(quarantine_arn, "/", quarantine_format.PREFIX, "*"),
+                pulumi.Output.concat(quarantine_arn, "/", quarantine_object.PREFIX, "*"),
                 pulumi.Output.concat(quarantine_arn, "/aws/lambda/*"),
             ],
         ),
@@ -259,10 +259,11 @@ def _use_keys(
 
 
 def _code() -> pulumi.AssetArchive:
-    """The modules of `handler/` and nothing else, so that the function changes only when they do."""
+    """The modules of the code's folders and nothing else, so that the function changes only when they do."""
     return pulumi.AssetArchive(
         {
-            f"{HANDLER_FOLDER.name}/{module.name}": pulumi.FileAsset(module)
-            for module in sorted(HANDLER_FOLDER.glob("*.py"))
+            module.relative_to(PROJECT).as_posix(): pulumi.FileAsset(module)
+            for folder in CODE_FOLDERS
+            for module in sorted((PROJECT / folder).rglob("*.py"))
         }
     )

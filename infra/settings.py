@@ -16,7 +16,7 @@ import pulumi
 import yaml
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from infra.outputs import PROJECT
+from stack.project import PROJECT
 
 # No higher level: Lambda treats the line of embedded metrics as INFO and would filter it out, and with it
 # every metric and alarm of the function ("Log-level filtering", AWS Lambda Developer Guide).

@@ -11,13 +11,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import click
 
-from local.server import DEFAULT_PORT
+from local.aws.server import DEFAULT_PORT
+from stack.project import PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 LOG = PROJECT / ".pulumi" / "local.log"
 PID = PROJECT / ".pulumi" / "local.pid"
 _TIMEOUT_SECONDS = 120

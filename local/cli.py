@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import click
 from rich.console import Console
 
-from local.aws import LocalAws
+from local.aws.faults import Fault
+from local.aws.local_aws import LocalAws
+from local.aws.server import DEFAULT_PORT
 from local.background import start, stop
-from local.demo import demo
+from local.demo.demo import demo
 from local.errors import LocalAwsError, LocalError
-from local.faults import Fault
 from local.job import env, job
-from local.server import DEFAULT_PORT
-from local.x import XServer
+from local.x.server import XServer
 
 X_PORT = 8080
 

@@ -10,11 +10,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from local.aws import LocalAws
-from local.mapping.poller import Progress
-from local.server import DEFAULT_PORT, REGION, ROOT_KEY
+from local.aws.local_aws import LocalAws
+from local.aws.mapping.poller import Progress
+from local.aws.server import DEFAULT_PORT, REGION, ROOT_KEY
 from local.session import Session
-from local.x import CONSUMER_KEY, CONSUMER_SECRET
+from local.x.server import CONSUMER_KEY, CONSUMER_SECRET
 
 _INTERVAL = 1.0
 _PROBLEM_CHARACTERS = 240  # three lines of a narrow terminal

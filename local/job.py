@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap import ISSUER, PREFIX
-from infra.outputs import BUILT_CLI, PROJECT, built_cli_environment
+from delivery.bootstrap import ISSUER, PREFIX
+from local.aws.server import ACCOUNT, DEFAULT_PORT, REGION, ROOT_KEY
 from local.errors import NoEngineError
-from local.server import ACCOUNT, DEFAULT_PORT, REGION, ROOT_KEY
+from stack.outputs import BUILT_CLI, built_cli_environment
+from stack.project import PROJECT
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 ENDPOINT = f"http://127.0.0.1:{DEFAULT_PORT}"
-# The backend and the passphrase are the stacks' own, not those of `local.engine`.
+# The backend and the passphrase are the stacks' own, not those of `local.pulumi.engine`.
 OWN = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
 
 
@@ -42,7 +43,7 @@ at_endpoint = click.option(
 @at_endpoint
 def env(endpoint: str) -> None:
     """Print the variables for the Pulumi CLI and local AWS: eval "$(python -m local env)"."""
-    from local.engine import Engine  # slow to import, and the other commands do not need it
+    from local.pulumi.engine import Engine  # slow to import, and the other commands do not need it
 
     try:
         Engine.prepare()

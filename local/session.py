@@ -1,16 +1,15 @@
 """A stack on local AWS that a person can use: its outputs and the producer's configuration, as files."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.server import Server
-from local.x import CONSUMER_KEY, CONSUMER_SECRET
+from local.aws.server import Server
+from local.x.server import CONSUMER_KEY, CONSUMER_SECRET
+from stack.project import PROJECT
 
 if TYPE_CHECKING:
-    from local.deploy import Deployment
+    from local.pulumi.deploy import Deployment
 
-PROJECT = Path(__file__).resolve().parent.parent
 STACK = "dev"
 
 
@@ -68,7 +67,7 @@ def deploy_session(server: Server, x_url: str) -> Session:
     Raises:
         DeploymentError: a resource cannot be created.
     """
-    from local.deploy import deploy
+    from local.pulumi.deploy import deploy
 
     deployment = deploy(STACK, PROJECT, PROJECT / f"Pulumi.{STACK}.yaml", server.endpoint)
     return Session(server, x_url, deployment)

@@ -14,19 +14,19 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from infra.release import version
-from infra.urls import without_userinfo
 from ops.errors import ConfigError
+from stack.project import version
+from stack.urls import without_userinfo
 
 _COMMANDS = {
-    "explore": "ops.explore",
-    "status": "ops.status",
-    "watch": "ops.watch",
+    "explore": "ops.explore.explore",
+    "status": "ops.health.status",
+    "watch": "ops.health.watch",
     "quarantine": "ops.quarantine.commands",
     "replay": "ops.replay.commands",
-    "size": "ops.size",
-    "cost": "ops.cost",
-    "use": "ops.default",
+    "size": "ops.planning.size",
+    "cost": "ops.planning.cost",
+    "use": "ops.aws.default",
 }
 """Modules, imported on demand: only `size` and `cost` need Pulumi's SDK."""
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import click
 
-from infra.release import version
 from producer import config
 from producer.config import AwsCredentials
 from producer.configure import configure
-from producer.cursor import Position
-from producer.display import display, say
+from producer.display.display import display, say
 from producer.errors import ConfigError, OutputError, SpoolError
-from producer.folder import Folder
 from producer.receipts import Receipts
 from producer.run import FLUSH_SECONDS, publish, rehearse
-from producer.source import Source
-from producer.spool import Spool
+from producer.sources.source import Source
+from producer.spooling.cursor import Position
+from producer.spooling.folder import Folder
+from producer.spooling.spool import Spool
+from stack.project import version
 
 _CONFIG = click.option(
     "--config",
@@ -197,8 +197,8 @@ def run_command(
         if aws is None:
             sys.exit(rehearse(source(view.note), view, limit=limit, duration=duration))
         # boto3 is most of the start-up time, and only what sends needs it.
-        from producer.kinesis import connect
-        from producer.publisher import Publisher
+        from producer.publish.kinesis import connect
+        from producer.publish.publisher import Publisher
 
         client = connect(aws, view.note)
         spools = spool_path or config_path.parent / "spool"

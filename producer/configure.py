@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.outputs import OutputsError, read_outputs
 from producer.config import AWS_KEYS, STREAM_KEYS, X_KEYS, read_file, write_file
 from producer.errors import ConfigError
+from stack.outputs import OutputsError, read_outputs
 
 
 def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> None:

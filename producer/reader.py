@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Callable
 
-from producer.cursor import Position
+from producer.display.printable import shorten
 from producer.errors import OutputError, SourceError
-from producer.printable import shorten
 from producer.record import objection, to_json
-from producer.source import Rejected, Source
+from producer.sources.source import Rejected, Source
+from producer.spooling.cursor import Position
 
 _MAX_WHERE_CHARACTERS = 80
 

@@ -2,8 +2,8 @@
 
 import os
 
-from producer.cursor import Position
 from producer.errors import OutputError
+from producer.spooling.cursor import Position
 
 
 class Receipts:

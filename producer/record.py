@@ -4,8 +4,8 @@ import json
 
 import orjson
 
-from handler.tweet import MAX_ID_BYTES, PoisonError, Reason, parse_post
-from producer.source import Record
+from event.types.tweet import MAX_ID_BYTES, PoisonError, Reason, parse_post
+from producer.sources.source import Record
 
 MAX_RECORD_BYTES = 1024 * 1024
 """Limit of data and partition key together, unless the stream's limit was raised (API reference, PutRecords)."""

@@ -10,18 +10,18 @@ from dataclasses import asdict, dataclass
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from producer.cursor import Position
-from producer.display import Display
+from producer.display.display import Display
+from producer.display.printable import printable
+from producer.display.progress import Progress
 from producer.errors import OutputError, PublishError, SpoolError
-from producer.printable import printable
-from producer.progress import Progress
 from producer.reader import Reader
 from producer.receipts import Receipts
-from producer.source import Source
-from producer.spool import Spool
+from producer.sources.source import Source
+from producer.spooling.cursor import Position
+from producer.spooling.spool import Spool
 
 if TYPE_CHECKING:
-    from producer.publisher import Publisher
+    from producer.publish.publisher import Publisher
 
 FLUSH_SECONDS = 10.0
 """How long an interrupted run, or one with a duration, keeps sending queued tweets; the spool keeps the rest."""

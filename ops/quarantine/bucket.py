@@ -1,6 +1,6 @@
 """Reads and deletes the objects of the quarantine bucket, the function's and Lambda's.
 
-The function writes an object for each record that can never be stored (`handler/quarantine_format.py`).
+The function writes an object for each record that can never be stored (`event/quarantine_object.py`).
 Lambda writes one for each batch that ran out of retries or grew too old, with the function's whole event as
 its payload ("Retain discarded batch records for a Kinesis Data Streams event source", AWS Lambda Developer
 Guide). `redriven/` is written by operators only: it holds a marker for each record that was put back on the
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handler import quarantine_format
-from handler.quarantine_format import QuarantinedRecord
-from handler.record import KinesisRecord, arrival_time, iso, shard_id
-from handler.tweet import Reason
+from event import quarantine_object
+from event.quarantine_object import QuarantinedRecord
+from event.record import KinesisRecord, arrival_time, iso, shard_id
+from event.types.tweet import Reason
+from ops.aws.stack import CONNECTIONS
 from ops.errors import GoneError, UnreadableError
-from ops.interrupt import DaemonPool
 from ops.quarantine import lease
-from ops.stack import CONNECTIONS
+from ops.terminal.interrupt import DaemonPool
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -72,9 +72,9 @@ class Bucket:
     def entries(self, reason: str | None = None, since: datetime | None = None) -> list[Entry]:
         """List the quarantined objects, oldest first, of one reason and since a time if given."""
         if reason is None:
-            prefixes = [quarantine_format.PREFIX, LAMBDA_PREFIX]
+            prefixes = [quarantine_object.PREFIX, LAMBDA_PREFIX]
         else:
-            prefixes = [LAMBDA_PREFIX if reason == GIVEN_UP else f"{quarantine_format.PREFIX}{reason}/"]
+            prefixes = [LAMBDA_PREFIX if reason == GIVEN_UP else f"{quarantine_object.PREFIX}{reason}/"]
         found = [
             Entry(
                 listed["Key"],
@@ -92,7 +92,7 @@ class Bucket:
 
     def entry(self, key: str) -> Entry | None:
         """Return the entry of a key; None if there is no such object."""
-        if not key.startswith((quarantine_format.PREFIX, LAMBDA_PREFIX)):
+        if not key.startswith((quarantine_object.PREFIX, LAMBDA_PREFIX)):
             return None
         try:
             head = self._s3.head_object(Bucket=self.name, Key=key)
@@ -118,7 +118,7 @@ class Bucket:
         try:
             if entry.reason == GIVEN_UP:
                 return _parse_lambda_object(entry, json.loads(body))
-            error_text, record = quarantine_format.parse_body(body)
+            error_text, record = quarantine_object.parse_body(body)
             return Quarantined(entry, error_text, (record,))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UnreadableError(
@@ -151,7 +151,7 @@ class Bucket:
     def markers(self) -> set[str]:
         """List the keys of all markers."""
         copies = self._listing(MARKER_PREFIX, Delimiter="/")
-        objects = self._listing(f"{MARKER_PREFIX}{quarantine_format.PREFIX}")
+        objects = self._listing(f"{MARKER_PREFIX}{quarantine_object.PREFIX}")
         return {listed["Key"] for listing in (copies, objects) for listed in listing}
 
     def leases(self) -> set[str]:
@@ -236,7 +236,7 @@ def _key_reason(key: str) -> str:
     return (
         GIVEN_UP
         if key.startswith(LAMBDA_PREFIX)
-        else key.removeprefix(quarantine_format.PREFIX).split("/")[0]
+        else key.removeprefix(quarantine_object.PREFIX).split("/")[0]
     )
 
 
@@ -256,8 +256,8 @@ def _parse_event_record(record: KinesisRecord) -> QuarantinedRecord:
     kinesis = record["kinesis"]
     return QuarantinedRecord(
         base64.b64decode(kinesis["data"], validate=True),
-        quarantine_format.text(kinesis["partitionKey"]),
-        quarantine_format.text(kinesis["sequenceNumber"]),
+        quarantine_object.text(kinesis["partitionKey"]),
+        quarantine_object.text(kinesis["sequenceNumber"]),
         shard_id(record),
         iso(arrival_time(record)),
     )

@@ -11,10 +11,9 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.table import Table
 
-from handler.tweet import PoisonError
-from ops.display import as_json_option, console, count, printable, progress_bar, size, span, write_json
-from ops.interrupt import interruptible
-from ops.pace import rate_option
+from event.types.tweet import PoisonError
+from ops.aws.pace import rate_option
+from ops.aws.stack import Stack, stack_options
 from ops.quarantine.bucket import RedriveMarkers
 from ops.quarantine.lease import Leases
 from ops.quarantine.presentation import (
@@ -30,7 +29,17 @@ from ops.quarantine.presentation import (
 from ops.quarantine.redrive import Redriver
 from ops.quarantine.repair import parse_repair
 from ops.quarantine.selection import by_reason, find_entry, open_bucket, selected, selection
-from ops.stack import Stack, stack_options
+from ops.terminal.display import (
+    as_json_option,
+    console,
+    count,
+    printable,
+    progress_bar,
+    size,
+    span,
+    write_json,
+)
+from ops.terminal.interrupt import interruptible
 
 _RECORDS_SHOWN = 10
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from handler.quarantine_format import QuarantinedRecord
-from ops.display import count, printable
+from event.quarantine_object import QuarantinedRecord
+from ops.aws.stack import CONNECTIONS
 from ops.errors import GoneError, UnreadableError
-from ops.interrupt import DaemonPool
 from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
 from ops.quarantine.redrive import Summary
-from ops.stack import CONNECTIONS
+from ops.terminal.display import count, printable
+from ops.terminal.interrupt import DaemonPool
 
 _SHOWN_BYTES = 512
 """Bytes shown of a payload, which may have a megabyte."""

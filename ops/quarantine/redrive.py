@@ -15,16 +15,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from handler.aggregation import MAX_PARTITION_KEY
-from handler.quarantine_format import QuarantinedRecord
-from ops.display import count, size
+from event.aggregation import MAX_PARTITION_KEY
+from event.quarantine_object import QuarantinedRecord
+from ops.aws.pace import Pace
+from ops.aws.stack import CONNECTIONS
 from ops.errors import GoneError, LeasedError, UnreadableError, UnsendableError
-from ops.interrupt import DaemonPool
-from ops.pace import Pace
 from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
 from ops.quarantine.lease import Lease, Leases
 from ops.quarantine.repair import Repair
-from ops.stack import CONNECTIONS
+from ops.terminal.display import count, size
+from ops.terminal.interrupt import DaemonPool
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

@@ -4,9 +4,9 @@ import base64
 import time
 from typing import NamedTuple
 
-from handler.record import KinesisRecord
+from event.record import KinesisRecord
+from event.types.tweet import parse_tweet
 from handler.table import build_put
-from handler.tweet import parse_tweet
 
 
 class Repair(NamedTuple):

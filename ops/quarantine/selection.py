@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
+from ops.aws.stack import Stack
 from ops.errors import ConfigError
 from ops.quarantine.bucket import REASONS, Bucket, Entry
-from ops.stack import Stack
-from ops.times import TIME
+from ops.terminal.times import TIME
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from handler.record import iso
+from event.record import iso
 from ops.errors import ConfigError
 
 _VERSION: Final = 1

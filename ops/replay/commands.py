@@ -8,16 +8,16 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 
-from handler.record import iso
-from ops.display import as_json_option, console, count, error_console, progress_bar, size, write_json
+from event.record import iso
+from ops.aws.pace import rate_option
+from ops.aws.stack import Stack, stack_options
 from ops.errors import ConfigError
-from ops.interrupt import interruptible
-from ops.pace import rate_option
 from ops.replay.checkpoint import Checkpoint, lock
 from ops.replay.replayer import Clients, Replayer, Target
 from ops.replay.shards import list_shards
-from ops.stack import Stack, stack_options
-from ops.times import TIME, whole_milliseconds
+from ops.terminal.display import as_json_option, console, count, error_console, progress_bar, size, write_json
+from ops.terminal.interrupt import interruptible
+from ops.terminal.times import TIME, whole_milliseconds
 
 
 @click.command(

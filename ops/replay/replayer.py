@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from handler.aggregation import deaggregate
+from event.aggregation import deaggregate
+from event.quarantine_object import object_body, object_key
+from event.record import KinesisRecord
+from event.types.tweet import PoisonError, Reason, parse_tweet
 from handler.event import MAX_EVENT_BYTES, build_record, first_failure
-from handler.quarantine_format import object_body, object_key
-from handler.record import KinesisRecord
 from handler.table import build_put
-from handler.tweet import PoisonError, Reason, parse_tweet
+from ops.aws.pace import Pace
 from ops.errors import ExpiredShardError, ReplayError
-from ops.pace import Pace
 from ops.replay.checkpoint import Checkpoint
 from ops.replay.shards import read_range
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from ops import stream
 from ops.errors import ExpiredShardError
+from ops.explore import stream
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

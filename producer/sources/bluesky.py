@@ -9,12 +9,12 @@ from websockets import CloseCode
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
-from handler.record import iso
-from handler.tweet import Json, PoisonError, Reason, normalize_time
+from event.record import iso
+from event.types.tweet import Json, PoisonError, Reason, normalize_time
 from producer.errors import SourceError
 from producer.record import load
-from producer.source import Record, Rejected
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
+from producer.sources.source import Record, Rejected
 
 ENDPOINT = "wss://jetstream2.us-east.bsky.network/subscribe"
 

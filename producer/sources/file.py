@@ -14,12 +14,12 @@ from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 
-from handler.tweet import PoisonError
-from producer.cursor import Position
+from event.types.tweet import PoisonError
 from producer.errors import SourceError
 from producer.record import load, to_record
-from producer.source import Record, Rejected
 from producer.sources.lines import LineSplitter
+from producer.sources.source import Record, Rejected
+from producer.spooling.cursor import Position
 
 _CHUNK_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024

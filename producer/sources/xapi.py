@@ -10,7 +10,7 @@ from TwitterAPI import TwitterAPI
 from TwitterAPI.TwitterError import TwitterConnectionError
 from urllib3.exceptions import HTTPError
 
-from handler.tweet import Json, PoisonError
+from event.types.tweet import Json, PoisonError
 from producer.config import XCredentials
 from producer.errors import SourceError
 from producer.record import load

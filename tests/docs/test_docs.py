@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from docs.pages import PAGES
-from docs.record import load_traffic
-from infra.alarms import alarms
-from infra.outputs import PROJECT
+from stack.alarms import alarms
+from stack.project import PROJECT
 from tests.infra.recorder import deploy
+from tools.docs.pages import PAGES
+from tools.docs.record import load_traffic
 
 README = PROJECT / "README.md"
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)]*)?\)")

@@ -1,4 +1,4 @@
-"""The part of GitHub's REST API that `ci/github.py` uses, strict: any other request is an error of the test."""
+"""The part of GitHub's REST API that `delivery/` uses, strict: any other request fails the test."""
 
 import json
 import re

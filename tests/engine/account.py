@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from local.aws import LocalAws
+from local.aws.local_aws import LocalAws
+from local.aws.server import REGION, ROOT_KEY
 from local.job import job_environment
-from local.server import REGION, ROOT_KEY
 from tests.engine.stack import Project
 
 REPOSITORY = "octo/tweets"
@@ -20,7 +20,7 @@ class PreparedAccount:
     def __init__(self, folder: Path, aws: LocalAws) -> None:
         self.aws = aws
         self.project = Project(folder, aws)
-        self.run(self.administrator(), "bootstrap.setup", "account", REPOSITORY, "--yes")
+        self.run(self.administrator(), "delivery", "account", REPOSITORY, "--yes")
 
     def administrator(self) -> Environment:
         """The credentials of the account's root, and no backend chosen."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.outputs import BUILT_CLI
-from local.aws import LocalAws
+from local.aws.local_aws import LocalAws
+from stack.outputs import BUILT_CLI
 from tests.engine.stack import Project
 
 

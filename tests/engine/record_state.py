@@ -4,7 +4,7 @@
 
 Deploys the stack under the real engine on local AWS, exports its state, and writes it to
 `tests/engine/states/<version>.json.gz`. The secrets in it belong to local AWS and are encrypted with the
-passphrase of `local.engine`. Run it once for each release, from the commit that is released.
+passphrase of `local.pulumi.engine`. Run it once for each release, from the commit that is released.
 """
 
 import gzip
@@ -13,10 +13,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from infra.outputs import PROJECT
-from infra.release import version
-from local.aws import LocalAws
-from local.server import DEFAULT_PORT
+from local.aws.local_aws import LocalAws
+from local.aws.server import DEFAULT_PORT
+from stack.project import PROJECT, version
 from tests.engine.stack import Project
 
 STATES = Path(__file__).parent / "states"

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from infra.outputs import PROJECT
-from local.aws import LocalAws
-from local.engine import Engine
+from local.aws.local_aws import LocalAws
+from local.pulumi.engine import Engine
+from stack.project import PROJECT
 
 TWEET = json.dumps({"username": "mira", "id": "1", "created_at": None, "text": "hello"}).encode()
 """A record that the function stores. Local AWS evaluates alarms without their dimensions, so that a record which can
@@ -21,13 +21,14 @@ never be stored would fire the alarms of every test's stack."""
 PROGRAM = (
     "Pulumi.yaml",
     "__main__.py",
+    "event",
+    "stack",
     "infra",
     "handler",
     "producer",
     "local",
     "ops",
-    "bootstrap",
-    "ci",
+    "delivery",
     "pyproject.toml",
 )
 

@@ -5,7 +5,7 @@ import stat
 import subprocess
 import sys
 
-from local.inventory import inventory
+from local.aws.inventory import inventory
 from tests.engine.stack import Project
 from tests.infra.recorder import deploy
 

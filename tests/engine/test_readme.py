@@ -6,7 +6,7 @@ import shutil
 import stat
 import subprocess
 
-from infra.outputs import PROJECT
+from stack.project import PROJECT
 from tests.engine.stack import Project
 from tests.waiting import eventually
 

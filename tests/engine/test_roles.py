@@ -9,11 +9,11 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from infra.outputs import PROJECT
-from local.aws import LocalAws
-from local.inventory import inventory
-from local.server import ACCOUNT, REGION
-from tests.bootstrap.test_permissions import listed
+from local.aws.inventory import inventory
+from local.aws.local_aws import LocalAws
+from local.aws.server import ACCOUNT, REGION
+from stack.project import PROJECT
+from tests.delivery.bootstrap.test_permissions import listed
 from tests.doubles.github import TOKEN, Github
 from tests.doubles.http import serving
 from tests.engine.account import PreparedAccount
@@ -32,14 +32,14 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreparedAccoun
         prepared = PreparedAccount(tmp_path_factory.mktemp("account"), aws)
         for stack in ("dev", "prod"):
             shutil.copy(PROJECT / f"Pulumi.{stack}.yaml", prepared.project.folder)
-            prepared.run(prepared.administrator(), "bootstrap.setup", "stack", stack)
+            prepared.run(prepared.administrator(), "delivery", "stack", stack)
         yield prepared
 
 
 def test_the_state_of_the_bootstrap_program_ends_up_in_its_bucket_and_holds_no_secret(
     account: PreparedAccount,
 ) -> None:
-    folder = account.project.folder / "bootstrap"
+    folder = account.project.folder / "delivery" / "bootstrap"
     assert not (folder / ".state").exists()
     state = (
         account.aws.client("s3")
@@ -49,7 +49,7 @@ def test_the_state_of_the_bootstrap_program_ends_up_in_its_bucket_and_holds_no_s
         .read()
     )
     assert b"4dabf18193072939515e22adb298388d" not in state  # the engine's mark of a secret
-    again = account.run(account.administrator(), "bootstrap.setup", "account", "octo/tweets", "--yes")
+    again = account.run(account.administrator(), "delivery", "account", "octo/tweets", "--yes")
     assert "+ " not in again
     assert "unchanged" in again
     settings = yaml.safe_load((folder / "Pulumi.account.yaml").read_text())["config"]
@@ -67,30 +67,30 @@ def test_a_stack_is_deployed_changed_and_destroyed_by_its_deploy_role_and_previe
     at_first = settings.read_text()
     plan = "plan.json"
 
-    account.run(preview, "ci.preview", *report, "--plan", plan)
+    account.run(preview, "delivery.workflows.preview", *report, "--plan", plan)
     account.pulumi(deploy, *up, "--plan", plan)
     outputs = account.pulumi(deploy, "stack", "output", "--stack", "dev", "--json", "--show-secrets")
     put_and_read_back(account, json.loads(outputs))
 
     configure(settings, EVERY_CHANGE)
-    account.run(preview, "ci.preview", *report)
+    account.run(preview, "delivery.workflows.preview", *report)
     account.pulumi(deploy, *up)
     settings.write_text(at_first)
     account.pulumi(deploy, *up)
 
-    account.run(preview, "ci.preview", *report, "--expect-no-changes")
+    account.run(preview, "delivery.workflows.preview", *report, "--expect-no-changes")
     account.aws.client("lambda").update_function_configuration(
         FunctionName="dev-DDBEventProcessor", Timeout=7
     )
-    nightly = account.run(preview, "ci.preview", *report, "--expect-no-changes", fails=True)
+    nightly = account.run(preview, "delivery.workflows.preview", *report, "--expect-no-changes", fails=True)
     assert "processor-function" in nightly
     assert "no changes were expected" in nightly
-    account.run(preview, "ci.preview", *report, "--plan", plan)
+    account.run(preview, "delivery.workflows.preview", *report, "--plan", plan)
     configure(settings, {"functionMemory": 1024})
     assert "violates plan" in account.pulumi(deploy, *up, "--plan", plan, fails=True)
     settings.write_text(at_first)
     account.pulumi(deploy, *up, "--plan", plan)
-    account.run(preview, "ci.preview", *report, "--expect-no-changes")
+    account.run(preview, "delivery.workflows.preview", *report, "--expect-no-changes")
 
     refused = account.pulumi(preview, *up, fails=True)
     assert "not authorized to perform: s3:PutObject" in refused
@@ -215,7 +215,7 @@ def test_the_repository_gets_its_environments_and_the_outputs_that_the_workflows
     github = Github()
     with serving(github.answer) as url:
         environment = account.administrator() | {"GITHUB_API_URL": url, "GITHUB_TOKEN": TOKEN}
-        account.run(environment, "bootstrap.setup", "github")
+        account.run(environment, "delivery", "github")
     stacks = json.loads(github.variables["BOOTSTRAP"])["stacks"]
     assert set(stacks) == set(github.environments) == {"dev", "prod"}
     assert stacks["dev"]["deploy_role_arn"] == f"arn:aws:iam::{ACCOUNT}:role/stream-processing-dev-deploy"

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from local.inventory import inventory
+from local.aws.inventory import inventory
 from tests.engine.stack import TWEET, Project
 
 ROW = {"Username": {"S": "mira"}, "Id": {"S": "1"}}

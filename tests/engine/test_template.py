@@ -5,7 +5,7 @@ import subprocess
 
 import yaml
 
-from infra.outputs import PROJECT
+from stack.project import PROJECT
 from tests.engine.stack import PROGRAM, Project
 
 

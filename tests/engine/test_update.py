@@ -7,7 +7,7 @@ from typing import Any, Self
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws import LocalAws
+from local.aws.local_aws import LocalAws
 from tests.engine.stack import TWEET, Project
 from tests.waiting import eventually
 

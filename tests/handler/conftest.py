@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from handler.record import KinesisRecord
+from event.record import KinesisRecord
 from tests.doubles.http import Request, Response, serving
 from tests.handler.aws import BUCKET, TABLE, Aws
 from tests.handler.events import record, tweet

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_kinesis_agg.aggregator import RecordAggregator
 
-from handler.record import KinesisRecord
+from event.record import KinesisRecord
 
 ARRIVAL = datetime(2026, 11, 23, 14, 41, 30, 250_000, UTC)
 SHARD = "shardId-000000000000"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.record import KinesisRecord
+from event.record import KinesisRecord
 from tests.handler.aws import THROTTLED, Aws
 from tests.handler.conftest import Invoke, Services
 from tests.handler.events import record, tweet

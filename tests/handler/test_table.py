@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from event.types.tweet import PoisonError, Reason, Tweet
 from handler.settings import EXPIRY_ATTRIBUTE
 from handler.table import MAX_CALL_BYTES, MAX_ITEM_BYTES, Put, build_put, chunks
-from handler.tweet import PoisonError, Reason, Tweet
 from tests.handler.events import ARRIVAL, record
 
 RECORD = record(b"")

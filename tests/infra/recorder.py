@@ -15,8 +15,8 @@ from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from infra.settings import read_project, with_defaults
+from stack.project import PROJECT
 
-PROJECT = Path(__file__).parent.parent.parent
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f7c2d2e-0000-4000-8000-000000000000"
@@ -208,7 +208,7 @@ def deploy_bootstrap(
     *, partition: str = "aws", github_provider: Mapping[str, Any] | None = None, **config: Any
 ) -> Deployed:
     """Run the program of `bootstrap/` for the repository `octo/tweets`; `github_provider` is an existing one."""
-    folder = PROJECT / "bootstrap"
+    folder = PROJECT / "delivery" / "bootstrap"
     answers = (
         {"aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": github_provider}
         if github_provider

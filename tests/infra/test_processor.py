@@ -5,6 +5,7 @@ import pulumi
 import pytest
 
 from infra import processor
+from stack.project import PROJECT
 from tests.infra.recorder import KEY, PREVIOUS_KEY, Deployed, deploy
 
 
@@ -222,21 +223,24 @@ def archive_of_function(deployed: Deployed) -> dict[str, bytes]:
     return {name: Path(asset.path).read_bytes() for name, asset in archive.assets.items()}
 
 
-def test_the_archive_holds_the_modules_of_the_handler_and_nothing_else(dev: Deployed) -> None:
-    folder = processor.HANDLER_FOLDER
-    tracked = {f"handler/{module.name}": module.read_bytes() for module in folder.glob("*.py")}
+def test_the_archive_holds_the_modules_of_event_and_handler_and_nothing_else(dev: Deployed) -> None:
+    tracked = {
+        module.relative_to(PROJECT).as_posix(): module.read_bytes()
+        for folder in ("event", "handler")
+        for module in (PROJECT / folder).rglob("*.py")
+    }
     assert archive_of_function(dev) == tracked
-    assert "handler/app.py" in tracked
+    assert {"handler/app.py", "event/types/tweet.py"} <= tracked.keys()
 
 
-def test_caches_and_notes_beside_the_handler_do_not_change_the_archive(
+def test_caches_and_notes_beside_the_code_do_not_change_the_archive(
     dev: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "handler"
-    (folder / "__pycache__").mkdir(parents=True)
-    for module in processor.HANDLER_FOLDER.glob("*.py"):
-        (folder / module.name).write_bytes(module.read_bytes())
-    (folder / "__pycache__" / "app.cpython-313.pyc").write_bytes(b"cache")
-    (folder / "README.md").write_text("notes")
-    monkeypatch.setattr(processor, "HANDLER_FOLDER", folder)
+    for name, content in archive_of_function(dev).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "handler" / "__pycache__").mkdir()
+    (tmp_path / "handler" / "__pycache__" / "app.cpython-313.pyc").write_bytes(b"cache")
+    (tmp_path / "handler" / "README.md").write_text("notes")
+    monkeypatch.setattr(processor, "PROJECT", tmp_path)
     assert archive_of_function(deploy()) == archive_of_function(dev)

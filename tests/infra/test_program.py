@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.infra.recorder import PROJECT, Deployed, Secret, deploy
+from stack.project import PROJECT
+from tests.infra.recorder import Deployed, Secret, deploy
 
 COMPONENTS = {
     "stream": "EventStream",

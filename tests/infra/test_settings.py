@@ -7,7 +7,8 @@ from pulumi.runtime import set_all_config
 from pulumi.runtime import settings as runtime
 
 from infra.settings import ConfigError, load, read_project
-from tests.infra.recorder import PROJECT, deploy, stack_config
+from stack.project import PROJECT
+from tests.infra.recorder import deploy, stack_config
 
 SCHEMA: dict[str, dict[str, Any]] = read_project()["config"]
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import pulumi
 
-from local.aws import LocalAws
-from local.resources import RESOURCES, SERVICES, Aws, Properties, Resource
+from local.aws.local_aws import LocalAws
+from local.pulumi.resources import RESOURCES, SERVICES, Aws, Properties, Resource
 from tests.local.conftest import READ_STREAM, TRUST_LAMBDA, unique
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.aws import LocalAws
+from local.aws.local_aws import LocalAws
 from tests.waiting import eventually
 
 TRUST_LAMBDA = {

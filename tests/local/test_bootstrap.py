@@ -10,15 +10,15 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
-from bootstrap.setup import main as bootstrap_setup
-from local.aws import LocalAws
-from local.deploy import Deployment, deploy
+from delivery.cli import main as delivery_main
+from local.aws.local_aws import LocalAws
+from local.aws.server import REGION
 from local.job import job_environment
-from local.server import REGION
+from local.pulumi.deploy import Deployment, deploy
 from tests.doubles.github import TOKEN, Github
 from tests.doubles.http import serving
 
-BOOTSTRAP = Path(__file__).resolve().parents[2] / "bootstrap"
+BOOTSTRAP = Path(__file__).resolve().parents[2] / "delivery" / "bootstrap"
 HOST = "token.actions.githubusercontent.com"
 
 
@@ -74,7 +74,7 @@ def test_setup_warns_until_main_is_protected(aws: LocalAws, tmp_path: Path) -> N
         }
 
         def setup(*arguments: str) -> str:
-            result = CliRunner().invoke(bootstrap_setup, ["github", *arguments], env=environment)
+            result = CliRunner().invoke(delivery_main, ["github", *arguments], env=environment)
             assert result.exit_code == 0, result.output
             return result.stderr
 

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.aws import LocalAws
-from local.x import XServer
+from local.aws.local_aws import LocalAws
+from local.x.server import XServer
 from tests.waiting import SECONDS
 
 PAGES = [

@@ -17,10 +17,10 @@ import requests
 from click.testing import CliRunner
 from rich.console import Console
 
-from infra.outputs import PROJECT
+from local.aws.mapping.poller import Progress
 from local.cli import main
 from local.display import Snapshot, render
-from local.mapping.poller import Progress
+from stack.project import PROJECT
 from tests.waiting import SECONDS
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from stack.project import PROJECT
 from tests.local.test_server import alive, child_processes
 from tests.producer.conftest import tweet, tweets
 from tests.waiting import eventually
 from tests.widths import check_width
-
-PROJECT = Path(__file__).resolve().parents[2]
 
 # What a user's shell may export for other programs, and must not change the demo.
 FOREIGN = {
@@ -117,7 +116,7 @@ def test_an_empty_file_fails_the_checks_with_exit_code_1(demo: Start, tmp_path: 
     ("ending", "once", "code"),
     [
         pytest.param(signal.SIGINT, "producer", 130, id="Ctrl-C"),
-        pytest.param(signal.SIGTERM, "local.ministack_server", 130, id="SIGTERM"),
+        pytest.param(signal.SIGTERM, "local.aws.ministack.server", 130, id="SIGTERM"),
         pytest.param(signal.SIGKILL, "producer", -signal.SIGKILL, id="SIGKILL"),
     ],
 )

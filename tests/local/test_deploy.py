@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from local.aws import LocalAws
-from local.deploy import Deployment, Event, deploy
+from local.aws.local_aws import LocalAws
 from local.errors import DeploymentError
-from local.resources import ConfigError
+from local.pulumi.deploy import Deployment, Event, deploy
+from local.pulumi.resources import ConfigError
+from stack.project import PROJECT
 from tests.local.conftest import unique
 
-PROJECT = Path(__file__).resolve().parents[2]
 TOPIC = "aws:sns/topic:Topic"
 Program = Callable[..., Deployment]
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 
-from local.aws import LocalAws
-from local.faults import Fault, Faults
+from local.aws.faults import Fault, Faults
+from local.aws.local_aws import LocalAws
 from tests.local.conftest import unique
 
 ONE_ATTEMPT: dict[str, Any] = {"retries": {"total_max_attempts": 1}}

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handler.event import MAX_EVENT_BYTES
-from local.mapping import decisions
-from local.mapping.decisions import Batch, Record, Settings, Verdict
-from local.mapping.destination import object_key
+from local.aws.mapping import decisions
+from local.aws.mapping.decisions import Batch, Record, Settings, Verdict
+from local.aws.mapping.destination import object_key
 
 SETTINGS = Settings(
     uuid="uuid",

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from local.mapping.shard import ShardReader, Source
+from local.aws.mapping.shard import ShardReader, Source
 from tests.local import test_mapping_decisions
 from tests.waiting import eventually
 
@@ -100,8 +100,8 @@ def _number(record: dict[str, Any]) -> int:
 
 
 def test_ten_lanes_handle_each_record_once_and_each_key_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.mapping.shard.READ_INTERVAL", 0.001)
-    monkeypatch.setattr("local.mapping.shard._MAX_RETRY_WAIT", 0.001)
+    monkeypatch.setattr("local.aws.mapping.shard.READ_INTERVAL", 0.001)
+    monkeypatch.setattr("local.aws.mapping.shard._MAX_RETRY_WAIT", 0.001)
     aws = Aws()
     source = Source(aws, aws, aws, "role", lambda _: None)  # type: ignore[arg-type]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.aws import LocalAws
-from local.metrics import Series, embedded
+from local.aws.local_aws import LocalAws
+from local.aws.metrics import Series, embedded
 from tests.local.conftest import REPORT_BAD, Pipeline
 from tests.waiting import eventually
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from local.aws import LocalAws
-from local.deploy import deploy
+from local.aws.local_aws import LocalAws
+from local.pulumi.deploy import deploy
+from stack.project import PROJECT
 from tests.local.conftest import unique
 from tests.producer.conftest import Produced, Producer, tweet
 from tests.waiting import eventually
 
-PROJECT = Path(__file__).resolve().parents[2]
 CONFIG = {
     "aws:region": "us-east-1",
     # Nobody wants to wait: a batch goes at once, and is given up after its second failure.
@@ -152,8 +152,12 @@ def test_every_tweet_is_accounted_for_whatever_fails(
 
     assert done.code == 0
     assert done.counts == {
-        "received": 1303, "replayed": 0, "sent": 1302,
-        "spooled": 0, "rejected": 1, "missing": 0,
+        "received": 1303,
+        "replayed": 0,
+        "sent": 1302,
+        "spooled": 0,
+        "rejected": 1,
+        "missing": 0,
     }
     eventually(lambda: len(stack.rows(user)) >= 1200)
     assert stack.rows(user) == set(range(1200))

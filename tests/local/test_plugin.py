@@ -14,9 +14,9 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from local import plugin
-from local.aws import LocalAws
-from local.resources import SERVICES
+from local.aws.local_aws import LocalAws
+from local.pulumi import plugin
+from local.pulumi.resources import SERVICES
 from tests.local.conftest import unique
 
 SECRET = {rpc._special_sig_key: rpc._special_secret_sig}

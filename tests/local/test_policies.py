@@ -10,18 +10,16 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from local.aws import LocalAws
-from local.deploy import deploy
+from local.aws.local_aws import LocalAws
+from local.pulumi.deploy import deploy
+from stack.project import PROJECT
 from tests.local.conftest import TRUST_LAMBDA, unique
-
-PROJECT = Path(__file__).resolve().parents[2]
 
 # identity -> Sid -> actions: each is tested alone, and together they are the deployed policies.
 GRANTED = {

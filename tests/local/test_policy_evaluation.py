@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws import LocalAws
-from local.server import ACCOUNT
+from local.aws.local_aws import LocalAws
+from local.aws.server import ACCOUNT
 from tests.local.conftest import TRUST_LAMBDA, unique, zipped
 
 

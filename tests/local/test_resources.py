@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.aws import LocalAws
+from local.aws.local_aws import LocalAws
 from tests.local.account import Account, Made, allow
 from tests.local.conftest import unique
 

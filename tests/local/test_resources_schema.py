@@ -8,8 +8,8 @@ import pulumi
 import pytest
 import yaml
 
-from local.resources import RESOURCES, SERVICES, Aws, ConfigError
-from local.resources.schema import UNKNOWN
+from local.pulumi.resources import RESOURCES, SERVICES, Aws, ConfigError
+from local.pulumi.resources.schema import UNKNOWN
 
 NOWHERE = Aws("us-east-1", "test", "test", {})
 STREAM: dict[str, Any] = {"name": "events", "shardCount": 1.0}

@@ -10,8 +10,8 @@ import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws import LocalAws
-from local.resources.archive import zipped
+from local.aws.local_aws import LocalAws
+from local.pulumi.resources.archive import zipped
 from tests.local.account import Account, allow
 from tests.local.conftest import READ_STREAM, unique
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from local import server
+from local.aws import server
+from local.aws.server import Server
 from local.errors import LocalAwsError
-from local.server import Server
 from tests.local.conftest import Pipeline, unique
 from tests.waiting import eventually
 
@@ -22,7 +22,7 @@ from tests.waiting import eventually
 OWNER = '''
 import json, sys, threading, time
 from pathlib import Path
-from local.server import Server
+from local.aws.server import Server
 from tests.local.conftest import TRUST_LAMBDA, zipped
 
 BUSY = """

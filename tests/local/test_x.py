@@ -10,9 +10,18 @@ from typing import Any
 import pytest
 import requests
 
-from local import x_rules
-from local.x import BEARER_TOKEN, CONSUMER_KEY, CONSUMER_SECRET, RULES, STREAM, TOKEN, Connection, XServer
-from local.x_rules import Rule
+from local.x import rules as x_rules
+from local.x.rules import Rule
+from local.x.server import (
+    BEARER_TOKEN,
+    CONSUMER_KEY,
+    CONSUMER_SECRET,
+    RULES,
+    STREAM,
+    TOKEN,
+    Connection,
+    XServer,
+)
 from tests.waiting import SECONDS
 
 Json = dict[str, Any]

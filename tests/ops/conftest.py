@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.aws import LocalAws
-from local.deploy import deploy
-from ops import default
-from tests.ops.stack import PROJECT, DeployedStack, tweet
+from local.aws.local_aws import LocalAws
+from local.pulumi.deploy import deploy
+from ops.aws import default
+from stack.project import PROJECT
+from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
 CONFIG = {

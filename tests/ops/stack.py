@@ -12,11 +12,10 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from local.aws import LocalAws
+from local.aws.local_aws import LocalAws
 from ops.cli import cli
+from stack.project import PROJECT
 from tests.waiting import eventually
-
-PROJECT = Path(__file__).parent.parent.parent
 
 
 def tweet(user: str, number: int = 1, **members: Any) -> bytes:

@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from infra.settings import CapacitySettings, Settings, read_project
-from ops import prices as price_list
 from ops.cli import cli
-from ops.cost import load_settings
-from ops.estimate import HOURS, Line, Load, estimate, estimate_original
-from ops.prices import Prices
+from ops.planning import prices as price_list
+from ops.planning.cost import load_settings
+from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original
+from ops.planning.prices import Prices
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ops.chart import draw_history
-from ops.display import cell_text, printable
+from ops.explore.chart import draw_history
+from ops.terminal.display import cell_text, printable
 from tests.handler.events import aggregate
 from tests.ops import schemas
 from tests.ops.stack import DeployedStack, tweet

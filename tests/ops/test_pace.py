@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ops.pace import Pace
+from ops.aws.pace import Pace
 
 
 class Clock(threading.Event):
@@ -20,7 +20,7 @@ class Clock(threading.Event):
 def test_no_more_records_a_second_than_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     pace = Pace(100, clock)
-    monkeypatch.setattr("ops.pace.time.monotonic", lambda: clock.now)
+    monkeypatch.setattr("ops.aws.pace.time.monotonic", lambda: clock.now)
     times = []
     for records in (50, 100, 10):
         pace.wait(records)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from handler.record import iso
+from event.record import iso
 from ops.replay import replayer
 from ops.replay.checkpoint import Checkpoint, lock
-from ops.times import whole_milliseconds
+from ops.terminal.times import whole_milliseconds
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 

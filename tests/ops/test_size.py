@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from infra.settings import CapacitySettings, Settings
-from ops import prices as price_list
 from ops.cli import cli
-from ops.cost import load_settings
-from ops.display import wrap_command
-from ops.estimate import Load
-from ops.plan import Plan, make_plan
+from ops.planning import prices as price_list
+from ops.planning.cost import load_settings
+from ops.planning.estimate import Load
+from ops.planning.plan import Plan, make_plan
+from ops.terminal.display import wrap_command
 
 
 def planned(rate: float, size: int = 500, region: str = "us-east-1", base: Settings | None = None) -> Plan:

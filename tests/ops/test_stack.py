@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ops import default
+from ops.aws import default
 from ops.cli import cli
-from ops.stack import PROJECT
+from stack.project import PROJECT
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 NO_CREDENTIALS = {

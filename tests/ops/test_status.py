@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from local.deploy import deploy
+from local.pulumi.deploy import deploy
+from stack.project import PROJECT
 from tests.ops.conftest import CONFIG
-from tests.ops.stack import PROJECT, DeployedStack, tweet
+from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ops.stack import Stack
-from ops.stream import StreamReader, list_shards
+from ops.aws.stack import Stack
+from ops.explore.stream import StreamReader, list_shards
 from tests.ops.stack import DeployedStack, tweet
 
 

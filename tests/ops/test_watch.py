@@ -9,12 +9,12 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from ops.checks import Check, State
-from ops.frame import FIGURES, Frame, Sighting
-from ops.metrics import Series
-from ops.stack import Stack
-from ops.table import Row
-from ops.watch import Watch
+from ops.aws.stack import Stack
+from ops.explore.table import Row
+from ops.health.checks import Check, State
+from ops.health.frame import FIGURES, Frame, Sighting
+from ops.health.metrics import Series
+from ops.health.watch import Watch
 from tests.ops import schemas
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from producer.config import KEYS, PREFIX, AwsCredentials
-from producer.source import Record, Rejected
+from producer.sources.source import Record, Rejected
+from stack.project import PROJECT
 from tests.doubles.http import serving
 from tests.doubles.kinesis import KinesisStub
-
-PROJECT = Path(__file__).parents[2]
 
 
 def credentials(endpoint: str | None, region: str = "eu-west-1", stream: str = "tweets") -> AwsCredentials:

@@ -84,7 +84,7 @@ def test_what_pulumi_says_when_it_fails_is_passed_on(tmp_path: Path, pulumi: Pat
 
 def test_without_pulumi_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("infra.outputs.BUILT_CLI", tmp_path)
+    monkeypatch.setattr("stack.outputs.BUILT_CLI", tmp_path)
 
     with pytest.raises(ConfigError, match="`pulumi` is neither on PATH nor built by `make engine`"):
         configure(tmp_path / "config.json", None, pytest.fail)
@@ -101,6 +101,6 @@ def test_a_cli_that_was_built_here_is_used_with_its_own_backend(
     )
     built.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    monkeypatch.setattr("infra.outputs.BUILT_CLI", tmp_path)
+    monkeypatch.setattr("stack.outputs.BUILT_CLI", tmp_path)
     configure(tmp_path / "config.json", "local", lambda _: None)
     assert json.loads((tmp_path / "config.json").read_text())["stream_name"] == "/.pulumi/backend"

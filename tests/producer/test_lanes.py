@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.lanes import LANE_SECONDS, Lanes, backoff
-from producer.spool import Entry
+from producer.publish.lanes import LANE_SECONDS, Lanes, backoff
+from producer.spooling.spool import Entry
 
 ALL = (500, 1 << 20)
 

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.live import Live
 
-from infra.urls import without_userinfo
-from producer.cursor import Position
-from producer.display import JsonDisplay, say
-from producer.printable import MAX_MESSAGE_CHARACTERS, printable, shorten
-from producer.progress import Progress
+from producer.display.display import JsonDisplay, say
+from producer.display.printable import MAX_MESSAGE_CHARACTERS, printable, shorten
+from producer.display.progress import Progress
+from producer.display.terminal import TerminalDisplay
 from producer.reader import Reader
-from producer.source import Record, Rejected
-from producer.terminal import TerminalDisplay
+from producer.sources.source import Record, Rejected
+from producer.spooling.cursor import Position
+from stack.urls import without_userinfo
 from tests.producer.conftest import Fixed
 
 LINK, CLEAR, OVERRIDE, NEWLINE = "\x1b]8;;http://evil\x1b\\", "\x9b2J", "\u202e", "\n"

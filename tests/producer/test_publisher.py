@@ -11,10 +11,10 @@ import pytest
 
 from producer.config import AwsCredentials
 from producer.errors import ConfigError, PublishError
-from producer.folder import Folder
-from producer.kinesis import connect
-from producer.publisher import Publisher
-from producer.spool import Spool
+from producer.publish.kinesis import connect
+from producer.publish.publisher import Publisher
+from producer.spooling.folder import Folder
+from producer.spooling.spool import Spool
 from tests.doubles.http import Request, Response, serving
 from tests.doubles.kinesis import Fault, Faults, faulty
 from tests.producer.conftest import Stream, credentials
@@ -30,8 +30,8 @@ def ignore(_message: str) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Back-offs of milliseconds; how long they are is for test_lanes."""
-    monkeypatch.setattr("producer.publisher.CALL_SECONDS", (0.002, 0.01))
-    monkeypatch.setattr("producer.lanes.LANE_SECONDS", (0.002, 0.01))
+    monkeypatch.setattr("producer.publish.publisher.CALL_SECONDS", (0.002, 0.01))
+    monkeypatch.setattr("producer.publish.lanes.LANE_SECONDS", (0.002, 0.01))
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_slow_answers_and_every_fault_together_lose_and_repeat_nothing(
 def test_a_throttled_stream_bounds_what_is_in_memory(
     stream: Stream, spool: Spool, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("producer.publisher.MAX_HELD_RECORDS", 1_000)
+    monkeypatch.setattr("producer.publish.publisher.MAX_HELD_RECORDS", 1_000)
     stream.stub.faults = lambda _, keys: Fault(refused=frozenset(range(len(keys))))
     fill(spool, 5_000, authors=5_000)
 
@@ -273,7 +273,7 @@ def test_a_throttled_stream_bounds_what_is_in_memory(
 def test_it_does_not_end_before_the_last_records_are_written_and_sent(
     stream: Stream, spool: Spool, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("producer.spool._GROUP_SECONDS", 60)
+    monkeypatch.setattr("producer.spooling.spool._GROUP_SECONDS", 60)
     spool.append(data(0))
     spool.append(data(1))  # not written yet, as if the disk were full
     publisher.finish(None)

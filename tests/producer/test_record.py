@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from handler.tweet import PoisonError
+from event.types.tweet import PoisonError
 from producer.record import MAX_RECORD_BYTES, load, objection, partition_key, to_json, to_record
-from producer.source import Record
+from producer.sources.source import Record
 
 
 def record(username: str = "ada", text: str = "hello", lang: str | None = "en") -> Record:

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producer.cursor import to_line
 from producer.errors import SpoolError
-from producer.folder import Folder
-from producer.spool import Entry, Spool
-from tests.producer.conftest import PROJECT
+from producer.spooling.cursor import to_line
+from producer.spooling.folder import Folder
+from producer.spooling.spool import Entry, Spool
+from stack.project import PROJECT
 from tests.waiting import eventually
 
 LIMIT = 1 << 30
@@ -596,8 +596,8 @@ def test_kill_9_loses_no_record_that_counts_as_received(directory: Path) -> None
     program = f"""
 import itertools, json
 from pathlib import Path
-from producer.folder import Folder
-from producer.spool import Spool
+from producer.spooling.folder import Folder
+from producer.spooling.spool import Spool
 spool = Spool(Folder(Path({str(directory)!r})), {LIMIT}, print)
 for number in itertools.count():
     spool.append(json.dumps({{"username": "u", "id": number}}).encode())

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from event.types.tweet import parse_tweet
 from handler.table import build_put
-from handler.tweet import parse_tweet
-from local.server import Server
+from local.aws.server import Server
 from producer.record import partition_key, to_json
-from producer.source import Record
+from producer.sources.source import Record
 from tests.producer.conftest import Producer, tweets
 
 STREAM = "dev-EventStream"

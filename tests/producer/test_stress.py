@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from producer.folder import Folder
-from producer.publisher import Publisher
-from producer.spool import Spool
+from producer.publish.publisher import Publisher
+from producer.spooling.folder import Folder
+from producer.spooling.spool import Spool
 from tests.producer.conftest import credentials
 
 pytestmark = pytest.mark.usefixtures("many_thread_switches")
@@ -53,8 +53,8 @@ class Stream:
 def test_reader_publisher_and_monitor_lose_nothing_and_keep_each_key_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("producer.publisher.CALL_SECONDS", (0.001, 0.01))
-    monkeypatch.setattr("producer.lanes.LANE_SECONDS", (0.001, 0.01))
+    monkeypatch.setattr("producer.publish.publisher.CALL_SECONDS", (0.001, 0.01))
+    monkeypatch.setattr("producer.publish.lanes.LANE_SECONDS", (0.001, 0.01))
     stream = Stream()
     spool = Spool(Folder(tmp_path / "spool"), 1 << 20, lambda _: None)
     publisher = Publisher(spool, stream, credentials(None), 0.001)  # type: ignore[arg-type]

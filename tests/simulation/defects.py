@@ -8,15 +8,15 @@ from unittest import mock
 
 from handler.connection import Connection
 from handler.table import Table
-from local.mapping import decisions
-from local.mapping.decisions import Batch, Settings, Verdict
+from local.aws.mapping import decisions
+from local.aws.mapping.decisions import Batch, Settings, Verdict
 from ops.errors import ReplayError
 from ops.quarantine.lease import Lease, Leases
 from ops.replay.replayer import Replayer
-from producer import recovery
-from producer.lanes import Lanes
-from producer.publisher import _Answer
-from producer.spool import Entry, Spool
+from producer.publish.lanes import Lanes
+from producer.publish.publisher import _Answer
+from producer.spooling import recovery
+from producer.spooling.spool import Entry, Spool
 from tests.simulation import scheduler
 
 Defect = Callable[[], AbstractContextManager[object]]
@@ -75,25 +75,25 @@ def _lease_to_anybody(leases: Leases, key: str) -> Lease:
 
 DEFECTS: dict[str, Defect] = {
     "the cursor is believed without its checksum": lambda: mock.patch(
-        "producer.cursor.from_line", lambda line: line[9:-1]
+        "producer.spooling.cursor.from_line", lambda line: line[9:-1]
     ),
     "segments that overlap stay where they are": lambda: mock.patch(
-        "producer.recovery._separate", lambda sizes: dict(zip(sizes, sizes, strict=True))
+        "producer.spooling.recovery._separate", lambda sizes: dict(zip(sizes, sizes, strict=True))
     ),
     "what is missing from a segment is not counted": lambda: mock.patch(
-        "producer.recovery._check", _check_without_counting
+        "producer.spooling.recovery._check", _check_without_counting
     ),
     "a full disk keeps the segment that fills it": lambda: mock.patch.object(
         Spool, "_free", _free_all_but_the_last
     ),
     "refused entries count as stored": lambda: mock.patch(
-        "producer.publisher._evaluate", _take_all_for_stored
+        "producer.publish.publisher._evaluate", _take_all_for_stored
     ),
     "a newer version does not wait for an older one that was refused": lambda: mock.patch(
-        "producer.publisher._tweet_id", lambda entry: str(entry.position)
+        "producer.publish.publisher._tweet_id", lambda entry: str(entry.position)
     ),
     "a batch's progress uses up its retries": lambda: mock.patch(
-        "local.mapping.decisions.after_failure", _count_progress_as_a_retry
+        "local.aws.mapping.decisions.after_failure", _count_progress_as_a_retry
     ),
     "the function forgets unprocessed items": lambda: mock.patch.object(
         Table, "_put", _forget_unprocessed_items
@@ -108,7 +108,7 @@ DEFECTS: dict[str, Defect] = {
         Leases, "acquire", _lease_to_anybody
     ),
     "a new shard is read before its parents": lambda: mock.patch(
-        "local.mapping.poller.readable",
+        "local.aws.mapping.poller.readable",
         lambda shards, readers, _: [s["ShardId"] for s in shards if s["ShardId"] not in readers],
     ),
     "a replay takes a failure that all records share for the fault of one": lambda: mock.patch.object(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-from producer.folder import Folder
+from producer.spooling.folder import Folder
 from tests.simulation.scheduler import Process, current
 
 
@@ -34,7 +34,7 @@ class Disk:
 
 
 class SimulatedFolder(Folder):
-    """`producer.folder.Folder` on a simulated disk, for one process."""
+    """`producer.spooling.folder.Folder` on a simulated disk, for one process."""
 
     def __init__(self, disk: Disk, process: Process) -> None:
         self.path = Path("spool")

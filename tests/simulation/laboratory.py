@@ -14,20 +14,28 @@ from weakref import WeakKeyDictionary
 import botocore.session
 
 from handler.calls import CONCURRENCY
-from ops.interrupt import DaemonPool
+from ops.terminal.interrupt import DaemonPool
 from tests.simulation import network, parts, scheduler
 from tests.simulation.aws import BUCKET, TABLE
 from tests.simulation.history import Event, Setup
 from tests.simulation.world import World
 
-_SIMULATED = ("handler.", "producer.", "local.mapping.", "ops.quarantine.", "ops.replay.", "ops.pace")
+_SIMULATED = (
+    "handler.",
+    "producer.",
+    "event.",
+    "local.aws.mapping.",
+    "ops.quarantine.",
+    "ops.replay.",
+    "ops.aws.pace",
+)
 _LIMITS: dict[str, Any] = {
-    "producer.spool.SEGMENT_BYTES": 2_000,
-    "producer.spool._GROUP_BYTES": 400,
-    "producer.publisher.MAX_CALL_RECORDS": parts.MAX_CALL_RECORDS,
-    "producer.publisher.MAX_HELD_RECORDS": parts.MAX_HELD_RECORDS,
-    "local.mapping.shard.READ_INTERVAL": 0.5,
-    "local.mapping.poller._MAPPINGS_INTERVAL": 1.0,
+    "producer.spooling.spool.SEGMENT_BYTES": 2_000,
+    "producer.spooling.spool._GROUP_BYTES": 400,
+    "producer.publish.publisher.MAX_CALL_RECORDS": parts.MAX_CALL_RECORDS,
+    "producer.publish.publisher.MAX_HELD_RECORDS": parts.MAX_HELD_RECORDS,
+    "local.aws.mapping.shard.READ_INTERVAL": 0.5,
+    "local.aws.mapping.poller._MAPPINGS_INTERVAL": 1.0,
 }
 _ENVIRONMENT = {
     "TABLE_NAME": TABLE,

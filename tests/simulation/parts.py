@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from local.mapping.poller import Poller
+from local.aws.mapping.poller import Poller
 from producer.config import AwsCredentials
-from producer.cursor import Cursor
-from producer.publisher import Publisher
+from producer.publish.publisher import Publisher
 from producer.run import shortfalls
-from producer.spool import Spool
+from producer.spooling.cursor import Cursor
+from producer.spooling.spool import Spool
 from tests.simulation import aws, history
 from tests.simulation.aws import BUCKET, STREAM, STREAM_ARN
 from tests.simulation.disk import SimulatedFolder
@@ -324,7 +324,7 @@ class FunctionPart(aws.Service):
 
 
 class SimulatedServer:
-    """What the poller uses of `local.server.Server`: clients, and the destination's bucket."""
+    """What the poller uses of `local.aws.server.Server`: clients, and the destination's bucket."""
 
     def __init__(self, world: "World", mapping: MappingPart) -> None:
         self._world = world

@@ -8,7 +8,7 @@ from ops.errors import ReplayError
 from ops.replay.checkpoint import Checkpoint
 from ops.replay.replayer import Clients, Replayer, Target
 from ops.replay.shards import list_shards
-from ops.times import whole_milliseconds
+from ops.terminal.times import whole_milliseconds
 from tests.simulation import aws, scheduler
 from tests.simulation.aws import BUCKET, STREAM_ARN
 from tests.simulation.parts import FUNCTION

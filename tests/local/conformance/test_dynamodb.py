@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handler import table as handler_table
-from local.aws import LocalAws
+from local.aws.local_aws import LocalAws
 from tests.local.conftest import unique
 
 

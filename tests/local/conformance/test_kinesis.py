@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws import LocalAws
+from local.aws.local_aws import LocalAws
 from tests.local.conftest import unique
 
 ACCOUNT = "000000000000"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Self
 
 from producer.errors import SourceError
-from producer.source import Record, Rejected, Source
+from producer.sources.source import Record, Rejected, Source
 from tests.waiting import SECONDS, eventually
 
 

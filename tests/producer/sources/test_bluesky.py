@@ -18,11 +18,11 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.sync.server import ServerConnection, serve
 
-from handler.tweet import Json, PoisonError
-from producer.source import Record
+from event.types.tweet import Json, PoisonError
 from producer.sources import bluesky
 from producer.sources.bluesky import BlueskySource, parse_event
 from producer.sources.reconnect import Backoff
+from producer.sources.source import Record
 from tests.producer.sources.reading import Reading
 
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producer.cursor import MAX_POSITION
 from producer.errors import SourceError
-from producer.source import Record, Rejected
 from producer.sources import file
 from producer.sources.file import FileSource
+from producer.sources.source import Record, Rejected
+from producer.spooling.cursor import MAX_POSITION
 from tests.producer.conftest import tweet, tweets
 
 

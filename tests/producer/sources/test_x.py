@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from handler.tweet import Json
-from local.samples import TWEETS
-from local.x import RULES, STREAM, TOKEN, Connection, Refusal, XServer
+from event.types.tweet import Json
+from local.x.samples import TWEETS
+from local.x.server import RULES, STREAM, TOKEN, Connection, Refusal, XServer
 from producer.record import load, to_record
-from producer.source import Record, Rejected
 from producer.sources import x as x_source
 from producer.sources.reconnect import Backoff
+from producer.sources.source import Record, Rejected
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX, line, post, problem
 

@@ -4,14 +4,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.tweet import Json
-from local.x import BEARER_TOKEN, CONSUMER_KEY, CONSUMER_SECRET, RULES, TOKEN, Connection, Refusal, XServer
+from event.types.tweet import Json
+from local.x.server import (
+    BEARER_TOKEN,
+    CONSUMER_KEY,
+    CONSUMER_SECRET,
+    RULES,
+    TOKEN,
+    Connection,
+    Refusal,
+    XServer,
+)
 from producer.config import XCredentials
 from producer.errors import SourceError
-from producer.source import Record, Rejected
 from producer.sources import xapi
 from producer.sources.reconnect import Interrupted
 from producer.sources.rules import parse_list
+from producer.sources.source import Record, Rejected
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, WatchedX, line, problem
 

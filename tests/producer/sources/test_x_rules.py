@@ -1,6 +1,6 @@
 """The rules of the X source: on X while it reads, and gone afterwards."""
 
-from local.x import RULES, Connection, Refusal, XServer
+from local.x.server import RULES, Connection, Refusal, XServer
 from producer.sources.rules import TAG
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX

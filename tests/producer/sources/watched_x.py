@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from handler.tweet import Json
-from local.x import CONSUMER_KEY, CONSUMER_SECRET, STREAM, XServer
+from event.types.tweet import Json
+from local.x.server import CONSUMER_KEY, CONSUMER_SECRET, STREAM, XServer
 from producer.config import XCredentials
 from producer.sources.reconnect import Backoff
 from producer.sources.x import XSource

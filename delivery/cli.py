@@ -1,0 +1,251 @@
+"""Prepares an account, its stacks and the GitHub repository for deployment by pull request.
+
+    python -m delivery account OWNER/NAME     # with the credentials of an administrator, once
+    python -m delivery stack dev              # once for each stack
+    python -m delivery github --protect-main  # with a token of the repository's administrator
+
+Each command may be repeated. The state of the bootstrap program lies in the bucket that it makes, under
+`bootstrap/`; until the bucket is there, in `delivery/bootstrap/.state/`, from where a repeated command goes on.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import click
+import yaml
+from botocore.exceptions import ClientError
+
+from delivery.bootstrap import ISSUER, PREFIX
+from delivery.workflows.github import GithubError, Repository
+from stack.project import version
+
+FOLDER = Path(__file__).resolve().parent / "bootstrap"
+FIRST_STATE = FOLDER / ".state"
+STACK = "account"
+CHECK = "tests"
+"""The job of `.github/workflows/test.yml` that passes when all others passed."""
+PASSPHRASE = "bootstrap"  # noqa: S105 # protects nothing: the state of this program holds no secret
+
+
+@click.group(no_args_is_help=True)
+@click.version_option(version(), message="%(version)s")
+def main() -> None:
+    """Prepare an account, its stacks and the GitHub repository for deployment by pull request.
+
+    Run account once, stack once for each stack, then github. Each may be repeated.
+    """
+
+
+@main.command()
+@click.argument("repository")
+@click.option(
+    "--subject",
+    metavar="PREFIX",
+    help="What the subject of the repository's tokens begins with, if it has ids: repo:octo@1234/tweets@5678.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before the account is changed.")
+def account(repository: str, subject: str | None, yes: bool) -> None:
+    """Deploy the bootstrap program for the GitHub repository OWNER/NAME, and keep its state in its bucket."""
+    # Also after a run that ended while it moved the state: what it left here is whole.
+    moved = state_is_in_bucket() and not FIRST_STATE.exists()
+    if not moved:
+        FIRST_STATE.mkdir(exist_ok=True)
+    backend = bucket_url() if moved else FIRST_STATE.as_uri()
+    pulumi(backend, "stack", "select", "--create", STACK)
+    set_config(backend, "aws:region", region())
+    set_config(backend, "repository", repository)
+    if subject is not None:
+        set_config(backend, "subject", subject)
+    if not is_set("githubProvider"):
+        set_config(backend, "githubProvider", "existing" if has_github_provider() else "create")
+    pulumi(backend, "up", "--stack", STACK, *(["--yes"] if yes else []))
+    if not moved:
+        move_state(backend)
+    click.echo("Next: commit delivery/bootstrap/Pulumi.account.yaml, then python -m delivery stack dev")
+
+
+@main.command()
+@click.argument("name")
+def stack(name: str) -> None:
+    """Create the stack NAME with its state in the bucket, its secrets under its key, and its boundary."""
+    found = outputs()
+    stacks = found["stacks"]
+    if name not in stacks:
+        # All of them, because those that Pulumi.yaml names by default are not in the stack's file.
+        commands = "".join(
+            f"\n  python -m delivery pulumi config set --path 'stacks[{number}]' {each}"
+            for number, each in enumerate([*stacks, name])
+        )
+        raise click.ClickException(
+            f"bootstrap has no stack {name}, only {', '.join(stacks)}. To add it:{commands}\n"
+            f"  python -m delivery account {found['repository']}"
+        )
+    its = stacks[name]
+    backend, project = its["backend_url"], FOLDER.parent
+    known = json.loads(pulumi(backend, "stack", "ls", "--json", folder=project, shown=False))
+    if name not in {each["name"] for each in known}:
+        init_stack(backend, name, its["secrets_provider"], project)
+    set_config(backend, "aws:region", found["region"], name, project)
+    set_config(backend, "permissionsBoundaryArn", its["permissions_boundary_arn"], name, project)
+    click.echo(
+        f"Next: commit Pulumi.{name}.yaml. For pulumi on this machine: export PULUMI_BACKEND_URL='{backend}'"
+    )
+
+
+@main.command()
+@click.option(
+    "--protect-main",
+    is_flag=True,
+    help="Let the branch change by approved pull requests whose tests passed, and by nothing else.",
+)
+def github(protect_main: bool) -> None:
+    """Limit the repository's environments to the branch, and set the variable that the workflows read.
+
+    Reads a token from GITHUB_TOKEN: GITHUB_TOKEN=$(gh auth token) python -m delivery github
+    """
+    found = outputs()
+    try:
+        repository = Repository.connect(found["repository"])
+        reviewer = repository.user_id()
+        for name in found["stacks"]:
+            # Whoever may push a branch may name any environment in its workflow: only this limit keeps the deploy
+            # role for reviewed code.
+            reviewers = [] if name in found["pull_request_stacks"] else [reviewer]
+            repository.protect_environment(name, branch=found["branch"], reviewers=reviewers)
+        repository.set_variable("BOOTSTRAP", json.dumps(found))
+        if protect_main:
+            repository.protect_branch(found["branch"], check=CHECK)
+        protected = protect_main or repository.requires_pull_requests(found["branch"])
+    except GithubError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"Environments {', '.join(found['stacks'])} and the variable BOOTSTRAP are set.")
+    if not protected:
+        click.echo(
+            f"Warning: no ruleset demands pull requests for {found['branch']}. Whoever may push to it can deploy "
+            "without a review, and read the state and the secrets of every stack before any approval: "
+            "python -m delivery github --protect-main",
+            err=True,
+        )
+
+
+@main.command("pulumi", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run_pulumi(arguments: tuple[str, ...]) -> None:
+    """Run the Pulumi CLI on the bootstrap program itself, for instance: pulumi config set protect false."""
+    pulumi(bucket_url(), *arguments, "--stack", STACK)
+
+
+def init_stack(backend: str, name: str, secrets_provider: str, project: Path) -> None:
+    """Create a stack whose secrets are encrypted under its key; its file may name that key already."""
+    try:
+        pulumi(backend, "stack", "init", name, "--secrets-provider", secrets_provider, folder=project)
+    except click.ClickException as error:
+        file = project / f"Pulumi.{name}.yaml"
+        if file.exists() and "encryptedkey:" in file.read_text():
+            raise click.ClickException(
+                f"{error.message}. {file.name} holds a data key: if it was made in another account, remove the lines "
+                "secretsprovider and encryptedkey, and run this again"
+            ) from error
+        raise
+
+
+def region() -> str:
+    """The region of the environment or of the profile."""
+    found = os.environ.get("AWS_REGION") or boto3.Session().region_name  # boto3 does not read AWS_REGION
+    if not found:
+        raise click.ClickException("no region is set: export AWS_REGION=us-east-1")
+    return found
+
+
+@cache
+def account_id() -> str:
+    """The number of the account whose credentials are used."""
+    return boto3.client("sts", region_name=region()).get_caller_identity()["Account"]
+
+
+def bucket_name() -> str:
+    """The name that the program gives to the bucket."""
+    return f"{PREFIX}-state-{account_id()}-{region()}"
+
+
+def bucket_url() -> str:
+    """Where the state of the bootstrap program lies once the bucket is there."""
+    return f"s3://{bucket_name()}/bootstrap?region={region()}"
+
+
+def state_is_in_bucket() -> bool:
+    """Tell whether the state was moved into the bucket; one of that name in another account is refused."""
+    try:
+        found = boto3.client("s3", region_name=region()).list_objects_v2(
+            Bucket=bucket_name(),
+            Prefix="bootstrap/.pulumi/stacks/",
+            MaxKeys=1,
+            ExpectedBucketOwner=account_id(),
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchBucket":
+            return False
+        raise
+    return bool(found["KeyCount"])
+
+
+def has_github_provider() -> bool:
+    """Tell whether the account has GitHub's OpenID Connect provider."""
+    found = boto3.client("iam", region_name=region()).list_open_id_connect_providers()
+    return any(each["Arn"].endswith(f"/{ISSUER}") for each in found["OpenIDConnectProviderList"])
+
+
+def move_state(first: str) -> None:
+    """Move the state from this machine into the bucket."""
+    with tempfile.TemporaryDirectory() as folder:
+        exported = str(Path(folder) / "state.json")
+        pulumi(first, "stack", "export", "--stack", STACK, "--file", exported)
+        pulumi(bucket_url(), "stack", "select", "--create", STACK)
+        pulumi(bucket_url(), "stack", "import", "--stack", STACK, "--file", exported)
+    shutil.rmtree(FIRST_STATE)
+
+
+def outputs() -> dict[str, Any]:
+    """Return the outputs of the bootstrap program."""
+    found: dict[str, Any] = json.loads(
+        pulumi(bucket_url(), "stack", "output", "--json", "--stack", STACK, shown=False)
+    )
+    return found
+
+
+def is_set(key: str) -> bool:
+    """Tell whether the stack file of the bootstrap program has a key."""
+    config = yaml.safe_load((FOLDER / f"Pulumi.{STACK}.yaml").read_text())["config"]
+    return f"{PREFIX}-bootstrap:{key}" in config
+
+
+def set_config(backend: str, key: str, value: str, name: str = STACK, folder: Path = FOLDER) -> None:
+    """Set a key in a stack's file."""
+    pulumi(backend, "config", "set", key, value, "--stack", name, folder=folder)
+
+
+def pulumi(backend: str, *arguments: str, folder: Path = FOLDER, shown: bool = True) -> str:
+    """Run the Pulumi CLI in a folder; return what it wrote, unless that is shown."""
+    environment = os.environ | {"PULUMI_BACKEND_URL": backend}
+    if folder == FOLDER:
+        environment["PULUMI_CONFIG_PASSPHRASE"] = PASSPHRASE
+    try:
+        ended = subprocess.run(
+            ["pulumi", *arguments, "--cwd", str(folder)],
+            env=environment,
+            stdout=None if shown else subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    except FileNotFoundError as error:
+        raise click.ClickException("`pulumi` is not on PATH: https://www.pulumi.com/docs/install/") from error
+    except subprocess.CalledProcessError as error:
+        raise click.ClickException(f"`pulumi {' '.join(arguments)}` failed") from error
+    return ended.stdout or ""

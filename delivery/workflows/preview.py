@@ -1,0 +1,103 @@
+"""Previews a stack in a workflow, and keeps what the CLI wrote for those who review it.
+
+    python -m delivery.workflows.preview --stack dev --report preview.txt [--plan plan.json] [--expect-no-changes]
+
+The exit code, also as the step's output `exit-code`, is that of `pulumi preview`: 7 if changes were found where none
+were expected, any other but 0 if it failed. The standard library only, because a workflow's scripts run with whatever
+Python is there.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+NO_REPORT = "The preview failed before it wrote a report: its log says why."
+INDENT = " " * 4
+LEFT_OUT = f"\n{INDENT}... left out ...\n{INDENT}"
+MEANINGS = {
+    0: "The preview of {stack} succeeded.",
+    6: "There is no stack {stack} in the backend: python -m delivery stack {stack}",
+    7: "The stack {stack} differs from the program: the report says in what.",
+}
+"""What the exit codes of the CLI mean (its `cmd/exit_codes.go`); any other is a failure."""
+FAILED = "The preview of {stack} failed with exit code {code}: the end of its report says why."
+
+
+def main() -> int:
+    """Run the preview; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m delivery.workflows.preview", description="Preview a stack in a workflow."
+    )
+    parser.add_argument("--stack", required=True)
+    parser.add_argument("--report", type=Path, required=True, help="file for what the CLI writes")
+    parser.add_argument("--plan", type=Path, help="file for the plan, for `pulumi up --plan`")
+    parser.add_argument(
+        "--expect-no-changes", action="store_true", help="fail if there are changes, or drift"
+    )
+    options = parser.parse_args()
+
+    command = ["pulumi", "preview", "--stack", options.stack, "--refresh", "--diff", "--non-interactive"]
+    command += ["--color", "never", "--suppress-progress"]
+    command += ["--save-plan", str(options.plan)] if options.plan else []
+    command += ["--expect-no-changes"] if options.expect_no_changes else []
+    report, code = _run(command)
+    options.report.write_text(report)
+    print(report, end="")
+    meaning = MEANINGS.get(code, FAILED).format(stack=options.stack, code=code)
+    print(meaning, file=sys.stderr)
+    _append("GITHUB_STEP_SUMMARY", f"{meaning}\n\n{as_markdown(options.stack, report)}")
+    _append("GITHUB_OUTPUT", f"exit-code={code}\n")
+    return code
+
+
+def _append(variable: str, text: str) -> None:
+    """Append to the file that a variable of a workflow names, if it does."""
+    if name := os.environ.get(variable):
+        with Path(name).open("a") as file:
+            file.write(text)
+
+
+def _run(command: list[str]) -> tuple[str, int]:
+    """Return what a command wrote, and its exit code, which is 127 if there is no such command."""
+    try:
+        ended = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except FileNotFoundError:
+        return f"`{command[0]}` is not on PATH.\n", 127
+    return ended.stdout, ended.returncode
+
+
+def read_report(report: Path) -> str:
+    """Return what `main` kept."""
+    try:
+        return report.read_text(errors="replace")
+    except FileNotFoundError:
+        return NO_REPORT
+
+
+def as_markdown(stack: str, report: str, limit: int = 60_000) -> str:
+    """Return a report as a section of Markdown of up to `limit` characters, its middle left out beyond that.
+
+    Nothing in a report ends an indented block. It would end a fence, or demand one longer than all of its backticks.
+    """
+    heading = "### `pulumi preview` of `{}`\n\n".format(re.sub(r"[`\s]", "?", stack))
+    block = textwrap.indent(report.rstrip(), INDENT, lambda _: True)
+    room = limit - len(heading) - 1
+    if len(block) > room:
+        half = max(0, room - len(LEFT_OUT)) // 2
+        block = block[:half] + LEFT_OUT + block[len(block) - half :]
+    return f"{heading}{block}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""Reads records that the Kinesis Producer Library aggregated: many user records in one Kinesis record.
+
+"KPL Aggregated Record Format" (awslabs/amazon-kinesis-producer): four bytes of magic, a protobuf message, and the
+MD5 digest of that message:
+
+    message AggregatedRecord { repeated string partition_key_table = 1; repeated string explicit_hash_key_table = 2;
+                               repeated Record records = 3; }
+    message Record { required uint64 partition_key_index = 1; optional uint64 explicit_hash_key_index = 2;
+                     required bytes data = 3; repeated Tag tags = 4; }
+
+A record whose envelope is damaged is quarantined whole, because nothing in it can be trusted. What is in an intact
+envelope is handled user record by user record.
+"""
+
+import binascii
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from event.record import KinesisRecord
+from event.types.tweet import PoisonError, Reason
+
+MAX_USER_RECORDS: Final = 10_000
+"""Limit of one Kinesis record, so that a single invocation can handle whatever a record holds."""
+MAX_PARTITION_KEY: Final = 256
+"""Characters of a partition key ("PutRecords", Amazon Kinesis Data Streams API Reference)."""
+
+_MAGIC: Final = b"\xf3\x89\x9a\xc2"
+_MAGIC_IN_BASE64: Final = "84maw"
+"""The first 30 of the 32 bits: enough to spare other records a second decoding."""
+_DIGEST_BYTES: Final = 16
+_MAX_VARINT_BYTES: Final = 10
+
+_PARTITION_KEYS: Final = 1
+_RECORDS: Final = 3
+_KEY_INDEX: Final = 1
+_DATA: Final = 3
+
+
+def deaggregate(record: KinesisRecord) -> Sequence[KinesisRecord]:
+    """Return the user records of an aggregated record in their order; any other record is its only one.
+
+    A user record has the sequence number of its Kinesis record, and its position as `subSequenceNumber`.
+
+    Raises:
+        PoisonError: the record is aggregated, and damaged.
+    """
+    kinesis = record["kinesis"]
+    if not kinesis["data"].startswith(_MAGIC_IN_BASE64):
+        return (record,)
+    try:
+        payload = binascii.a2b_base64(kinesis["data"], strict_mode=True)
+    except ValueError:
+        return (record,)
+    if not payload.startswith(_MAGIC):
+        return (record,)
+    try:
+        return [
+            {
+                **record,
+                "kinesis": {
+                    **kinesis,
+                    "data": binascii.b2a_base64(data, newline=False).decode(),
+                    "partitionKey": partition_key,
+                    "subSequenceNumber": number,
+                },
+            }
+            for number, (partition_key, data) in enumerate(_user_records(payload))
+        ]
+    except ValueError as error:
+        raise PoisonError(Reason.AGGREGATED, f"aggregated, but {error}") from None
+
+
+def _user_records(payload: bytes) -> list[tuple[str, bytes]]:
+    """Return the partition key and the data of each user record.
+
+    Raises:
+        ValueError: the envelope is damaged; the message says how.
+    """
+    message, digest = payload[len(_MAGIC) : -_DIGEST_BYTES], payload[-_DIGEST_BYTES:]
+    if hashlib.md5(message, usedforsecurity=False).digest() != digest:
+        raise ValueError("the MD5 digest is wrong: the record was changed or cut short")
+    keys: list[str] = []
+    records: list[tuple[int, bytes]] = []
+    for number, value in _fields(message):
+        if number == _PARTITION_KEYS:
+            keys.append(_partition_key(_bytes(value)))
+        elif number == _RECORDS:
+            records.append(_user_record(_bytes(value)))
+        if max(len(keys), len(records)) > MAX_USER_RECORDS:
+            raise ValueError(f"it has more than {MAX_USER_RECORDS:,} user records or partition keys")
+    if not records:
+        raise ValueError("it has no user record")
+    try:
+        return [(keys[index], data) for index, data in records]
+    except IndexError:
+        raise ValueError("a user record names a partition key that is not there") from None
+
+
+def _user_record(message: bytes) -> tuple[int, bytes]:
+    """Return the index of a user record's partition key, and its data."""
+    index, data = None, None
+    for number, value in _fields(message):
+        if number == _KEY_INDEX and isinstance(value, int):
+            index = value
+        elif number == _DATA:
+            data = _bytes(value)
+    if index is None or data is None:
+        raise ValueError("a user record lacks its partition key or its data")
+    return index, data
+
+
+def _partition_key(value: bytes) -> str:
+    key = value.decode()
+    if not 1 <= len(key) <= MAX_PARTITION_KEY:
+        raise ValueError(f"a partition key has {len(key)} characters")
+    return key
+
+
+def _bytes(value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        raise ValueError("a field has the wrong type")
+    return value
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Yield the fields of a protobuf message, unknown ones included ("Encoding", protobuf.dev)."""
+    position = 0
+    while position < len(message):
+        tag, position = _varint(message, position)
+        wire_type = tag & 7
+        if wire_type == 0:
+            value, position = _varint(message, position)
+            yield tag >> 3, value
+            continue
+        if wire_type == 2:
+            length, position = _varint(message, position)
+        elif wire_type in (1, 5):
+            length = 8 if wire_type == 1 else 4
+        else:
+            raise ValueError(f"it has a field of the unknown wire type {wire_type}")
+        if length > len(message) - position:
+            raise ValueError("a field is longer than what contains it")
+        yield tag >> 3, message[position : position + length]
+        position += length
+
+
+def _varint(message: bytes, position: int) -> tuple[int, int]:
+    """Return the number at a position, and the position after it."""
+    value = 0
+    for shift, byte in enumerate(message[position : position + _MAX_VARINT_BYTES]):
+        value |= (byte & 0x7F) << (7 * shift)
+        if byte < 0x80:
+            return value, position + shift + 1
+    raise ValueError("a number does not end")

@@ -1,0 +1,365 @@
+"""Parses tweets in every shape that X has given them, and payloads of stream records; pure functions.
+
+The one parser of the project: the function reads the stream's records with it, and the producer its sources.
+Four shapes are read: an object of X's v2 filtered stream, a bare v2 post (also with its references inside, as
+twarc's `flatten` writes them), an X v1.1 status, and the stream's own record (README.md beside this file).
+"""
+
+import binascii
+import json
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from event.record import KinesisRecord, arrival_time, iso
+from handler.errors import HandlerError
+
+Json = dict[str, Any]
+
+RECORD_VERSION: Final = 1
+"""Version of the stream's own record; a record that does not name one has this one."""
+
+MAX_USERNAME_BYTES: Final = 2048
+MAX_ID_BYTES: Final = 1024
+"""Limits of a record's username and id: those of the table's keys ("Constraints in Amazon DynamoDB")."""
+
+
+class Reason(StrEnum):
+    """Why a record is in quarantine; each reason is a folder of the bucket."""
+
+    NOT_BASE64 = "not-base64"
+    AGGREGATED = "aggregated"
+    NOT_UTF8 = "not-utf8"
+    NOT_JSON = "not-json"
+    CONTROL_MESSAGE = "control-message"
+    UNKNOWN_VERSION = "unknown-version"
+    NOT_A_TWEET = "not-a-tweet"
+    INVALID_KEY = "invalid-key"
+    TOO_LARGE = "too-large"
+    REFUSED = "refused"
+
+
+class PoisonError(HandlerError):
+    """A record that fails however often it is retried; `reason` is the kind, the message the detail."""
+
+    def __init__(self, reason: Reason, error: str) -> None:
+        super().__init__(error)
+        self.reason = reason
+
+
+class Tweet(NamedTuple):
+    """A tweet as the table stores it: the values of `Username`, `Id`, `Timestamp` and `Message`."""
+
+    username: str
+    id: str
+    timestamp: str
+    message: str
+
+
+Post = tuple[str, str, str | None, str, str | None]
+"""Username, id, time of creation in UTC with milliseconds and `Z`, text, language; time and language may be unknown."""
+
+
+_AGGREGATED_MAGIC: Final = b"\xf3\x89\x9a\xc2"
+"""The first bytes of a record aggregated by the Kinesis Producer Library ("KPL Aggregated Record Format")."""
+
+_CONTROL_MEMBERS: Final = frozenset(
+    [
+        # v1.1: delete and limit notices, withheld content, disconnects, stall warnings, user streams
+        *("delete", "scrub_geo", "limit", "status_withheld", "user_withheld", "disconnect", "warning"),
+        *("event", "friends"),
+        # v2: errors, wrapped or not, and the answers of the rules endpoint
+        *("errors", "error", "title", "meta"),
+    ]
+)
+"""Members of X's messages between the tweets ("Streaming message types"; "Handling disconnections")."""
+
+_UNKNOWN_AUTHOR: Final = "unknown"
+
+_UTC_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
+_V1_TIME: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d) (\d\d:\d\d:\d\d) ([+-]\d{4}) (\d{4})", re.ASCII
+).fullmatch
+_MONTHS: Final = {
+    name: f"{number:02}"
+    for number, name in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], start=1
+    )
+}
+
+# Ids created since 4 November 2010 contain their time: milliseconds since this epoch, above 22 bits ("Snowflake").
+_SNOWFLAKE_EPOCH_MS: Final = 1_288_834_974_657
+_SNOWFLAKES: Final = range(29_700_859_247, 1 << 63)
+
+_RETWEET_PREFIX: Final = re.compile(r"RT @\w+: ").match
+
+
+def parse_tweet(record: KinesisRecord) -> Tweet:
+    """Parse the tweet that a record carries; a tweet of an unknown time has that of its arrival.
+
+    Raises:
+        PoisonError: the record can never become an item.
+    """
+    username, identifier, created_at, text, _ = parse_post(_decode(record["kinesis"]["data"]))
+    return Tweet(username, identifier, created_at or iso(arrival_time(record)), text)
+
+
+def parse_post(message: object) -> Post:
+    """Parse a decoded message, in work that grows with its size and no faster.
+
+    The text is the whole one: of a long post, and of a retweet's original. X's escapes of `&`, `<` and `>` are
+    undone; the stream's own record has none. A username that X left out is replaced by the author's id, and a
+    time by that in the id.
+
+    Raises:
+        PoisonError: the message is no tweet, or lacks a valid id, username or text, or its time is not a time.
+    """
+    if not isinstance(message, dict):
+        raise PoisonError(Reason.NOT_A_TWEET, f"JSON of type {type(message).__name__}, not an object")
+    if "version" in message:  # no shape of X's has this member
+        return _parse_record(message)
+    data = message.get("data")
+    if isinstance(data, dict):
+        return _parse_v2(data, message.get("includes"), _UNKNOWN_AUTHOR)
+    if data is not None:
+        raise PoisonError(Reason.NOT_A_TWEET, "`data` is not a single post; give one post per line")
+    if isinstance(user := message.get("user"), dict):
+        return _parse_v1(message, user)
+    if "author_id" in message or "author" in message:
+        return _parse_v2(message, None, "")
+    if "username" in message:
+        return _parse_record(message)
+    if not _CONTROL_MEMBERS.isdisjoint(message):
+        raise PoisonError(
+            Reason.CONTROL_MESSAGE, f"a message of X's stream, not a tweet: {_members(message)}"
+        )
+    raise PoisonError(Reason.NOT_A_TWEET, f"no tweet and its author in {_members(message)}")
+
+
+def normalize_time(time: object) -> str | None:
+    """Convert a time to UTC with milliseconds and `Z`; None if it is not a time.
+
+    ISO 8601 is read, without an offset as UTC, and the form of v1.1: `Wed Oct 10 20:19:24 +0000 2018`.
+    """
+    if not isinstance(time, str):
+        return None
+    if time[:1].isalpha() and (found := _V1_TIME(time)):
+        month, day, clock, offset, year = found.groups()
+        time = f"{year}-{_MONTHS.get(month, '??')}-{day}T{clock}.000{'Z' if offset == '+0000' else offset}"
+    try:
+        moment = datetime.fromisoformat(time)
+        if _UTC_TIME(time):  # nearly always so, and formatting costs ten times this check
+            return time
+        return iso(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_json: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+_json_of_huge_integers: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=float)
+"""Python converts no integer of more than 4,300 digits, and no member that is read has one."""
+
+
+def _decode(data: str) -> Any:
+    try:
+        payload = binascii.a2b_base64(data, strict_mode=True)
+    except ValueError as error:
+        raise PoisonError(Reason.NOT_BASE64, str(error)) from None
+    if payload.startswith(_AGGREGATED_MAGIC):
+        raise PoisonError(Reason.AGGREGATED, "aggregated inside another aggregated record")
+    try:
+        text = payload.decode().strip(" \t\r\n")
+    except UnicodeDecodeError as error:
+        raise PoisonError(Reason.NOT_UTF8, str(error)) from None
+    try:
+        message, end = _parse(text)
+    except RecursionError:
+        raise PoisonError(Reason.NOT_JSON, "nested too deeply") from None
+    except ValueError as error:
+        if not text:
+            raise PoisonError(Reason.CONTROL_MESSAGE, "an empty line, the keep-alive of X's stream") from None
+        raise PoisonError(Reason.NOT_JSON, str(error)) from None
+    if end < len(text):
+        raise PoisonError(Reason.NOT_JSON, f"something follows the value at character {end}")
+    return message
+
+
+def _parse(text: str) -> tuple[Any, int]:
+    """Return the JSON value at the beginning of a text, and where it ends."""
+    # Not `decode`, which looks for white space with two regular expressions.
+    try:
+        return _json.raw_decode(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a huge integer; a constant such as NaN is refused again
+        return _json_of_huge_integers.raw_decode(text)
+
+
+def _parse_record(record: Json) -> Post:
+    version = record.get("version", RECORD_VERSION)
+    if type(version) is not int or version != RECORD_VERSION:
+        raise PoisonError(
+            Reason.UNKNOWN_VERSION, f"version {_show(version)} of the record; known is {RECORD_VERSION}"
+        )
+    username = record.get("username")
+    if not isinstance(username, str) or not username:
+        raise PoisonError(
+            Reason.INVALID_KEY, f"the username is {'empty' if username == '' else type(username).__name__}"
+        )
+    identifier = _id(record.get("id"))
+    text = record.get("text")
+    return username, identifier, _created_at(record, identifier), _string(record, text), _lang(record)
+
+
+def _parse_v2(post: Json, includes: object, unknown_author: str) -> Post:
+    text = _string(post, _v2_text(post))
+    # What X shows in place of a withheld retweet is a notice without this prefix, which is kept.
+    if (prefix := _RETWEET_PREFIX(text)) and (original := _v2_original(post, includes)):
+        text = prefix[0] + original
+    username = _v2_username(post, includes) or unknown_author
+    if not username:
+        raise PoisonError(Reason.INVALID_KEY, "neither the author's name nor an id")
+    identifier = _id(post.get("id"))
+    return username, identifier, _created_at(post, identifier), _unescape(text), _lang(post)
+
+
+def _v2_text(post: Json) -> object:
+    """Return a post's text; in a long post, `text` is only the beginning."""
+    note = post.get("note_tweet")
+    if isinstance(note, dict) and isinstance(whole := note.get("text"), str):
+        return whole
+    return post.get("text")
+
+
+def _v2_original(post: Json, includes: object) -> str | None:
+    """Return the whole text of the post that a retweet repeats, if it is included."""
+    for reference in _objects(post, "referenced_tweets"):
+        if reference.get("type") == "retweeted":
+            # A flattened post has the original in the reference itself.
+            text = _v2_text(_find(includes, "tweets", reference.get("id")) or reference)
+            return text if isinstance(text, str) else None
+    return None
+
+
+def _v2_username(post: Json, includes: object) -> str:
+    author = post.get("author")
+    identifier = post.get("author_id")
+    if not isinstance(author, dict):
+        author = _find(includes, "users", identifier)
+    name = author.get("username")
+    if isinstance(name, str) and name:
+        return name
+    return _key(identifier, "the author's id") or _key(author.get("id"), "the author's id")
+
+
+def _parse_v1(status: Json, user: Json) -> Post:
+    text = _string(status, _v1_text(status))
+    original = status.get("retweeted_status")
+    # The prefix stands although the author may have taken another name since.
+    if isinstance(original, dict) and (prefix := _RETWEET_PREFIX(text)):
+        whole = _v1_text(original)
+        text = prefix[0] + whole if isinstance(whole, str) else text
+    # JSON readers may have rounded the number of an id, but not its string.
+    username = (
+        _key(user.get("screen_name"), "the username")
+        or _key(user.get("id_str"), "the author's id")
+        or _key(user.get("id"), "the author's id")
+        or _UNKNOWN_AUTHOR
+    )
+    identifier = _id(status.get("id_str") or status.get("id"))
+    return username, identifier, _created_at(status, identifier), _unescape(text), _lang(status)
+
+
+def _v1_text(status: Json) -> object:
+    extended = status.get("extended_tweet")
+    if isinstance(extended, dict) and isinstance(whole := extended.get("full_text"), str):
+        return whole
+    full_text = status.get("full_text")
+    return status.get("text") if full_text is None else full_text
+
+
+def _created_at(tweet: Json, identifier: str) -> str | None:
+    created_at = tweet.get("created_at")
+    if created_at is not None:
+        if (time := normalize_time(created_at)) is None:
+            raise PoisonError(Reason.NOT_A_TWEET, f"created_at is not a time: {_show(created_at)}")
+        return time
+    if identifier.isascii() and identifier.isdigit() and len(identifier) < 20:
+        number = int(identifier)
+        if number in _SNOWFLAKES:
+            seconds, milliseconds = divmod((number >> 22) + _SNOWFLAKE_EPOCH_MS, 1000)
+            return iso(datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000))
+    return None
+
+
+def _unescape(text: str) -> str:
+    """Undo X's escaping of three characters; the ampersand last, so that `&amp;lt;` becomes `&lt;`."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") if "&" in text else text
+
+
+def _lang(tweet: Json) -> str | None:
+    lang = tweet.get("lang")
+    return lang if isinstance(lang, str) else None
+
+
+def _string(tweet: Json, text: object) -> str:
+    if not isinstance(text, str):
+        fault = "no text" if text is None else f"a text of type {type(text).__name__}"
+        raise PoisonError(Reason.NOT_A_TWEET, f"{fault} in {_members(tweet)}")
+    return text
+
+
+def _id(value: object) -> str:
+    if identifier := value if isinstance(value, str) else _key(value, "the id"):
+        return identifier
+    raise PoisonError(Reason.INVALID_KEY, "the id is missing or empty")
+
+
+def _key(value: object, name: str) -> str:
+    """Return an id or a name as a string, empty if it is missing; X's ids are positive 64-bit integers."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    # A float has already lost its last digits.
+    if type(value) is int and 0 < value < 1 << 64:
+        return str(value)
+    raise PoisonError(
+        Reason.INVALID_KEY, f"{name} is neither a string nor a positive integer: {_show(value)}"
+    )
+
+
+def _find(includes: object, kind: str, identifier: object) -> Json:
+    """Find an included object by its id; an empty one if it is absent. Called once for each kind."""
+    if type(identifier) is int:
+        identifier = str(identifier)
+    if isinstance(identifier, str):
+        for candidate in _objects(includes, kind):
+            found = candidate.get("id")
+            if found == identifier or (type(found) is int and str(found) == identifier):
+                return candidate
+    return {}
+
+
+def _objects(parent: object, member: str) -> list[Json]:
+    """Return the objects in a list; empty if the member is missing or not a list."""
+    found = parent.get(member) if isinstance(parent, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _show(value: object) -> str:
+    """Show a value of unknown size and depth to a person."""
+    if isinstance(value, str):
+        return repr(value[:40])
+    return type(value).__name__ if isinstance(value, dict | list) else repr(value)[:40]
+
+
+def _members(message: Json) -> str:
+    """Name the first members of an object, for a person."""
+    names = ", ".join(name[:30] for name in list(message)[:5]) or "no members"
+    return f"an object of {names.encode(errors='backslashreplace').decode()}"

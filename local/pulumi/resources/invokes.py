@@ -1,0 +1,51 @@
+"""The aws provider's functions that the program calls: account, region, partition."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local.pulumi.resources.aws import Aws
+
+
+def _alias(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    # Describing the key creates one that AWS manages, as AWS's own provider relies on.
+    key = aws.kms.describe_key(KeyId=arguments["name"])["KeyMetadata"]
+    return {
+        "id": key["Arn"],
+        "name": arguments["name"],
+        "targetKeyArn": key["Arn"],
+        "targetKeyId": key["KeyId"],
+    }
+
+
+def _caller_identity(aws: Aws, _arguments: Mapping[str, Any]) -> dict[str, Any]:
+    who = aws.sts.get_caller_identity()
+    return {"accountId": who["Account"], "arn": who["Arn"], "id": who["Account"], "userId": who["UserId"]}
+
+
+def _region(aws: Aws, _arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": aws.region, "name": aws.region, "region": aws.region}
+
+
+def _partition(_aws: Aws, _arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": "aws",
+        "partition": "aws",
+        "dnsSuffix": "amazonaws.com",
+        "reverseDnsPrefix": "com.amazonaws",
+    }
+
+
+def _open_id_connect_provider(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    host = arguments["url"].removeprefix("https://")
+    arn = f"arn:aws:iam::{aws.account}:oidc-provider/{host}"
+    found = aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    return {"id": arn, "arn": arn, "url": host, "clientIdLists": found["ClientIDList"]}
+
+
+INVOKES: Mapping[str, Callable[[Aws, Mapping[str, Any]], dict[str, Any]]] = {
+    "aws:kms/getAlias:getAlias": _alias,
+    "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": _open_id_connect_provider,
+    "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
+    "aws:index/getRegion:getRegion": _region,
+    "aws:index/getPartition:getPartition": _partition,
+}

@@ -1,0 +1,273 @@
+"""Lambda: the function and the event source mapping."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from local.pulumi.resources.archive import Archive, checksum, zipped
+from local.pulumi.resources.resource import Properties, Resource, retag, wait_until
+from local.pulumi.resources.schema import (
+    UNKNOWN,
+    Arn,
+    Block,
+    Flag,
+    Inputs,
+    Integer,
+    InvalidError,
+    Items,
+    Strings,
+    Text,
+)
+
+LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+
+
+class Function(Resource):
+    """A function from a zip file; its id is the name."""
+
+    token = "aws:lambda/function:Function"
+    named_by = "name"
+    inputs: ClassVar[Inputs] = {
+        "name": Text(pattern=r"[\w-]{1,64}", replaces=True),
+        "role": Text(pattern=r"arn:aws[\w-]*:iam::\d{12}:role/.+", required=True),
+        "code": Archive(required=True, write_only=True),
+        "sourceCodeHash": Text(computed=True),
+        "handler": Text(required=True),
+        "runtime": Text(required=True),
+        "architectures": Items(item=Text(one_of=("x86_64", "arm64")), low=1, high=1, default=["x86_64"]),
+        "description": Text(),
+        "memorySize": Integer(low=128, high=10240, default=128),  # MB
+        "timeout": Integer(low=1, high=900, default=3),  # seconds
+        "environment": Block(fields={"variables": Strings()}),
+        "loggingConfig": Block(
+            fields={
+                "logFormat": Text(required=True, one_of=("JSON", "Text")),
+                "logGroup": Text(computed=True),
+                "applicationLogLevel": Text(one_of=LEVELS, computed=True),
+                "systemLogLevel": Text(one_of=("DEBUG", "INFO", "WARN"), computed=True),
+            },
+            computed=True,
+        ),
+        "tracingConfig": Block(
+            fields={"mode": Text(required=True, one_of=("Active", "PassThrough"))}, computed=True
+        ),
+        "tags": Strings(),
+    }
+    volatile = ("codeSha256", "sourceCodeSize", "lastModified")
+    configuration = (
+        "role",
+        "handler",
+        "runtime",
+        "description",
+        "memorySize",
+        "timeout",
+        "environment",
+        "loggingConfig",
+        "tracingConfig",
+    )
+
+    def check(
+        self, name: str, inputs: Mapping[str, Any], before: Mapping[str, Any] | None = None, seed: bytes = b""
+    ) -> tuple[Properties, list[InvalidError]]:
+        found, wrong = super().check(name, inputs, before, seed)
+        # AWS returns only the checksum of the code, which is compared.
+        if not wrong and found["code"] != UNKNOWN:
+            found["sourceCodeHash"] = checksum(found["code"])
+        return found, wrong
+
+    def create_resource(self, inputs: Properties) -> Properties:
+        self.aws.lambda_.create_function(
+            FunctionName=inputs["name"],
+            Code={"ZipFile": zipped(inputs["code"])},
+            Architectures=inputs["architectures"],
+            Tags=inputs.get("tags", {}),
+            **_configuration(inputs),
+        )
+        return {"id": inputs["name"]}
+
+    def settle(self, id_: str) -> None:
+        def ready() -> bool:
+            found = self.aws.lambda_.get_function_configuration(FunctionName=id_)
+            return found.get("State") == "Active" and found.get("LastUpdateStatus") != "InProgress"
+
+        wait_until(ready, f"the function {id_}")
+
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
+        found: Any = self.aws.lambda_.get_function(FunctionName=id_)
+        function, tags = found["Configuration"], found.get("Tags", {})
+        arn = function["FunctionArn"]
+        logging = function.get("LoggingConfig", {})
+        return {
+            "arn": arn,
+            "name": id_,
+            "region": self.aws.region,
+            "role": function["Role"],
+            "handler": function["Handler"],
+            "runtime": function["Runtime"],
+            "architectures": function.get("Architectures", ["x86_64"]),
+            "description": function.get("Description"),
+            "memorySize": function["MemorySize"],
+            "timeout": function["Timeout"],
+            "environment": {"variables": function.get("Environment", {}).get("Variables", {})},
+            "loggingConfig": {
+                "logFormat": logging.get("LogFormat", "Text"),
+                "logGroup": logging.get("LogGroup"),
+                "applicationLogLevel": logging.get("ApplicationLogLevel"),
+                "systemLogLevel": logging.get("SystemLogLevel"),
+            },
+            "tracingConfig": {"mode": function.get("TracingConfig", {}).get("Mode", "PassThrough")},
+            "codeSha256": function["CodeSha256"],
+            "sourceCodeHash": function["CodeSha256"],
+            "sourceCodeSize": function["CodeSize"],
+            "lastModified": function["LastModified"],
+            "version": function["Version"],
+            "qualifiedArn": f"{arn}:{function['Version']}",
+            "invokeArn": (
+                f"arn:aws:apigateway:{self.aws.region}:lambda:path/2015-03-31/functions/{arn}/invocations"
+            ),
+            "packageType": function.get("PackageType", "Zip"),
+            "tags": tags,
+            "tagsAll": tags,
+        }
+
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+        lambda_ = self.aws.lambda_
+        if {"sourceCodeHash", "architectures"} & set(changed):
+            lambda_.update_function_code(
+                FunctionName=id_, ZipFile=zipped(inputs["code"]), Architectures=inputs["architectures"]
+            )
+            self.settle(id_)
+        if set(self.configuration) & set(changed):
+            lambda_.update_function_configuration(FunctionName=id_, **_configuration(inputs))
+            self.settle(id_)
+        if "tags" in changed:
+            _retag(self, id_, inputs)
+
+    def delete_resource(self, id_: str, _state: Properties) -> None:
+        self.aws.lambda_.delete_function(FunctionName=id_)
+
+
+class EventSourceMapping(Resource):
+    """An event source mapping; its id is the UUID."""
+
+    token = "aws:lambda/eventSourceMapping:EventSourceMapping"
+    inputs: ClassVar[Inputs] = {
+        "functionName": Arn(required=True),
+        "eventSourceArn": Text(pattern=r"arn:aws[\w-]*:kinesis:.+:stream/.+", required=True, replaces=True),
+        "startingPosition": Text(required=True, one_of=("TRIM_HORIZON", "LATEST"), replaces=True),
+        "enabled": Flag(default=True),
+        "batchSize": Integer(low=1, high=10000, default=100),
+        "maximumBatchingWindowInSeconds": Integer(low=0, high=300, default=0),
+        "parallelizationFactor": Integer(low=1, high=10, default=1),
+        "bisectBatchOnFunctionError": Flag(default=False),
+        "maximumRecordAgeInSeconds": Integer(low=-1, high=604800, default=-1),
+        "maximumRetryAttempts": Integer(low=-1, high=10000, default=-1),
+        "functionResponseTypes": Items(item=Text(one_of=("ReportBatchItemFailures",))),
+        "destinationConfig": Block(
+            fields={"onFailure": Block(fields={"destinationArn": Text(required=True)})}
+        ),
+        "metricsConfig": Block(fields={"metrics": Items(item=Text(one_of=("EventCount",)), required=True)}),
+        "tags": Strings(),
+    }
+
+    def create_resource(self, inputs: Properties) -> Properties:
+        created = self.aws.lambda_.create_event_source_mapping(
+            EventSourceArn=inputs["eventSourceArn"],
+            StartingPosition=inputs["startingPosition"],
+            Tags=inputs.get("tags", {}),
+            **_mapping(inputs),
+        )
+        return {"id": created["UUID"]}
+
+    def settle(self, id_: str) -> None:
+        def settled() -> bool:
+            return self.aws.lambda_.get_event_source_mapping(UUID=id_)["State"] in ("Enabled", "Disabled")
+
+        wait_until(settled, f"the event source mapping {id_}")
+
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
+        found: Any = self.aws.lambda_.get_event_source_mapping(UUID=id_)
+        arn = found["EventSourceMappingArn"]
+        tags = self.aws.lambda_.list_tags(Resource=arn)["Tags"]
+        failed = found.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        return {
+            "arn": arn,
+            "uuid": id_,
+            "region": self.aws.region,
+            "functionName": found["FunctionArn"],
+            "functionArn": found["FunctionArn"],
+            "eventSourceArn": found["EventSourceArn"],
+            "startingPosition": found["StartingPosition"],
+            "state": found["State"],
+            "stateTransitionReason": found.get("StateTransitionReason"),
+            "lastProcessingResult": found.get("LastProcessingResult"),
+            "enabled": found["State"] in ("Creating", "Enabled", "Enabling", "Updating"),
+            "batchSize": found["BatchSize"],
+            "maximumBatchingWindowInSeconds": found.get("MaximumBatchingWindowInSeconds", 0),
+            "parallelizationFactor": found.get("ParallelizationFactor", 1),
+            "bisectBatchOnFunctionError": found.get("BisectBatchOnFunctionError", False),
+            "maximumRecordAgeInSeconds": found.get("MaximumRecordAgeInSeconds", -1),
+            "maximumRetryAttempts": found.get("MaximumRetryAttempts", -1),
+            "functionResponseTypes": found.get("FunctionResponseTypes", []),
+            "destinationConfig": {"onFailure": {"destinationArn": failed}} if failed else {},
+            "metricsConfig": {"metrics": found.get("MetricsConfig", {}).get("Metrics", [])},
+            "tags": tags,
+            "tagsAll": tags,
+        }
+
+    def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
+        lambda_ = self.aws.lambda_
+        if set(changed) - {"tags"}:
+            lambda_.update_event_source_mapping(UUID=id_, **_mapping(inputs))
+            self.settle(id_)
+        if "tags" in changed:
+            _retag(self, id_, inputs)
+
+    def delete_resource(self, id_: str, state: Properties) -> None:
+        self.aws.lambda_.delete_event_source_mapping(UUID=id_)
+        wait_until(lambda: self.read(id_, state) is None, f"deleting the mapping {id_}")
+
+
+def _retag(resource: Resource, id_: str, inputs: Properties) -> None:
+    lambda_ = resource.aws.lambda_
+    actual = resource.read_resource(id_, {})
+    retag(
+        actual["tags"],
+        inputs.get("tags"),
+        lambda keys: lambda_.untag_resource(Resource=actual["arn"], TagKeys=keys),
+        lambda tags: lambda_.tag_resource(Resource=actual["arn"], Tags=tags),
+    )
+
+
+def _configuration(inputs: Properties) -> dict[str, Any]:
+    logging = inputs.get("loggingConfig")
+    settings = {
+        "Role": inputs["role"],
+        "Handler": inputs["handler"],
+        "Runtime": inputs["runtime"],
+        "Description": inputs.get("description", ""),
+        "MemorySize": inputs["memorySize"],
+        "Timeout": inputs["timeout"],
+        "Environment": {"Variables": inputs.get("environment", {}).get("variables", {})},
+    }
+    if logging:
+        settings["LoggingConfig"] = {key[0].upper() + key[1:]: value for key, value in logging.items()}
+    if "tracingConfig" in inputs:
+        settings["TracingConfig"] = {"Mode": inputs["tracingConfig"]["mode"]}
+    return settings
+
+
+def _mapping(inputs: Properties) -> dict[str, Any]:
+    failed = inputs.get("destinationConfig", {}).get("onFailure", {}).get("destinationArn")
+    return {
+        "FunctionName": inputs["functionName"],
+        "Enabled": inputs["enabled"],
+        "BatchSize": inputs["batchSize"],
+        "MaximumBatchingWindowInSeconds": inputs["maximumBatchingWindowInSeconds"],
+        "ParallelizationFactor": inputs["parallelizationFactor"],
+        "BisectBatchOnFunctionError": inputs["bisectBatchOnFunctionError"],
+        "MaximumRecordAgeInSeconds": inputs["maximumRecordAgeInSeconds"],
+        "MaximumRetryAttempts": inputs["maximumRetryAttempts"],
+        "FunctionResponseTypes": inputs.get("functionResponseTypes", []),
+        "DestinationConfig": {"OnFailure": {"Destination": failed} if failed else {}},
+        "MetricsConfig": {"Metrics": inputs.get("metricsConfig", {}).get("metrics", [])},
+    }

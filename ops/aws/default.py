@@ -1,0 +1,105 @@
+"""The stack that commands use when none is named: from the environment, or remembered by `python -m ops use`."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import click
+
+from ops.errors import ConfigError
+from ops.terminal.display import as_json_option, console, write_json
+from stack.project import PROJECT
+
+FILE = PROJECT / ".pulumi" / "ops-default.json"
+VARIABLES = {name: f"STREAM_OPS_{name.upper()}" for name in ("stack", "outputs", "endpoint")}
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A stack by name, or a file of its outputs, and the endpoint of a local AWS.
+
+    Raises:
+        ConfigError: the endpoint holds a user name or a password, which is not sent and would be printed.
+    """
+
+    stack: str | None = None
+    outputs: str | None = None
+    endpoint: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.endpoint and "@" in self.endpoint:
+            raise ConfigError(
+                "The endpoint holds a user name or a password: remove what stands before the @, and the @."
+            )
+
+    def __str__(self) -> str:
+        where = f"stack {self.stack}" if self.stack else self.outputs or "the selected stack"
+        return f"{where} at {self.endpoint}" if self.endpoint else where
+
+
+def load_default(environment: Mapping[str, str] = os.environ) -> tuple[Default, str] | None:
+    """Return the default, and where it comes from; None if there is none.
+
+    Raises:
+        ConfigError: the file that remembers it is damaged, or it names a stack and a file both.
+    """
+    values = {name: environment.get(variable) or None for name, variable in VARIABLES.items()}
+    source = "the environment"
+    if not any(values.values()):
+        try:
+            values = json.loads(FILE.read_text())
+            source = "`python -m ops use`"
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ConfigError(f"{FILE} is damaged: `python -m ops use --forget`.") from error
+    default = Default(**values)
+    if default.stack and default.outputs:
+        raise ConfigError(f"{VARIABLES['stack']} and {VARIABLES['outputs']} are both set: unset one.")
+    return default, source
+
+
+@click.command(
+    "use",
+    short_help="Remember which stack to use.",
+    epilog="""\b
+Examples:
+  python -m ops use --stack prod
+  python -m ops use --outputs outputs.json --endpoint http://127.0.0.1:4566
+  python -m ops use --forget
+
+Commands that only read use what is remembered here, and say so. STREAM_OPS_STACK, STREAM_OPS_OUTPUTS and
+STREAM_OPS_ENDPOINT in the environment come first. Commands that change something always want the stack's
+name, as --stack or --outputs.
+""",
+)
+@click.option("--stack", metavar="NAME", help="Stack to ask the Pulumi CLI about.")
+@click.option(
+    "--outputs",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+    metavar="FILE",
+    help="File of a stack's outputs.",
+)
+@click.option("--endpoint", metavar="URL", help="Local AWS.")
+@click.option("--forget", is_flag=True, help="Remember nothing.")
+@as_json_option
+def command(
+    stack: str | None, outputs: str | None, endpoint: str | None, forget: bool, as_json: bool
+) -> None:
+    """Remember a stack for the commands that only read, or show which one is remembered."""
+    given = Default(stack, outputs, endpoint)
+    if stack and outputs:
+        raise click.UsageError("give either --stack or --outputs, not both.")
+    if forget:
+        FILE.unlink(missing_ok=True)
+    elif given != Default():
+        FILE.parent.mkdir(exist_ok=True)
+        FILE.write_text(json.dumps(asdict(given)))
+    found = load_default()
+    if as_json:
+        write_json(asdict(found[0]) if found else asdict(Default()))
+    elif found:
+        console().print(f"Commands that only read use {found[0]} (from {found[1]}).", soft_wrap=True)
+    else:
+        console().print("No stack is remembered: commands use the stack that the Pulumi CLI has selected.")

@@ -1,0 +1,281 @@
+"""A deployed stack: its outputs, and AWS clients with the operator's credentials."""
+
+import functools
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+import boto3
+import click
+from botocore.client import BaseClient
+from botocore.config import Config
+
+from ops.aws.default import Default, load_default
+from ops.errors import ConfigError
+from ops.terminal.display import error_console
+from stack.outputs import OutputsError, read_outputs
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+
+
+_TEST_KEY = "test"
+"""Access key and secret key that local AWS accepts."""
+
+CONNECTIONS = 8
+"""Maximum number of concurrent calls of a client."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Client = TypeVar("Client", bound=BaseClient)
+
+
+def _client(make: "Callable[[Stack], Client]") -> "cached_property[Client]":
+    """Create a client when it is first needed.
+
+    Raises:
+        ConfigError: the region or the endpoint is invalid.
+    """
+
+    @functools.wraps(make)
+    def made(stack: "Stack") -> Client:
+        try:
+            client = make(stack)
+            _ = urlsplit(client.meta.endpoint_url).port  # botocore would parse it at the first call only
+        except ValueError as error:
+            # botocore's error about a region is a ValueError too; its errors about credentials are not.
+            raise ConfigError(
+                f"The region or the endpoint is invalid: {error}. "
+                "A region is like us-east-1, an endpoint like http://127.0.0.1:4566."
+            ) from error
+        return client
+
+    return cached_property(made)
+
+
+class Stack:
+    """A deployed stack; its outputs are loaded when the first one is needed that no option gives."""
+
+    def __init__(
+        self,
+        given: Mapping[str, str],
+        outputs: Callable[[], Mapping[str, object]],
+        endpoint: str | None,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        self.arguments = arguments
+        """The options that name it, for a command that the user is to run next."""
+        self._given = given
+        self._load = outputs
+        self._endpoint = endpoint
+        self._counting = threading.Lock()
+        self.metrics_requested = 0
+        """Number of metrics that CloudWatch was asked for, which it charges."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the stack is on local AWS, at an endpoint of its own."""
+        return self._endpoint is not None
+
+    def count_metrics(self, number: int) -> None:
+        """Count metrics that are requested from CloudWatch; several threads may call it."""
+        with self._counting:
+            self.metrics_requested += number
+
+    def output(self, name: str) -> str:
+        """Return the value of a stack output.
+
+        Raises:
+            ConfigError: the outputs cannot be loaded, or lack this one.
+        """
+        value = self.optional_output(name)
+        if value is None:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"The outputs of the stack have no {name}: deploy it with `pulumi up`, or give {option}."
+            )
+        return value
+
+    def connect(self) -> None:
+        """Create every client before several threads use them: a session creates one at a time.
+
+        Raises:
+            ConfigError: the outputs cannot be loaded or lack the region, or region or endpoint are invalid.
+            botocore.exceptions.ProfileNotFound: AWS_PROFILE names a profile that does not exist.
+        """
+        _ = self.cloudwatch, self.dynamodb, self.iam, self.kinesis, self.lambda_, self.s3, self.sns
+
+    def optional_output(self, name: str) -> str | None:
+        """Return the value of an output that a stack may lack, such as the topic if the alarms are off.
+
+        Raises:
+            ConfigError: the outputs cannot be loaded.
+        """
+        if name in self._given:
+            return self._given[name]
+        value = self._outputs.get(name)
+        return value if isinstance(value, str) and value else None
+
+    @cached_property
+    def _outputs(self) -> Mapping[str, object]:
+        return self._load()
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        # Real credentials never go to a local AWS.
+        key = _TEST_KEY if self._endpoint else None
+        return boto3.Session(
+            aws_access_key_id=key, aws_secret_access_key=key, region_name=self.output("region")
+        )
+
+    @cached_property
+    def _config(self) -> Config:
+        return Config(
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            max_pool_connections=CONNECTIONS,
+            s3={"addressing_style": "path" if self._endpoint else "auto"},
+            user_agent_extra="stream-processing-ops",
+        )
+
+    @_client
+    def cloudwatch(self) -> "CloudWatchClient":
+        """Metrics and alarms."""
+        return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config)
+
+    @_client
+    def dynamodb(self) -> "DynamoDBClient":
+        """The table."""
+        return self._session.client("dynamodb", endpoint_url=self._endpoint, config=self._config)
+
+    @_client
+    def iam(self) -> "IAMClient":
+        """The producer's access key."""
+        return self._session.client("iam", endpoint_url=self._endpoint, config=self._config)
+
+    @_client
+    def kinesis(self) -> "KinesisClient":
+        """The stream."""
+        return self._session.client("kinesis", endpoint_url=self._endpoint, config=self._config)
+
+    @_client
+    def lambda_(self) -> "LambdaClient":
+        """The function and its event source mapping."""
+        return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config)
+
+    @_client
+    def invoker(self) -> "LambdaClient":
+        """Invocations of the function, each of which may last as long as Lambda allows, 15 minutes."""
+        config = Config(
+            read_timeout=910, tcp_keepalive=True, retries={"mode": "standard", "total_max_attempts": 10}
+        )
+        return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config.merge(config))
+
+    @_client
+    def s3(self) -> "S3Client":
+        """The quarantine."""
+        return self._session.client("s3", endpoint_url=self._endpoint, config=self._config)
+
+    @_client
+    def sns(self) -> "SNSClient":
+        """The alarms' topic."""
+        return self._session.client("sns", endpoint_url=self._endpoint, config=self._config)
+
+
+def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable[P, R]], Callable[..., R]]:
+    """Add the options that choose the stack to a command, as its parameter `stack`.
+
+    Args:
+        outputs: the outputs that the command uses; each gets an option that overrides it.
+        reads_only: the command changes nothing, so that a remembered stack, or the one that the Pulumi CLI
+            has selected, is good enough. Any other command wants the stack's name.
+    """
+    options = [
+        click.option(
+            "--stack",
+            "stack_name",
+            metavar="NAME",
+            show_default="the remembered or selected one" if reads_only else None,
+            help="Ask the Pulumi CLI for the outputs of this stack.",
+        ),
+        click.option(
+            "--outputs",
+            "outputs_file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Read the outputs from a file that `pulumi stack output --json` wrote.",
+        ),
+        *(
+            click.option(
+                f"--{name.replace('_', '-')}", metavar="VALUE", help=f"Instead of the output {name}."
+            )
+            for name in outputs
+        ),
+        click.option(
+            "--endpoint", metavar="URL", help="Local AWS at this address, with its test credentials."
+        ),
+    ]
+
+    def decorate(command: Callable[P, R]) -> Callable[..., R]:
+        @functools.wraps(command)
+        def run(stack_name: str | None, outputs_file: Path | None, endpoint: str | None, **values: Any) -> R:
+            if stack_name and outputs_file:
+                raise click.UsageError("give either --stack or --outputs, not both.")
+            given = {name: value for name in outputs if (value := values.pop(name))}
+            named = Default(stack_name, str(outputs_file) if outputs_file else None, endpoint)
+            chosen = named
+            if not (stack_name or outputs_file) and reads_only and (found := load_default()):
+                chosen = replace(found[0], endpoint=endpoint or found[0].endpoint)
+                error_console().print(f"Using {chosen} (from {found[1]}).", style="dim", soft_wrap=True)
+
+            def load() -> Mapping[str, object]:
+                if not reads_only:
+                    if not (stack_name or outputs_file):
+                        raise ConfigError(
+                            "This command changes the stack: name it, with --stack NAME or --outputs FILE."
+                        )
+                    error_console().print(f"Changing {named}.", style="dim", soft_wrap=True)
+                return _from_file(Path(chosen.outputs)) if chosen.outputs else _from_cli(chosen.stack)
+
+            arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()] + [
+                f"--{name}={value}" for name, value in asdict(chosen).items() if value
+            ]
+            return command(stack=Stack(given, load, chosen.endpoint, arguments), **values)  # type: ignore[arg-type, call-arg]
+
+        for option in reversed(options):
+            run = option(run)
+        return run
+
+    return decorate
+
+
+def _from_file(path: Path) -> Mapping[str, object]:
+    try:
+        outputs = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path} does not exist any more: `python -m ops use --forget`, or --outputs."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(outputs, dict):
+        raise ConfigError(f"{path} must hold a JSON object, such as `pulumi stack output --json` writes.")
+    return outputs
+
+
+def _from_cli(stack: str | None) -> Mapping[str, object]:
+    try:
+        return read_outputs(stack)
+    except OutputsError as error:
+        raise ConfigError(f"{error}. Or give --outputs FILE.") from error

@@ -1,0 +1,214 @@
+"""Reads the stream as the operator: which tweets are on it, and which of them are stored."""
+
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from event.aggregation import deaggregate
+from event.record import KinesisRecord
+from event.types.tweet import PoisonError, parse_tweet
+from handler.table import build_put
+from ops.aws.stack import Stack
+from ops.explore.table import Row, parse_row
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import RecordTypeDef, ShardTypeDef
+
+_MAX_KEYS = 100
+"""In one BatchGetItem (Amazon DynamoDB API reference)."""
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of the stream: its bytes, and the rows that the function will store, several if it is aggregated."""
+
+    shard: str
+    size: int
+    rows: tuple[Row, ...]
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a shard is read: its next iterator, and where to get a new one when that has expired."""
+
+    iterator: str
+    start: dict[str, Any]
+
+
+class StreamReader:
+    """Reads the records of a stream from now on, or from a time on, also across a reshard.
+
+    Args:
+        since: arrival of the first records; None for those that arrive from now on.
+        max_shards: maximum number of shards to read at once, the open ones first; None reads all.
+
+    Attributes:
+        open_shards: number of the stream's open shards when it was last listed.
+    """
+
+    def __init__(self, stack: Stack, since: datetime | None = None, max_shards: int | None = None) -> None:
+        self._kinesis = stack.kinesis
+        self._name = stack.output("stream_name")
+        self._max_shards = max_shards
+        self._places: dict[str, _Place] = {}
+        self._seen: set[str] = set()
+        """Shards that are or were read."""
+        self._ended = False
+        """Whether a shard came to its end since the shards were listed."""
+        self.open_shards = 0
+        if since:
+            recent = self._list_shards(ShardFilter={"Type": "FROM_TIMESTAMP", "Timestamp": since})
+            self._begin(recent, _at(since))
+        else:
+            self._begin(self._list_shards(ShardFilter={"Type": "AT_LATEST"}), _LATEST)
+
+    @property
+    def shards(self) -> list[str]:
+        """The shards that are read."""
+        return list(self._places)
+
+    def read(self) -> Iterator[Record]:
+        """Yield the records that arrived since the last call; at most 10 MB of each shard."""
+        for shard in self.shards:
+            records, _ = self._read(shard)
+            yield from records
+        self._replace_ended()
+
+    def read_all(self) -> Iterator[Record]:
+        """Yield the records up to now, page by page."""
+        finished: set[str] = set()
+        while unfinished := [shard for shard in self._places if shard not in finished]:
+            for shard in unfinished:
+                behind = True
+                while behind:
+                    records, behind = self._read(shard)
+                    yield from records
+            finished.update(unfinished)
+            self._replace_ended()
+
+    def _read(self, shard: str) -> tuple[list[Record], bool]:
+        """Return a shard's next records, and whether there are more already."""
+        place = self._places[shard]
+        try:
+            answer = self._kinesis.get_records(ShardIterator=place.iterator)
+        except self._kinesis.exceptions.ExpiredIteratorException:  # this machine slept for five minutes
+            place.iterator = self._get_iterator(shard, place.start)
+            return [], True
+        except self._kinesis.exceptions.ProvisionedThroughputExceededException:  # other readers use it up
+            return [], True
+        records = answer["Records"]
+        if records:
+            number = records[-1]["SequenceNumber"]
+            place.start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": number}
+        if iterator := answer.get("NextShardIterator"):
+            place.iterator = iterator
+        else:
+            del self._places[shard]
+            self._ended = True
+        behind = bool(iterator) and answer.get("MillisBehindLatest", 0) > 0
+        return [_parse_record(shard, record) for record in records], behind
+
+    def _replace_ended(self) -> None:
+        """Go on with the children of the shards that ended; below the limit with other shards too, from now on."""
+        if not self._ended:
+            return
+        shards = self._list_shards()
+        family = set(self._seen)
+        for shard in shards:  # AWS lists parents before their children
+            if not family.isdisjoint(parents(shard)):
+                family.add(shard["ShardId"])
+        self._begin((shard for shard in shards if shard["ShardId"] in family), _OLDEST)
+        self._begin(filter(_is_open, shards), _LATEST)
+        self._ended = False
+
+    def _list_shards(self, **selection: Any) -> list["ShardTypeDef"]:
+        shards = list(list_shards(self._kinesis, StreamName=self._name, **selection))
+        self.open_shards = sum(map(_is_open, shards))
+        return shards
+
+    def _begin(self, shards: Iterable["ShardTypeDef"], start: dict[str, Any]) -> None:
+        """Begin to read shards up to the limit, the open ones first."""
+        for shard in sorted(shards, key=_is_open, reverse=True):
+            name = shard["ShardId"]
+            if name not in self._seen and len(self._places) != self._max_shards:
+                # LATEST would skip what arrives until its iterator has expired.
+                again = _at(datetime.now(UTC)) if start is _LATEST else start
+                self._places[name] = _Place(self._get_iterator(name, start), again)
+                self._seen.add(name)
+
+    def _get_iterator(self, shard: str, start: dict[str, Any]) -> str:
+        answer = self._kinesis.get_shard_iterator(StreamName=self._name, ShardId=shard, **start)
+        return answer["ShardIterator"]
+
+
+_LATEST = {"ShardIteratorType": "LATEST"}
+_OLDEST = {"ShardIteratorType": "TRIM_HORIZON"}
+
+
+def _at(time: datetime) -> dict[str, Any]:
+    return {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": time}
+
+
+def list_shards(kinesis: "KinesisClient", **request: Any) -> Iterator["ShardTypeDef"]:
+    """Yield the shards of a stream that the request selects, parents before their children.
+
+    boto3's paginator repeats the request beside the token of the next page, which Kinesis refuses ("ListShards").
+    """
+    while request:
+        answer = kinesis.list_shards(**request)
+        yield from answer["Shards"]
+        request = {"NextToken": answer["NextToken"]} if "NextToken" in answer else {}
+
+
+def parents(shard: "ShardTypeDef") -> list[str]:
+    """Return the shards that a reshard split or merged into this one; they may have expired."""
+    return [name for name in (shard.get("ParentShardId"), shard.get("AdjacentParentShardId")) if name]
+
+
+def _is_open(shard: "ShardTypeDef") -> bool:
+    return "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+
+
+def stored_rows(stack: Stack, keys: Sequence[Key]) -> Iterator[Row]:
+    """Yield the rows that exist of some keys.
+
+    Raises:
+        botocore.exceptions.ClientError: reading the table is not allowed.
+    """
+    table = stack.output("table_name")
+    for start in range(0, len(keys), _MAX_KEYS):
+        wanted = [
+            {"Username": {"S": user}, "Id": {"S": id_}} for user, id_ in keys[start : start + _MAX_KEYS]
+        ]
+        # Keys that a full answer left out are looked up again in the next round.
+        answer = stack.dynamodb.batch_get_item(RequestItems={table: {"Keys": wanted}})
+        yield from map(parse_row, answer["Responses"].get(table, []))
+
+
+def _parse_record(shard: str, record: "RecordTypeDef") -> Record:
+    event: KinesisRecord = {
+        "eventID": "",
+        "eventSourceARN": "",
+        "kinesis": {
+            "data": base64.b64encode(record["Data"]).decode(),
+            "partitionKey": record["PartitionKey"],
+            "sequenceNumber": record["SequenceNumber"],
+            "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
+        },
+    }
+    return Record(shard, len(record["Data"]), tuple(_rows(event)))
+
+
+def _rows(record: KinesisRecord) -> Iterator[Row]:
+    with suppress(PoisonError):
+        for user_record in deaggregate(record):
+            with suppress(PoisonError):
+                tweet = parse_tweet(user_record)
+                build_put(user_record, tweet, item_lifetime=None)
+                yield Row(*tweet)

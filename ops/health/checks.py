@@ -1,0 +1,396 @@
+"""Checks whether a stack is healthy, each with what to do when it is not."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from botocore.exceptions import ClientError
+
+from ops.aws.stack import CONNECTIONS, Stack
+from ops.errors import ConfigError
+from ops.health.metrics import MINUTES, Series, last_minutes, read_series
+from ops.quarantine.bucket import Bucket
+from ops.terminal.display import count, size, span
+from ops.terminal.interrupt import DaemonPool
+from stack import alarms
+from stack.alarms import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
+
+CHECKED_OUTPUTS = (
+    "region",
+    "stream_name",
+    "table_name",
+    "function_name",
+    "quarantine_bucket",
+    "access_key",
+    "alarm_topic_arn",
+    "producer_policy_arn",
+)
+"""The stack's outputs that the checks read."""
+
+
+MAX_KEY_AGE_DAYS = 90
+"""Age at which access keys should be rotated ("CIS AWS Foundations Benchmark", 1.14)."""
+MAX_FIGURE_AGE = 180
+"""Age in seconds beyond which a figure is old: AWS publishes a minute's metrics within the next two."""
+
+_REFRESH = "`pulumi up --refresh`"
+_REMEDIES = {alarm.name: alarm.remedy for alarm in alarms.alarms(function_timeout=1, provisioned_table=False)}
+
+
+class State(StrEnum):
+    """Result of a check; `BAD` and `UNKNOWN` make the stack unhealthy."""
+
+    OK = "ok"
+    NO_DATA = "no data"
+    OLD = "old"
+    WARNING = "warning"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+STYLES = {
+    State.OK: "green",
+    State.NO_DATA: "dim",
+    State.OLD: "yellow",
+    State.WARNING: "yellow",
+    State.BAD: "bold red",
+    State.UNKNOWN: "bold magenta",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line on the screen; `next` is what to do about it."""
+
+    name: str
+    state: State
+    text: str
+    next: str = ""
+
+    @property
+    def unhealthy(self) -> bool:
+        """Whether the stack is not healthy, or not known to be."""
+        return self.state in (State.BAD, State.UNKNOWN)
+
+
+Part: TypeAlias = Callable[[Stack], Iterator[Check]]
+
+
+def run_checks(stack: Stack) -> list[Check]:
+    """Run every check; one that fails to run is reported as unknown.
+
+    Raises:
+        ConfigError: the stack's outputs cannot be loaded.
+        botocore.exceptions.BotoCoreError: AWS cannot be reached, or there are no credentials.
+    """
+    parts: tuple[tuple[str, Part, str], ...] = (
+        ("Stream", _stream, "stream_name"),
+        ("Put", _put, "stream_name"),
+        ("Backlog", _backlog, "stream_name"),
+        ("Mapping", _mapping, "function_name"),
+        ("Function", _function, "function_name"),
+        ("Invocations", _invocations, "function_name"),
+        ("Tweets", _tweets, "function_name"),
+        ("Table", _table, "table_name"),
+        ("Table writes", _table_writes, "table_name"),
+        ("Quarantine", _quarantine, "quarantine_bucket"),
+        ("Dropped", _dropped, "function_name"),
+        ("Alarms", _alarms, "alarm_topic_arn"),
+        ("Access key", _access_key, "access_key"),
+    )
+    stack.connect()
+    with DaemonPool(CONNECTIONS) as pool:
+        found = pool.map(lambda part: list(_safely(stack, *part)), parts)
+        return [check for checks in found for check in checks]
+
+
+def _safely(stack: Stack, name: str, part: Part, output: str) -> Iterator[Check]:
+    """Run the checks of one part; if one of them cannot run, report why."""
+    try:
+        yield from part(stack)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if "AccessDenied" in code or code == "403":
+            text = f"unknown: you are not allowed to call {error.operation_name}"
+            yield Check(name, State.UNKNOWN, text, "`aws sts get-caller-identity` names your credentials")
+        elif code in ("ResourceNotFoundException", "NoSuchBucket", "NoSuchEntity", "NotFound", "404"):
+            yield Check(name, State.BAD, f"{stack.output(output)} is gone", _REFRESH)
+        else:
+            yield Check(name, State.UNKNOWN, str(error))
+    except ConfigError as error:
+        yield Check(name, State.UNKNOWN, f"unknown: {error.message}")
+
+
+def _stream(stack: Stack) -> Iterator[Check]:
+    name = stack.output("stream_name")
+    stream = stack.kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    mode = stream.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED").lower().replace("_", "-")
+    status = stream["StreamStatus"]
+    yield Check(
+        "Stream",
+        State.OK if status in ("ACTIVE", "UPDATING") else State.BAD,
+        f"{name} {status}, {mode}, {count(stream['OpenShardCount'], 'shard')}, "
+        f"keeps {stream['RetentionPeriodHours']} h",
+        "" if status in ("ACTIVE", "UPDATING") else _REFRESH,
+    )
+
+
+def _put(stack: Stack) -> Iterator[Check]:
+    put, throttled = last_minutes(stack, alarms.PUT, alarms.PUT_THROTTLED)
+    if not put and not throttled:
+        yield _no_data("Put")
+        return
+    text = f"{count(round(put.total), 'record')}, at most {put.maximum:,.0f} a minute{_as_of(put)}"
+    if throttled.total:
+        text += f"; {throttled.total:,.0f} throttled, at most {throttled.maximum:,.0f} a minute"
+        yield Check("Put", State.BAD, text, _REMEDIES["StreamThrottles"])
+    else:
+        yield Check("Put", State.OK, f"{text}; none throttled")
+
+
+def _backlog(stack: Stack) -> Iterator[Check]:
+    """How far the mapping is behind: the age of what it received last, and the records that wait.
+
+    AWS publishes a minute of each metric up to two minutes late: what was put in the newest minute may have
+    been received. The function's own metric would count user records, retries and replays too.
+    """
+    put, ages = last_minutes(stack, alarms.PUT, alarms.ITERATOR_AGE)
+    late = ages.newest >= MAX_ITERATOR_AGE_MS
+    if ages:
+        text = f"{_milliseconds(ages.newest)}, at most {_milliseconds(ages.maximum)}{_as_of(ages)}"
+        state, remedy = (State.BAD, _REMEDIES["IteratorAge"]) if late else (_fresh(ages), "")
+        yield Check("Iterator age", state, text, remedy)
+    else:
+        yield _no_data("Iterator age")
+    if not put and not late:
+        yield _no_data("Backlog")
+        return
+    mappings = _mappings(stack)
+    received = sum(last_minutes(stack, alarms.POLLED, mapping=each["UUID"])[0].total for each in mappings)
+    waiting = round(put.total - received)
+    text = f"{put.total:,.0f} put, {received:,.0f} received in the last {MINUTES} minutes"
+    if late:
+        # What was received is older than what was put in these minutes: their difference says nothing.
+        behind = timedelta(milliseconds=ages.newest, seconds=ages.age(time.time()))
+        (unread,) = read_series(stack, [alarms.PUT], since=behind)
+        if unread:
+            text += f"; up to {unread.total:,.0f} of the last {span(behind)} not yet received"
+    elif waiting >= 0:
+        text += f": {waiting:,} not yet received"
+    else:
+        text += ", earlier ones too"
+    if (late or waiting > 0) and not any(map(_works, mappings)):
+        yield Check("Backlog", State.BAD, f"{text}, and nothing reads the stream", _REFRESH)
+    elif late or waiting > put.newest:
+        yield Check("Backlog", State.WARNING, text, "compare Iterator age, Invocations and Duration")
+    else:
+        yield Check("Backlog", State.OK, text)
+
+
+def _mappings(stack: Stack) -> "list[EventSourceMappingConfigurationTypeDef]":
+    function = stack.output("function_name")
+    return stack.lambda_.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+
+
+def _mapping(stack: Stack) -> Iterator[Check]:
+    mappings = _mappings(stack)
+    if not mappings:
+        yield Check("Mapping", State.BAD, "missing: nothing reads the stream", _REFRESH)
+    for mapping in mappings:
+        text = f"{mapping['State']}, last result: {mapping.get('LastProcessingResult', 'none yet')}"
+        if _works(mapping):
+            yield Check("Mapping", State.OK, text)
+        elif mapping["State"] in _READING:
+            yield Check("Mapping", State.BAD, text, _REMEDIES["FunctionErrors"])
+        else:
+            yield Check("Mapping", State.BAD, text, _REFRESH)
+
+
+_READING = ("Enabled", "Creating", "Enabling", "Updating")
+
+
+def _works(mapping: "EventSourceMappingConfigurationTypeDef") -> bool:
+    problem = mapping.get("LastProcessingResult", "").startswith("PROBLEM")
+    return mapping["State"] in _READING and not problem
+
+
+def _function(stack: Stack) -> Iterator[Check]:
+    configuration = stack.lambda_.get_function_configuration(FunctionName=stack.output("function_name"))
+    state, timeout = configuration.get("State", "Active"), configuration["Timeout"]
+    text = f"{configuration['FunctionName']} {state}, {configuration['MemorySize']} MB, {timeout} s"
+    works = state in ("Active", "Inactive")
+    yield Check("Function", State.OK if works else State.BAD, text, "" if works else _REFRESH)
+    (durations,) = last_minutes(stack, alarms.DURATION)
+    if not durations:
+        yield _no_data("Duration")
+        return
+    text = f"at most {_milliseconds(durations.maximum)} of {timeout} s{_as_of(durations)}"
+    if durations.maximum >= MAX_DURATION_SHARE * timeout * 1000:
+        yield Check("Duration", State.BAD, text, _REMEDIES["FunctionDuration"])
+    else:
+        yield Check("Duration", _fresh(durations), text)
+
+
+def _invocations(stack: Stack) -> Iterator[Check]:
+    invocations, errors, throttles = last_minutes(stack, alarms.INVOCATIONS, alarms.ERRORS, alarms.THROTTLES)
+    if not invocations and not throttles:
+        yield _no_data("Invocations")
+        return
+    text = (
+        f"{invocations.total:,.0f}, of which {errors.total:,.0f} failed; {throttles.total:,.0f} throttled"
+        f"{_as_of(invocations)}"
+    )
+    remedy = "FunctionErrors" if errors.total else "FunctionThrottles" if throttles.total else None
+    yield Check("Invocations", State.BAD if remedy else State.OK, text, _REMEDIES[remedy] if remedy else "")
+
+
+def _tweets(stack: Stack) -> Iterator[Check]:
+    """The function's own counts of what it received and wrote; a write may replace a row, a repeat's for one."""
+    values = last_minutes(
+        stack, alarms.RECEIVED, alarms.STORED, alarms.DUPLICATES, alarms.QUARANTINED, alarms.FAILED
+    )
+    received, stored, duplicates, quarantined, failed = (series.total for series in values)
+    if not any(values):
+        yield _no_data("Tweets")
+        return
+    text = f"{received:,.0f} received, {stored:,.0f} written, {duplicates:,.0f} repeats in one batch"
+    if quarantined:
+        text += f", {quarantined:,.0f} quarantined"
+    if failed:
+        text += f", {failed:,.0f} to be retried"
+    text += _as_of(values[0])
+    remedy = "Quarantined" if quarantined else "FunctionErrors" if failed else None
+    yield Check("Tweets", State.WARNING if remedy else State.OK, text, _REMEDIES[remedy] if remedy else "")
+
+
+def _table(stack: Stack) -> Iterator[Check]:
+    name = stack.output("table_name")
+    table = stack.dynamodb.describe_table(TableName=name)["Table"]
+    status = table.get("TableStatus", "in an unknown status")
+    text = (
+        f"{name} {status}, {_capacity(table.get('ProvisionedThroughput', {}).get('WriteCapacityUnits', 0))}"
+    )
+    works = status in ("ACTIVE", "UPDATING")
+    yield Check("Table", State.OK if works else State.BAD, text, "" if works else _REFRESH)
+
+
+def _table_writes(stack: Stack) -> Iterator[Check]:
+    (throttled,) = last_minutes(stack, alarms.TABLE_THROTTLED)
+    # DynamoDB emits this metric only when it throttles: no data means no throttling.
+    if not throttled.total:
+        yield Check("Table writes", State.OK, "no throttling reported")
+        return
+    throughput = stack.dynamodb.describe_table(TableName=stack.output("table_name"))["Table"]
+    provisioned = bool(throughput.get("ProvisionedThroughput", {}).get("WriteCapacityUnits"))
+    text = f"{throttled.total:,.0f} throttled"
+    if provisioned:
+        text += "; the stream buffers them while the table scales, iterator age is what counts"
+        yield Check("Table writes", State.WARNING, text)
+    else:
+        yield Check("Table writes", State.BAD, text, _REMEDIES["TableThrottles"])
+
+
+def _capacity(write_units: int) -> str:
+    return f"{write_units:,} write units" if write_units else "on-demand"
+
+
+def _quarantine(stack: Stack) -> Iterator[Check]:
+    entries = Bucket(stack.s3, stack.output("quarantine_bucket")).entries()
+    if not entries:
+        yield Check("Quarantine", State.OK, "empty")
+        return
+    text = (
+        f"{count(len(entries), 'object')}, {size(sum(entry.size for entry in entries))}, the oldest "
+        f"{span(datetime.now(UTC) - entries[0].since)} old"
+    )
+    yield Check("Quarantine", State.WARNING, text, _REMEDIES["Quarantined"])
+
+
+def _dropped(stack: Stack) -> Iterator[Check]:
+    """Batches that Lambda gave up and could not quarantine, which two metrics report."""
+    (refused,) = last_minutes(stack, alarms.QUARANTINE_REFUSED)
+    dropped = 0.0
+    for mapping in _mappings(stack):
+        (values,) = last_minutes(stack, alarms.DROPPED, mapping=mapping["UUID"])
+        dropped += values.total
+    if dropped or refused.total:
+        writes = count(round(refused.total), "write")
+        text = f"records are lost: {dropped:,.0f} dropped, {writes} to quarantine refused"
+        yield Check("Dropped", State.BAD, text, _REMEDIES["Dropped"])
+    else:
+        yield Check("Dropped", State.OK, "no drop reported")  # like throttles, emitted only when it happens
+
+
+def _alarms(stack: Stack) -> Iterator[Check]:
+    topic = stack.optional_output("alarm_topic_arn")
+    if topic is None:
+        yield Check("Alarms", State.WARNING, "off", "`pulumi config set alarms true`, `pulumi up`")
+        return
+    pages = stack.cloudwatch.get_paginator("describe_alarms").paginate(ActionPrefix=topic)
+    # The prefix may match another stack's topic too.
+    found = [alarm for page in pages for alarm in page["MetricAlarms"] if topic in alarm["AlarmActions"]]
+    firing = [alarm for alarm in found if alarm["StateValue"] == "ALARM"]
+    if not found:
+        yield Check("Alarms", State.BAD, "missing", _REFRESH)
+    elif not firing:
+        yield Check("Alarms", State.OK, f"0 of {len(found)} firing")
+    subscriptions = stack.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    if not any(each["SubscriptionArn"].startswith("arn:") for each in subscriptions):
+        waiting = ", ".join(each.get("Endpoint", "") for each in subscriptions)
+        if waiting:
+            text = "nobody has confirmed a subscription"
+            yield Check("Alarms", State.WARNING, text, f"{waiting}: follow the link in the mail")
+        else:
+            remedy = "`pulumi config set alarmEmail ADDRESS`, `pulumi up`"
+            yield Check("Alarms", State.WARNING, "nobody is subscribed", remedy)
+    for alarm in firing:
+        name = alarm["AlarmName"]
+        text = f"{name} in ALARM: {alarm.get('AlarmDescription', '')}"
+        prefix, _, kind = name.rpartition("-")
+        yield Check("Alarms", State.BAD, text, _REMEDIES.get(kind, "").replace("<stack>", prefix))
+
+
+def _access_key(stack: Stack) -> Iterator[Check]:
+    key = stack.optional_output("access_key")
+    if key is None:
+        policy = stack.optional_output("producer_policy_arn")
+        text = f"none: the producer uses a role with {policy}" if policy else "none among the outputs"
+        yield Check("Access key", State.OK if policy else State.UNKNOWN, text)
+        return
+    user = stack.iam.get_access_key_last_used(AccessKeyId=key)["UserName"]
+    found = stack.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
+    created = next((each["CreateDate"] for each in found if each["AccessKeyId"] == key), None)
+    if created is None:
+        yield Check("Access key", State.BAD, f"{key} of {user} is gone", _REFRESH)
+        return
+    age = datetime.now(UTC) - created
+    old = age >= timedelta(days=MAX_KEY_AGE_DAYS)
+    text = f"{span(age)} old"
+    if len(found) > 1:
+        text += "; the previous one is still valid"
+    remedy = "rotate it: README.md, Operate" if old else ""
+    yield Check("Access key", State.WARNING if old else State.OK, text, remedy)
+
+
+def _no_data(name: str) -> Check:
+    return Check(name, State.NO_DATA, f"in the last {MINUTES} minutes")
+
+
+def _fresh(series: Series) -> State:
+    return State.OLD if series.age(time.time()) > MAX_FIGURE_AGE else State.OK
+
+
+def _as_of(series: Series) -> str:
+    """Say how old the newest figure is, if it is old."""
+    age = series.age(time.time())
+    return f", {span(timedelta(seconds=age))} ago" if MAX_FIGURE_AGE < age < float("inf") else ""
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:,.0f} ms" if value < 2000 else span(timedelta(milliseconds=value))

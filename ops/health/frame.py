@@ -1,0 +1,263 @@
+"""One frame of `python -m ops watch`: what it shows, on a screen, as a line, and as JSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.constrain import Constrain
+from rich.table import Table
+from rich.text import Text
+
+from ops.explore.chart import draw_bars
+from ops.explore.table import Row
+from ops.health.checks import STYLES, Check, State
+from ops.health.metrics import Series
+from ops.terminal.display import cell_text, printable, ranges, span
+from stack import alarms
+from stack.alarms import Metric
+
+FIGURES: Mapping[str, Metric] = {
+    "put": alarms.PUT,
+    "received": alarms.RECEIVED,
+    "written": alarms.STORED,
+    "quarantined": alarms.QUARANTINED,
+    "lag": alarms.LAG,
+}
+"""What is drawn, by its name: counts per second, except for the lag."""
+
+MAX_PERIODS = 120
+_MIN_PERIODS = 15
+_CHART_HEIGHT = 2
+_MAX_WIDTH = 200
+"""Columns of a frame, however long the lines of a pipe may be."""
+_LOW_SCREEN = 28
+"""Lines of a terminal up to which it is low."""
+_MAX_PROBLEMS, _MAX_PROBLEMS_LOW = 4, 2
+_MIN_TWEETS = 3
+_FRESH_SECONDS = 5
+"""Age from which on the checks say how old they are."""
+_NUMBERS_WIDTH = 36
+"""Columns of a figure beside its chart."""
+_COLORS = {"put": "cyan", "received": "blue", "written": "green", "quarantined": "yellow", "lag": "magenta"}
+_MARKS = {State.OK: "✔", State.NO_DATA: "·", State.OLD: "·", State.WARNING: "!", State.BAD: "✘"} | {
+    State.UNKNOWN: "?"
+}
+_SEVERITY = (State.BAD, State.UNKNOWN, State.WARNING, State.OLD)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A tweet on the stream, and whether its row is in the table."""
+
+    row: Row
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is known of the stack at one moment, in seconds of the epoch.
+
+    Attributes:
+        period: seconds of one value of a series.
+        checked: when the checks ran.
+        tweets: the newest on the stream, newest first.
+        shards: those that are read for tweets.
+        open_shards: number of shards that the stream has open.
+        note: how fresh the figures are, and what they cost.
+    """
+
+    taken: float
+    where: str
+    period: int
+    series: Mapping[str, Series]
+    checks: Sequence[Check]
+    checked: float
+    tweets: Sequence[Sighting]
+    shards: Sequence[str]
+    open_shards: int
+    note: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the frame as large as the terminal."""
+        width = min(options.max_width, _MAX_WIDTH)
+        options = options.update(width=width)
+        clock = f"{_utc(self.taken):%H:%M:%S}Z"
+        title = Table.grid(expand=True, padding=(0, 1, 0, 0))
+        title.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        title.add_column(no_wrap=True)
+        title.add_row(Text(self.where, style="bold"), Text(clock, style="dim"))
+        above: list[RenderableType] = [
+            title,
+            Text(),
+            self._charts(width),
+            Text(),
+            *self._verdict(width, console.height),
+        ]
+        note = Text(self.note, style="dim")
+        used = sum(len(console.render_lines(part, options)) for part in (*above, note)) + 2
+        free = options.height - used if options.height else 0  # no height: on a screen with other output
+        yield Constrain(Group(*above, *self._newest(max(_MIN_TWEETS, free)), note), width)
+
+    def _charts(self, width: int) -> Table:
+        chart_width = max(10, width - _NUMBERS_WIDTH)
+        began = min((series.points[0][0] for series in self.series.values() if series), default=self.taken)
+        periods = int((self.taken - began) // self.period) + 1
+        cell = max(1, chart_width // max(periods, _MIN_PERIODS))
+        columns = min(chart_width // cell, MAX_PERIODS)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True, width=11)
+        table.add_column(no_wrap=True, width=12, justify="right")
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, style="dim")
+        for name, series in self.series.items():
+            scale = self._scale(name)
+            bars = draw_bars(self._columns(series, columns), _CHART_HEIGHT, cell * columns)
+            numbers = Text("no data", style="dim")
+            figure = self.figure(name)
+            if figure is not None:
+                highest = f"max {_number(name, series.maximum * scale)}"
+                numbers = Text.assemble((_number(name, figure), "bold"), (f"\n{highest}", "dim"))
+            table.add_row(
+                Text(name, style=_COLORS[name]),
+                numbers,
+                Text("\n".join(bars), style=_COLORS[name]),
+                f"{_age(self.age(series))}\nago" if series else "",
+            )
+        return table
+
+    def _columns(self, series: Series, columns: int) -> list[float]:
+        """Return a value for each of the last periods, 0 where there is none."""
+        values = [0.0] * columns
+        last = self.taken // self.period
+        for start, value in series.points:
+            column = columns - 1 - int(last - start // self.period)
+            if 0 <= column < columns:
+                values[column] = value
+        return values
+
+    def _scale(self, name: str) -> float:
+        """Factor from a metric's value to the figure shown: a rate per second, or seconds of lag."""
+        return 1 / 1000 if name == "lag" else 1 / self.period
+
+    def _verdict(self, width: int, height: int) -> Iterator[Text]:
+        """The checks: a mark for each, and a line for each that is not as it should be."""
+        worst: dict[str, State] = {}
+        for check in self.checks:
+            known = worst.get(check.name)
+            if known is None or _rank(check.state) < _rank(known):
+                worst[check.name] = check.state
+        age = self.taken - self.checked
+        line = Text.assemble(("checks" if age < _FRESH_SECONDS else f"checks, {_age(age)} ago", "dim"))
+        for name, state in worst.items():
+            mark = Text(f"  {_MARKS[state]} {name}", style=STYLES[state])
+            if line.cell_len + mark.cell_len > width:
+                yield line
+                line = Text("      ")
+            line.append_text(mark)
+        yield line
+        problems = [check for check in self.checks if check.state in _SEVERITY]
+        problems.sort(key=lambda check: _rank(check.state))
+        shown = _MAX_PROBLEMS if height > _LOW_SCREEN else _MAX_PROBLEMS_LOW
+        for check in problems[:shown]:
+            line = Text(f"  {_MARKS[check.state]} {check.name}: ", style=STYLES[check.state])
+            line.append(printable(check.text), style="default")
+            if check.next:
+                line.append(f" → {printable(check.next)}", style="default")
+            line.truncate(width, overflow="ellipsis")
+            yield line
+        if len(problems) > shown:
+            yield Text(f"  and {len(problems) - shown} more: python -m ops status", style="dim")
+
+    def _newest(self, number: int) -> Iterator[RenderableType]:
+        partial = self.open_shards > len(self.shards)
+        yield Text(self._shards_shown() if partial else "", style="dim", no_wrap=True, overflow="ellipsis")
+        if not self.tweets:
+            where = "these shards" if partial else "the stream"
+            yield Text(f"No tweet on {where} in the last minute.", style="dim")
+            return
+        table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        for width in (1, 8, 15):
+            table.add_column(no_wrap=True, overflow="ellipsis", width=width)
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        for tweet in self.tweets[:number]:
+            table.add_row(
+                Text("✔", style="green") if tweet.stored else Text("…", style="yellow"),
+                Text(cell_text(tweet.row.timestamp)[11:19], style="dim"),
+                Text(cell_text(tweet.row.username), style="bold"),
+                Text(cell_text(tweet.row.message)),
+            )
+        yield table
+
+    def _shards_shown(self) -> str:
+        """Say which shards the tweets are of, by the numbers at the end of their ids."""
+        numbers = sorted(int(shard.rpartition("-")[2]) for shard in self.shards)
+        return f"Tweets of {len(self.shards)} of {self.open_shards:,} open shards: {ranges(numbers)}"
+
+    def total(self, name: str) -> float:
+        """Return the sum of a series."""
+        return self.series[name].total
+
+    def figure(self, name: str) -> float | None:
+        """Return the newest value of a period that is over, scaled; None without data."""
+        values = self._finished(self.series[name])
+        return values[-1][1] * self._scale(name) if values else None
+
+    def age(self, series: Series) -> float:
+        """Return the seconds since the end of the period of that value."""
+        return max(0.0, self.taken - self._finished(series)[-1][0] - self.period)
+
+    def _finished(self, series: Series) -> Sequence[tuple[float, float]]:
+        """Return the points of periods that are over, or all if there is none."""
+        over = [point for point in series.points if point[0] + self.period <= self.taken]
+        return over or series.points
+
+    def line(self) -> str:
+        """Return the frame as one line, for a pipe."""
+        figures = []
+        for name, series in self.series.items():
+            if (newest := self.figure(name)) is not None:
+                figures.append(f"{name} {_number(name, newest)} ({_age(self.age(series))} ago)")
+            else:
+                figures.append(f"{name} no data")
+        wrong = [f"{check.name} {check.state}" for check in self.checks if check.unhealthy]
+        checks = ", ".join(dict.fromkeys(wrong)) or "healthy"
+        return f"{_utc(self.taken):%Y-%m-%dT%H:%M:%SZ}  {', '.join(figures)}; {checks}"
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the frame as JSON: each figure's newest value per second, or in seconds of lag, and its age."""
+        return {
+            "time": _utc(self.taken),
+            "period_seconds": self.period,
+            "figures": {
+                name: {
+                    "newest": self.figure(name),
+                    "max": series.maximum * self._scale(name) if series else None,
+                    "age_seconds": round(self.age(series), 1) if series else None,
+                }
+                for name, series in self.series.items()
+            },
+            "checks": [asdict(check) for check in self.checks],
+            "shards": {"read": list(self.shards), "open": self.open_shards},
+            "tweets": [{**asdict(tweet.row), "stored": tweet.stored} for tweet in self.tweets],
+        }
+
+
+def _rank(state: State) -> int:
+    return _SEVERITY.index(state) if state in _SEVERITY else len(_SEVERITY)
+
+
+def _number(name: str, value: float) -> str:
+    """Format a figure: seconds of lag, or a rate."""
+    if name == "lag":
+        return f"{value:,.1f} s"
+    return f"{value:,.0f}/s" if value >= 10 or value == int(value) else f"{value:.1f}/s"
+
+
+def _age(seconds: float) -> str:
+    return span(timedelta(seconds=seconds))
+
+
+def _utc(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, UTC)

@@ -1,0 +1,70 @@
+"""`python -m ops status`: show on one screen whether the stack is healthy."""
+
+import sys
+from dataclasses import asdict
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from ops.aws.stack import Stack, stack_options
+from ops.health.checks import CHECKED_OUTPUTS, STYLES, Check, State, run_checks
+from ops.health.metrics import MINUTES
+from ops.terminal.display import as_json_option, console, printable, write_json
+
+
+@click.command(
+    short_help="Show whether the stack is healthy.",
+    epilog="""\b
+Examples:
+  python -m ops status --stack dev
+  python -m ops status --outputs outputs.json --json | jq '.checks[] | select(.state != "ok")'
+  python -m ops status > /dev/null || echo "unhealthy"
+
+The exit code is 1 if a check is bad, or impossible for lack of a permission. A metric without data is
+neither: nothing was processed. Metrics cover the last five minutes; a figure that is older than three
+minutes says so, and is `old` where it says nothing about now. Written counts each write: DynamoDB does not
+tell whether a write made a row or replaced one.
+""",
+)
+@as_json_option
+@stack_options(*CHECKED_OUTPUTS, reads_only=True)
+def command(stack: Stack, as_json: bool) -> None:
+    """Show on one screen whether the stack is healthy."""
+    checks = run_checks(stack)
+    wrong = [check for check in checks if check.unhealthy]
+    if as_json:
+        write_json({"healthy": not wrong, "checks": [asdict(check) for check in checks]})
+    else:
+        _show(stack, checks, wrong)
+    if wrong:
+        sys.exit(1)
+
+
+def describe(check: Check) -> Text:
+    """Return a check's text, and on a line of its own what to do next."""
+    text = Text(printable(check.text))
+    if check.next:
+        text.append(f"\n→ {printable(check.next)}", style="bold" if check.unhealthy else "")
+    return text
+
+
+def _show(stack: Stack, checks: list[Check], wrong: list[Check]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in checks:
+        table.add_row(check.name, Text(check.state, STYLES[check.state]), describe(check))
+    console().print(table)
+    console().print()
+    console().print(f"Metrics cover the last {MINUTES} minutes.", style="dim")
+    where = f"{stack.output('function_name')} in {stack.output('region')}"
+    if not wrong:
+        console().print(f"Healthy: {where}.", style="green")
+        return
+    bad = [check.name for check in wrong if check.state is State.BAD]
+    unknown = [check.name for check in wrong if check.state is State.UNKNOWN]
+    verdict = f"Not healthy ({', '.join(dict.fromkeys(bad))})" if bad else "Health unknown"
+    missing = f"; unknown: {', '.join(unknown)}" if unknown else ""
+    console().print(f"{verdict}: {where}{missing}.", style="bold red" if bad else "bold magenta")

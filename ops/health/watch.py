@@ -1,0 +1,178 @@
+"""`python -m ops watch`: show the stack at work, as `top` shows a machine."""
+
+import sys
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.live import Live
+
+from ops.aws.stack import Stack, stack_options
+from ops.explore.stream import Key, StreamReader, stored_rows
+from ops.explore.table import Row
+from ops.health.checks import CHECKED_OUTPUTS, Check, run_checks
+from ops.health.frame import FIGURES, MAX_PERIODS, Frame, Sighting
+from ops.health.metrics import Series, read_series
+from ops.planning import prices
+from ops.terminal.display import as_json_option, console, write_json, write_json_line
+
+_TICK_SECONDS = 1.0
+_MAX_TWEETS = 40
+"""Tweets that are kept to be shown: more than a screen has lines."""
+MAX_SHARDS = 16
+"""Shards that are read for tweets at once; the figures are of all."""
+_METRIC_PRICE = prices.load()["metric-request"]
+
+
+@click.command(
+    short_help="Watch the stack at work.",
+    epilog=f"""\b
+Examples:
+  python -m ops watch --stack dev
+  python -m ops watch --once
+  python -m ops watch --json | jq '.figures.lag.newest'
+  python -m ops watch > watch.log
+
+AWS keeps these metrics by the minute and publishes them up to two minutes late; each figure says how old it
+is. GetMetricData is charged by the metric: the last line says what an hour of watching costs. The tweets are
+read from the stream, with one of the five reads a second that a shard allows all its readers; ✔ marks one
+whose row is in the table. Of more than {MAX_SHARDS} open shards, {MAX_SHARDS} are read, and the frame says which. On
+local AWS (--endpoint) the metrics are seconds apart, and free.
+
+On a pipe each look is one line; --json writes JSON lines, and one document with --once.
+""",
+)
+@click.option("--once", is_flag=True, help="Show one frame and end.")
+@click.option(
+    "--interval",
+    type=click.IntRange(1, 3600),
+    metavar="SECONDS",
+    show_default="60; on local AWS 1",
+    help="How often to read the metrics and run the checks.",
+)
+@as_json_option
+@stack_options(*CHECKED_OUTPUTS, reads_only=True)
+def command(stack: Stack, once: bool, interval: int | None, as_json: bool) -> None:
+    """Show rates, lag, checks and the newest tweets, until Ctrl-C."""
+    watch = Watch(stack, interval=interval)
+    if once:
+        frame = watch.look()
+        if as_json:
+            write_json(frame.as_data())
+        else:
+            console().print(frame)
+        return
+    with suppress(KeyboardInterrupt):
+        if console().is_terminal and not as_json:
+            _show(watch)
+        while True:
+            frame = watch.look()
+            if as_json:
+                write_json_line(frame.as_data())
+            else:
+                click.echo(frame.line())
+            sys.stdout.flush()
+            time.sleep(watch.interval)
+
+
+def _show(watch: "Watch") -> None:
+    """Redraw the whole screen each second; leave the last frame behind at the end."""
+    frame = watch.look()
+    try:
+        with Live(
+            frame, console=console(), screen=True, auto_refresh=False, vertical_overflow="crop"
+        ) as live:
+            while True:
+                live.update(frame, refresh=True)
+                time.sleep(_TICK_SECONDS)
+                frame = watch.look()
+    finally:
+        console().print(frame)
+
+
+class Watch:
+    """Looks at a stack again and again: at the stream each time, at metrics and checks once an interval."""
+
+    def __init__(self, stack: Stack, *, interval: float | None = None) -> None:
+        """Prepare to look; `interval` is in seconds, between two readings of the metrics and the checks."""
+        self._stack = stack
+        self._period = 1 if stack.is_local else 60
+        self.interval = interval or self._period
+        self._series: dict[str, Series] = {}
+        self._checks: list[Check] = []
+        self._measured = float("-inf")
+        self._tweets: OrderedDict[Key, tuple[Row, bool]] = OrderedDict()
+        self._stream: StreamReader | None = None
+        self._shards: list[str] = []
+        self._open_shards = 0
+        self._trouble = ""
+        self._readings = 0
+
+    def look(self) -> Frame:
+        """Return what is known of the stack now.
+
+        Only the first look must succeed: whoever watches wants to see that AWS comes back.
+
+        Raises:
+            ConfigError: the stack's outputs cannot be loaded.
+            botocore.exceptions.BotoCoreError: the first look does not reach AWS.
+            botocore.exceptions.ClientError: reading metrics, stream or table is not allowed.
+        """
+        try:
+            self._read()
+            self._trouble = ""
+        except (BotoCoreError, ClientError) as error:
+            if not self._series:
+                raise
+            self._trouble = f"AWS cannot be read, this is older: {error}"
+            self._stream = None  # after a long time its shards may have expired
+        names = (self._stack.output(name) for name in ("stream_name", "function_name", "table_name"))
+        return Frame(
+            taken=time.time(),
+            where=f"{' → '.join(names)}  {self._stack.output('region')}",
+            period=self._period,
+            series=self._series,
+            checks=self._checks,
+            checked=self._measured,
+            tweets=[Sighting(row, stored) for row, stored in reversed(self._tweets.values())],
+            shards=self._shards,
+            open_shards=self._open_shards,
+            note=self._trouble or self._note(),
+        )
+
+    def _read(self) -> None:
+        now = time.time()
+        if now - self._measured >= self.interval:
+            since = timedelta(seconds=MAX_PERIODS * self._period)
+            found = read_series(self._stack, list(FIGURES.values()), period=self._period, since=since)
+            self._checks = run_checks(self._stack)
+            self._readings += 1
+            self._series, self._measured = dict(zip(FIGURES, found, strict=True)), now
+        self._read_tweets()
+
+    def _read_tweets(self) -> None:
+        if self._stream is None:
+            minute_ago = datetime.now(UTC) - timedelta(minutes=1)
+            self._stream = StreamReader(self._stack, minute_ago, MAX_SHARDS)
+        for record in self._stream.read():
+            for row in record.rows:
+                self._tweets[row.key] = (row, False)
+                self._tweets.move_to_end(row.key)
+        self._shards, self._open_shards = self._stream.shards, self._stream.open_shards
+        while len(self._tweets) > _MAX_TWEETS:
+            self._tweets.popitem(last=False)
+        waiting = [key for key, (_, stored) in self._tweets.items() if not stored]
+        for row in stored_rows(self._stack, waiting):
+            self._tweets[row.key] = (row, True)
+
+    def _note(self) -> str:
+        if self._stack.is_local:
+            return "Local AWS: metrics by the second. Ctrl-C ends."
+        dollars = _METRIC_PRICE.of(self._stack.metrics_requested / self._readings * 3600 / self.interval)
+        return (
+            f"Metrics by the minute, up to two minutes late; reading them every {self.interval:.0f} s costs "
+            f"about ${dollars:.3f} an hour (GetMetricData, {_METRIC_PRICE} metrics). Ctrl-C ends."
+        )

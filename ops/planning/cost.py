@@ -1,0 +1,279 @@
+"""`python -m ops cost`: estimate what a stack costs per month under a load."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import pulumi
+import yaml
+from pulumi.runtime import set_all_config
+from pulumi.runtime import settings as runtime
+from rich.table import Table
+
+from infra import settings as configuration
+from ops.errors import ConfigError
+from ops.planning import prices as price_list
+from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original, variants, write_capacity
+from ops.planning.prices import Prices
+from ops.terminal.display import as_json_option, console, printable, write_json
+from stack.project import PROJECT
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MIN_CHANGE = 0.01
+"""Minimum change in dollars for a setting to be listed."""
+_WIDE = 110
+"""Columns from which on the original design's quantities are shown too."""
+_MAX_TWEETS = 1_000_000
+"""Maximum tweets per second: the capacity of a thousand shards."""
+
+
+def _number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """Refuse NaN, which click accepts in any range."""
+    if math.isnan(value):
+        raise click.BadParameter("nan is not a number.")
+    return value
+
+
+_LOAD_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--stack", default="dev", show_default=True, metavar="NAME", help="Stack whose file to read."
+    ),
+    click.option(
+        "--rate",
+        type=click.FloatRange(0, _MAX_TWEETS, min_open=True),
+        callback=_number,
+        default=10,
+        show_default=True,
+        metavar="N",
+        help="Average number of tweets per second.",
+    ),
+    click.option(
+        "--size",
+        type=click.IntRange(1, 1024**2),
+        default=500,
+        show_default=True,
+        metavar="BYTES",
+        help="Average size of a tweet on the stream.",
+    ),
+    click.option(
+        "--prices",
+        "override",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Prices and assumptions that replace the project's.",
+    ),
+)
+
+
+def load_options(command: F) -> F:
+    """Add the options that describe a load, and the stack and the prices to compute with."""
+    for option in reversed(_LOAD_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command(
+    short_help="Estimate a month's cost.",
+    epilog="""\b
+Examples:
+  python -m ops cost --stack prod --rate 200 --size 700
+  python -m ops cost --rate 20 --json | jq .total
+  python -m ops cost --prices eu-west-1.json
+
+The stack's settings are read from Pulumi.yaml and Pulumi.NAME.yaml; AWS is not called. The prices
+are those of ops/planning/prices.json; --prices takes a file of the same form with what differs elsewhere:
+{"region": "eu-west-1", "prices": {"kinesis-shard": {"dollars": 0.017, "noted": "2026-12-01"}}}.
+""",
+)
+@load_options
+@as_json_option
+def command(stack: str, rate: float, size: int, override: Path | None, as_json: bool) -> None:
+    """Estimate a month's cost next to the original design's, and what would change it."""
+    settings, prices, load = load_settings(stack), price_list.load(override), Load(rate, size)
+    ours, original = estimate(settings, load, prices), estimate_original(load, prices)
+    total = _total(ours)
+    changes = sorted(
+        (
+            (_total(estimate(changed, load, prices)) - total, name)
+            for name, changed in variants(settings)
+            if changed.stream.shards is None or changed.stream.shards >= load.shards
+        ),
+    )
+    remarks = _remarks(settings, load, prices)
+    if as_json:
+        write_json(
+            {
+                "stack": stack,
+                "load": asdict(load),
+                "region": prices.region,
+                "note": prices.note,
+                "total": round(total, 2),
+                "lines": [_as_data(line) for line in ours],
+                "original": {
+                    "total": round(_total(original), 2),
+                    "lines": [_as_data(line) for line in original],
+                },
+                "changes": [{"setting": name, "dollars": round(change, 2)} for change, name in changes],
+                "remarks": remarks,
+            }
+        )
+        return
+    out = console()
+    out.print(
+        f"{stack}: {rate:,.9g} tweets/s of {size:,} bytes, in a month of {HOURS} hours, {prices.region}\n"
+    )
+    out.print(_table(ours, original, prices))
+    if total:  # --prices may set every price to 0
+        largest = max(ours, key=lambda line: line.dollars)
+        share = largest.dollars / total
+        out.print(
+            f"\nThe largest item is {largest.name}, {share:.0%} of the sum. It depends on {largest.settings}."
+        )
+    out.print("What other settings would change, in dollars a month:")
+    for change, name in changes:
+        if abs(change) >= _MIN_CHANGE:
+            out.print(f"  {_signed(change):>10}  {name}")
+    for remark in remarks:
+        out.print(f"\n{remark}")
+    out.print()
+    dates = sorted({price.noted for price in prices.by_name.values()})
+    for number, source in enumerate(prices.sources.values(), 1):
+        out.print(f"[{number}] {source}", style="dim")
+    noted = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    out.print(f"Prices of {prices.region}, noted {noted}. {printable(prices.note)}", style="yellow")
+    out.print(
+        f"\n{stack} costs about ${total:,.2f} a month; the original design ${_total(original):,.2f}.",
+        style="bold",
+    )
+
+
+def load_settings(stack: str) -> configuration.Settings:
+    """Load a stack's settings: the project's defaults and the stack's file, merged as by the engine.
+
+    Raises:
+        ConfigError: there is no such file, or a value is not allowed.
+    """
+    project = configuration.read_project()
+    given = _read_stack_file(stack)
+    set_all_config(configuration.with_defaults(project, given), [])
+    runtime.configure(pulumi.runtime.Settings(project=project["name"], stack=stack))
+    try:
+        return configuration.load()
+    except configuration.ConfigError as error:
+        raise ConfigError(str(error)) from error
+
+
+def load_region(stack: str) -> str:
+    """Return the region that a stack's file names, us-east-1 if it names none.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    return str(_read_stack_file(stack).get("aws:region", "us-east-1"))
+
+
+def _read_stack_file(stack: str) -> dict[str, Any]:
+    path = PROJECT / f"Pulumi.{stack}.yaml"
+    try:
+        config: dict[str, Any] = (yaml.safe_load(path.read_text()) or {}).get("config", {})
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(file.name.split(".")[1] for file in PROJECT.glob("Pulumi.*.yaml")))
+        raise ConfigError(f"{path} does not exist: the stacks with a file are {known}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    return config
+
+
+def _remarks(settings: configuration.Settings, load: Load, prices: Prices) -> list[str]:
+    remarks = []
+    if settings.stream.shards and settings.stream.shards < load.shards:
+        remarks.append(
+            f"This load needs {load.shards} shards, the stack has {settings.stream.shards}: "
+            f"pulumi config set streamShards {load.shards}"
+        )
+    if capacity := settings.table.capacity:
+        units = write_capacity(capacity, load)
+        remarks.append(
+            f"The table is taken to have {units:,.0f} write units, of which {capacity.utilization} % are used at "
+            "this rate (tableWriteUtilization); a rate that changes costs more, because it scales down slowly."
+        )
+        if units < load.rate * load.write_units:
+            remarks.append(
+                f"tableMaxWriteCapacity {capacity.max_write:,} is too small for this load: "
+                f"pulumi config set tableMaxWriteCapacity {math.ceil(load.rate * load.write_units * 1.5)}"
+            )
+    remarks.append(
+        "Original: the original sample's design, with the shards and the write capacity that this load needs."
+    )
+    x_posts = prices["x-post"]
+    remarks.append(
+        f"Not in the sum: X itself, which charges {x_posts} a post (${x_posts.of(load.tweets):,.0f} for this "
+        "load), requests to KMS, data that leaves AWS, and the growth of the table after the first month."
+    )
+    return remarks
+
+
+def _table(ours: list[Line], original: list[Line], prices: Prices) -> Table:
+    by_name = {line.name: line for line in original}
+    numbers = {source: number for number, source in enumerate(prices.sources, 1)}
+    names = [*(line.name for line in ours), *(name for name in by_name if name not in {o.name for o in ours})]
+    mine = {line.name: line for line in ours}
+    table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True, footer_style="bold")
+    sums = [f"${_total(lines):,.2f}" for lines in (ours, original)]
+    wide = console().width >= _WIDE
+    # Only the quantities may be cut: never a name, never money.
+    free = console().width - max(len(f"{name} [1]") for name in names) - sum(map(len, sums)) - 6
+    quantity = max(8, free // 2 - 1 if wide else free)
+    table.add_column("", footer="Sum", no_wrap=True)
+    table.add_column("Quantity and unit price", no_wrap=True, overflow="ellipsis", max_width=quantity)
+    table.add_column("This stack", footer=sums[0], justify="right", no_wrap=True)
+    if wide:
+        table.add_column("Quantity", no_wrap=True, overflow="ellipsis", max_width=quantity)
+    table.add_column("Original", footer=sums[1], justify="right", no_wrap=True)
+    for name in names:
+        line = mine.get(name) or by_name[name]
+        cells = [
+            f"{name} [{numbers[line.price.source]}]",
+            f"{_short(line.quantity)} {line.price.unit} at {line.price}",
+            _dollars(mine.get(name)),
+            _dollars(by_name.get(name)),
+        ]
+        if wide:
+            cells.insert(
+                3, f"{_short(by_name[name].quantity)} {by_name[name].price.unit}" if name in by_name else ""
+            )
+        table.add_row(*cells)
+    return table
+
+
+def _as_data(line: Line) -> dict[str, Any]:
+    return {
+        "name": line.name,
+        "quantity": line.quantity,
+        "price": asdict(line.price),
+        "dollars": round(line.dollars, 4),
+        "settings": line.settings,
+    }
+
+
+def _total(lines: list[Line]) -> float:
+    return sum(line.dollars for line in lines)
+
+
+def _dollars(line: Line | None) -> str:
+    return "" if line is None else f"{line.dollars:,.2f}"
+
+
+def _signed(dollars: float) -> str:
+    return f"{'+' if dollars > 0 else '-'}${abs(dollars):,.2f}"
+
+
+def _short(quantity: float) -> str:
+    for factor, unit in ((10**12, " T"), (10**9, " G"), (10**6, " M"), (10**3, " k")):
+        if quantity >= factor:
+            return f"{quantity / factor:.3g}{unit}"
+    return f"{quantity:.3g}"

@@ -1,0 +1,350 @@
+"""Plans a stack for a load: settings, expected lag, and the AWS quotas that it passes."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from infra.settings import Settings
+from ops.planning.estimate import (
+    INVOCATION_BYTES,
+    ON_DEMAND_SHARDS,
+    RECORD_ENVELOPE,
+    SHARD_BYTES,
+    SHARD_RECORDS,
+    Load,
+    estimate,
+    slowness,
+)
+from ops.planning.prices import Prices
+from ops.terminal.display import count
+
+MAX_UTILIZATION = 0.8
+"""Share of a shard's and of a lane's capacity that is planned for; the rest is for bursts and for catching up."""
+PRODUCER_RATE = 10_000
+"""Tweets per second that one producer puts (benchmarks/README.md, the slower runs)."""
+OUTAGE_SECONDS = 3600
+"""Length of the outage whose catch-up time is computed."""
+
+MAX_SHARDS = 10_000
+"""Of one stream: the limit of streamShards and of UpdateShardCount."""
+MAX_SHARD_UPDATES = 10
+"""Changes of the number of shards in 24 hours ("UpdateShardCount", Amazon Kinesis API reference)."""
+_SHARD_READ_BYTES = 2 * SHARD_BYTES
+_MAX_BATCH = 10_000
+_MAX_FACTOR = 10
+_MEMORIES = (128, 256, 512, 1024, 1769)
+_MAX_TABLE_CAPACITY = 40_000
+_MAX_ITEM_BYTES = 400 * 1024
+"""Limit of an item ("Constraints in Amazon DynamoDB")."""
+_PARTITION_WRITES = 1000
+"""Write units per second of one partition of a table ("Designing partition keys", Amazon DynamoDB guide)."""
+_NEW_TABLE_WRITES = 4000
+"""Write units per second that a new on-demand table takes at once ("On-demand capacity mode", the same guide)."""
+
+_KINESIS = "Quotas and limits, Amazon Kinesis Data Streams Developer Guide"
+_LAMBDA = "Lambda quotas, AWS Lambda Developer Guide"
+_DYNAMODB = "Quotas in Amazon DynamoDB, Amazon DynamoDB Developer Guide"
+_LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
+"""Regions with the higher quotas of Kinesis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the plan; `setting` is the key that sets it, if one does."""
+
+    name: str
+    value: str
+    formula: str
+    setting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """An AWS quota in the account and region, with its default value and the command that asks for more."""
+
+    name: str
+    needed: float
+    default: float
+    unit: str
+    source: str
+    command: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the plan needs more than the default."""
+        return self.needed > self.default
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What else to know, and a command for it if there is one."""
+
+    text: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The settings for a load, and what follows from them."""
+
+    settings: Settings
+    items: Sequence[Item]
+    quotas: Sequence[Quota]
+    changes: Sequence[tuple[str, object]]
+    """Keys and values to set."""
+    notes: Sequence[Note]
+
+
+def make_plan(base: Settings, load: Load, prices: Prices, region: str) -> Plan:
+    """Size a stack whose settings are `base` for a load; modes, window and retention stay as they are."""
+    records = load.rate / (MAX_UTILIZATION * SHARD_RECORDS)
+    size = load.rate * load.size / (MAX_UTILIZATION * SHARD_BYTES)
+    needed = max(1, math.ceil(records), math.ceil(size))
+    on_demand = base.stream.shards is None
+    shards = max(ON_DEMAND_SHARDS, 2 * load.shards) if on_demand else max(needed, base.stream.shards or 1)
+    lanes = _Lanes(base, load, prices, shards)
+    function = replace(base.function, memory=lanes.memory)
+    mapping = replace(base.mapping, batch_size=lanes.batch, parallelization_factor=lanes.factor)
+    stream = base.stream if on_demand else replace(base.stream, shards=shards)
+    units = load.rate * load.write_units
+    table = base.table
+    if table.capacity:
+        wanted = max(table.capacity.max_write, math.ceil(units * 100 / table.capacity.utilization))
+        table = replace(table, capacity=replace(table.capacity, max_write=min(wanted, _MAX_TABLE_CAPACITY)))
+    settings = replace(base, stream=stream, function=function, mapping=mapping, table=table)
+
+    rate, byte_rate = f"{load.rate:,.9g} tweets/s", f"{load.rate * load.size / SHARD_BYTES:,.1f} MiB/s"
+    capacity = shards * lanes.factor * lanes.batch / lanes.seconds(lanes.batch)
+    capacity = min(capacity, shards * _SHARD_READ_BYTES / load.size)
+    spare = capacity - load.rate
+    items = [
+        Item("Stream mode", *_mode(settings, load, prices), "streamMode"),
+        Item(
+            "Shards",
+            f"{shards:,}",
+            f"AWS sets them: at least {ON_DEMAND_SHARDS}, twice the peak's {load.shards:,}"
+            if on_demand
+            else f"{rate} / {SHARD_RECORDS * MAX_UTILIZATION:,.0f}/s, or {byte_rate} / {MAX_UTILIZATION} MiB/s, "
+            f"rounded up: {MAX_UTILIZATION:.0%} of a shard",
+            "" if on_demand else "streamShards",
+        ),
+        Item(
+            "Memory of the function",
+            f"{lanes.memory:,} MB",
+            f"the smallest of which one lane of a shard keeps up: {lanes.busy:.0%} busy",
+            "functionMemory",
+        ),
+        Item(
+            "Parallelization",
+            f"{lanes.factor}",
+            f"{load.rate / shards:,.3g}/s of a shard x {lanes.record_ms:.2f} ms each, in "
+            f"{MAX_UTILIZATION:.0%} of a lane's time",
+            "mappingParallelizationFactor",
+        ),
+        Item(
+            "Batch",
+            f"{lanes.batch:,}",
+            f"what a lane gets in {lanes.window:g} s, {lanes.arrived:,.3g}; up to {lanes.fit:,} fit in 6 MB",
+            "mappingBatchSize",
+        ),
+        Item(
+            "Concurrent invocations",
+            f"{shards * lanes.factor:,}",
+            f"{count(shards, 'shard')} x {lanes.factor}",
+        ),
+        Item(
+            "Write units of the table",
+            f"{units:,.0f}/s",
+            f"{rate} x {load.write_units} (each KB of a tweet)",
+            "tableMaxWriteCapacity" if table.capacity else "",
+        ),
+        Item(
+            "Lag", f"{lanes.lag:.1f} s", f"{base.mapping.batching_window} s window + {lanes.time_formula()}"
+        ),
+        Item(
+            "Catch-up",
+            f"{_duration(OUTAGE_SECONDS * load.rate / spare)}",
+            f"of an outage of 1 h: {load.rate * OUTAGE_SECONDS:,.0f} tweets / ({capacity:,.0f}/s - {load.rate:,.9g}/s)",
+        ),
+        Item(
+            "Producers",
+            f"{math.ceil(load.rate / PRODUCER_RATE):,}",
+            f"{rate} / {PRODUCER_RATE:,}/s of one process on one core",
+        ),
+    ]
+    return Plan(
+        settings,
+        items,
+        list(_quotas(settings, shards * lanes.factor, units, load, region)),
+        list(_changes(base, settings)),
+        list(_notes(base, settings, load, units)),
+    )
+
+
+def _mode(settings: Settings, load: Load, prices: Prices) -> tuple[str, str]:
+    """Return the stream's mode, and what the other one would cost."""
+    shards = max(1, math.ceil(load.shards / MAX_UTILIZATION)) if settings.stream.shards is None else None
+    changed = replace(settings, stream=replace(settings.stream, shards=shards))
+    here, there = (sum(line.dollars for line in estimate(each, load, prices)) for each in (settings, changed))
+    mode, other = ("provisioned", "on-demand") if shards is None else ("on-demand", "provisioned")
+    more = "more" if there > here else "less"
+    return mode, f"{other} would cost ${abs(there - here):,.2f} a month {more} at a steady rate"
+
+
+class _Lanes:
+    """Memory, batch and parallelization with which the lanes of each shard keep up.
+
+    An invocation takes a fixed time and a time for each record, which falls as the memory grows, up to one
+    whole processor (the assumptions of `prices.json`). A lane is one of a shard's concurrent invocations.
+    """
+
+    def __init__(self, base: Settings, load: Load, prices: Prices, shards: int) -> None:
+        self._fixed_ms = prices.assumptions["invocation-ms"]
+        self._cpu_ms = prices.assumptions["record-cpu-ms"]
+        self.window = max(1, base.mapping.batching_window)
+        self.fit = min(_MAX_BATCH, max(1, INVOCATION_BYTES // (load.size * 4 // 3 + RECORD_ENVELOPE)))
+        self.factor = base.mapping.parallelization_factor
+        options = [base.function.memory, *(size for size in _MEMORIES if size > base.function.memory)]
+        for self.memory in options:
+            self._fill(base, load, shards)
+            if self.busy <= MAX_UTILIZATION:
+                return
+        while self.busy > MAX_UTILIZATION and self.factor < _MAX_FACTOR:
+            self.factor += 1
+            self._fill(base, load, shards)
+
+    def _fill(self, base: Settings, load: Load, shards: int) -> None:
+        self.record_ms = self._cpu_ms * slowness(self.memory)
+        lane_rate = load.rate / shards / self.factor
+        self.arrived = lane_rate * self.window
+        wanted = math.ceil(self.arrived / 100) * 100
+        self.batch = min(self.fit, max(base.mapping.batch_size, wanted))
+        records = min(max(1.0, self.arrived), self.batch)
+        self.busy = lane_rate / records * self.seconds(records)
+        self.lag = base.mapping.batching_window + self.seconds(records)
+        self._records = records
+
+    def seconds(self, records: float) -> float:
+        """Seconds of an invocation with that many records."""
+        return (self._fixed_ms + records * self.record_ms) / 1000
+
+    def time_formula(self) -> str:
+        return f"({self._fixed_ms:g} ms + {self._records:,.3g} records x {self.record_ms:.2f} ms)"
+
+
+def _changes(base: Settings, planned: Settings) -> Iterator[tuple[str, object]]:
+    pairs: list[tuple[str, object, object]] = [
+        ("streamShards", base.stream.shards, planned.stream.shards),
+        ("functionMemory", base.function.memory, planned.function.memory),
+        (
+            "mappingParallelizationFactor",
+            base.mapping.parallelization_factor,
+            planned.mapping.parallelization_factor,
+        ),
+        ("mappingBatchSize", base.mapping.batch_size, planned.mapping.batch_size),
+    ]
+    if base.table.capacity and planned.table.capacity:
+        pairs.append(
+            ("tableMaxWriteCapacity", base.table.capacity.max_write, planned.table.capacity.max_write)
+        )
+    for key, before, after in pairs:
+        if after != before:
+            yield key, after
+
+
+def _quotas(settings: Settings, concurrency: int, units: float, load: Load, region: str) -> Iterator[Quota]:
+    large = region in _LARGE_REGIONS
+    if settings.stream.shards is None:
+        megabytes = load.rate * load.size / 1_000_000
+        support = "a support ticket: Kinesis, on-demand throughput"
+        yield Quota("On-demand stream", megabytes, 10_000 if large else 200, "MB/s", _KINESIS, support)
+    else:
+        shards = float(settings.stream.shards)
+        default = 20_000 if large else 1000
+        yield Quota("Shards per Region", shards, default, "shards", _KINESIS, _by_name(shards, region))
+    yield Quota(
+        "Concurrent executions",
+        concurrency,
+        1000,
+        "invocations",
+        _LAMBDA,
+        _by_code("lambda", "L-B99A9384", concurrency, region),
+    )
+    table = settings.table.capacity.max_write if settings.table.capacity else math.ceil(units)
+    yield Quota(
+        "Table-level write throughput",
+        table,
+        40_000,
+        "writes/s",
+        _DYNAMODB,
+        _by_code("dynamodb", "L-AB614373", table, region),
+    )
+    if settings.table.capacity:
+        yield Quota(
+            "Account-level write throughput, provisioned",
+            table,
+            80_000,
+            "writes/s",
+            _DYNAMODB,
+            _by_code("dynamodb", "L-34F8CCC8", table, region),
+        )
+
+
+def _by_code(service: str, code: str, value: float, region: str) -> str:
+    return (
+        f"aws service-quotas request-service-quota-increase --region {region} --service-code {service} "
+        f"--quota-code {code} --desired-value {value:.0f}"
+    )
+
+
+def _by_name(value: float, region: str) -> str:
+    """Ask for more shards; the quota's code is looked up by its name."""
+    look_up = (
+        f"aws service-quotas list-service-quotas --region {region} --service-code kinesis "
+        "--query \"Quotas[?QuotaName=='Shards per Region'].QuotaCode\" --output text"
+    )
+    return _by_code("kinesis", f'"$({look_up})"', value, region)
+
+
+def _notes(base: Settings, planned: Settings, load: Load, units: float) -> Iterator[Note]:
+    before, after = base.stream.shards, planned.stream.shards
+    if after and after > MAX_SHARDS:
+        stacks = math.ceil(after / MAX_SHARDS)
+        yield Note(
+            f"One stream has at most {MAX_SHARDS:,} shards (streamShards): split the load among {stacks} stacks."
+        )
+    elif before and after and after > 2 * before:
+        updates = math.ceil(math.log2(after / before))
+        text = f"AWS at most doubles the shards of a stream in one update: {updates} times `pulumi up` from {before:,}"
+        if updates > MAX_SHARD_UPDATES:
+            text += f", more than the {MAX_SHARD_UPDATES} of a day: start a new stack with {after:,}"
+        yield Note(f"{text}.")
+    if planned.table.capacity and units * 100 / planned.table.capacity.utilization > _MAX_TABLE_CAPACITY:
+        yield Note(
+            f"A provisioned table goes up to {_MAX_TABLE_CAPACITY:,} write units (tableMaxWriteCapacity).",
+            "pulumi config set tableMode on-demand",
+        )
+    elif not planned.table.capacity and units > _NEW_TABLE_WRITES:
+        yield Note(
+            f"A new on-demand table takes {_NEW_TABLE_WRITES:,} write units/s at once and doubles its peak within "
+            "30 minutes. Warm it before the load comes:",
+            f"aws dynamodb update-table --table-name TABLE --warm-throughput WriteUnitsPerSecond={units:.0f}",
+        )
+    if load.size > _MAX_ITEM_BYTES:
+        yield Note(
+            f"An item of the table has at most {_MAX_ITEM_BYTES:,} bytes: larger tweets go to quarantine as too-large."
+        )
+    if load.rate > (most := _PARTITION_WRITES / load.write_units):
+        yield Note(
+            f"One user may send at most {most:,.{0 if most >= 10 else 1}f} tweets/s, which is what a partition of the "
+            "table takes; `python -m ops explore --top` shows the busiest."
+        )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 0:
+        return "never"
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"

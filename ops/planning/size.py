@@ -1,0 +1,107 @@
+"""`python -m ops size`: plan a stack for a load."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from ops.planning import prices as price_list
+from ops.planning.cost import load_options, load_region, load_settings
+from ops.planning.estimate import Load, estimate
+from ops.planning.plan import Plan, Quota, make_plan
+from ops.terminal.display import as_json_option, console, wrap_command, write_json
+
+_MARGIN = 4
+"""Columns around a command: its indent, and the backslash at its end."""
+
+
+@click.command(
+    short_help="Plan the settings for a load.",
+    epilog="""\b
+Examples:
+  python -m ops size --rate 5000 --size 700
+  python -m ops size --rate 1000000 --stack prod
+  python -m ops size --rate 5000 --json | jq -r '.commands[]'
+
+Starts from the stack's settings (Pulumi.yaml and Pulumi.NAME.yaml) and changes those that the load needs;
+AWS is not called. Each number is shown with its formula; the times rest on the measured assumptions of
+ops/planning/prices.json. Quotas are AWS's defaults: your account's own may be higher or, if it is new, lower.
+""",
+)
+@load_options
+@as_json_option
+def command(stack: str, rate: float, size: int, override: Path | None, as_json: bool) -> None:
+    """Plan shards, memory, batches and capacity for a load, with cost, lag, and the quotas to raise."""
+    load, prices = Load(rate, size), price_list.load(override)
+    region = load_region(stack)
+    plan = make_plan(load_settings(stack), load, prices, region)
+    dollars = sum(line.dollars for line in estimate(plan.settings, load, prices))
+    commands = [f"pulumi config set --stack {stack} {key} {value}" for key, value in plan.changes]
+    raises = [quota.command for quota in plan.quotas if quota.passed]
+    if as_json:
+        write_json(
+            {
+                "stack": stack,
+                "region": region,
+                "load": asdict(load),
+                "items": [asdict(item) for item in plan.items],
+                "quotas": [asdict(quota) | {"passed": quota.passed} for quota in plan.quotas],
+                "commands": commands,
+                "notes": [asdict(note) for note in plan.notes],
+                "dollars": round(dollars, 2),
+            }
+        )
+        return
+    out = console()
+    out.print(f"{stack}: {rate:,.9g} tweets/s of {size:,} bytes in {region}\n", soft_wrap=True)
+    out.print(_items(plan))
+    out.print("\nQuotas of the account in this region, by default", style="bold")
+    out.print(_quotas(plan.quotas))
+    for number, source in enumerate(dict.fromkeys(quota.source for quota in plan.quotas), 1):
+        out.print(f"[{number}] {source}", style="dim")
+    if raises:
+        out.print("\nAsk for more, days before the load comes:", style="bold")
+        for line in raises:
+            out.print(f"  {wrap_command(line, out.width - _MARGIN)}", soft_wrap=True)
+    out.print("\nSet, then `pulumi up`:" if commands else "\nThe stack's settings are enough.", style="bold")
+    for line in commands:
+        out.print(f"  {line}", soft_wrap=True)
+    for note in plan.notes:
+        out.print(f"\n{note.text}")
+        if note.command:
+            out.print(f"  {wrap_command(note.command, out.width - _MARGIN)}", soft_wrap=True)
+    out.print(f"\nAbout ${dollars:,.2f} a month; then `python -m ops cost` shows of what.", style="bold")
+
+
+def _items(plan: Plan) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    table.add_column("Plan", justify="right", no_wrap=True)
+    table.add_column("Because", overflow="fold")
+    for item in plan.items:
+        formula = Text(item.formula, style="dim")
+        if item.setting:
+            formula.append(f" ({item.setting})")
+        table.add_row(item.name, Text(item.value, style="bold"), formula)
+    return table
+
+
+def _quotas(quotas: Sequence[Quota]) -> Table:
+    sources = list(dict.fromkeys(quota.source for quota in quotas))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Quota")
+    for name in ("Needed", "Default", ""):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for quota in quotas:
+        table.add_row(
+            f"{quota.name} [{sources.index(quota.source) + 1}]",
+            f"{quota.needed:,.0f}",
+            f"{quota.default:,.0f}",
+            quota.unit,
+            Text("ask for more", style="bold red") if quota.passed else Text("ok", style="green"),
+        )
+    return table

@@ -1,0 +1,82 @@
+"""Ctrl-C: commands that change something end at a safe place, and no thread holds up the end."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from queue import SimpleQueue
+from types import FrameType, TracebackType
+from typing import ParamSpec, TypeVar
+
+from ops.terminal.display import error_console
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Yield an event that the first Ctrl-C or SIGTERM sets, which tells the user so; the second ends the process."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        # On a thread: the main thread may be in the middle of writing to the same file.
+        message = "Stopping after the current call; press Ctrl-C again to quit now."
+        threading.Thread(target=error_console().print, args=(message,)).start()
+
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class DaemonPool(Executor):
+    """Calls functions on daemon threads, so that Ctrl-C ends a command while AWS is silent.
+
+    A ThreadPoolExecutor waits for its threads when its block is interrupted, and again when the process ends.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call a function on the next free thread; return its future result."""
+        future: Future[T] = Future()
+
+        def call() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 # raised to whoever asks for the result
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._calls.put(call)
+        return future
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Wait for the calls, unless Ctrl-C ended the block."""
+        for _ in self._threads:
+            self._calls.put(None)
+        if kind is not KeyboardInterrupt:
+            for thread in self._threads:
+                thread.join()
+
+    def _work(self) -> None:
+        while call := self._calls.get():
+            call()

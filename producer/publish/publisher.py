@@ -1,0 +1,284 @@
+"""Puts the spool's records on the stream, retries as long as it takes, and acknowledges what was accepted.
+
+Several calls may be under way, none of which shares a username with another; 500 records per call feed several
+shards. Answers are evaluated entry by entry (Kinesis API reference, PutRecords: HTTP 200 with failed
+entries is normal).
+"""
+
+import math
+import threading
+import time
+from collections import deque
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as EndpointError
+from botocore.parsers import ResponseParserError
+
+from producer.config import AwsCredentials
+from producer.errors import PublishError
+from producer.publish.lanes import Lanes, backoff
+from producer.spooling.spool import Entry, Spool
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsOutputTypeDef
+
+MAX_CALL_RECORDS = 500
+MAX_CALL_BYTES = 10 * 1024 * 1024
+MAX_CALLS = 12
+"""Limit of calls under way at once."""
+MAX_HELD_RECORDS = 8_000
+"""Limit of records in memory: under way, refused, or queued behind those; above it the spool is not read."""
+MAX_HELD_BYTES = 16 * 1024 * 1024
+CALL_SECONDS = (0.1, 20.0)
+"""First and maximum back-off after a call that failed as a whole, in seconds."""
+_PATIENCE_SECONDS = 0.25
+"""How long a call that is not full waits for one under way, which may take long."""
+_GATHER_SECONDS = 0.05
+"""How long the last records wait for refused ones that are due soon: a call of few costs as much as one of many."""
+
+_THROTTLED = {
+    "KMSThrottlingException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+}
+_position = attrgetter("position")
+_NETWORK_ERRORS = (HTTPClientError, EndpointError, ResponseParserError)
+_ADVICE = {
+    "AccessDeniedException": "Deploy the stack that allows it, or run `python -m producer configure`.",
+    "ResourceNotFoundException": "Deploy the stack, or run `python -m producer configure` for the right stream.",
+    "InvalidSignatureException": "Check the secret and this machine's clock; `python -m producer configure`.",
+    "UnrecognizedClientException": "The key was deleted or rotated: run `python -m producer configure`.",
+}
+
+
+class _Answer(NamedTuple):
+    """What came of a call: the answer of the API, or an error."""
+
+    call: list[Entry]
+    started: float
+    ended: float
+    answer: "PutRecordsOutputTypeDef | Exception"
+
+
+class Publisher:
+    """Publishes from one thread, which calls `run`; the other methods may be called from any thread.
+
+    Attributes:
+        retried: number of times that a record was sent again.
+        trouble: the reason why it is waiting, or None.
+        answer_seconds: durations of the last calls.
+        newest: `created_at` of the tweet acknowledged last.
+    """
+
+    def __init__(self, spool: Spool, client: "KinesisClient", aws: AwsCredentials, linger: float) -> None:
+        self._spool = spool
+        self._client = client
+        self._aws = aws
+        self._linger = linger
+        self._lanes = Lanes()
+        self._under_way = 0
+        self._answers: deque[_Answer] = deque()  # filled by the threads of the calls
+        self._failures = 0  # consecutive ones
+        self._failed_at = -math.inf
+        self._not_before = -math.inf  # after a failure, calls are made one at a time, from then on
+        self._ready_since: float | None = None
+        self._finishing = False
+        self._deadline = math.inf
+        self.retried = 0
+        self.trouble: str | None = None
+        self.answer_seconds: deque[float] = deque(maxlen=200)
+        self.newest: str | None = None
+
+    @property
+    def held(self) -> int:
+        """Records in memory: under way, refused, or queued behind those."""
+        return self._lanes.held
+
+    def run(self) -> None:
+        """Publish until `finish` is called, and then what is left.
+
+        Raises:
+            PublishError: retrying is useless.
+        """
+        while (now := time.monotonic()) < self._deadline:
+            finishing = self._finishing  # read once, so that no wait misses its change
+            self._settle_answers()
+            if finishing and self._spool.is_empty:
+                break
+            self._lanes.advance(now)
+            self._read()
+            if self._may_call(now):
+                call = self._lanes.next_call(MAX_CALL_RECORDS, MAX_CALL_BYTES)
+                self._start(sorted(call, key=_position))
+            else:
+                self._wait(now, finishing)
+        self._settle_answers()
+
+    def finish(self, timeout: float | None) -> None:
+        """Let `run` end when everything is sent, or after `timeout` seconds. Nothing more will be appended."""
+        if timeout is not None:
+            self._deadline = time.monotonic() + timeout
+        self._finishing = True
+        self._spool.wake()
+
+    def _read(self) -> None:
+        """Take records from the spool until a call is full."""
+        lanes = self._lanes
+        while self._spool.unread and lanes.ready < MAX_CALL_RECORDS and not self._is_full():
+            lanes.add(self._spool.take(MAX_CALL_RECORDS, MAX_CALL_BYTES))
+        if not lanes.ready:
+            self._ready_since = None
+        elif self._ready_since is None:
+            self._ready_since = time.monotonic()
+
+    def _may_call(self, now: float) -> bool:
+        ready = self._lanes.ready
+        if not ready or not self._is_call_free() or now < self._not_before:
+            return False
+        return ready >= MAX_CALL_RECORDS or now >= self._call_time()
+
+    def _is_call_free(self) -> bool:
+        """Tell whether one more call may be under way; after a failure, calls are made one at a time."""
+        return self._under_way < (1 if self._failures else MAX_CALLS)
+
+    def _call_time(self) -> float:
+        """Return when a call is made even if it is not full."""
+        if self._ready_since is None:
+            return math.inf
+        if not self._finishing:
+            return self._ready_since + (_PATIENCE_SECONDS if self._under_way else self._linger)
+        gathered = self._ready_since + _GATHER_SECONDS
+        return gathered if self._lanes.next_due() < gathered else self._ready_since
+
+    def _wait(self, now: float, finishing: bool) -> None:
+        lanes = self._lanes
+        until = min(self._deadline, lanes.next_due(), now + 1)
+        if lanes.ready and self._is_call_free():
+            until = min(until, max(self._call_time(), self._not_before))
+        more = 1 if not lanes.ready else MAX_CALL_RECORDS - lanes.ready
+        wanted = math.inf if self._is_full() or more <= 0 else more
+        self._spool.wait(
+            wanted, lambda: bool(self._answers) or self._finishing != finishing, max(0.0, until - now)
+        )
+
+    def _is_full(self) -> bool:
+        return self._lanes.held >= MAX_HELD_RECORDS or self._lanes.held_bytes >= MAX_HELD_BYTES
+
+    def _start(self, call: list[Entry]) -> None:
+        self._under_way += 1
+        self._ready_since = None
+        # A daemon, because a call that hangs must not keep the process from ending.
+        threading.Thread(target=lambda: self._put(call), daemon=True).start()
+
+    def _put(self, call: list[Entry]) -> None:
+        """Make one call, in a thread of its own."""
+        started = time.monotonic()
+        answer: PutRecordsOutputTypeDef | Exception
+        try:
+            answer = self._client.put_records(
+                StreamName=self._aws.stream_name,
+                Records=[{"Data": entry.data, "PartitionKey": entry.partition_key} for entry in call],
+            )
+        except Exception as error:  # noqa: BLE001  -- raised again in the thread that runs
+            answer = error
+        self._answers.append(_Answer(call, started, time.monotonic(), answer))
+        self._spool.wake()
+
+    def _settle_answers(self) -> None:
+        while self._answers:
+            self._settle(self._answers.popleft())
+
+    def _settle(self, answer: _Answer) -> None:
+        self._under_way -= 1
+        try:
+            refused, reason = _evaluate(answer)
+        except (ClientError, *_NETWORK_ERRORS) as error:
+            if not _is_transient(error):
+                raise PublishError(self._explain(error)) from error
+            self._lanes.put_back(answer.call)
+            self.retried += len(answer.call)
+            self.trouble = _describe(error)
+            if answer.started >= self._failed_at:  # calls that were under way together fail once
+                self._failures += 1
+                self._failed_at = answer.ended
+                self._not_before = answer.ended + backoff(self._failures, *CALL_SECONDS)
+            return
+        self._failures = 0
+        self.answer_seconds.append(answer.ended - answer.started)
+        self.trouble = reason
+        self.retried += len(refused)
+        self._lanes.settle(answer.call, refused, answer.ended)
+        kept = {entry.position for entry in refused}
+        accepted = [entry for entry in answer.call if entry.position not in kept] if kept else answer.call
+        self._spool.acknowledge(accepted)
+        if accepted:
+            self.newest = orjson.loads(accepted[-1].data)["created_at"]
+
+    def _explain(self, error: Exception) -> str:
+        assert isinstance(error, ClientError)
+        code = error.response["Error"]["Code"]
+        key = self._aws.access_key
+        identity = f"Access key {key}" if key else "The identity of boto3's default chain"
+        where = f"stream {self._aws.stream_name} in {self._aws.region}"
+        if self._aws.endpoint:
+            where += f" at {self._aws.endpoint}"
+        return f"{identity} is not allowed to write to {where}: {_describe(error)}. " + _ADVICE.get(
+            code, "Run `python -m producer configure` if the stack has changed."
+        )
+
+
+def _evaluate(answer: _Answer) -> tuple[list[Entry], str | None]:
+    """Return the entries to send again, and why.
+
+    What lies behind a refused entry and is a version of the same tweet goes again with it, although it was stored:
+    otherwise the older version would become the newest record.
+
+    Raises:
+        Exception: the call failed as a whole.
+    """
+    if isinstance(answer.answer, Exception):
+        raise answer.answer
+    results = answer.answer.get("Records") or []
+    if not (isinstance(results, list) and all(isinstance(result, dict) for result in results)):
+        raise ResponseParserError("the results are not a list of objects")
+    if len(results) != len(answer.call):
+        raise ResponseParserError(f"{len(results)} results for {len(answer.call)} records")
+    codes = [result["ErrorCode"] for result in results if result.get("ErrorCode")]
+    if not codes:
+        return [], None
+    refused: list[Entry] = []
+    tweets: dict[str, set[str]] = {}  # ids of refused tweets by partition key
+    for entry, result in zip(answer.call, results, strict=True):
+        if result.get("ErrorCode"):
+            refused.append(entry)
+            tweets.setdefault(entry.partition_key, set()).add(_tweet_id(entry))
+        elif entry.partition_key in tweets and _tweet_id(entry) in tweets[entry.partition_key]:
+            refused.append(entry)
+    return refused, f"{len(codes)} of {len(answer.call)} records refused: {codes[0]}"
+
+
+def _tweet_id(entry: Entry) -> str:
+    tweet_id: str = orjson.loads(entry.data)["id"]
+    return tweet_id
+
+
+def _is_transient(error: Exception) -> bool:
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return status >= 500 or status == 429 or error.response["Error"]["Code"] in _THROTTLED
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        return f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}".rstrip(
+            ". :"
+        )
+    return str(error).rstrip(".")

@@ -1,0 +1,399 @@
+"""The spool: records that the stream has not acknowledged yet, on disk; the queue between reader and publisher.
+
+It is an append-only log in segments, each named by the position of its first byte. A record is one line,
+`<CRC-32 in hex> <JSON>`. `cursor.json` and its copy tell what of it was acknowledged, and have a checksum too: without
+either, all is sent again. A segment is deleted once all of it is acknowledged. SQLite in WAL mode does the same for
+four times the CPU time, or half as much again if it may lose 499 records (benchmarks/README.md), and damage costs it
+more than a line.
+
+What survives: a record is in the kernel's page cache before it counts as received, so `kill -9` loses none.
+Under load that is a write for some records together; a single record is written at once.
+`sync`, called once a second, bounds what a power failure can take to a second's worth of waiting records.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from producer.errors import SpoolError
+from producer.record import MAX_RECORD_BYTES, partition_key
+from producer.spooling.cursor import CRC_WIDTH, Cursor, Position, from_line, to_line
+from producer.spooling.folder import Folder
+from producer.spooling.recovery import CURSORS, Segment, recover
+
+SEGMENT_BYTES = 8 * 1024 * 1024
+_CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
+_GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
+_GROUP_SECONDS = 0.001
+_RETRY_SECONDS = 0.5  # between attempts to write to a full disk
+
+
+@dataclass(slots=True)
+class Entry:
+    """A record of the spool: its position, its end and its segment's, and what is put on the stream.
+
+    `size` is in bytes as Kinesis counts them: data and partition key.
+    """
+
+    position: int
+    end: int
+    segment: int
+    partition_key: str
+    data: bytes
+    size: int
+
+
+class Spool:
+    """One thread appends, one takes and acknowledges, any thread may read the numbers.
+
+    Attributes:
+        replayed: records found at the start, left by an earlier run.
+        missing: records that an earlier run left, too, and that cannot be read any more.
+        appended: records added since, and written.
+        refused: records that could never be written; known after `close`.
+        acknowledged: records of both kinds that the stream accepted.
+        blocked: the reason why the appending thread waits, or None.
+        source: where the source stands, at the start that of the last run if that was interrupted; None otherwise.
+        read_to: the same, once this run has read something: what lies before is written, or was rejected.
+
+    Raises:
+        SpoolError: the folder cannot be read or written.
+    """
+
+    def __init__(self, folder: Folder, limit: int, notify: Callable[[str], None]) -> None:
+        self.folder = folder
+        self._limit = limit
+        # Small enough that acknowledged records are freed well below the limit.
+        self._segment_bytes = min(SEGMENT_BYTES, limit // 8)
+        self._notify = notify
+        self._changed = threading.Condition()
+        self._closed = self._stopping = False
+        self._synced = True
+        self._segments: dict[int, Segment] = {}  # by base, in order; the last one grows
+        self._unread = 0  # records not yet taken
+        self._wanted = 1.0  # how many of them the taking thread waits for
+        self._pending: list[bytes] = []  # lines not yet written
+        self._pending_bytes = 0
+        self._pending_source: Position | None = None
+        self._has_read = self._source_ended = False
+        self._flushed = 0.0
+        self._before = Cursor()  # of the last run
+        self._left: dict[int, None] = {}  # its waiting positions that this run has not taken yet
+        self._outstanding: dict[int, None] = {}  # positions taken and not acknowledged, in order
+        self._taken = 0  # the position after the last record taken
+        self._next: Entry | None = None  # read, but too large for the last take
+        self._saved = b""
+        self.appended = self.refused = self.acknowledged = self.replayed = self.missing = 0
+        self.blocked: str | None = None
+        self.source: Position | None = None
+        self.read_to: Position | None = None
+        try:
+            self._open()
+        except OSError as error:
+            raise SpoolError(f"The spool {folder} cannot be used: {error}.") from error
+        self._reading = self._read()
+
+    @property
+    def waiting(self) -> int:
+        """Records not yet acknowledged."""
+        return self.replayed + self.appended - self.acknowledged
+
+    @property
+    def unread(self) -> int:
+        """Records not yet taken."""
+        return self._unread
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every record that `append` was given is written and acknowledged."""
+        with self._changed:
+            return not (self.waiting or self._pending)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the segments."""
+        return sum(segment.size for segment in self._segments.values())
+
+    # The appending thread
+
+    def append(self, data: bytes, source: Position | None = None) -> None:
+        """Add a record; wait, and notify, when the limit is reached or the disk is full.
+
+        Records that arrive within a millisecond are written together, the last of them by `flush`. `source` tells
+        where the source stands once it has yielded this record.
+        """
+        line = to_line(data)
+        with self._changed:
+            self._pending.append(line)
+            self._pending_bytes += len(line)
+            self._pending_source, self._has_read = source, True
+            if self._pending_bytes < _GROUP_BYTES and time.monotonic() - self._flushed < _GROUP_SECONDS:
+                return
+            while not (self._flush() or self._stopping):
+                self._changed.wait(_RETRY_SECONDS)
+
+    def flush(self) -> None:
+        """Write pending records if possible; called from any thread, several times a second."""
+        with self._changed:
+            if self._pending and not self._closed:
+                self._flush()
+
+    def stop(self) -> None:
+        """Stop waiting in `append`: its current record is added even above the limit."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def pass_over(self, source: Position | None) -> None:
+        """Note where the source stands after something that is not kept."""
+        with self._changed:
+            self._pending_source, self._has_read = source, True
+            if not self._pending:
+                self.source = self.read_to = source
+
+    def finish_source(self, source: Position | None) -> None:
+        """Note that the source has come to its end: once all is sent, its next run starts at the beginning."""
+        with self._changed:
+            self._source_ended = True
+            self.pass_over(source)
+            self._flush()
+
+    def _flush(self) -> bool:
+        full = self.size + self._pending_bytes > self._limit and self.waiting
+        if full and not self._stopping:
+            self._block(f"the spool has reached its limit of {self._limit:,} bytes")
+            return False
+        while self._pending:
+            count = 1 if self.blocked else len(self._pending)  # on a full disk, as many as fit
+            lines = self._pending[:count]
+            try:
+                self._write(b"".join(lines))
+            except OSError as error:
+                self._block(f"the spool cannot be written: {error.strerror}")
+                if count == 1 and not self._free():
+                    return False
+                continue
+            del self._pending[:count]
+            self._pending_bytes -= sum(map(len, lines))
+            self._last.waiting += count
+            self._unread += count
+            self.appended += count
+        self.source = self._pending_source
+        self.read_to = self.source if self._has_read else None
+        self._flushed = time.monotonic()
+        if self.blocked:
+            self.blocked = None
+            self._notify("Reading resumed.")
+        if self._unread >= self._wanted:  # a wake-up for each write would cost a tenth of the CPU time
+            self._changed.notify_all()
+        return True
+
+    def _block(self, reason: str) -> None:
+        if self.blocked != reason:
+            self.blocked = reason
+            self._notify(
+                f"Reading paused: {reason}. Nothing is lost; reading resumes as the stream accepts the backlog."
+            )
+
+    def _write(self, lines: bytes) -> None:
+        if self._last.size >= self._segment_bytes:
+            self._start_segment(self._last.end)
+            self._save_cursor()
+        self.folder.append(self._last.name, lines, self._last.size)
+        self._last.size += len(lines)
+        self._synced = False
+
+    # The taking thread
+
+    def wait(self, count: float, ready: Callable[[], bool], timeout: float) -> None:
+        """Wait for `count` records to take, or until `ready`, asked after each `wake`, or for `timeout` seconds."""
+        with self._changed:
+            self._wanted = count
+            self._changed.wait_for(lambda: self._unread >= count or ready(), timeout)
+
+    def wake(self) -> None:
+        """Let `wait` ask again; called from any thread."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def take(self, count: int, size: int) -> list[Entry]:
+        """Take the next records in order: up to `count`, up to `size` bytes of data and keys.
+
+        Raises:
+            SpoolError: another program has changed the segments.
+        """
+        entries: list[Entry] = []
+        while len(entries) < count and (entry := self._next or next(self._reading)):
+            self._next = None
+            size -= entry.size
+            if size < 0 and entries:
+                self._next = entry
+                break
+            entries.append(entry)
+        with self._changed:
+            for entry in entries:
+                self._left.pop(entry.position, None)
+                self._outstanding[entry.position] = None
+            if entries:
+                self._taken = entries[-1].end
+            self._unread -= len(entries)
+        return entries
+
+    def acknowledge(self, entries: Iterable[Entry]) -> None:
+        """Forget records that the stream accepted. Has no effect once closed."""
+        with self._changed:
+            if self._closed:
+                return
+            emptied = False
+            for entry in entries:
+                del self._outstanding[entry.position]
+                segment = self._segments[entry.segment]
+                segment.waiting -= 1
+                emptied = emptied or not segment.waiting
+                self.acknowledged += 1
+            if emptied:
+                self._free()
+            if self.blocked:
+                self._changed.notify_all()
+
+    def _read(self) -> Iterator[Entry | None]:
+        """Yield the records to send, in order; None when there are no more for now."""
+        position = count = 0
+        while True:
+            with self._changed:  # only whole lines were written by now
+                later = (
+                    segment for segment in self._segments.values() if segment.size and segment.end > position
+                )
+                segment = next(later, None)
+                end = segment.end if segment else position
+                if segment is None and count < self.replayed + self.appended:
+                    raise SpoolError(
+                        f"Another program has changed the spool {self.folder} while the producer used it: run the "
+                        "producer again, which sends what is left and counts what is missing."
+                    )
+            if segment is None:
+                yield None
+                continue
+            position = max(position, segment.base)
+            size = min(_CHUNK_BYTES, end - position)
+            try:
+                chunk = self.folder.read_at(segment.name, position - segment.base, size)
+            except FileNotFoundError:
+                chunk = b""
+            if len(chunk) < size:  # freed meanwhile, or cut by another program
+                position = end
+                continue
+            whole = chunk[: chunk.rfind(b"\n") + 1] or chunk  # without an end of line it is damaged
+            for line in whole.splitlines(keepends=True):
+                data: bytes | None = None
+                if segment.own:
+                    data = line[CRC_WIDTH:-1]
+                elif position >= self._before.taken or position in self._left:
+                    data = from_line(line)
+                after = position + len(line)
+                if data is not None:
+                    key = partition_key(data)
+                    count += 1
+                    yield Entry(position, after, segment.base, key, data, len(data) + len(key.encode()))
+                position = after
+
+    # Any thread
+
+    def sync(self) -> None:
+        """Flush waiting records to the disk itself, and save the cursor.
+
+        The cursor may be a second old after `kill -9`: that much is sent again, which is harmless.
+        """
+        with self._changed:
+            if self._closed:
+                return
+            flush = None if self._synced or not self.waiting else self.folder.flush()
+            self._synced = True
+        if flush:
+            flush()
+        with self._changed:
+            if not self._closed:
+                self._save_cursor()
+
+    def close(self) -> None:
+        """Settle the numbers and unlock the directory; unacknowledged records stay."""
+        with self._changed:
+            if self._closed:
+                return
+            self._stopping = True
+            if self._pending and not self._flush():
+                self.refused = len(self._pending)
+            self._closed = True
+            if self._source_ended and not self.waiting:
+                self.source = None
+            self._save_cursor()
+            if not self.waiting:
+                for segment in list(self._segments.values()):
+                    self._remove(segment)
+                if not self.source:
+                    for name in CURSORS:
+                        self.folder.remove(name)
+            self.folder.close()
+
+    # Files
+
+    @property
+    def _last(self) -> Segment:
+        return self._segments[next(reversed(self._segments))]
+
+    def _open(self) -> None:
+        found = recover(self.folder, self._notify)
+        self._before, self._left, self._segments = found.cursor, found.left, found.segments
+        self.source = self._pending_source = found.cursor.source
+        self.missing = found.missing
+        for segment in list(self._segments.values()):
+            if not segment.waiting:
+                self._remove(segment)
+        self.replayed = self._unread = sum(segment.waiting for segment in self._segments.values())
+        self._start_segment(found.start)
+
+    def _start_segment(self, base: int) -> None:
+        """Register a segment; its file appears with its first record."""
+        self._segments[base] = Segment(base, own=True)
+
+    def _free(self) -> bool:
+        """Delete what is acknowledged: whole segments, and the last one too while nothing can be written."""
+        last = self._last
+        free = [
+            segment
+            for segment in self._segments.values()
+            if segment.size and not segment.waiting and (segment is not last or self.blocked)
+        ]
+        if not free:
+            return False
+        # The cursor goes first, so that what it names is never missing; on a full disk it follows.
+        saved = self._save_cursor()
+        for segment in free:
+            self._remove(segment)
+        if free[-1] is last:
+            self._start_segment(last.end)
+        if not saved:
+            self._save_cursor()
+        return True
+
+    def _remove(self, segment: Segment) -> None:
+        del self._segments[segment.base]
+        if segment.damaged:
+            self.folder.set_aside(segment.name)
+        else:
+            self.folder.remove(segment.name)
+
+    def _save_cursor(self) -> bool:
+        """Save the cursor if it has changed; return whether it is saved: a full disk keeps the old one."""
+        taken, waiting = max(self._taken, self._before.taken), (*self._left, *self._outstanding)
+        segments = ((each.base, each.size, each.waiting) for each in self._segments.values() if each.waiting)
+        cursor = Cursor(taken, waiting, tuple(segments), self.source).to_line()
+        if cursor != self._saved:
+            try:
+                for name in CURSORS:
+                    self.folder.replace(name, cursor)
+            except OSError:
+                return False
+            self._saved = cursor
+        return True

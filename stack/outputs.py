@@ -1,0 +1,58 @@
+"""Reads a deployed stack's outputs from the Pulumi CLI, for the producer and the operator's commands."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from stack.project import PROJECT
+
+BUILT_CLI = PROJECT / ".pulumi" / "bin"
+"""Folder of the CLI that `make engine` builds. It uses a home and a backend inside the project."""
+LOCAL_PASSPHRASE = "local"  # noqa: S105 # protects nothing: the stack is in the memory of this machine
+"""Passphrase of the stacks in that backend."""
+
+
+class OutputsError(Exception):
+    """The outputs cannot be read; the message says why and what to do."""
+
+
+def read_outputs(stack: str | None, *, show_secrets: bool = False) -> dict[str, object]:
+    """Return the outputs of a stack, or of the selected one; secrets as `[secret]` unless they are shown.
+
+    Raises:
+        OutputsError: there is no Pulumi CLI, or it fails.
+    """
+    shown = ["pulumi", "stack", "output", "--json"]
+    shown += ["--show-secrets"] if show_secrets else []
+    shown += ["--stack", stack] if stack else []
+    cli, environment = shutil.which("pulumi"), dict(os.environ)
+    if cli is None and (cli := shutil.which("pulumi", path=str(BUILT_CLI))):
+        environment |= built_cli_environment()
+    if cli is None:
+        raise OutputsError(
+            "`pulumi` is neither on PATH nor built by `make engine`: install it, or read the outputs elsewhere "
+            "with `pulumi stack output --json`"
+        )
+    try:
+        ended = subprocess.run(
+            [cli, *shown[1:]], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+        )
+        outputs: dict[str, object] = json.loads(ended.stdout)
+    except subprocess.CalledProcessError as error:
+        raise OutputsError(f"`{' '.join(shown)}` failed: {error.stderr.strip()}") from error
+    except ValueError as error:
+        raise OutputsError(f"`{' '.join(shown)}` did not write JSON: run it to see why.") from error
+    return outputs
+
+
+def built_cli_environment(state: Path = PROJECT / ".pulumi") -> dict[str, str]:
+    """Return the variables that make `pulumi` use the home and the backend inside `state`."""
+    return {
+        "PULUMI_HOME": str(state / "home"),
+        "PULUMI_BACKEND_URL": f"file://{state / 'backend'}",
+        "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE,
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }

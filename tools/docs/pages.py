@@ -1,0 +1,18 @@
+"""The generated files of this folder, and what renders each."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from stack.project import PROJECT
+from tools.docs import architecture, dashboard, tables, terminal
+
+FOLDER = PROJECT / "docs"
+
+PAGES: Mapping[Path, Callable[[], str]] = {
+    FOLDER / "settings.md": tables.render_settings,
+    FOLDER / "alarms.md": tables.render_alarms,
+    FOLDER / "images" / "architecture.svg": architecture.render,
+    FOLDER / "images" / "demo.svg": terminal.render_demo,
+    FOLDER / "images" / "watch.svg": terminal.render_watch,
+    FOLDER / "images" / "dashboard.svg": dashboard.render,
+}

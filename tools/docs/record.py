@@ -1,0 +1,129 @@
+"""Records what the pictures show: the demo's output, and a minute of traffic on local AWS."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from local.aws.local_aws import LocalAws
+from local.demo.demo import POISONOUS, TERM, run_demo
+from local.session import deploy_session
+from local.x.server import XServer
+from ops.aws.stack import Stack
+from ops.explore.table import Row
+from ops.health.checks import Check, State
+from ops.health.frame import Frame, Sighting
+from ops.health.metrics import Series
+from ops.health.watch import Watch
+from stack.project import PROJECT
+
+FOLDER = Path(__file__).parent / "recorded"
+DEMO = FOLDER / "demo.ansi"
+TRAFFIC = FOLDER / "traffic.json"
+WIDTH = 100
+PERIOD = 5
+"""Seconds of one value of the dashboard's metrics; CloudWatch has 60."""
+
+_RATE = 250
+"""Posts per second: the most that one connection to X delivers."""
+_SECONDS = 60
+_ACCESS_KEY = re.compile(r"AKIA\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """A frame of `ops watch`, and the dashboard with the values of its metrics by namespace and name."""
+
+    frame: Frame
+    dashboard: dict[str, Any]
+    values: dict[str, list[list[float]]]
+
+
+def record() -> None:
+    """Record both."""
+    FOLDER.mkdir(exist_ok=True)
+    with Path(os.devnull).open("w") as sink:
+        console = Console(record=True, width=WIDTH, file=sink, force_terminal=False, highlight=False)
+        run_demo(console)
+    DEMO.write_text(_ACCESS_KEY.sub("AKIA...", console.export_text(styles=True)))
+    TRAFFIC.write_text(json.dumps(_record_traffic(), indent=1, ensure_ascii=False) + "\n")
+
+
+def load_traffic() -> Traffic:
+    """Load the recorded traffic."""
+    data = json.loads(TRAFFIC.read_text())
+    frame = data["frame"]
+    series = {
+        name: Series(tuple((at, value) for at, value in each["points"]))
+        for name, each in frame["series"].items()
+    }
+    checks = [Check(**each | {"state": State(each["state"])}) for each in frame["checks"]]
+    tweets = [Sighting(Row(**each["row"]), each["stored"]) for each in frame["tweets"]]
+    members = frame | {"series": series, "checks": checks, "tweets": tweets}
+    return Traffic(Frame(**members), data["dashboard"], data["values"])
+
+
+def _record_traffic() -> dict[str, Any]:
+    count = _RATE * _SECONDS
+    with LocalAws.start() as aws, XServer(count=count, rate=_RATE, poisonous=POISONOUS) as x:
+        session = deploy_session(aws, x.url)
+        stack = Stack({}, lambda: session.outputs, aws.endpoint)
+        arguments = ["--config", str(session.config), "--track", TERM, "--limit", str(count)]
+        began = datetime.now(UTC)
+        producer = subprocess.Popen(
+            [sys.executable, "-m", "producer", *arguments], cwd=PROJECT, stderr=subprocess.DEVNULL
+        )
+        watch = Watch(stack)
+        watch.look()
+        try:
+            time.sleep(_SECONDS - 5)
+            watch.look()  # the newest tweets are looked up in the table at the next look
+            frame = watch.look()
+            producer.wait(timeout=_SECONDS)
+        finally:
+            producer.terminate()
+            producer.wait()
+        time.sleep(3)  # until the last metrics are there
+        name = next(each for each in session.outputs["dashboard_url"].split("/") if "EventPath" in each)
+        dashboard = json.loads(stack.cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
+        return {"frame": asdict(frame), "dashboard": dashboard, "values": _values(stack, dashboard, began)}
+
+
+def _values(stack: Stack, dashboard: dict[str, Any], began: datetime) -> dict[str, list[list[float]]]:
+    """Read the values of each metric of the dashboard, with the seconds since the start."""
+    values = {}
+    for widget in dashboard["widgets"]:
+        for namespace, name, *dimensions, options in widget["properties"]["metrics"]:
+            pairs = zip(dimensions[::2], dimensions[1::2], strict=True)
+            answer = stack.cloudwatch.get_metric_data(
+                MetricDataQueries=[
+                    {
+                        "Id": "m",
+                        "MetricStat": {
+                            "Metric": {
+                                "Namespace": namespace,
+                                "MetricName": name,
+                                "Dimensions": [{"Name": key, "Value": value} for key, value in pairs],
+                            },
+                            "Period": PERIOD,
+                            "Stat": options["stat"],
+                        },
+                    }
+                ],
+                StartTime=began,
+                EndTime=datetime.now(UTC) + timedelta(seconds=1),
+            )
+            (result,) = answer["MetricDataResults"]
+            values[f"{namespace} {name}"] = [
+                [round(moment.timestamp() - began.timestamp()), value]
+                for moment, value in zip(result["Timestamps"], result["Values"], strict=True)
+            ]
+    return values

@@ -1,0 +1,63 @@
+"""Markdown tables of the settings and of the alarms."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from infra.settings import read_project
+from stack.alarms import alarms
+
+_GENERATED = "<!-- Written by `make docs`: change {source} instead. -->\n"
+
+
+def render_settings() -> str:
+    """Render every setting of `Pulumi.yaml`, in its order."""
+    schema: dict[str, dict[str, Any]] = read_project()["config"]
+    rows = (
+        (f"`{key}`", f"`{_default(entry['default'])}`", _cell(entry["description"]))
+        for key, entry in schema.items()
+    )
+    return "\n".join(
+        (
+            _GENERATED.format(source="Pulumi.yaml"),
+            "# Settings\n",
+            "`pulumi config set KEY VALUE`, then `pulumi up`. An invalid value fails the preview, with what is "
+            "allowed.\nThe region is `aws:region`.\n",
+            *_table(("setting", "default", "what it is"), rows),
+            "",
+        )
+    )
+
+
+def render_alarms() -> str:
+    """Render every alarm of `stack/alarms.py`, in its order."""
+    rows = (
+        (f"`{alarm.name}`", _cell(alarm.description), _cell(alarm.remedy))
+        for alarm in alarms(function_timeout=60, provisioned_table=False)
+    )
+    return "\n".join(
+        (
+            _GENERATED.format(source="stack/alarms.py"),
+            "# Alarms\n",
+            "Each is `<stack>-NAME` in CloudWatch and notifies the topic `alarm_topic_arn`. All are evaluated each "
+            "minute, on the\nlast five minutes. `TableThrottles` is left out for a table with provisioned capacity.\n",
+            *_table(("alarm", "what it means", "what to do"), rows),
+            "",
+        )
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _default(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return '""' if value == "" else str(value)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;") if "`<" not in text else text.replace("|", "\\|")
