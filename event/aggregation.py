@@ -17,15 +17,17 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from event.poison import PoisonError, Reason
 from event.record import KinesisRecord
-from event.types.tweet import PoisonError, Reason
 
 MAX_USER_RECORDS: Final = 10_000
 """Limit of one Kinesis record, so that a single invocation can handle whatever a record holds."""
 MAX_PARTITION_KEY: Final = 256
 """Characters of a partition key ("PutRecords", Amazon Kinesis Data Streams API Reference)."""
 
-_MAGIC: Final = b"\xf3\x89\x9a\xc2"
+AGGREGATED_MAGIC: Final = b"\xf3\x89\x9a\xc2"
+"""The first bytes of an aggregated record."""
+
 _MAGIC_IN_BASE64: Final = "84maw"
 """The first 30 of the 32 bits: enough to spare other records a second decoding."""
 _DIGEST_BYTES: Final = 16
@@ -52,7 +54,7 @@ def deaggregate(record: KinesisRecord) -> Sequence[KinesisRecord]:
         payload = binascii.a2b_base64(kinesis["data"], strict_mode=True)
     except ValueError:
         return (record,)
-    if not payload.startswith(_MAGIC):
+    if not payload.startswith(AGGREGATED_MAGIC):
         return (record,)
     try:
         return [
@@ -77,7 +79,7 @@ def _user_records(payload: bytes) -> list[tuple[str, bytes]]:
     Raises:
         ValueError: the envelope is damaged; the message says how.
     """
-    message, digest = payload[len(_MAGIC) : -_DIGEST_BYTES], payload[-_DIGEST_BYTES:]
+    message, digest = payload[len(AGGREGATED_MAGIC) : -_DIGEST_BYTES], payload[-_DIGEST_BYTES:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:
         raise ValueError("the MD5 digest is wrong: the record was changed or cut short")
     keys: list[str] = []

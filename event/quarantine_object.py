@@ -9,8 +9,8 @@ import json
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from event.poison import PoisonError
 from event.record import KinesisRecord, arrival_time, iso, shard_id
-from event.types.tweet import PoisonError
 
 PREFIX: Final = "records/"
 

@@ -15,17 +15,20 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from event import metrics
 from event.aggregation import deaggregate
+from event.item import Put, build_put
+from event.poison import PoisonError, Reason
 from event.record import KinesisRecord, shard_id
-from event.types.tweet import PoisonError, Reason, parse_tweet
-from handler import metrics
-from handler.calls import CONCURRENCY, GRACE_SECONDS, call_deadline
+from event.types.tweet import parse_tweet
 from handler.event import BatchResponse, KinesisEvent
+from handler.metrics import metrics_line
 from handler.quarantine import QuarantineBucket
+from handler.retries import CONCURRENCY, GRACE_SECONDS, call_deadline
 from handler.settings import Settings
-from handler.table import Outcome, Put, Table, build_put, chunks
+from handler.table import Outcome, Table, chunks
 
-MAX_SET_ASIDE: Final = 100
+MAX_QUARANTINED_USER_RECORDS: Final = 100
 """User records of one Kinesis record that are quarantined one by one; more are together one object, the whole
 record: an invocation would not have the time to write thousands."""
 
@@ -81,13 +84,13 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
     batch = _Batch()
     quarantining: list[tuple[KinesisRecord, Future[str | None]]] = []
 
-    def set_aside(record: KinesisRecord, poison: PoisonError, user_records: int = 1) -> None:
+    def quarantine(record: KinesisRecord, poison: PoisonError, user_records: int = 1) -> None:
         batch.reasons[poison.reason] += user_records
         writing = _bucket_calls.submit(_bucket.write, record, poison, context.function_name, deadline)
         quarantining.extend([(record, writing)] * user_records)
 
     try:
-        _write(_build_puts(records, batch, set_aside), deadline, batch, set_aside)
+        _write(_build_puts(records, batch, quarantine), deadline, batch, quarantine)
     finally:
         ended = _wait((writing for _, writing in quarantining), deadline)
     # A poison record is handled only once it is in the bucket.
@@ -105,20 +108,20 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
     }
 
 
-class _SetAside(Protocol):
+class _Quarantine(Protocol):
     """Starts to write a poison record, which stands for some user records, to the bucket."""
 
     def __call__(self, record: KinesisRecord, poison: PoisonError, user_records: int = 1) -> None: ...
 
 
-def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, set_aside: _SetAside) -> list[Put]:
+def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, quarantine: _Quarantine) -> list[Put]:
     puts = []
     for record in records:
         try:
             user_records = deaggregate(record)
         except PoisonError as poison:
             batch.received += 1
-            set_aside(record, poison)
+            quarantine(record, poison)
             continue
         batch.received += len(user_records)
         poisoned = []
@@ -127,20 +130,20 @@ def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, set_aside: _Set
                 puts.append(build_put(user_record, parse_tweet(user_record), _settings.item_lifetime))
             except PoisonError as poison:
                 poisoned.append((user_record, poison))
-        if len(poisoned) > MAX_SET_ASIDE:
+        if len(poisoned) > MAX_QUARANTINED_USER_RECORDS:
             error = f"{len(poisoned):,} of {len(user_records):,} user records, the first: {poisoned[0][1]}"
-            set_aside(record, PoisonError(Reason.AGGREGATED, error), len(poisoned))
+            quarantine(record, PoisonError(Reason.AGGREGATED, error), len(poisoned))
         else:
             for each in poisoned:
-                set_aside(*each)
+                quarantine(*each)
     return puts
 
 
-def _write(puts: Iterable[Put], deadline: float, batch: _Batch, set_aside: _SetAside) -> None:
+def _write(puts: Iterable[Put], deadline: float, batch: _Batch, quarantine: _Quarantine) -> None:
     """Write the last version of each key.
 
     The versions of a key share one outcome: once the last is stored, the earlier ones count as duplicates;
-    if it failed, they are retried with it, because an earlier one becomes the last if DynamoDB refuses it.
+    if it failed, they are retried with it, because an earlier one becomes the last if DynamoDB rejects it.
     """
     versions: dict[tuple[str, str], list[Put]] = defaultdict(list)
     for put in puts:
@@ -159,8 +162,8 @@ def _write(puts: Iterable[Put], deadline: float, batch: _Batch, set_aside: _SetA
                 batch.failed += [
                     (_sequence_number(version.record), cause) for version in versions.pop(put.key)
                 ]
-            for put, error in outcome.refused:
-                set_aside(put.record, PoisonError(Reason.REFUSED, error))
+            for put, error in outcome.rejected:
+                quarantine(put.record, PoisonError(Reason.REFUSED, error))
                 if group := versions.pop(put.key)[:-1]:
                     earlier[put.key] = group
         batch.stored += len(versions)
@@ -187,7 +190,7 @@ def _report(records: list[KinesisRecord], function: str, batch: _Batch) -> None:
         newest = max(record["kinesis"]["approximateArrivalTimestamp"] for record in records)
         values[metrics.LAG] = max(0, round((time.time() - newest) * 1000))
         shard = shard_id(records[0])
-    print(metrics.line(function, values), flush=True)
+    print(metrics_line(function, values), flush=True)
     _logger.log(
         logging.WARNING if batch.failed or batch.reasons else logging.INFO,
         "Batch processed",

@@ -22,12 +22,12 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
-from handler.calls import CONNECT_TIMEOUT
 from handler.connection import Connection
 from handler.errors import ConfigError
+from handler.retries import CONNECT_TIMEOUT
 
 
-class BatchWriter:
+class BatchWriteClient:
     """DynamoDB's endpoint; several threads may call it."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class BatchWriter:
             deadline: when the call fails if there is no whole answer yet, on the monotonic clock.
 
         Raises:
-            botocore.exceptions.ClientError: DynamoDB refuses the call.
+            botocore.exceptions.ClientError: DynamoDB rejects the call.
             botocore.exceptions.BotoCoreError: there is no answer, or there are no credentials.
         """
         if self._credentials is None:

@@ -7,30 +7,11 @@ metric format", Amazon CloudWatch User Guide).
 import json
 import time
 from collections.abc import Mapping
-from typing import Final
 
-NAMESPACE: Final = "StreamProcessing"
-DIMENSION: Final = "FunctionName"
-
-RECEIVED: Final = "Received"
-STORED: Final = "Stored"
-DUPLICATES: Final = "Duplicates"
-QUARANTINED: Final = "Quarantined"
-FAILED: Final = "Failed"
-LAG: Final = "Lag"
-
-UNITS: Final = {
-    RECEIVED: "Count",
-    STORED: "Count",
-    DUPLICATES: "Count",
-    QUARANTINED: "Count",
-    FAILED: "Count",
-    LAG: "Milliseconds",
-}
-"""Every metric that the function emits, with its unit."""
+from event.metrics import DIMENSION, NAMESPACE, UNITS
 
 
-def line(function: str, values: Mapping[str, int]) -> str:
+def metrics_line(function: str, values: Mapping[str, int]) -> str:
     """Format the values of metrics, by name, as one line of the log."""
     return json.dumps(
         {

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, cast
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from event.poison import PoisonError
 from event.quarantine_object import object_body, object_key
 from event.record import KinesisRecord
-from event.types.tweet import PoisonError
-from handler.calls import attempts, client_config, error_code, is_transient
+from handler.retries import attempts, client_config, error_code, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,9 +6,6 @@ from typing import Final
 
 from handler.errors import ConfigError
 
-EXPIRY_ATTRIBUTE: Final = "ExpiresAt"
-"""The table's time-to-live attribute: a number, seconds since the epoch."""
-
 SECONDS_PER_DAY: Final = 86_400
 
 

@@ -7,86 +7,29 @@ from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from event.record import KinesisRecord
-from event.types.tweet import MAX_ID_BYTES, MAX_USERNAME_BYTES, PoisonError, Reason, Tweet
-from handler.calls import attempts, error_code, is_clock_error, is_transient
-from handler.dynamodb import BatchWriter
+from event.item import Put
+from handler.dynamodb import BatchWriteClient
 from handler.errors import TableError
-from handler.settings import EXPIRY_ATTRIBUTE
+from handler.retries import attempts, error_code, is_clock_error, is_transient
 
 MAX_CALL_ITEMS: Final = 25
 MAX_CALL_BYTES: Final = 16 * 1024 * 1024
 """Limits of one call ("BatchWriteItem", Amazon DynamoDB API Reference); bytes of the whole request."""
 
-MAX_ITEM_BYTES: Final = 400 * 1024
-"""Limit of an item, in bytes ("Constraints in Amazon DynamoDB")."""
-
-_NAMES: Final = len("UsernameIdTimestampMessage")
 _ENVELOPE: Final = 1024
 """More bytes than a request has around its items."""
 
 _quote: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
-class Put(NamedTuple):
-    """A record's item, ready to send; `request` is its element in the call's JSON."""
-
-    record: KinesisRecord
-    key: tuple[str, str]
-    request: bytes
-
-
 class Outcome(NamedTuple):
     """The outcome of a call's puts; those in neither list are stored."""
 
-    refused: list[tuple[Put, str]]
-    """Refused for good, with DynamoDB's message."""
+    rejected: list[tuple[Put, str]]
+    """Rejected for good, with DynamoDB's message."""
 
     unfinished: list[tuple[Put, str]]
     """Not stored before the deadline, with the cause; a retry may succeed."""
-
-
-def build_put(record: KinesisRecord, tweet: Tweet, item_lifetime: int | None) -> Put:
-    """Build the item's put request; `item_lifetime` is in seconds from the record's arrival.
-
-    Raises:
-        PoisonError: DynamoDB would refuse the item's size, its key's size, or an unpaired surrogate.
-    """
-    username, identifier, timestamp, message = tweet
-    expiry = ""
-    if item_lifetime is not None:
-        expires = int(record["kinesis"]["approximateArrivalTimestamp"]) + item_lifetime
-        expiry = f',"{EXPIRY_ATTRIBUTE}":{{"N":"{expires}"}}'
-    try:
-        request = (
-            f'{{"PutRequest":{{"Item":{{"Username":{{"S":{_quote(username)}}},"Id":{{"S":{_quote(identifier)}}},'
-            f'"Timestamp":{{"S":{_quote(timestamp)}}},"Message":{{"S":{_quote(message)}}}{expiry}}}}}}}'
-        ).encode()
-    except UnicodeEncodeError:
-        raise PoisonError(Reason.NOT_UTF8, "an unpaired surrogate cannot be stored as UTF-8") from None
-    # A character has at most four bytes, and JSON is never shorter than the strings in it: nearly every item
-    # is known to be within the limits without counting its bytes.
-    if (
-        4 * len(username) > MAX_USERNAME_BYTES
-        or 4 * len(identifier) > MAX_ID_BYTES
-        or len(request) > MAX_ITEM_BYTES
-    ):
-        _check_sizes(tweet)
-    return Put(record, (username, identifier), request)
-
-
-def _check_sizes(tweet: Tweet) -> None:
-    username, identifier, timestamp, message = (len(value.encode()) for value in tweet)
-    if username > MAX_USERNAME_BYTES:
-        raise PoisonError(
-            Reason.INVALID_KEY, f"the username has {username} bytes; the limit is {MAX_USERNAME_BYTES}"
-        )
-    if identifier > MAX_ID_BYTES:
-        raise PoisonError(Reason.INVALID_KEY, f"the id has {identifier} bytes; the limit is {MAX_ID_BYTES}")
-    # The expiry attribute is not counted: only DynamoDB knows how many bytes a number takes.
-    size = _NAMES + username + identifier + timestamp + message
-    if size > MAX_ITEM_BYTES:
-        raise PoisonError(Reason.TOO_LARGE, f"the item has {size} bytes; the limit is {MAX_ITEM_BYTES}")
 
 
 def chunks(puts: Iterable[Put]) -> Iterator[list[Put]]:
@@ -109,7 +52,7 @@ class Table:
     def __init__(self, name: str) -> None:
         self._name = name
         self._head = b'{"RequestItems":{%b:[' % _quote(name).encode()
-        self._dynamodb = BatchWriter()
+        self._dynamodb = BatchWriteClient()
 
     def write(self, puts: list[Put], deadline: float) -> Outcome:
         """Write one call's puts, all with different keys, and retry until the deadline (monotonic clock).
@@ -123,7 +66,7 @@ class Table:
                 pending = self._put(pending, min(time.monotonic() + timeout, deadline))
                 cause = "UnprocessedItems"
             except (BotoCoreError, ClientError) as error:
-                if _is_refusal(error):
+                if _is_rejection(error):
                     return self._isolate(pending, str(error), deadline)
                 if not is_transient(error):
                     raise TableError(
@@ -136,12 +79,12 @@ class Table:
         return Outcome([], [(put, cause) for put in pending])
 
     def _isolate(self, puts: list[Put], error: str, deadline: float) -> Outcome:
-        """Find the items that a call was refused for, by halves: one bad item fails the whole call."""
+        """Find the items that DynamoDB rejects, by halves: one of them fails the whole call."""
         if len(puts) == 1:
             return Outcome([(puts[0], error)], [])
         middle = len(puts) // 2
         first, second = self.write(puts[:middle], deadline), self.write(puts[middle:], deadline)
-        return Outcome(first.refused + second.refused, first.unfinished + second.unfinished)
+        return Outcome(first.rejected + second.rejected, first.unfinished + second.unfinished)
 
     def _put(self, puts: list[Put], deadline: float) -> list[Put]:
         """Make one call; return the puts that DynamoDB left unprocessed.
@@ -165,7 +108,7 @@ class Table:
         return unprocessed
 
 
-def _is_refusal(error: BotoCoreError | ClientError) -> bool:
+def _is_rejection(error: BotoCoreError | ClientError) -> bool:
     """Tell whether an item is at fault. The same error code also reports that every item would fail."""
     return (
         isinstance(error, ClientError)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_aws as aws
 
-from handler.settings import EXPIRY_ATTRIBUTE
+from event.item import EXPIRY_ATTRIBUTE
 from infra.settings import CapacitySettings, TableSettings
 
 

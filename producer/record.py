@@ -4,7 +4,8 @@ import json
 
 import orjson
 
-from event.types.tweet import MAX_ID_BYTES, PoisonError, Reason, parse_post
+from event.poison import PoisonError, Reason
+from event.types.tweet import MAX_ID_BYTES, parse_post
 from producer.sources.source import Record
 
 MAX_RECORD_BYTES = 1024 * 1024

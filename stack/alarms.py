@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from handler import metrics
+from event import metrics
 
 Resource = Literal["stream", "function", "table", "mapping"]
 """Which resource's name or UUID is the value of a metric's dimension."""

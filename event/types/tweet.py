@@ -1,21 +1,17 @@
-"""Parses tweets in every shape that X has given them, and payloads of stream records; pure functions.
+"""Parses tweets in every shape that X has given them; pure functions.
 
 The one parser of the project: the function reads the stream's records with it, and the producer its sources.
 Four shapes are read: an object of X's v2 filtered stream, a bare v2 post (also with its references inside, as
-twarc's `flatten` writes them), an X v1.1 status, and the stream's own record (README.md beside this file).
+twarc's `flatten` writes them), an X v1.1 status, and the stream's own record (README.md of `handler/`).
 """
 
-import binascii
-import json
 import re
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from event.payload import Json, decode
+from event.poison import PoisonError, Reason
 from event.record import KinesisRecord, arrival_time, iso
-from handler.errors import HandlerError
-
-Json = dict[str, Any]
 
 RECORD_VERSION: Final = 1
 """Version of the stream's own record; a record that does not name one has this one."""
@@ -23,29 +19,6 @@ RECORD_VERSION: Final = 1
 MAX_USERNAME_BYTES: Final = 2048
 MAX_ID_BYTES: Final = 1024
 """Limits of a record's username and id: those of the table's keys ("Constraints in Amazon DynamoDB")."""
-
-
-class Reason(StrEnum):
-    """Why a record is in quarantine; each reason is a folder of the bucket."""
-
-    NOT_BASE64 = "not-base64"
-    AGGREGATED = "aggregated"
-    NOT_UTF8 = "not-utf8"
-    NOT_JSON = "not-json"
-    CONTROL_MESSAGE = "control-message"
-    UNKNOWN_VERSION = "unknown-version"
-    NOT_A_TWEET = "not-a-tweet"
-    INVALID_KEY = "invalid-key"
-    TOO_LARGE = "too-large"
-    REFUSED = "refused"
-
-
-class PoisonError(HandlerError):
-    """A record that fails however often it is retried; `reason` is the kind, the message the detail."""
-
-    def __init__(self, reason: Reason, error: str) -> None:
-        super().__init__(error)
-        self.reason = reason
 
 
 class Tweet(NamedTuple):
@@ -59,10 +32,6 @@ class Tweet(NamedTuple):
 
 Post = tuple[str, str, str | None, str, str | None]
 """Username, id, time of creation in UTC with milliseconds and `Z`, text, language; time and language may be unknown."""
-
-
-_AGGREGATED_MAGIC: Final = b"\xf3\x89\x9a\xc2"
-"""The first bytes of a record aggregated by the Kinesis Producer Library ("KPL Aggregated Record Format")."""
 
 _CONTROL_MEMBERS: Final = frozenset(
     [
@@ -101,12 +70,12 @@ def parse_tweet(record: KinesisRecord) -> Tweet:
     Raises:
         PoisonError: the record can never become an item.
     """
-    username, identifier, created_at, text, _ = parse_post(_decode(record["kinesis"]["data"]))
+    username, identifier, created_at, text, _ = parse_post(decode(record["kinesis"]["data"]))
     return Tweet(username, identifier, created_at or iso(arrival_time(record)), text)
 
 
 def parse_post(message: object) -> Post:
-    """Parse a decoded message, in work that grows with its size and no faster.
+    """Parse a decoded message, in time linear in its size.
 
     The text is the whole one: of a long post, and of a retweet's original. X's escapes of `&`, `<` and `>` are
     undone; the stream's own record has none. A username that X left out is replaced by the author's id, and a
@@ -154,50 +123,6 @@ def normalize_time(time: object) -> str | None:
         return iso(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
     except (ValueError, OverflowError):
         return None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-_json: Final = json.JSONDecoder(parse_constant=_refuse_constant)
-_json_of_huge_integers: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=float)
-"""Python converts no integer of more than 4,300 digits, and no member that is read has one."""
-
-
-def _decode(data: str) -> Any:
-    try:
-        payload = binascii.a2b_base64(data, strict_mode=True)
-    except ValueError as error:
-        raise PoisonError(Reason.NOT_BASE64, str(error)) from None
-    if payload.startswith(_AGGREGATED_MAGIC):
-        raise PoisonError(Reason.AGGREGATED, "aggregated inside another aggregated record")
-    try:
-        text = payload.decode().strip(" \t\r\n")
-    except UnicodeDecodeError as error:
-        raise PoisonError(Reason.NOT_UTF8, str(error)) from None
-    try:
-        message, end = _parse(text)
-    except RecursionError:
-        raise PoisonError(Reason.NOT_JSON, "nested too deeply") from None
-    except ValueError as error:
-        if not text:
-            raise PoisonError(Reason.CONTROL_MESSAGE, "an empty line, the keep-alive of X's stream") from None
-        raise PoisonError(Reason.NOT_JSON, str(error)) from None
-    if end < len(text):
-        raise PoisonError(Reason.NOT_JSON, f"something follows the value at character {end}")
-    return message
-
-
-def _parse(text: str) -> tuple[Any, int]:
-    """Return the JSON value at the beginning of a text, and where it ends."""
-    # Not `decode`, which looks for white space with two regular expressions.
-    try:
-        return _json.raw_decode(text)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # a huge integer; a constant such as NaN is refused again
-        return _json_of_huge_integers.raw_decode(text)
 
 
 def _parse_record(record: Json) -> Post:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from event.aggregation import deaggregate
+from event.item import build_put
+from event.poison import PoisonError
 from event.record import KinesisRecord
-from event.types.tweet import PoisonError, parse_tweet
-from handler.table import build_put
+from event.types.tweet import parse_tweet
 from ops.aws.stack import Stack
 from ops.explore.table import Row, parse_row
 

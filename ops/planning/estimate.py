@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from handler import metrics
+from event import metrics
 from infra.settings import (
     CapacitySettings,
     FunctionSettings,

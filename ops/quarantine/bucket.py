@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from event import quarantine_object
+from event.poison import Reason
 from event.quarantine_object import QuarantinedRecord
 from event.record import KinesisRecord, arrival_time, iso, shard_id
-from event.types.tweet import Reason
 from ops.aws.stack import CONNECTIONS
 from ops.errors import GoneError, UnreadableError
 from ops.quarantine import lease

@@ -11,7 +11,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.table import Table
 
-from event.types.tweet import PoisonError
+from event.poison import PoisonError
 from ops.aws.pace import rate_option
 from ops.aws.stack import Stack, stack_options
 from ops.quarantine.bucket import RedriveMarkers

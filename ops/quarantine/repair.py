@@ -4,9 +4,9 @@ import base64
 import time
 from typing import NamedTuple
 
+from event.item import build_put
 from event.record import KinesisRecord
 from event.types.tweet import parse_tweet
-from handler.table import build_put
 
 
 class Repair(NamedTuple):

@@ -16,11 +16,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from event.aggregation import deaggregate
+from event.item import build_put
+from event.poison import PoisonError, Reason
 from event.quarantine_object import object_body, object_key
 from event.record import KinesisRecord
-from event.types.tweet import PoisonError, Reason, parse_tweet
+from event.types.tweet import parse_tweet
 from handler.event import MAX_EVENT_BYTES, build_record, first_failure
-from handler.table import build_put
 from ops.aws.pace import Pace
 from ops.errors import ExpiredShardError, ReplayError
 from ops.replay.checkpoint import Checkpoint

@@ -9,8 +9,10 @@ from websockets import CloseCode
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
+from event.payload import Json
+from event.poison import PoisonError, Reason
 from event.record import iso
-from event.types.tweet import Json, PoisonError, Reason, normalize_time
+from event.types.tweet import normalize_time
 from producer.errors import SourceError
 from producer.record import load
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting

@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 
-from event.types.tweet import PoisonError
+from event.poison import PoisonError
 from producer.errors import SourceError
 from producer.record import load, to_record
 from producer.sources.lines import LineSplitter

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from event.types.tweet import Json
+from event.payload import Json
 from producer.sources.reconnect import Interrupted
 
 TAG = "twitter2kinesis"

@@ -9,7 +9,8 @@ from typing import Any
 import requests
 import urllib3
 
-from event.types.tweet import Json, PoisonError, Reason
+from event.payload import Json
+from event.poison import PoisonError, Reason
 from producer.config import XCredentials
 from producer.errors import SourceError
 from producer.record import load, to_record

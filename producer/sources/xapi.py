@@ -10,7 +10,8 @@ from TwitterAPI import TwitterAPI
 from TwitterAPI.TwitterError import TwitterConnectionError
 from urllib3.exceptions import HTTPError
 
-from event.types.tweet import Json, PoisonError
+from event.payload import Json
+from event.poison import PoisonError
 from producer.config import XCredentials
 from producer.errors import SourceError
 from producer.record import load

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event.aggregation import MAX_USER_RECORDS, deaggregate
-from event.types.tweet import PoisonError, Reason
+from event.poison import PoisonError, Reason
 from tests.handler.events import aggregate, record
 
 MAGIC = b"\xf3\x89\x9a\xc2"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from handler import metrics
+from event import metrics
 from handler.errors import TableError
 from tests.handler.aws import BROKEN, DENIED, DROPPED, THROTTLED, Aws, Fault
 from tests.handler.conftest import Invoke, Services
@@ -165,7 +165,7 @@ class TestTransientFailures:
     def test_a_table_that_answers_late_is_waited_for_longer_at_each_attempt(
         self, aws: Aws, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("handler.calls._FIRST_TIMEOUT", 0.01)
+        monkeypatch.setattr("handler.retries._FIRST_TIMEOUT", 0.01)
         aws.before_answer = lambda: asyncio.sleep(0.1)
         assert invoke(tweets(3)) == []
         assert len(aws.items) == 3
@@ -299,7 +299,7 @@ class TestPoison:
     def test_a_bucket_that_answers_late_is_waited_for_longer_at_each_attempt(
         self, aws: Aws, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("handler.calls._FIRST_TIMEOUT", 0.01)
+        monkeypatch.setattr("handler.retries._FIRST_TIMEOUT", 0.01)
         aws.bucket_delay = 0.1
         assert invoke([POISON]) == []
         assert len(aws.objects) == 1

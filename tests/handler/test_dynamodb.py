@@ -18,9 +18,9 @@ from botocore.credentials import ReadOnlyCredentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.calls import is_transient
-from handler.dynamodb import BatchWriter, sign
+from handler.dynamodb import BatchWriteClient, sign
 from handler.errors import ConfigError
+from handler.retries import is_transient
 from tests.doubles.http import Request, Response, constant_answer, make_certificate, serving
 
 BODY = b'{"RequestItems":{"dev-EventData":[]}}'
@@ -76,9 +76,9 @@ class Service:
         self.silent = False
 
     @cached_property
-    def writer(self) -> BatchWriter:
+    def writer(self) -> BatchWriteClient:
         """One writer for all examples of a property, because it takes long to create."""
-        return BatchWriter()
+        return BatchWriteClient()
 
     async def answer(self, request: Request) -> Response:
         self.requests.append(request)
@@ -109,7 +109,7 @@ def service(environment: pytest.MonkeyPatch) -> Iterator[Service]:
 
 def test_a_call_is_signed_with_the_session_token_and_answers_with_json(service: Service) -> None:
     service.answers = [Response(body=b'{"UnprocessedItems":{"t":[]}}')]
-    assert BatchWriter().call(BODY, soon()) == {"UnprocessedItems": {"t": []}}
+    assert BatchWriteClient().call(BODY, soon()) == {"UnprocessedItems": {"t": []}}
     (request,) = service.requests
     assert (request.method, request.path, request.body) == ("POST", "/", BODY)
     assert request.headers["x-amz-security-token"] == "token"
@@ -118,7 +118,7 @@ def test_a_call_is_signed_with_the_session_token_and_answers_with_json(service: 
 
 
 def test_credentials_are_asked_for_at_each_call(service: Service, environment: pytest.MonkeyPatch) -> None:
-    writer = BatchWriter()
+    writer = BatchWriteClient()
     writer.call(BODY, soon())
     assert writer._credentials
     environment.setattr(
@@ -131,7 +131,7 @@ def test_credentials_are_asked_for_at_each_call(service: Service, environment: p
 
 @pytest.mark.usefixtures("environment")
 def test_the_endpoint_is_the_regions() -> None:
-    assert BatchWriter()._endpoint == "https://dynamodb.eu-west-1.amazonaws.com"
+    assert BatchWriteClient()._endpoint == "https://dynamodb.eu-west-1.amazonaws.com"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_refusal_is_botocores_client_error(
 ) -> None:
     service.answers = [Response(status, body)]
     with pytest.raises(exceptions.ClientError) as raised:
-        BatchWriter().call(BODY, soon())
+        BatchWriteClient().call(BODY, soon())
     assert raised.value.response["Error"] == {"Code": code, "Message": message}
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
     assert is_transient(raised.value) == (status in (408, 429) or status >= 500)
@@ -168,12 +168,12 @@ def test_a_refusal_is_botocores_client_error(
 def test_an_answer_that_is_no_json_object_is_a_transient_error(service: Service, body: bytes) -> None:
     service.answers = [Response(body=body)]
     with pytest.raises(exceptions.HTTPClientError, match="no JSON object") as raised:
-        BatchWriter().call(BODY, soon())
+        BatchWriteClient().call(BODY, soon())
     assert is_transient(raised.value)
 
 
 def test_a_connection_is_kept_and_one_that_went_stale_is_replaced_within_the_call(service: Service) -> None:
-    writer = BatchWriter()
+    writer = BatchWriteClient()
     writer.call(BODY, soon())
     (kept,) = writer._idle
     writer.call(BODY, soon())
@@ -200,7 +200,7 @@ def test_a_connection_is_kept_and_one_that_went_stale_is_replaced_within_the_cal
 def test_each_call_gets_its_own_answer_whatever_else_the_connection_brings(
     service: Service, before: bytes, after: bytes
 ) -> None:
-    writer = BatchWriter()
+    writer = BatchWriteClient()
     service.answers = [
         Response(body=json.dumps(answer_number(number)).encode(), before=before, after=after)
         for number in range(3)
@@ -216,7 +216,7 @@ def test_each_call_gets_its_own_answer_whatever_else_the_connection_brings(
 def test_a_connection_that_brings_something_while_it_is_idle_is_not_used_again(
     service: Service, late: bytes
 ) -> None:
-    writer, hold = BatchWriter(), threading.Event()
+    writer, hold = BatchWriteClient(), threading.Event()
     service.answers = [Response(body=b"{}", after=late, hold=hold)]
     writer.call(BODY, soon())
     (kept,) = writer._idle
@@ -248,7 +248,7 @@ def test_bytes_that_are_no_answer_are_an_error_and_no_part_of_a_later_answer(
 def test_a_connection_that_breaks_at_its_first_call_is_a_transient_error(service: Service) -> None:
     service.answers = [Response(0)]
     with pytest.raises(exceptions.ConnectionClosedError) as raised:
-        BatchWriter().call(BODY, soon())
+        BatchWriteClient().call(BODY, soon())
     assert is_transient(raised.value)
 
 
@@ -263,20 +263,20 @@ def test_a_connection_that_breaks_at_its_first_call_is_a_transient_error(service
 def test_an_answer_that_trickles_ends_at_the_deadline(service: Service, response: Response) -> None:
     service.answers = [response]
     with pytest.raises(exceptions.ReadTimeoutError) as raised:
-        BatchWriter().call(BODY, time.monotonic() + 0.3)
+        BatchWriteClient().call(BODY, time.monotonic() + 0.3)
     assert is_transient(raised.value)
 
 
 def test_an_answer_that_does_not_come_is_a_transient_error_at_the_deadline(service: Service) -> None:
     service.silent = True
     with pytest.raises(exceptions.ReadTimeoutError) as raised:
-        BatchWriter().call(BODY, time.monotonic() + 0.3)
+        BatchWriteClient().call(BODY, time.monotonic() + 0.3)
     assert is_transient(raised.value)
 
 
 def test_a_deadline_that_has_passed_is_a_transient_error(service: Service) -> None:
     with pytest.raises(exceptions.ConnectTimeoutError) as raised:
-        BatchWriter().call(BODY, time.monotonic())
+        BatchWriteClient().call(BODY, time.monotonic())
     assert is_transient(raised.value)
     assert service.requests == []
 
@@ -285,7 +285,7 @@ def test_a_closed_port_is_a_transient_error(environment: pytest.MonkeyPatch) -> 
     with serving(Service().answer) as url:
         environment.setenv("AWS_ENDPOINT_URL", url)
     with pytest.raises(exceptions.EndpointConnectionError) as raised:
-        BatchWriter().call(BODY, soon())
+        BatchWriteClient().call(BODY, soon())
     assert is_transient(raised.value)
 
 
@@ -297,7 +297,7 @@ def test_no_credentials_are_an_error_that_is_not_transient(
     environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(exceptions.NoCredentialsError) as raised:
-        BatchWriter().call(BODY, soon())
+        BatchWriteClient().call(BODY, soon())
     assert not is_transient(raised.value)
     assert service.requests == []
 
@@ -309,9 +309,9 @@ def test_tls_trusts_the_configured_certificates_and_no_others(
     with constant_answer(b"{}", 0, certificate) as url:
         environment.setenv("AWS_ENDPOINT_URL", url)
         with pytest.raises(exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
-            BatchWriter().call(BODY, soon())
+            BatchWriteClient().call(BODY, soon())
         environment.setenv("AWS_CA_BUNDLE", str(certificate))
-        writer = BatchWriter()
+        writer = BatchWriteClient()
         assert writer.call(BODY, soon()) == {}
         assert writer.call(BODY, soon()) == {}
 
@@ -328,9 +328,9 @@ def test_a_proxy_is_asked_for_a_tunnel_and_a_host_without_proxy_is_not(
     with serving(proxy) as url:
         environment.setenv("http_proxy", url.replace("http://", "http://user:p%40ss@"))
         with pytest.raises(exceptions.ClientError, match="418"):
-            BatchWriter().call(BODY, soon())
+            BatchWriteClient().call(BODY, soon())
         environment.setenv("no_proxy", "127.0.0.1")
-        BatchWriter().call(BODY, soon())
+        BatchWriteClient().call(BODY, soon())
     connect, call = asked
     assert connect.method == "CONNECT"
     assert connect.path == call.headers["host"]
@@ -342,4 +342,4 @@ def test_a_proxy_is_asked_for_a_tunnel_and_a_host_without_proxy_is_not(
 def test_a_proxy_that_speaks_tls_itself_fails_the_start(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("https_proxy", "https://proxy.internal:3128")
     with pytest.raises(ConfigError, match=r"The proxy proxy.internal must be an http:// address"):
-        BatchWriter()
+        BatchWriteClient()

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handler import metrics
+from event import metrics
 from infra.processor import HANDLER
 from tests.doubles.http import serving
 from tests.handler.aws import BUCKET, TABLE, Aws

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from handler import metrics
+from event import metrics
+from handler.metrics import metrics_line
 from tests.infra.recorder import Deployed, deploy
 
 FUNCTION = {"FunctionName": "dev-DDBEventProcessor"}
@@ -141,7 +142,7 @@ def test_what_an_alarm_watches_is_on_the_dashboard(dev: Deployed) -> None:
 
 
 def test_the_dashboard_shows_exactly_the_metrics_that_the_function_emits(dev: Deployed) -> None:
-    emitted = json.loads(metrics.line("dev-DDBEventProcessor", dict.fromkeys(metrics.UNITS, 1)))
+    emitted = json.loads(metrics_line("dev-DDBEventProcessor", dict.fromkeys(metrics.UNITS, 1)))
     (directive,) = emitted["_aws"]["CloudWatchMetrics"]
     (dimensions,) = directive["Dimensions"]
     shown = {

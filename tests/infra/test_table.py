@@ -1,4 +1,4 @@
-from handler.settings import EXPIRY_ATTRIBUTE
+from event.item import EXPIRY_ATTRIBUTE
 from tests.infra.recorder import AWS_MANAGED_KEY, KEY, Deployed, deploy
 
 

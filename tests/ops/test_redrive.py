@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from event.poison import PoisonError, Reason
 from event.quarantine_object import object_body, object_key
-from event.types.tweet import PoisonError, Reason
 from ops.quarantine import commands, lease, redrive
 from ops.quarantine.bucket import Bucket
 from ops.quarantine.lease import Leases

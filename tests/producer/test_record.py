@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from event.types.tweet import PoisonError
+from event.poison import PoisonError
 from producer.record import MAX_RECORD_BYTES, load, objection, partition_key, to_json, to_record
 from producer.sources.source import Record
 

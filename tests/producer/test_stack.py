@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from event.item import build_put
 from event.types.tweet import parse_tweet
-from handler.table import build_put
 from local.aws.server import Server
 from producer.record import partition_key, to_json
 from producer.sources.source import Record

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import botocore.session
 
-from handler.calls import CONCURRENCY
+from handler.retries import CONCURRENCY
 from ops.terminal.interrupt import DaemonPool
 from tests.simulation import network, parts, scheduler
 from tests.simulation.aws import BUCKET, TABLE

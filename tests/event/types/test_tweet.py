@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event.types.tweet import Json, PoisonError, Post, Reason, Tweet, normalize_time, parse_post, parse_tweet
+from event.payload import Json
+from event.poison import PoisonError, Reason
+from event.types.tweet import Post, Tweet, normalize_time, parse_post, parse_tweet
 from producer.record import load, to_record
 from tests.handler.events import record, tweet, v1_status, v2_post
 

@@ -55,7 +55,7 @@ def test_an_item_without_the_tables_keys_does_not_match_the_schema(aws: LocalAws
     error = refusal(aws, table, [{"PutRequest": {"Item": {"Other": {"S": "key"}}}}])
     assert error.response["Error"]["Code"] == "ValidationException"
     assert error.response["Error"]["Message"] == "The provided key element does not match the schema"
-    assert not handler_table._is_refusal(error)
+    assert not handler_table._is_rejection(error)
 
 
 def test_a_missing_table_is_not_found(aws: LocalAws) -> None:
@@ -79,7 +79,7 @@ def test_more_than_25_items_fail_the_validation_of_the_call(aws: LocalAws, table
     message = error.response["Error"]["Message"]
     assert message.startswith("1 validation error detected: Value ")
     assert "Member must have length less than or equal to 25" in message
-    assert not handler_table._is_refusal(error)
+    assert not handler_table._is_rejection(error)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_bad_value_refuses_the_item(
     error = refusal(aws, table, [item(**attributes)])
     assert error.response["Error"]["Code"] == "ValidationException"
     assert error.response["Error"]["Message"].startswith(message)
-    assert handler_table._is_refusal(error)
+    assert handler_table._is_rejection(error)
 
 
 def test_a_successful_call_leaves_no_item_unprocessed(aws: LocalAws, table: str) -> None:

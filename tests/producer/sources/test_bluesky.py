@@ -18,7 +18,8 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.sync.server import ServerConnection, serve
 
-from event.types.tweet import Json, PoisonError
+from event.payload import Json
+from event.poison import PoisonError
 from producer.sources import bluesky
 from producer.sources.bluesky import BlueskySource, parse_event
 from producer.sources.reconnect import Backoff

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from event.types.tweet import Json
+from event.payload import Json
 from local.x.samples import TWEETS
 from local.x.server import RULES, STREAM, TOKEN, Connection, Refusal, XServer
 from producer.record import load, to_record

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event.types.tweet import Json
+from event.payload import Json
 from local.x.server import (
     BEARER_TOKEN,
     CONSUMER_KEY,

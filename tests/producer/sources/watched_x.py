@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from event.types.tweet import Json
+from event.payload import Json
 from local.x.server import CONSUMER_KEY, CONSUMER_SECRET, STREAM, XServer
 from producer.config import XCredentials
 from producer.sources.reconnect import Backoff

@@ -89,7 +89,7 @@ def error_code(error: BotoCoreError | ClientError) -> str:
 
 
 def is_clock_error(error: BotoCoreError | ClientError) -> bool:
-    """Tell whether AWS refuses the time of a signature, which a new signature corrects unless the clock is wrong."""
+    """Tell whether AWS rejects a signature for its time; a new one is accepted unless the clock is wrong."""
     if not isinstance(error, ClientError):
         return False
     code, message = error_code(error), error.response["Error"].get("Message", "")

@@ -14,7 +14,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from handler import calls
+from handler import retries
 
 
 class Clock:
@@ -50,18 +50,18 @@ def error(code: str, status: int, message: str = "") -> ClientError:
 
 
 def test_the_first_attempt_is_made_at_once(clock: Clock) -> None:
-    assert next(calls.attempts(1.0), None) is not None
+    assert next(retries.attempts(1.0), None) is not None
     assert clock.now == 0
 
 
 def test_delays_double_up_to_a_cap(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     use_the_maximum_jitter(monkeypatch)
-    list(islice(calls.attempts(1_000), 9))
+    list(islice(retries.attempts(1_000), 9))
     assert clock.slept == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2, 2])
 
 
 def test_delays_have_full_jitter(clock: Clock) -> None:
-    list(islice(calls.attempts(100_000), 1_000))
+    list(islice(retries.attempts(100_000), 1_000))
     late = clock.slept[10:]
     assert 0 <= min(late) < 0.2
     assert 1.8 < max(late) <= 2
@@ -69,23 +69,23 @@ def test_delays_have_full_jitter(clock: Clock) -> None:
 
 def test_no_attempt_starts_after_the_deadline(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     use_the_maximum_jitter(monkeypatch)
-    assert len(list(calls.attempts(0.36))) == 4  # at 0, 0.05, 0.15, 0.35 s
+    assert len(list(retries.attempts(0.36))) == 4  # at 0, 0.05, 0.15, 0.35 s
     assert clock.now == pytest.approx(0.35)
 
 
 def test_no_attempt_is_made_once_the_deadline_has_passed(clock: Clock) -> None:
-    assert list(calls.attempts(0.0)) == []
+    assert list(retries.attempts(0.0)) == []
 
 
 def test_each_attempt_may_take_twice_as_long_as_the_one_before(clock: Clock) -> None:
-    assert list(islice(calls.attempts(1_000), 5)) == [3, 6, 12, 24, 48]
+    assert list(islice(retries.attempts(1_000), 5)) == [3, 6, 12, 24, 48]
 
 
 @pytest.mark.parametrize(("remaining", "seconds"), [(60_000, 59), (10_000, 9), (1_000, 0.5), (0, 0)])
 def test_the_deadline_is_a_second_before_lambdas_timeout_or_halfway_to_it(
     clock: Clock, remaining: int, seconds: float
 ) -> None:
-    assert calls.call_deadline(remaining) == pytest.approx(seconds)
+    assert retries.call_deadline(remaining) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_deadline_is_a_second_before_lambdas_timeout_or_halfway_to_it(
     ids=str,
 )
 def test_a_transient_error_is_retried(failure: ClientError) -> None:
-    assert calls.is_transient(failure)
+    assert retries.is_transient(failure)
 
 
 @pytest.mark.parametrize(
@@ -129,4 +129,4 @@ def test_a_transient_error_is_retried(failure: ClientError) -> None:
     ids=str,
 )
 def test_a_permanent_error_is_not_retried(failure: ClientError) -> None:
-    assert not calls.is_transient(failure)
+    assert not retries.is_transient(failure)

@@ -1,0 +1,26 @@
+"""Records that fail however often they are retried, and the reasons."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a record is in quarantine; each reason is a folder of the bucket."""
+
+    NOT_BASE64 = "not-base64"
+    AGGREGATED = "aggregated"
+    NOT_UTF8 = "not-utf8"
+    NOT_JSON = "not-json"
+    CONTROL_MESSAGE = "control-message"
+    UNKNOWN_VERSION = "unknown-version"
+    NOT_A_TWEET = "not-a-tweet"
+    INVALID_KEY = "invalid-key"
+    TOO_LARGE = "too-large"
+    REFUSED = "refused"
+
+
+class PoisonError(Exception):
+    """A record that fails however often it is retried; `reason` is the kind, the message the detail."""
+
+    def __init__(self, reason: Reason, error: str) -> None:
+        super().__init__(error)
+        self.reason = reason
