@@ -109,7 +109,7 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
 
 
 class _Quarantine(Protocol):
-    """Starts to write a poison record, which stands for some user records, to the bucket."""
+    """A function that starts to write a poison record, which represents some user records, to the bucket."""
 
     def __call__(self, record: KinesisRecord, poison: PoisonError, user_records: int = 1) -> None: ...
 

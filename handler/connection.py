@@ -67,7 +67,7 @@ class Connection:
 
 
 _NOTHING_ARRIVED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-"""How a socket without a time limit says that it would have to wait."""
+"""Raised by a socket that does not wait, when there is nothing to read or no room to write."""
 
 
 class _Stream(io.RawIOBase):

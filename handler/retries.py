@@ -1,4 +1,4 @@
-"""How the function calls AWS: short timeouts, and retries that end before the invocation does."""
+"""Timeouts and retries of the function's calls of AWS, all within the time of the invocation."""
 
 import random
 import time
@@ -22,7 +22,7 @@ _REPORT_SECONDS: Final = 1.0
 """Reserved at the end of the invocation, for what follows the last call."""
 
 GRACE_SECONDS: Final = 0.5
-"""How long after the deadline to wait for a call that does not keep to it, such as for a name server."""
+"""Seconds to wait after the deadline for a call that exceeds it, such as one that waits for a name server."""
 
 _BASE_DELAY: Final = 0.05
 _MAX_DELAY: Final = 2.0

@@ -185,7 +185,7 @@ def _v2_username(post: Json, includes: object) -> str:
 def _parse_v1(status: Json, user: Json) -> Post:
     text = _string(status, _v1_text(status))
     original = status.get("retweeted_status")
-    # The prefix stands although the author may have taken another name since.
+    # The prefix keeps the author's name of that time.
     if isinstance(original, dict) and (prefix := _RETWEET_PREFIX(text)):
         whole = _v1_text(original)
         text = prefix[0] + whole if isinstance(whole, str) else text

@@ -42,7 +42,7 @@ def read(payload: bytes) -> list[tuple[str, bytes]]:
 
 
 @given(st.lists(st.tuples(PARTITION_KEYS, st.binary(max_size=40)), min_size=1, max_size=30))
-def test_what_was_aggregated_is_read_in_order(user_records: list[tuple[str, bytes]]) -> None:
+def test_aggregated_records_are_read_in_order(user_records: list[tuple[str, bytes]]) -> None:
     payload = aggregate(*(data for _, data in user_records), keys=[key for key, _ in user_records])
     assert read(payload) == user_records
 

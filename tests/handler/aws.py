@@ -30,7 +30,7 @@ BROKEN = Fault("InternalServerError", 500)
 DROPPED = Fault("", 0)
 
 
-class RefusedError(Exception):
+class RejectedError(Exception):
     """A ValidationException."""
 
 
@@ -46,9 +46,9 @@ class Aws:
     """One for each of the next calls."""
     bucket_faults: deque[Fault] = field(default_factory=deque)
     unprocessed: dict[Key, int] = field(default_factory=dict)
-    """How often each key is yet to be left unprocessed."""
-    refused_message: str | None = None
-    """An item with this message is refused, as by an index that the function cannot know of."""
+    """The number of times that each key is yet to be left unprocessed."""
+    rejected_message: str | None = None
+    """An item with this message is rejected, as by an index that the function cannot know of."""
     denied_objects: set[str] = field(default_factory=set)
     """Ends of keys that the bucket does not take."""
     bucket_delay: float = 0.0
@@ -56,7 +56,7 @@ class Aws:
     bucket_pause: float = 0.0
     """Seconds between the bytes of an answer of the bucket."""
     table_answers: deque[dict[str, Any]] = field(default_factory=deque)
-    """What the next calls are answered, without being carried out."""
+    """Answers to the next calls, which are not carried out."""
     before_answer: Callable[[], Awaitable[object]] | None = None
 
     async def answer(self, request: Request) -> Response:
@@ -97,8 +97,8 @@ class Aws:
         self.calls.append([_key(item) for item in items])
         try:
             self._check(items, len(request.body))
-        except RefusedError as refusal:
-            return _error(Fault("ValidationException", message=str(refusal)))
+        except RejectedError as rejection:
+            return _error(Fault("ValidationException", message=str(rejection)))
         left = []
         for put, item in zip(puts, items, strict=True):
             if self.unprocessed.get(_key(item), 0) > 0:
@@ -112,11 +112,11 @@ class Aws:
 
     def _check(self, items: list[dict[str, dict[str, str]]], size: int) -> None:
         if not 1 <= len(items) <= 25:
-            raise RefusedError("1 validation error detected: Member must have length between 1 and 25")
+            raise RejectedError("1 validation error detected: Member must have length between 1 and 25")
         if size > 16 * 1024 * 1024:
-            raise RefusedError("The request is over 16 MB")
+            raise RejectedError("The request is over 16 MB")
         if len({_key(item) for item in items}) < len(items):
-            raise RefusedError("Provided list of item keys contains duplicates")
+            raise RejectedError("Provided list of item keys contains duplicates")
         for item in items:
             for name, typed in item.items():
                 ((type_, value),) = typed.items()
@@ -124,16 +124,20 @@ class Aws:
                 assert isinstance(value, str)
             for name, limit in (("Username", 2048), ("Id", 1024)):
                 if not item[name]["S"]:
-                    raise RefusedError(f"The AttributeValue for a key attribute cannot be empty. Key: {name}")
+                    raise RejectedError(
+                        f"The AttributeValue for a key attribute cannot be empty. Key: {name}"
+                    )
                 if len(item[name]["S"].encode()) > limit:
-                    raise RefusedError(f"Size of {name} has exceeded the maximum size limit of {limit} bytes")
+                    raise RejectedError(
+                        f"Size of {name} has exceeded the maximum size limit of {limit} bytes"
+                    )
             sizes = (
                 len(name) + len(value.encode()) for name, typed in item.items() for value in typed.values()
             )
             if sum(sizes) > 400 * 1024:
-                raise RefusedError("Item size has exceeded the maximum allowed size")
-            if item["Message"]["S"] == self.refused_message:
-                raise RefusedError("A value specified for an index key is not valid")
+                raise RejectedError("Item size has exceeded the maximum allowed size")
+            if item["Message"]["S"] == self.rejected_message:
+                raise RejectedError("A value specified for an index key is not valid")
 
 
 def _key(item: dict[str, dict[str, str]]) -> Key:

@@ -97,8 +97,8 @@ class TestVersionsOfOneKey:
         assert aws.items["ada", "1001"]["Message"] == "c"
         assert aws.calls == [[("ada", "1001")]]
 
-    def test_the_one_before_is_stored_when_the_last_is_refused(self, aws: Aws, invoke: Invoke) -> None:
-        aws.refused_message = "bad"
+    def test_the_one_before_is_stored_when_dynamodb_rejects_the_last(self, aws: Aws, invoke: Invoke) -> None:
+        aws.rejected_message = "bad"
         assert (
             invoke([record(tweet(text=text), number) for number, text in enumerate(["a", "b", "bad", "bad"])])
             == []
@@ -108,7 +108,7 @@ class TestVersionsOfOneKey:
             f"records/refused/2026-11-23/{SHARD}/{number}.json" for number in (2, 3)
         ]
 
-    def test_all_come_again_when_the_last_failed(self, aws: Aws, invoke: Invoke) -> None:
+    def test_the_versions_come_again_together_when_the_last_failed(self, aws: Aws, invoke: Invoke) -> None:
         aws.unprocessed = {("ada", "1001"): 1_000_000}
         assert invoke([record(tweet(text=text), number) for number, text in enumerate("ab")], 200) == [
             "0",
@@ -175,7 +175,7 @@ class TestTransientFailures:
         assert invoke(tweets(3)) == []
         assert aws.calls == [[("ada", "1"), ("ada", "2"), ("ada", "3")], [("ada", "2")], [("ada", "2")]]
 
-    def test_what_does_not_succeed_in_time_is_reported_alone(self, aws: Aws, invoke: Invoke) -> None:
+    def test_a_record_that_does_not_succeed_in_time_is_reported_alone(self, aws: Aws, invoke: Invoke) -> None:
         aws.unprocessed = {("ada", "2"): 1_000_000, ("ada", "40"): 1_000_000}
         assert invoke(tweets(50), 2_000) == ["2", "40"]
         assert len(aws.items) == 48
@@ -257,8 +257,8 @@ class TestPoison:
         assert len(aws.items) == 40
 
     @pytest.mark.parametrize("position", [0, 12, 24])
-    def test_an_item_that_dynamodb_refuses_is_found(self, aws: Aws, invoke: Invoke, position: int) -> None:
-        aws.refused_message = "bad"
+    def test_an_item_that_dynamodb_rejects_is_found(self, aws: Aws, invoke: Invoke, position: int) -> None:
+        aws.rejected_message = "bad"
         batch = tweets(25)
         batch[position] = record(tweet(id="x", text="bad"), position + 1)
         assert invoke(batch) == []
@@ -277,7 +277,7 @@ class TestPoison:
         assert set(aws.items) == {("ada", "1001")}
         assert list(aws.objects) == [f"records/too-large/2026-11-23/{SHARD}/2.json"]
 
-    def test_a_poison_record_is_reported_when_the_bucket_refuses_it(self, aws: Aws, invoke: Invoke) -> None:
+    def test_a_poison_record_is_reported_when_the_bucket_denies_it(self, aws: Aws, invoke: Invoke) -> None:
         aws.denied_objects = {"/99.json"}
         assert invoke([*tweets(2), POISON, record(b"{}", 100)]) == ["99"]
         assert len(aws.items) == 2
@@ -395,7 +395,7 @@ class TestLogAndMetrics:
         value: dict[str, Any] = json.loads(line)
         return value
 
-    def test_one_line_of_metrics_counts_every_record_once(
+    def test_a_line_of_metrics_counts_every_record_once(
         self, aws: Aws, invoke: Invoke, capsys: pytest.CaptureFixture[str]
     ) -> None:
         aws.unprocessed = {("ada", "4"): 1_000_000}
@@ -433,7 +433,7 @@ class TestLogAndMetrics:
         invoke([record(tweet(), arrival=datetime.now(UTC) + timedelta(hours=1))])
         assert self.values(capsys)["Lag"] == 0
 
-    def test_one_log_line_says_what_happened_and_why(
+    def test_a_log_line_gives_the_outcomes_and_their_causes(
         self, aws: Aws, invoke: Invoke, caplog: pytest.LogCaptureFixture
     ) -> None:
         aws.denied_objects = {"/98.json"}
@@ -453,7 +453,7 @@ class TestLogAndMetrics:
         capsys: pytest.CaptureFixture[str],
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        aws.refused_message = "secret"
+        aws.rejected_message = "secret"
         batch = [record(tweet(text="secret")), record(b"secret"), record(tweet(id=1.5, text="secret"))]
         with caplog.at_level(logging.INFO, "handler.app"):
             invoke(batch)

@@ -153,7 +153,7 @@ def test_the_endpoint_is_the_regions() -> None:
         (429, b"slow down", "429", ""),
     ],
 )
-def test_a_refusal_is_botocores_client_error(
+def test_an_error_of_dynamodb_is_botocores_client_error(
     service: Service, status: int, body: bytes, code: str, message: str
 ) -> None:
     service.answers = [Response(status, body)]

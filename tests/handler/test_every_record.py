@@ -83,7 +83,7 @@ def test_every_record_ends_in_one_way(
         and len(payload["text"]) < 500_000
     }
     last = {(username, id_): text for username, id_, text in well_formed.values() if text != REFUSED}
-    # An earlier version that DynamoDB would refuse is not even sent when a good one follows it.
+    # An earlier version that DynamoDB would reject is not even sent when a good one follows it.
     final = {
         (username, id_): number for number, (username, id_, text) in well_formed.items() if text != REFUSED
     }

@@ -1,4 +1,4 @@
-"""The one parser: every shape of a tweet that it reads, what it refuses, and that its work is bounded."""
+"""The one parser: every shape of a tweet that it reads, what it rejects, and that its work is bounded."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def post(
     text: str = "good morning",
     lang: str | None = None,
 ) -> Post:
-    """What is read from a message, unless told otherwise."""
+    """The post that is read from a message, unless told otherwise."""
     return username, identifier, created_at, text, lang
 
 
@@ -145,7 +145,7 @@ TWEETS: dict[str, tuple[Json, Post]] = {
     "bare v2": (v2_post()["data"], post("7")),
     "flattened v2": (flat(text=ESCAPED), post(text=UNESCAPED)),
     "flattened v2 without the author's id": (without(flat(), "author_id"), post()),
-    "flattened v2 with an author who is gone": (flat() | {"author": {}}, post("7")),
+    "flattened v2 with an author who is missing": (flat() | {"author": {}}, post("7")),
     "flattened v2 retweet": (
         flat(
             text="RT @bob: it beg\u2026",
@@ -153,7 +153,7 @@ TWEETS: dict[str, tuple[Json, Post]] = {
         ),
         post(text="RT @bob: it begins"),
     ),
-    "flattened v2 retweet of a post that is gone": (
+    "flattened v2 retweet of a post that is missing": (
         flat(text="RT @bob: it beg\u2026", referenced_tweets=[{"type": "retweeted", "id": "6"}]),
         post(text="RT @bob: it beg\u2026"),
     ),
@@ -285,7 +285,7 @@ def test_a_tweet_of_every_shape_is_read_by_the_function_as_by_the_producer(
 
 
 @pytest.mark.parametrize(("message", "reason"), REFUSALS.values(), ids=REFUSALS.keys())
-def test_what_is_no_tweet_is_refused_with_the_reason(message: object, reason: Reason) -> None:
+def test_a_message_that_is_no_tweet_is_poison_with_the_reason(message: object, reason: Reason) -> None:
     with pytest.raises(PoisonError) as poison:
         parse_post(message)
     assert poison.value.reason is reason
@@ -343,7 +343,7 @@ def test_every_sample_becomes_a_tweet_with_its_whole_text() -> None:
 
 
 class TestPayloads:
-    """What the function finds before there is JSON."""
+    """Payloads that are no JSON."""
 
     def test_not_base64(self) -> None:
         for data in ("a", "YWJj!", "=", "\N{UMBRELLA}"):
@@ -357,7 +357,7 @@ class TestPayloads:
         "payload", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", "{}".encode("utf-16"), b'"\xe9"']
     )
     def test_not_utf8(self, payload: bytes) -> None:
-        assert refusal(payload) is Reason.NOT_UTF8
+        assert reason_of_payload(payload) is Reason.NOT_UTF8
 
     @pytest.mark.parametrize(
         "payload",
@@ -368,34 +368,37 @@ class TestPayloads:
         ids=lambda payload: repr(payload[:12]),
     )
     def test_not_json(self, payload: bytes) -> None:
-        assert refusal(payload) is Reason.NOT_JSON
+        assert reason_of_payload(payload) is Reason.NOT_JSON
 
     def test_an_integer_of_any_length_in_a_member_that_is_not_read_does_no_harm(self) -> None:
         payload = b'{"username":"ada","id":"1","text":"t","x":' + b"9" * 5000 + b"}"
         assert parse_tweet(record(payload)).username == "ada"
 
-    def test_what_quotes_a_hostile_record_is_short_and_can_be_printed(self) -> None:
+    def test_an_error_that_quotes_a_hostile_record_is_short_and_can_be_printed(self) -> None:
         for payload in (b'{"\\ud83d":1}', b'{"username":"a","version":' + b"9" * 4000 + b"}"):
-            with pytest.raises(PoisonError) as refused:
+            with pytest.raises(PoisonError) as poison:
                 parse_tweet(record(payload))
-            assert len(str(refused.value).encode()) < 200
+            assert len(str(poison.value).encode()) < 200
 
     @pytest.mark.parametrize("opening", [b"[", b'{"data":'])
     def test_nested_too_deeply(self, opening: bytes) -> None:
-        assert refusal(opening * 100_000) is Reason.NOT_JSON
+        assert reason_of_payload(opening * 100_000) is Reason.NOT_JSON
 
     def test_aggregated_by_the_kinesis_producer_library(self) -> None:
-        assert refusal(b"\xf3\x89\x9a\xc2\n\x03ada" + json.dumps(tweet()).encode()) is Reason.AGGREGATED
+        assert (
+            reason_of_payload(b"\xf3\x89\x9a\xc2\n\x03ada" + json.dumps(tweet()).encode())
+            is Reason.AGGREGATED
+        )
 
     @pytest.mark.parametrize("payload", [b"", b"\r\n"])
     def test_a_keep_alive_is_a_control_message(self, payload: bytes) -> None:
-        assert refusal(payload) is Reason.CONTROL_MESSAGE
+        assert reason_of_payload(payload) is Reason.CONTROL_MESSAGE
 
     def test_white_space_around_the_json_is_ignored(self) -> None:
         assert parse_tweet(record(b"\r\n " + json.dumps(tweet()).encode() + b"\t\r\n")).username == "ada"
 
 
-def refusal(payload: bytes) -> Reason:
+def reason_of_payload(payload: bytes) -> Reason:
     with pytest.raises(PoisonError) as poison:
         parse_tweet(record(payload))
     assert str(poison.value)
