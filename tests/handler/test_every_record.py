@@ -13,13 +13,13 @@ from tests.handler.aws import THROTTLED, Aws
 from tests.handler.conftest import Invoke, Services
 from tests.handler.events import record, tweet
 
-REFUSED = "refused"
+REJECTED = "refused"
 
 KEYS = st.tuples(st.sampled_from(["ada", "bob", "eve"]), st.sampled_from("12345"))
 TWEETS = st.builds(
     lambda key, text: tweet(username=key[0], id=key[1], text=text),
     KEYS,
-    st.text(max_size=4) | st.just(REFUSED),
+    st.text(max_size=4) | st.just(REJECTED),
 )
 PAYLOADS = st.lists(
     TWEETS
@@ -70,7 +70,7 @@ def test_every_record_ends_in_one_way(
     weather: Weather,
 ) -> None:
     aws = services.aws = Aws(
-        unprocessed=dict(weather.unprocessed), denied_objects=weather.denied_objects, refused_message=REFUSED
+        unprocessed=dict(weather.unprocessed), denied_objects=weather.denied_objects, rejected_message=REJECTED
     )
     aws.table_faults.extend([THROTTLED] * weather.throttled_calls)
     batch = [record(payload, number) for number, payload in enumerate(payloads)]
@@ -82,10 +82,10 @@ def test_every_record_ends_in_one_way(
         and len(payload["username"]) < 2049
         and len(payload["text"]) < 500_000
     }
-    last = {(username, id_): text for username, id_, text in well_formed.values() if text != REFUSED}
+    last = {(username, id_): text for username, id_, text in well_formed.values() if text != REJECTED}
     # An earlier version that DynamoDB would reject is not even sent when a good one follows it.
     final = {
-        (username, id_): number for number, (username, id_, text) in well_formed.items() if text != REFUSED
+        (username, id_): number for number, (username, id_, text) in well_formed.items() if text != REJECTED
     }
     storable = {
         number: (username, id_)
