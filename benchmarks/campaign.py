@@ -180,7 +180,7 @@ class Campaign:
         )
         yield
 
-    # --- The count -----------------------------------------------------------------------------------------
+    # --- The count ----------------------------------------------------------------------------------------
 
     def missing(self) -> tuple[set[Key], set[bytes]]:
         """Return the tweets that are neither a row nor in quarantine, and the poison that is not in quarantine."""
