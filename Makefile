@@ -1,4 +1,4 @@
-# Everything a newcomer needs, one target each. `make help` lists them.
+# One target for each thing a newcomer needs; `make help` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -32,10 +32,10 @@ demo: install ## Run the whole path on this machine: local AWS and X, the real s
 test: install ## Run the tests, except those under the real Pulumi engine (less than two minutes)
 	$(BIN)/pytest --ignore tests/engine --durations=10
 
-simulate: install ## Simulate SEEDS=1000 worlds of faults and crashes on a virtual clock
+simulate: install ## Simulate 1,000 worlds of faults and crashes on a virtual clock (SEEDS=n: n of them)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000)
 
-check: install ## Check formatting, lint, types, and the workflows' security
+check: install ## Check format, lint and types, and the security of the workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -67,12 +67,12 @@ down-local: install engine ## Run `pulumi destroy` against local AWS, and stop i
 	$(PULUMI) destroy --yes --stack local
 	@$(BIN)/python -m local stop
 
-benchmark: install ## Measure the function, the producer and the whole path (minutes)
+benchmark: install ## Measure the function, the producer and the whole path (takes minutes)
 	$(BIN)/python -m benchmarks.handler
 	$(BIN)/python -m benchmarks.producer
 	$(BIN)/python -m benchmarks.path
 
-campaign: install ## Put 100,000 tweets through local AWS while everything breaks; none may be lost (minutes)
+campaign: install ## Put 100,000 tweets through local AWS while everything breaks; none may be lost (takes minutes)
 	$(BIN)/python -m benchmarks.campaign
 
 requirements: install ## Regenerate the pinned requirement files from pyproject.toml

@@ -43,7 +43,7 @@ Key = tuple[str, str]
 
 @dataclass
 class Sent:
-    """What was put on the stream."""
+    """The tweets and poison records that were put, and the number of records that held them."""
 
     tweets: set[Key] = field(default_factory=set)
     poison: set[bytes] = field(default_factory=set)
@@ -61,7 +61,7 @@ class Campaign:
         self._number = 0
 
     def put(self, count: int) -> None:
-        """Put that many tweets, and a poison record for every hundred; retry what the stream refuses.
+        """Put that many tweets, and a poison record for every hundred; retry what the stream throttles.
 
         Ends early at the deadline.
         """
@@ -86,7 +86,7 @@ class Campaign:
             self.sent.records += CALL_RECORDS
 
     def _next(self) -> bytes:
-        """Make the next record: its kind goes round, and every hundred tweets one is poison."""
+        """Make the next record: the kinds take turns, and every hundred tweets one is poison."""
         if len(self.sent.tweets) // 100 > len(self.sent.poison):
             payload = f"poison {len(self.sent.poison)}".encode()
             self.sent.poison.add(payload)
@@ -129,8 +129,8 @@ class Campaign:
             "the bucket throttled and broken": lambda: self._injected(
                 "s3:PutObject", throttle=0.3, error=0.3
             ),
-            "the bucket refused": lambda: stack.without("WriteQuarantine"),
-            "the table refused": lambda: stack.without("WriteTable"),
+            "the bucket denied": lambda: stack.without("WriteQuarantine"),
+            "the table denied": lambda: stack.without("WriteTable"),
             "a function that crashes": self._crashing,
             "shards merged": lambda: self._resharded(1),
             "invocations throttled": lambda: self._injected("lambda:InvokeFunction", throttle=0.5),
@@ -170,7 +170,7 @@ class Campaign:
             since = f"{int(time.time() - self.started) + 1}s"
             options = ["--from", since, "--rate", "100000", "--checkpoint", f"{folder}/replay.json"]
             replayed = self.stack.json("replay", *options, "--yes")
-        print(f"  replayed {replayed['records']:,} records, {replayed['refused']:,} refused", flush=True)
+        print(f"  replayed {replayed['records']:,} records, {replayed['refused']:,} failed", flush=True)
 
     @contextmanager
     def _resharded(self, shards: int) -> Iterator[None]:
@@ -180,7 +180,7 @@ class Campaign:
         )
         yield
 
-    # --- The sum -----------------------------------------------------------------------------------------
+    # --- The count ----------------------------------------------------------------------------------------
 
     def missing(self) -> tuple[set[Key], set[bytes]]:
         """Return the tweets that are neither a row nor in quarantine, and the poison that is not in quarantine."""
@@ -201,10 +201,10 @@ class Campaign:
 
 
 def main() -> None:
-    """Run the campaign, and print its sums."""
+    """Run the campaign, and print its counts."""
     parser = argparse.ArgumentParser(description="100,000 tweets while everything breaks; none may be lost.")
     parser.add_argument("--tweets", type=int, default=100_000)
-    parser.add_argument("--minutes", type=float, default=10, help="how long it may take in all")
+    parser.add_argument("--minutes", type=float, default=10, help="time limit of the whole campaign")
     arguments = parser.parse_args()
     deadline = time.monotonic() + arguments.minutes * 60
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
@@ -216,7 +216,7 @@ def main() -> None:
 
 
 def run(campaign: Campaign, tweets: int) -> bool:
-    """Put the tweets under faults, and wait until the function has caught up; return whether nothing is missing."""
+    """Put the tweets under faults, and wait until the function has caught up; return True if nothing is missing."""
     faults = campaign.faults()
     injected: Counter[str] = Counter()
     share = tweets // (len(faults) + 1)

@@ -1,6 +1,6 @@
-"""How fast the function drains one shard, and what a million records cost, at several sizes of memory.
+"""Measures how fast the function drains one shard, and what a million records cost, at several sizes of memory.
 
-`python -m benchmarks.catch_up` prints the table of README.md. A child process with the share of a processor that
+`python -m benchmarks.catch_up` prints the table of README.md. A child process with the share of a vCPU that
 the memory buys handles batches one after the other, as a mapping with a parallelization factor of 1 sends them: it
 decodes the event's JSON, as Lambda's runtime does, and calls the function. DynamoDB is a stub that answers
 after 5 ms, over TLS. What lies between two invocations on AWS (the poller, some milliseconds) is not included.
@@ -17,12 +17,12 @@ import sys
 import time
 
 from benchmarks.handler import Context, records, stub
-from benchmarks.quota import FULL_PROCESSOR_MB, run_with_memory
+from benchmarks.quota import FULL_VCPU_MB, run_with_memory
 from ops.planning import prices
 
 TWEET_BYTES = (512, 2048)
 SHARD_READ_BYTES = 2 * 1024 * 1024
-"""What one shard hands out per second ("Quotas and limits", Amazon Kinesis Data Streams Developer Guide)."""
+"""Bytes per second that one shard hands out ("Quotas and limits", Amazon Kinesis Data Streams Developer Guide)."""
 MEMORY = (128, 256, 512, 1024, 1769)
 BATCH_SIZE = 500
 SECONDS = 3.0
@@ -65,7 +65,7 @@ def main() -> None:
                 measured = float(run_with_memory(memory, [*command, str(size)]))
                 seconds.setdefault((size, memory), []).append(measured)
     print(
-        "| tweet, bytes | memory, MB | processor | batch, ms | records/s | of the shard's limit | cents a million |"
+        "| tweet, bytes | memory, MB | vCPU | batch, ms | records/s | of the shard's limit | cents a million |"
     )
     print("|---:|---:|---:|---:|---:|---:|---:|")
     for (size, memory), measurements in seconds.items():
@@ -75,7 +75,7 @@ def main() -> None:
         dollars += known["lambda-arm64"].of(invocations * batch * memory / 1024)
         rate = BATCH_SIZE / batch
         print(
-            f"| {size:,} | {memory:,} | {min(1, memory / FULL_PROCESSOR_MB):.2f} | {batch * 1000:.0f} "
+            f"| {size:,} | {memory:,} | {min(1, memory / FULL_VCPU_MB):.2f} | {batch * 1000:.0f} "
             f"| {rate:,.0f} | {rate * size / SHARD_READ_BYTES:.1f} | {dollars * 100:.2f} |"
         )
 

@@ -60,7 +60,7 @@ Contender = Callable[[list["KinesisRecord"]], object]
 
 
 def records(count: int, size: int = BYTES_A_TWEET) -> list["KinesisRecord"]:
-    """A batch of made-up tweets with different keys, every payload of `size` bytes."""
+    """Make a batch of tweets with different keys, every payload of `size` bytes."""
     return [
         {
             "eventID": f"shardId-000000000000:{number}",
@@ -92,7 +92,7 @@ def _payload(number: int, size: int) -> bytes:
 
 
 def contenders() -> dict[str, Contender]:
-    """Three ways to write the same records, read by the same parser, to the same table."""
+    """Return three ways to write the same records, read by the same parser, to the same table."""
     import boto3
     from botocore.config import Config
 
@@ -140,7 +140,7 @@ def contenders() -> dict[str, Contender]:
 
 
 def cost(contender: Contender, batch: list["KinesisRecord"]) -> Cost:
-    """Run once."""
+    """Measure one run."""
     cpu, wall = time.process_time(), time.perf_counter()
     contender(batch)
     scale = 1_000_000 / len(batch)
@@ -173,7 +173,7 @@ def print_speed(rounds: int) -> None:
 
 
 def print_footprint() -> None:
-    """Print what a fresh process needs to import the function, and its peak memory after a full batch."""
+    """Print the CPU time to import the function in a fresh process, and its peak memory after a full batch."""
     begun = time.process_time()
     from handler import app
 
@@ -195,7 +195,7 @@ def main() -> None:
     if arguments.footprint:
         print_footprint()
         return
-    # Imports stand inside the functions, so that the footprint's process has the function's and no others.
+    # Imports are inside the functions, so that the footprint's process has the function's and no others.
     with stub():
         for _ in range(3):
             subprocess.run([sys.executable, "-c", IMPORT_OF_BOTO3_ALONE], check=True)

@@ -1,4 +1,4 @@
-"""Kills the producer again and again while it reads a file, and counts what reaches the stream, and how often.
+"""Kills the producer again and again while it reads a file, and counts how often each tweet reaches the stream.
 
 python -m benchmarks.kills [--tweets 200000] [--kills 50]
 """
@@ -22,7 +22,7 @@ def main() -> None:
     """Print the counts; the exit code is 1 if a tweet is missing, or more was sent twice than a kill explains."""
     parser = argparse.ArgumentParser(description="The producer, killed while it reads a file.")
     parser.add_argument("--tweets", type=int, default=200_000, help="lines of the file")
-    parser.add_argument("--kills", type=int, default=50, help="how often the producer is killed")
+    parser.add_argument("--kills", type=int, default=50, help="number of kills")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory, in_process("sound") as url:
         tweets = Path(directory) / "tweets.jsonl"
@@ -41,13 +41,13 @@ def main() -> None:
                 sys.exit(errors.decode())
             kills += 1
         counts = ask(url)
-    repeated = counts["stored"] - counts["distinct"]
+    sent_again = counts["stored"] - counts["distinct"]
     per_segment = SEGMENT_BYTES // 400
     print(
-        f"{arguments.tweets:,} tweets, {kills} kills: {counts['distinct']:,} on the stream, {repeated:,} of them "
-        f"repeated, {repeated / max(1, kills):,.0f} a kill (a segment holds about {per_segment:,})"
+        f"{arguments.tweets:,} tweets, {kills} kills: {counts['distinct']:,} on the stream, {sent_again:,} sent "
+        f"again, {sent_again / max(1, kills):,.0f} a kill (a segment holds about {per_segment:,})"
     )
-    if counts["distinct"] != arguments.tweets or repeated > kills * per_segment:
+    if counts["distinct"] != arguments.tweets or sent_again > kills * per_segment:
         sys.exit(1)
 
 

@@ -1,9 +1,9 @@
-"""The whole path on this machine: time to the first row, tweets a second, and what each process takes.
+"""Measures the whole path on this machine: time to the first row, tweets a second, CPU and memory of each process.
 
     python -m benchmarks.path [--tweets 20000] [--runs 3]
 
 Runs the demo's command, with X and then with a file of tweets, and looks at it from outside: at the table
-through the API, at the processes through /proc (Linux only). Each run of the demo must hold to its end.
+through the API, at the processes through /proc (Linux only). Each run of the demo must succeed.
 """
 
 import argparse
@@ -32,7 +32,7 @@ _PROJECT = Path(__file__).resolve().parents[1]
 _TABLE = f"{STACK}-EventData"
 _TICK_SECONDS = 0.05
 _SAMPLE_SECONDS = 0.25
-_PATIENCE_SECONDS = 60
+_START_TIMEOUT_SECONDS = 60
 _PARTS = (
     ("local.aws.ministack.server", "AWS: all services, IAM on"),
     ("local demo", "demo: X, mapping, deployment"),
@@ -47,7 +47,7 @@ class Run:
     """Measurements of one run; times in seconds since the command was started."""
 
     steps: dict[str, float] = field(default_factory=lambda: {"import": 0.0})
-    """When the demo announced each step."""
+    """The time at which the demo announced each step."""
     first_row: float = 0.0
     rows_at_first: int = 0
     last_row: float = 0.0
@@ -66,8 +66,8 @@ class Run:
 def main() -> None:
     """Print a table for each of the two sources."""
     parser = argparse.ArgumentParser(description="The whole path: first row, throughput, CPU, memory.")
-    parser.add_argument("--tweets", type=int, default=20_000, help="of the file")
-    parser.add_argument("--runs", type=int, default=3, help="of each source")
+    parser.add_argument("--tweets", type=int, default=20_000, help="tweets in the file")
+    parser.add_argument("--runs", type=int, default=3, help="runs with each source")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tweets = Path(folder) / "tweets.jsonl"
@@ -94,7 +94,7 @@ def observe(*arguments: str, rows: int | None = None) -> Run:
 
     Args:
         arguments: of the command.
-        rows: how many there will be; None: as many as there are at the end.
+        rows: the number to wait for; None: until the demo ends.
     """
     run = Run()
     started = time.monotonic()
@@ -114,7 +114,7 @@ def observe(*arguments: str, rows: int | None = None) -> Run:
                 for each, (part, seconds) in used.items():
                     run.cpu[part] += seconds - before.get(each, 0.0)
             time.sleep(_TICK_SECONDS)
-        assert process.wait() == 0, "the demo did not hold"
+        assert process.wait() == 0, "the demo failed"
     return run
 
 
@@ -129,15 +129,15 @@ def demo(run: Run, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", s
         def read() -> None:
             assert process.stdout
             for line in process.stdout:
-                if found := re.search(r"AWS answers at (\S+),", line):
-                    endpoint.put(found[1])
+                if answer := re.search(r"AWS answers at (\S+),", line):
+                    endpoint.put(answer[1])
                 elif step := re.match(r"\w+", line):
                     run.steps[step[0].lower()] = time.monotonic() - started
 
         reading = threading.Thread(target=read)
         reading.start()
         try:
-            yield process, endpoint.get(timeout=_PATIENCE_SECONDS)
+            yield process, endpoint.get(timeout=_START_TIMEOUT_SECONDS)
         finally:
             process.terminate()
             reading.join()
@@ -154,7 +154,7 @@ def client(endpoint: str) -> Any:
         region_name=REGION,
         aws_access_key_id=ROOT_KEY,
         aws_secret_access_key=ROOT_KEY,
-        config=Config(retries={"total_max_attempts": 1}),  # at the end nobody answers
+        config=Config(retries={"total_max_attempts": 1}),  # at the end no server answers
     )
 
 
@@ -196,14 +196,14 @@ def family(demo_pid: int) -> dict[int, str]:
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             state, parent, *_ = _fields(stat)
-            if state != "Z":  # ended, and without a command to tell its part by
+            if state != "Z":  # ended, and without a command that names its part
                 children[int(parent)].append(int(stat.parent.name))
-    found, new = {}, [demo_pid]
+    parts, new = {}, [demo_pid]
     while new:
         process = new.pop()
-        found[process] = _part(process)
+        parts[process] = _part(process)
         new += children[process]
-    return found
+    return parts
 
 
 def cpu_seconds(demo_pid: int) -> dict[int, tuple[str, float]]:

@@ -36,8 +36,8 @@ class Cost(NamedTuple):
 def main() -> None:
     """Print the comparison."""
     parser = argparse.ArgumentParser(description="The producer beside a bare boto3 loop.")
-    parser.add_argument("--tweets", type=int, default=50_000, help="of each run")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each runs, in turn")
+    parser.add_argument("--tweets", type=int, default=50_000, help="tweets in each run")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each, in turn")
     parser.add_argument("--backlog", type=int, default=1_000_000, help="tweets of the backlog; 0 for none")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
@@ -99,7 +99,7 @@ def vary_the_stream(work: Path, count: int) -> None:
 
 
 def build_and_drain_a_backlog(work: Path, count: int) -> None:
-    """Let one process read everything while the stream is away, and send it when the stream is back."""
+    """Let one process read everything while the stream fails, and send it once the stream recovers."""
     tweets = work / "backlog.jsonl"
     write_tweets(tweets, count)
     with in_process("away") as url:
@@ -146,7 +146,7 @@ def measure(command: list[str]) -> Cost:
 
 
 def start(command: list[str], errors: Path | None = None) -> int:
-    """Start a command; return its process id, because only `wait4` tells what one process used."""
+    """Start a command; return its process id, because only `wait4` returns the usage of one process."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     actions = [(os.POSIX_SPAWN_OPEN, 2, str(errors), flags, 0o600)] if errors else []
     pid = os.posix_spawn(sys.executable, [sys.executable, *command], os.environ, file_actions=actions)

@@ -1,4 +1,4 @@
-"""Runs a program with a share of one processor, as Lambda gives it with the memory (Linux, needs root)."""
+"""Runs a program with a share of one vCPU, as Lambda gives it with the memory (Linux, needs root)."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-FULL_PROCESSOR_MB = 1769
+FULL_VCPU_MB = 1769
 """Memory at which a function has one full vCPU ("Configure Lambda function memory", Developer Guide)."""
 
 _ROOT = Path("/sys/fs/cgroup")
@@ -14,8 +14,8 @@ _PERIOD_MICROSECONDS = 20_000
 
 
 def run_with_memory(megabytes: int, command: Sequence[str]) -> str:
-    """Run a command with the share of a processor that so much memory buys; return its output."""
-    with _group(min(1.0, megabytes / FULL_PROCESSOR_MB)) as members:
+    """Run a command with the share of a vCPU that so much memory buys; return its output."""
+    with _group(min(1.0, megabytes / FULL_VCPU_MB)) as members:
         result = subprocess.run(
             command, check=True, text=True, stdout=subprocess.PIPE, preexec_fn=lambda: _join(members)
         )

@@ -63,7 +63,7 @@ def with_spool(directory: Path, records: list[bytes]) -> None:
 
 
 def with_sqlite(directory: Path, records: list[bytes], *, grouped: bool) -> None:
-    """The same with a table."""
+    """Do the same with a table."""
     database = sqlite3.connect(directory / "spool.db", isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")

@@ -10,7 +10,7 @@ from producer.spooling.cursor import Position
 
 @dataclass  # neither frozen nor with slots: those take four times as long to make and to encode
 class Record:
-    """A tweet as it is put on the stream; the fields are the JSON object's members (handler/README.md).
+    """A tweet as it is put on the stream; the fields are the JSON object's members (event/README.md).
 
     `id` is a string because 64-bit ids lose digits as JSON numbers; `created_at` is ISO 8601 in UTC with
     milliseconds and a `Z`.

@@ -52,7 +52,11 @@ def test_a_picture_is_xml_that_loads_nothing(picture: Path) -> None:
     assert not re.search(r"https?://(?!www\.w3\.org/)(?![^<]*</text>)", text)
 
 
-@pytest.mark.parametrize("page", [README, *(PROJECT / "docs").glob("*.md")], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "page",
+    sorted({*PROJECT.glob("*.md"), *PROJECT.glob("[!.]*/*.md")}),
+    ids=lambda path: path.relative_to(PROJECT).as_posix(),
+)
 def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     targets = [target for target, _ in LINK.findall(page.read_text()) if "://" not in target]
     missing = [target for target in targets if not (page.parent / target).exists()]
