@@ -2,7 +2,7 @@
 
 The one parser of the project: the function reads the stream's records with it, and the producer its sources.
 Four shapes are read: an object of X's v2 filtered stream, a bare v2 post (also with its references inside, as
-twarc's `flatten` writes them), an X v1.1 status, and the stream's own record (README.md of `handler/`).
+twarc's `flatten` writes them), an X v1.1 status, and the stream's own record (`event/README.md`).
 """
 
 import re
