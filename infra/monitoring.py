@@ -181,7 +181,7 @@ def _dashboard(watched: Mapping[Resource, pulumi.Input[str]], region: pulumi.Inp
             {
                 "quarantined": alarms.QUARANTINED,
                 "quarantined by Lambda": alarms.QUARANTINED_BY_LAMBDA,
-                "quarantine refused": alarms.QUARANTINE_REFUSED,
+                "quarantine failures": alarms.QUARANTINE_FAILURES,
                 "dropped": alarms.DROPPED,
             },
         ),

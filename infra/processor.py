@@ -7,8 +7,8 @@ import pulumi_aws as aws
 
 from event import quarantine_object
 from infra.iam import Statement, policy_document, via_service, via_stream
-from infra.settings import FunctionSettings, MappingSettings
 from stack.project import PROJECT
+from stack.settings import FunctionSettings, MappingSettings
 
 CODE_FOLDERS = "event", "handler"
 HANDLER = "handler.app.lambda_handler"

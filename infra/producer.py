@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.iam import Statement, policy_document, via_stream
-from infra.settings import AccessKeySettings
+from stack.settings import AccessKeySettings
 
 
 def put_statements(

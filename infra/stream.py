@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_aws as aws
 
-from infra.settings import StreamSettings
+from stack.settings import StreamSettings
 
 # What the AWS console calls "enhanced metrics", all of them.
 SHARD_METRICS = (

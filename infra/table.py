@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from handler.settings import EXPIRY_ATTRIBUTE
-from infra.settings import CapacitySettings, TableSettings
+from stack.settings import CapacitySettings, TableSettings
 
 
 class EventTable(pulumi.ComponentResource):

@@ -6,16 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from stack.errors import OutputsError
 from stack.project import PROJECT
 
 BUILT_CLI = PROJECT / ".pulumi" / "bin"
 """Folder of the CLI that `make engine` builds. It uses a home and a backend inside the project."""
 LOCAL_PASSPHRASE = "local"  # noqa: S105 # protects nothing: the stack is in the memory of this machine
 """Passphrase of the stacks in that backend."""
-
-
-class OutputsError(Exception):
-    """The outputs cannot be read; the message says why and what to do."""
 
 
 def read_outputs(stack: str | None, *, show_secrets: bool = False) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Runs the real `__main__.py`, or that of `bootstrap/`, under Pulumi's mocks, and records what it registers."""
+"""Runs a real `__main__.py`, the stack's or the bootstrap program's, under Pulumi's mocks and records the result."""
 
 import asyncio
 import json
@@ -14,8 +14,7 @@ from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from infra.settings import read_project, with_defaults
-from stack.project import PROJECT
+from stack.project import PROJECT, read_project, with_defaults
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -207,7 +206,7 @@ def deploy(stack: str = "dev", *, file: str | None = None, partition: str = "aws
 def deploy_bootstrap(
     *, partition: str = "aws", github_provider: Mapping[str, Any] | None = None, **config: Any
 ) -> Deployed:
-    """Run the program of `bootstrap/` for the repository `octo/tweets`; `github_provider` is an existing one."""
+    """Run the bootstrap program for the repository `octo/tweets`; `github_provider` is an existing one."""
     folder = PROJECT / "delivery" / "bootstrap"
     answers = (
         {"aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": github_provider}
