@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from stack.settings import StreamSettings
 
-# What the AWS console calls "enhanced metrics", all of them.
+# All the metrics that the AWS console calls "enhanced".
 SHARD_METRICS = (
     "IncomingBytes",
     "IncomingRecords",

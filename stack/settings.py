@@ -183,7 +183,7 @@ RULES: Mapping[str, Rule] = {
         _are_tags,
     ),
 }
-"""What each setting allows by itself, in the order of `Pulumi.yaml`."""
+"""The rule of each setting, in the order of `Pulumi.yaml`; contradictions between settings are checked after them."""
 
 
 def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Settings:

@@ -61,7 +61,7 @@ RULES: Mapping[str, Rule] = {
     "kmsKeyArns": _list_of(KMS_KEY_ARN, "ARNs of KMS keys", may_be_empty=True),
     "protect": BOOLEAN,
 }
-"""What each setting allows by itself, in the order of `Pulumi.yaml`."""
+"""The rule of each setting, in the order of `Pulumi.yaml`; contradictions between settings are checked after them."""
 
 
 def parse_settings(values: Mapping[str, str], project: str, stack: str) -> BootstrapSettings:

@@ -77,7 +77,7 @@ class Deployed:
         return self.arns[name]
 
     def component_outputs(self, name: str) -> dict[str, Any]:
-        """What the component `name` registered as its outputs."""
+        """The outputs that the component `name` registered."""
         return self.outputs_of[name]
 
     def policy(self, name: str) -> dict[str, tuple[str, set[str], set[str]]]:
@@ -100,7 +100,7 @@ class Deployed:
 
 
 class _Answers(mocks.Mocks):
-    """What AWS would add to the inputs: identifiers, ARNs, the secret of an access key."""
+    """The values that AWS adds to the inputs: identifiers, ARNs, the secret of an access key."""
 
     def __init__(self, partition: str, answers: Mapping[str, Any]) -> None:
         self.partition = partition
@@ -139,7 +139,7 @@ class _Answers(mocks.Mocks):
 
 
 class _Monitor(mocks.MockMonitor):
-    """Records the options too, and refuses one URN twice, as the engine does."""
+    """A monitor that records the options too, and rejects a second resource of one URN, as the engine does."""
 
     def __init__(self, deployed: Deployed, answers: _Answers) -> None:
         super().__init__(answers)
