@@ -17,7 +17,7 @@ AUDIENCE = "sts.amazonaws.com"
 def github_provider(*, create: bool, tags: Mapping[str, str]) -> pulumi.Output[str]:
     """Return the ARN of GitHub's OpenID Connect provider, created here or already in the account.
 
-    An existing one stays its owner's: this stack reads it, so that destroying this stack cannot lock out others.
+    An existing provider is only read, so that destroying this stack cannot lock out others.
 
     Raises:
         pulumi.RunError: the existing provider does not accept tokens for AWS.

@@ -33,7 +33,7 @@ def main() -> int:
     if KEY_SERVICE.search(content) or passphrase() or with_token:
         return 0
     print(
-        f"Nothing protects the secrets of the stack {stack}: {file} names no key, no PULUMI_ACCESS_TOKEN serves it, "
+        f"Nothing protects the secrets of the stack {stack}: {file} names no key, no PULUMI_ACCESS_TOKEN applies, "
         "and the passphrase that the CLI would read is empty or missing (PULUMI_CONFIG_PASSPHRASE, or if that is not "
         f"even set, PULUMI_CONFIG_PASSPHRASE_FILE). Run `python -m delivery stack {stack}` and commit {file}.",
         file=sys.stderr,

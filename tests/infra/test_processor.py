@@ -129,7 +129,7 @@ def test_the_role_has_one_policy(dev: Deployed) -> None:
     assert dev.one("RolePolicy").inputs["role"] == "dev-DDBEventProcessor"
 
 
-def test_the_function(dev: Deployed) -> None:
+def test_the_function_has_exactly_the_inputs_that_it_needs(dev: Deployed) -> None:
     function = dict(dev.one("Function").inputs)
     assert isinstance(function.pop("code"), pulumi.AssetArchive)
     assert function == {

@@ -85,7 +85,7 @@ def test_the_provider_accepts_tokens_for_aws_only(account: Deployed) -> None:
     assert (provider["url"], provider["clientIdLists"]) == (f"https://{GITHUB}", ["sts.amazonaws.com"])
 
 
-def test_an_existing_provider_is_used_and_stays_its_owners() -> None:
+def test_an_existing_provider_is_used_and_not_managed() -> None:
     arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
     stack = deploy_bootstrap(
         githubProvider="existing",
