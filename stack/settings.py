@@ -13,6 +13,7 @@ from stack.errors import ConfigError
 from stack.rules import BOOLEAN, Rule, check_values, one_of, optional, whole_number
 
 MAX_SHARDS = 10_000
+"""Shards of one stream, also the limit of UpdateShardCount (Amazon Kinesis API reference)."""
 MAX_BATCH_SIZE = 10_000
 MAX_PARALLELIZATION_FACTOR = 10
 MAX_TABLE_CAPACITY = 40_000
