@@ -3,16 +3,17 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra import settings as configuration
 from infra.monitoring import Monitoring
 from infra.processor import EventProcessor
 from infra.producer import ProducerPolicy, ProducerUser
 from infra.quarantine import Quarantine
+from infra.settings import load
 from infra.stream import EventStream
 from infra.table import EventTable
 from stack.alarms import alarms
+from stack.settings import parse_settings
 
-settings = configuration.load()
+settings = load(parse_settings)
 if settings.alarms and not settings.alarm_email:
     pulumi.warn(
         "No address receives the alarms: pulumi config set alarmEmail ADDRESS, or subscribe another way."

@@ -1,1 +1,1 @@
-"""What an account needs once, and what the workflows run: deployment by pull request."""
+"""Deployment by pull request: the one-time setup of an account, and the scripts of the workflows."""

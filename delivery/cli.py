@@ -4,8 +4,8 @@
     python -m delivery stack dev              # once for each stack
     python -m delivery github --protect-main  # with a token of the repository's administrator
 
-Each command may be repeated. The state of the bootstrap program lies in the bucket that it makes, under
-`bootstrap/`; until the bucket is there, in `delivery/bootstrap/.state/`, from where a repeated command goes on.
+Each command may be repeated. The state of the bootstrap program is in the bucket that it creates, under
+`bootstrap/`; until the bucket exists, in `delivery/bootstrap/.state/`, from where a repeated command resumes.
 """
 
 import json
@@ -48,12 +48,12 @@ def main() -> None:
 @click.option(
     "--subject",
     metavar="PREFIX",
-    help="What the subject of the repository's tokens begins with, if it has ids: repo:octo@1234/tweets@5678.",
+    help="Start of the subject of the repository's tokens, if it has ids: repo:octo@1234/tweets@5678.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before the account is changed.")
 def account(repository: str, subject: str | None, yes: bool) -> None:
     """Deploy the bootstrap program for the GitHub repository OWNER/NAME, and keep its state in its bucket."""
-    # Also after a run that ended while it moved the state: what it left here is whole.
+    # Not after a run that ended while it moved the state: the copy here is still complete.
     moved = state_is_in_bucket() and not FIRST_STATE.exists()
     if not moved:
         FIRST_STATE.mkdir(exist_ok=True)
@@ -75,8 +75,8 @@ def account(repository: str, subject: str | None, yes: bool) -> None:
 @click.argument("name")
 def stack(name: str) -> None:
     """Create the stack NAME with its state in the bucket, its secrets under its key, and its boundary."""
-    found = outputs()
-    stacks = found["stacks"]
+    bootstrap = outputs()
+    stacks = bootstrap["stacks"]
     if name not in stacks:
         # All of them, because those that Pulumi.yaml names by default are not in the stack's file.
         commands = "".join(
@@ -85,15 +85,15 @@ def stack(name: str) -> None:
         )
         raise click.ClickException(
             f"bootstrap has no stack {name}, only {', '.join(stacks)}. To add it:{commands}\n"
-            f"  python -m delivery account {found['repository']}"
+            f"  python -m delivery account {bootstrap['repository']}"
         )
-    its = stacks[name]
-    backend, project = its["backend_url"], FOLDER.parent
+    access = stacks[name]
+    backend, project = access["backend_url"], FOLDER.parent
     known = json.loads(pulumi(backend, "stack", "ls", "--json", folder=project, shown=False))
     if name not in {each["name"] for each in known}:
-        init_stack(backend, name, its["secrets_provider"], project)
-    set_config(backend, "aws:region", found["region"], name, project)
-    set_config(backend, "permissionsBoundaryArn", its["permissions_boundary_arn"], name, project)
+        init_stack(backend, name, access["secrets_provider"], project)
+    set_config(backend, "aws:region", bootstrap["region"], name, project)
+    set_config(backend, "permissionsBoundaryArn", access["permissions_boundary_arn"], name, project)
     click.echo(
         f"Next: commit Pulumi.{name}.yaml. For pulumi on this machine: export PULUMI_BACKEND_URL='{backend}'"
     )
@@ -110,25 +110,25 @@ def github(protect_main: bool) -> None:
 
     Reads a token from GITHUB_TOKEN: GITHUB_TOKEN=$(gh auth token) python -m delivery github
     """
-    found = outputs()
+    bootstrap = outputs()
     try:
-        repository = Repository.connect(found["repository"])
+        repository = Repository.connect(bootstrap["repository"])
         reviewer = repository.user_id()
-        for name in found["stacks"]:
+        for name in bootstrap["stacks"]:
             # Whoever may push a branch may name any environment in its workflow: only this limit keeps the deploy
             # role for reviewed code.
-            reviewers = [] if name in found["pull_request_stacks"] else [reviewer]
-            repository.protect_environment(name, branch=found["branch"], reviewers=reviewers)
-        repository.set_variable("BOOTSTRAP", json.dumps(found))
+            reviewers = [] if name in bootstrap["pull_request_stacks"] else [reviewer]
+            repository.protect_environment(name, branch=bootstrap["branch"], reviewers=reviewers)
+        repository.set_variable("BOOTSTRAP", json.dumps(bootstrap))
         if protect_main:
-            repository.protect_branch(found["branch"], check=CHECK)
-        protected = protect_main or repository.requires_pull_requests(found["branch"])
+            repository.protect_branch(bootstrap["branch"], check=CHECK)
+        protected = protect_main or repository.requires_pull_requests(bootstrap["branch"])
     except GithubError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"Environments {', '.join(found['stacks'])} and the variable BOOTSTRAP are set.")
+    click.echo(f"Environments {', '.join(bootstrap['stacks'])} and the variable BOOTSTRAP are set.")
     if not protected:
         click.echo(
-            f"Warning: no ruleset demands pull requests for {found['branch']}. Whoever may push to it can deploy "
+            f"Warning: no ruleset requires pull requests for {bootstrap['branch']}. Whoever may push to it can deploy "
             "without a review, and read the state and the secrets of every stack before any approval: "
             "python -m delivery github --protect-main",
             err=True,
@@ -150,40 +150,40 @@ def init_stack(backend: str, name: str, secrets_provider: str, project: Path) ->
         file = project / f"Pulumi.{name}.yaml"
         if file.exists() and "encryptedkey:" in file.read_text():
             raise click.ClickException(
-                f"{error.message}. {file.name} holds a data key: if it was made in another account, remove the lines "
-                "secretsprovider and encryptedkey, and run this again"
+                f"{error.message}. {file.name} holds a data key: if it was created in another account, remove the "
+                "lines secretsprovider and encryptedkey, and run this again"
             ) from error
         raise
 
 
 def region() -> str:
-    """The region of the environment or of the profile."""
-    found = os.environ.get("AWS_REGION") or boto3.Session().region_name  # boto3 does not read AWS_REGION
-    if not found:
+    """Return the region of the environment or of the profile."""
+    name = os.environ.get("AWS_REGION") or boto3.Session().region_name  # boto3 does not read AWS_REGION
+    if not name:
         raise click.ClickException("no region is set: export AWS_REGION=us-east-1")
-    return found
+    return name
 
 
 @cache
 def account_id() -> str:
-    """The number of the account whose credentials are used."""
+    """Return the id of the account whose credentials are used."""
     return boto3.client("sts", region_name=region()).get_caller_identity()["Account"]
 
 
 def bucket_name() -> str:
-    """The name that the program gives to the bucket."""
+    """Return the name that the program gives to the bucket."""
     return f"{PREFIX}-state-{account_id()}-{region()}"
 
 
 def bucket_url() -> str:
-    """Where the state of the bootstrap program lies once the bucket is there."""
+    """Return the backend of the bootstrap program once its bucket exists."""
     return f"s3://{bucket_name()}/bootstrap?region={region()}"
 
 
 def state_is_in_bucket() -> bool:
-    """Tell whether the state was moved into the bucket; one of that name in another account is refused."""
+    """Tell whether the state was moved into the bucket; S3 denies access to one of that name in another account."""
     try:
-        found = boto3.client("s3", region_name=region()).list_objects_v2(
+        listing = boto3.client("s3", region_name=region()).list_objects_v2(
             Bucket=bucket_name(),
             Prefix="bootstrap/.pulumi/stacks/",
             MaxKeys=1,
@@ -193,13 +193,13 @@ def state_is_in_bucket() -> bool:
         if error.response["Error"]["Code"] == "NoSuchBucket":
             return False
         raise
-    return bool(found["KeyCount"])
+    return bool(listing["KeyCount"])
 
 
 def has_github_provider() -> bool:
     """Tell whether the account has GitHub's OpenID Connect provider."""
-    found = boto3.client("iam", region_name=region()).list_open_id_connect_providers()
-    return any(each["Arn"].endswith(f"/{ISSUER}") for each in found["OpenIDConnectProviderList"])
+    providers = boto3.client("iam", region_name=region()).list_open_id_connect_providers()
+    return any(each["Arn"].endswith(f"/{ISSUER}") for each in providers["OpenIDConnectProviderList"])
 
 
 def move_state(first: str) -> None:
@@ -214,10 +214,10 @@ def move_state(first: str) -> None:
 
 def outputs() -> dict[str, Any]:
     """Return the outputs of the bootstrap program."""
-    found: dict[str, Any] = json.loads(
+    values: dict[str, Any] = json.loads(
         pulumi(bucket_url(), "stack", "output", "--json", "--stack", STACK, shown=False)
     )
-    return found
+    return values
 
 
 def is_set(key: str) -> bool:

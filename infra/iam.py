@@ -35,7 +35,7 @@ class Statement:
 
 
 def policy_document(*statements: Statement) -> pulumi.Output[str]:
-    """The JSON text of a policy document of the current version."""
+    """Return the JSON text of a policy document of the current version."""
     return pulumi.Output.json_dumps(
         {"Version": "2012-10-17", "Statement": [statement.as_data() for statement in statements]}
     )

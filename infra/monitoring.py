@@ -149,7 +149,7 @@ def _dimensions(
 
 
 def _dashboard(watched: Mapping[Resource, pulumi.Input[str]], region: pulumi.Input[str]) -> dict[str, Any]:
-    """The dashboard: the path of a tweet from left to right, one column per step, 24 units wide."""
+    """Return the dashboard: the path of a tweet from left to right, one column per step, 24 units wide."""
     columns: Sequence[tuple[int, str, Mapping[str, Metric]]] = (
         (5, "Put on the stream", {"put": alarms.PUT, "put throttled": alarms.PUT_THROTTLED}),
         (5, "Lag, ms", {"iterator age": alarms.ITERATOR_AGE, "lag": alarms.LAG}),
@@ -181,7 +181,7 @@ def _dashboard(watched: Mapping[Resource, pulumi.Input[str]], region: pulumi.Inp
             {
                 "quarantined": alarms.QUARANTINED,
                 "quarantined by Lambda": alarms.QUARANTINED_BY_LAMBDA,
-                "quarantine refused": alarms.QUARANTINE_REFUSED,
+                "quarantine failures": alarms.QUARANTINE_FAILURES,
                 "dropped": alarms.DROPPED,
             },
         ),
@@ -209,6 +209,6 @@ def _dashboard(watched: Mapping[Resource, pulumi.Input[str]], region: pulumi.Inp
 
 
 def _line(label: str, metric: Metric, watched: Mapping[Resource, pulumi.Input[str]]) -> list[Any]:
-    """A graph's line: namespace, name, dimensions as alternating names and values, rendering options."""
+    """Return a graph's line: namespace, name, dimensions as alternating names and values, rendering options."""
     dimensions = [part for dimension in _dimensions(metric, watched).items() for part in dimension]
     return [metric.namespace, metric.name, *dimensions, {"label": label, "stat": metric.statistic}]

@@ -7,8 +7,8 @@ import pulumi_aws as aws
 
 from event import quarantine_object
 from infra.iam import Statement, policy_document, via_service, via_stream
-from infra.settings import FunctionSettings, MappingSettings
 from stack.project import PROJECT
+from stack.settings import FunctionSettings, MappingSettings
 
 CODE_FOLDERS = "event", "handler"
 HANDLER = "handler.app.lambda_handler"
@@ -54,7 +54,7 @@ class EventProcessor(pulumi.ComponentResource):
             item_lifetime_days: None if items are kept forever.
             kms_key_arn: None if AWS manages the keys of stream, table, bucket and log group.
             kms_key_arn_previous: a key that something readable may still be encrypted with.
-            permissions_boundary_arn: a managed policy beyond which the role is allowed nothing.
+            permissions_boundary_arn: the managed policy that limits the role.
         """
         super().__init__("stream-processing:infra:EventProcessor", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -151,7 +151,7 @@ class EventProcessor(pulumi.ComponentResource):
             # The only metrics that show a batch that Lambda quarantined or dropped.
             metrics_config=aws.lambda_.EventSourceMappingMetricsConfigArgs(metrics=["EventCount"]),
             tags=tags,
-            # AWS refuses a mapping whose role is not yet allowed to read the stream. The starting position is
+            # AWS rejects a mapping whose role is not yet allowed to read the stream. The starting position is
             # read only when a mapping is created: a change must not replace it, which would skip retried events.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[policy], ignore_changes=["startingPosition"]
@@ -168,7 +168,7 @@ def _read_and_write(
     quarantine_arn: pulumi.Input[str],
     log_group_arn: pulumi.Input[str],
 ) -> list[Statement]:
-    """Exactly the actions that Lambda and the function use."""
+    """Return exactly the actions that Lambda and the function use."""
     return [
         Statement(
             sid="ReadStream",
@@ -207,7 +207,7 @@ def _use_keys(
     key: pulumi.Input[str] | None,
     previous: pulumi.Input[str] | None,
 ) -> list[Statement]:
-    """The uses of customer keys, each through one service; the previous key decrypts only.
+    """Return the uses of customer keys, each through one service; the previous key decrypts only.
 
     The actions for the table are those of "DynamoDB encryption at rest usage notes" (Developer Guide), which the
     CDK grants for writes too.
@@ -259,7 +259,7 @@ def _use_keys(
 
 
 def _code() -> pulumi.AssetArchive:
-    """The modules of the code's folders and nothing else, so that the function changes only when they do."""
+    """Return the modules of the code's folders and nothing else, so that the function changes only when they do."""
     return pulumi.AssetArchive(
         {
             module.relative_to(PROJECT).as_posix(): pulumi.FileAsset(module)

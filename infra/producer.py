@@ -1,4 +1,4 @@
-"""The identity of the producer: an IAM user with a key, or a policy for a role of one's own."""
+"""The identity of the producer: an IAM user with a key, or a policy for your own role."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.iam import Statement, policy_document, via_stream
-from infra.settings import AccessKeySettings
+from stack.settings import AccessKeySettings
 
 
 def put_statements(
@@ -66,8 +66,8 @@ class ProducerUser(pulumi.ComponentResource):
     inline because it belongs to this one user and is deleted with it.
 
     Rotation: IAM allows a user two keys, so there are two slots, for odd and for even serials. Raising the
-    serial creates the key of the other slot, and deletes the previous one unless `keep_previous`; if that slot
-    still holds an older key, it is deleted before the new one is created.
+    serial creates the key of the other slot, and deletes the previous one unless `keep_previous`; an older
+    key in that slot is deleted before the new one is created.
 
     Attributes:
         access_key: id of the current key, the producer's `access_key`.

@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from infra.iam import Statement, policy_document
 from infra.private_bucket import make_private
-from infra.settings import QuarantineSettings
+from stack.settings import QuarantineSettings
 
 
 class Quarantine(pulumi.ComponentResource):

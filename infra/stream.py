@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_aws as aws
 
-from infra.settings import StreamSettings
+from stack.settings import StreamSettings
 
-# What the AWS console calls "enhanced metrics", all of them.
+# All the metrics that the AWS console calls "enhanced".
 SHARD_METRICS = (
     "IncomingBytes",
     "IncomingRecords",

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from event.item import EXPIRY_ATTRIBUTE
-from infra.settings import CapacitySettings, TableSettings
+from stack.settings import CapacitySettings, TableSettings
 
 
 class EventTable(pulumi.ComponentResource):
@@ -49,7 +49,7 @@ class EventTable(pulumi.ComponentResource):
                 aws.dynamodb.TableAttributeArgs(name="Id", type="S"),
             ],
             # Always declared, because the provider keeps a `ttl` and a key that the program stops naming; with its
-            # attribute, without which AWS refuses to disable it (terraform-provider-aws, issue 44730).
+            # attribute, without which AWS does not disable it (terraform-provider-aws, issue 44730).
             ttl=aws.dynamodb.TableTtlArgs(
                 enabled=settings.item_lifetime_days is not None, attribute_name=EXPIRY_ATTRIBUTE
             ),
@@ -63,7 +63,7 @@ class EventTable(pulumi.ComponentResource):
             ),
             deletion_protection_enabled=settings.deletion_protection,
             tags=tags,
-            # What auto scaling changed is not drift.
+            # A change by auto scaling is not drift.
             opts=pulumi.ResourceOptions(parent=self, protect=protect, ignore_changes=["writeCapacity"]),
         )
         if capacity:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from producer.config import AWS_KEYS, STREAM_KEYS, X_KEYS, read_file, write_file
 from producer.errors import ConfigError
-from stack.outputs import OutputsError, read_outputs
+from stack.errors import OutputsError
+from stack.outputs import read_outputs
 
 
 def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> None:

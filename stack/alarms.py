@@ -7,12 +7,12 @@ from typing import Literal
 from event import metrics
 
 Resource = Literal["stream", "function", "table", "mapping"]
-"""Which resource's name or UUID is the value of a metric's dimension."""
+"""The resource whose name or UUID is the value of a metric's dimension."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A CloudWatch metric of one of the stack's resources, and the statistic that is looked at."""
+    """A CloudWatch metric of one of the stack's resources, with its statistic."""
 
     namespace: str
     name: str
@@ -76,12 +76,11 @@ DUPLICATES = _embedded(metrics.DUPLICATES)
 FAILED = _embedded(metrics.FAILED)
 QUARANTINED = _embedded(metrics.QUARANTINED)
 TABLE_THROTTLED = _table("WriteThrottleEvents")
-TABLE_CONSUMED = _table("ConsumedWriteCapacityUnits")
 TABLE_ERRORS = _table("SystemErrors", operation="BatchWriteItem")
 QUARANTINED_BY_LAMBDA = _mapping("OnFailureDestinationDeliveredEventCount")
 DROPPED = _mapping("DroppedEventCount")
 POLLED = _mapping("PolledEventCount")
-QUARANTINE_REFUSED = _function("DestinationDeliveryFailures")
+QUARANTINE_FAILURES = _function("DestinationDeliveryFailures")
 
 MAX_ITERATOR_AGE_MS = 60_000
 MAX_DURATION_SHARE = 0.8
@@ -93,14 +92,14 @@ class Alarm:
     """An alarm on one metric, evaluated each minute.
 
     It fires when the metric is at or above the threshold in `datapoints` of the last five minutes, so that
-    one bad minute, which the retries heal, wakes nobody. An alarm on `silence` fires when the metric is
+    one bad minute, which the retries repair, wakes nobody. An alarm on `silence` fires when the metric is
     below the threshold or missing.
     """
 
     name: str
     description: str
     remedy: str
-    """What to do next, in Markdown: for `docs/alarms.md` and `python -m ops status`."""
+    """The next step for the operator, in Markdown: for `docs/alarms.md` and `python -m ops status`."""
     metric: Metric
     threshold: float = 1
     datapoints: int = 3
@@ -111,12 +110,12 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
     """Return the stack's alarms; `function_timeout` is in seconds.
 
     A table with provisioned capacity throttles while it scales, and the stream buffers meanwhile: then only
-    `IteratorAge` tells that the table cannot keep up, and there is no alarm on throttled writes.
+    `IteratorAge` shows that the table cannot keep up, and there is no alarm on throttled writes.
     """
     throttled_writes = Alarm(
         name="TableThrottles",
-        description="The table refuses writes: a partition or the account's limit is reached",
-        remedy="one very active user: it passes, the function retries; all users: ask for a higher quota, "
+        description="The table throttles writes: the limit of a partition or of the account is reached",
+        remedy="one very active user: wait, the function retries; all users: ask for a higher quota, "
         "`python -m ops size` has the command",
         metric=TABLE_THROTTLED,
     )
@@ -137,7 +136,7 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
         ),
         Alarm(
             name="FunctionThrottles",
-            description="Lambda refuses to run the function: the account's concurrency is used up",
+            description="Lambda throttles the function: the account's concurrency is used up",
             remedy="`aws lambda get-account-settings`; ask for a higher quota: `python -m ops size` has the command",
             metric=THROTTLES,
         ),
@@ -150,8 +149,8 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
         ),
         Alarm(
             name="StreamThrottles",
-            description="The stream refuses records: a shard is full",
-            remedy="the producer waits, nothing is lost; more shards: `pulumi config set streamShards N`, `pulumi up`",
+            description="The stream throttles records: a shard is full",
+            remedy="the producer waits and loses nothing; more shards: `pulumi config set streamShards N`, `pulumi up`",
             metric=PUT_THROTTLED,
         ),
         *(() if provisioned_table else (throttled_writes,)),
@@ -186,7 +185,7 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
             name="QuarantineRefused",
             description="Lambda could not write a batch to the quarantine bucket: its records are lost",
             remedy="`pulumi up --refresh` (role and bucket), then send that period's tweets again from their source",
-            metric=QUARANTINE_REFUSED,
+            metric=QUARANTINE_FAILURES,
             datapoints=1,
         ),
         # Lambda reads once a second even from an empty stream: silence means that the mapping is disabled,

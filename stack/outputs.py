@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from stack.errors import OutputsError
 from stack.project import PROJECT
 
 BUILT_CLI = PROJECT / ".pulumi" / "bin"
@@ -14,19 +15,15 @@ LOCAL_PASSPHRASE = "local"  # noqa: S105 # protects nothing: the stack is in the
 """Passphrase of the stacks in that backend."""
 
 
-class OutputsError(Exception):
-    """The outputs cannot be read; the message says why and what to do."""
-
-
 def read_outputs(stack: str | None, *, show_secrets: bool = False) -> dict[str, object]:
     """Return the outputs of a stack, or of the selected one; secrets as `[secret]` unless they are shown.
 
     Raises:
         OutputsError: there is no Pulumi CLI, or it fails.
     """
-    shown = ["pulumi", "stack", "output", "--json"]
-    shown += ["--show-secrets"] if show_secrets else []
-    shown += ["--stack", stack] if stack else []
+    command = ["pulumi", "stack", "output", "--json"]
+    command += ["--show-secrets"] if show_secrets else []
+    command += ["--stack", stack] if stack else []
     cli, environment = shutil.which("pulumi"), dict(os.environ)
     if cli is None and (cli := shutil.which("pulumi", path=str(BUILT_CLI))):
         environment |= built_cli_environment()
@@ -36,14 +33,14 @@ def read_outputs(stack: str | None, *, show_secrets: bool = False) -> dict[str, 
             "with `pulumi stack output --json`"
         )
     try:
-        ended = subprocess.run(
-            [cli, *shown[1:]], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+        completed = subprocess.run(
+            [cli, *command[1:]], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
         )
-        outputs: dict[str, object] = json.loads(ended.stdout)
+        outputs: dict[str, object] = json.loads(completed.stdout)
     except subprocess.CalledProcessError as error:
-        raise OutputsError(f"`{' '.join(shown)}` failed: {error.stderr.strip()}") from error
+        raise OutputsError(f"`{' '.join(command)}` failed: {error.stderr.strip()}") from error
     except ValueError as error:
-        raise OutputsError(f"`{' '.join(shown)}` did not write JSON: run it to see why.") from error
+        raise OutputsError(f"`{' '.join(command)}` did not write JSON: run it to see why.") from error
     return outputs
 
 

@@ -1,13 +1,41 @@
-"""The project: its folder and its version, which is in `pyproject.toml`."""
+"""The project: its folder, its version in `pyproject.toml`, and the settings that `Pulumi.yaml` declares."""
 
+import json
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 def version() -> str:
-    """Return the version of the release, or of the one that is being made."""
+    """Return the version of the release, or of the one in preparation."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    found: str = project["version"]
-    return found
+    number: str = project["version"]
+    return number
+
+
+@cache
+def read_project(folder: Path = PROJECT) -> Mapping[str, Any]:
+    """Return the content of a project's `Pulumi.yaml`, read once: parsing takes as long as the program itself."""
+    content: dict[str, Any] = yaml.safe_load((folder / "Pulumi.yaml").read_text())
+    return content
+
+
+def with_defaults(project: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
+    """Merge a stack's configuration as the engine passes it to the program: full keys, string values.
+
+    `project` is the content of `Pulumi.yaml`, `config` a stack file's `config:`. For running the program, or
+    reading its settings, without the engine.
+    """
+    defaults = {
+        key if ":" in key else f"{project['name']}:{key}": entry["default"]
+        for key, entry in project.get("config", {}).items()
+        if "default" in entry
+    }
+    values = {**defaults, **config}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}

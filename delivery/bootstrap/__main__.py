@@ -1,4 +1,4 @@
-"""What an account needs once: GitHub's identity provider, the state bucket, and for each stack its roles and key."""
+"""Prepares an account once: GitHub's identity provider, the state bucket, and for each stack its roles and key."""
 
 import sys
 from pathlib import Path
@@ -10,12 +10,13 @@ import pulumi_aws as aws
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from delivery.bootstrap import PREFIX
-from delivery.bootstrap import settings as configuration
-from delivery.bootstrap.access import StackAccess, github_provider
 from delivery.bootstrap.permissions import Account
+from delivery.bootstrap.roles import StackAccess, github_provider
+from delivery.bootstrap.settings import parse_settings
 from delivery.bootstrap.state import StateBucket
+from infra.settings import load
 
-settings = configuration.load()
+settings = load(parse_settings)
 tags = {"Project": pulumi.get_project()}
 account = Account(
     partition=aws.get_partition_output().partition,

@@ -1,7 +1,7 @@
-"""Grants the roles of a stack what they do with its resources.
+"""The grants of a stack's roles on its resources.
 
 The actions are those of the API calls that AWS's provider makes for this stack:
-`tests/delivery/bootstrap/actions.tsv` names the calls and where each was seen, and a test compares the two. The ARNs
+`tests/delivery/bootstrap/actions.tsv` names the calls and the source of each, and a test compares the two. The ARNs
 are those of `__main__.py`.
 """
 
@@ -20,7 +20,7 @@ SCALING_ROLE = (
 def stack_grants(
     account: Account, stack: str, boundary_arn: pulumi.Input[str], kms_key_arns: Sequence[str]
 ) -> list[Grant]:
-    """What the provider does with the resources of one stack."""
+    """Return what the provider does with the resources of one stack."""
     return [
         *_data_grants(account, stack),
         *_function_grants(account, stack),
@@ -32,7 +32,7 @@ def stack_grants(
 
 def _data_grants(account: Account, stack: str) -> list[Grant]:
     bucket = account.bucket_arn(f"{stack.lower()}-quarantine-*")
-    # The id of a target is random, so its tag tells whose it is. A new target has no tag yet: hence "if exists".
+    # The id of a target is random, so its tag names its stack. A new target has no tag yet: hence "if exists".
     targets = [account.arn("application-autoscaling", "scalable-target/*")]
     own_target = {"StringEqualsIfExists": {"aws:ResourceTag/Stack": stack}}
     return [
@@ -210,7 +210,7 @@ def _function_grants(account: Account, stack: str) -> list[Grant]:
             writes=["lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"],
             condition=of_function,
         ),
-        # Without the function: tags have no such condition key, and a mapping that is gone has no function.
+        # Without the function: tags have no such condition key, and a deleted mapping has no function.
         Grant(
             sid="AnyMapping",
             resources=mappings,
@@ -345,7 +345,7 @@ def _monitoring_grants(account: Account, stack: str) -> list[Grant]:
             sid="Alarms",
             resources=[
                 account.arn("cloudwatch", f"alarm:{stack}-*"),
-                # Those of Application Auto Scaling, which makes them with the permissions of its caller.
+                # Those of Application Auto Scaling, which creates them with the permissions of its caller.
                 account.arn("cloudwatch", f"alarm:TargetTracking-table/{stack}-EventData-*"),
             ],
             reads=["cloudwatch:ListTagsForResource"],
@@ -368,7 +368,7 @@ def _monitoring_grants(account: Account, stack: str) -> list[Grant]:
 def _key_grants(account: Account, kms_key_arns: Sequence[str]) -> list[Grant]:
     grants = [
         Grant(sid="FindKeys", resources=["*"], reads=["kms:ListAliases"]),
-        # Which keys there are, not their use.
+        # To list the keys, not to use them.
         Grant(sid="DescribeKeys", resources=[account.arn("kms", "key/*")], reads=["kms:DescribeKey"]),
     ]
     if kms_key_arns:

@@ -1,4 +1,4 @@
-"""The form of what a role is allowed, the Pulumi CLI's part of it, and the boundary of what a stack creates."""
+"""Grants as data, those of the Pulumi CLI, and the permissions boundary of the identities that a stack creates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,23 +32,23 @@ class Account:
     id: pulumi.Input[str]
 
     def arn(self, service: str, resource: str) -> pulumi.Output[str]:
-        """The ARN of a resource of the region."""
+        """Return the ARN of a resource of the region."""
         return pulumi.Output.format(
             "arn:{0}:{1}:{2}:{3}:{4}", self.partition, service, self.region, self.id, resource
         )
 
     def global_arn(self, service: str, resource: str) -> pulumi.Output[str]:
-        """The ARN of a resource of all regions."""
+        """Return the ARN of a resource of all regions."""
         return pulumi.Output.format("arn:{0}:{1}::{2}:{3}", self.partition, service, self.id, resource)
 
     def bucket_arn(self, bucket: str) -> pulumi.Output[str]:
-        """The ARN of a bucket, which names neither account nor region."""
+        """Return the ARN of a bucket, which names neither account nor region."""
         return pulumi.Output.concat("arn:", self.partition, ":s3:::", bucket)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """Actions on the resources of one kind; `reads` are those that leave everything as it is."""
+    """Actions on the resources of one kind; `reads` are those that change nothing."""
 
     sid: str
     resources: Inputs
@@ -57,11 +57,11 @@ class Grant:
     condition: Condition = field(default_factory=dict)
 
     def all(self) -> Statement:
-        """The statement of a role that deploys."""
+        """Return the statement of a role that deploys."""
         return self._statement([*self.reads, *self.writes])
 
     def only_reads(self) -> Statement:
-        """The statement of a role that previews."""
+        """Return the statement of a role that previews."""
         return self._statement(self.reads)
 
     def _statement(self, actions: Sequence[str]) -> Statement:
@@ -71,7 +71,7 @@ class Grant:
 
 
 def backend_grants(bucket_arn: pulumi.Input[str], stack: str, key_arn: pulumi.Input[str]) -> list[Grant]:
-    """What the Pulumi CLI does with the state and the secrets of one stack."""
+    """Return what the Pulumi CLI does with the state and the secrets of one stack."""
     return [
         Grant(
             sid="FindState",
@@ -90,7 +90,7 @@ def backend_grants(bucket_arn: pulumi.Input[str], stack: str, key_arn: pulumi.In
 
 
 def boundary(account: Account, stack: str) -> list[Statement]:
-    """The most that the function's role and the producer's user can ever be allowed, whatever their policies say."""
+    """Return the limit of what the function's role and the producer's user can do, whatever their policies allow."""
     bucket = account.bucket_arn(f"{stack.lower()}-quarantine-*")
     return [
         Statement(

@@ -1,13 +1,13 @@
-"""The configuration of the bootstrap program: read once, validated, frozen."""
+"""The settings of the bootstrap program: the values that each allows, parsed, checked and frozen."""
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pulumi
-
-from infra.settings import KMS_KEY_ARN, STACK_NAME, ConfigError
+from stack.errors import ConfigError
+from stack.rules import BOOLEAN, Rule, check_values, matching, one_of
+from stack.settings import KMS_KEY_ARN, STACK_NAME
 
 REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
 SUBJECT = re.compile(r"|repo:[A-Za-z0-9@-]+/[A-Za-z0-9@._-]+")
@@ -15,10 +15,10 @@ BRANCH = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class BootstrapSettings:
     """The whole configuration; `pull_request_stacks` are some of `stacks`.
 
-    `subject` is what the subject of GitHub's tokens for the repository begins with. Repositories that were made,
+    `subject` is the start of the subject of GitHub's tokens for the repository. Repositories that were created,
     renamed or moved since June 2026 have ids in it ("Immutable subject claims", GitHub changelog).
     """
 
@@ -32,64 +32,61 @@ class Settings:
     protect: bool
 
 
-def load() -> Settings:
-    """Read the configuration.
+def _list_of(pattern: re.Pattern[str], allowed: str, *, may_be_empty: bool = False) -> Rule:
+    """Allow a JSON list of different strings, each of which matches the pattern."""
+
+    def allows(text: str) -> bool:
+        try:
+            members = json.loads(text)
+        except ValueError:
+            return False
+        return (
+            isinstance(members, list)
+            and (may_be_empty or bool(members))
+            and all(isinstance(member, str) and pattern.fullmatch(member) for member in members)
+            and len(set(members)) == len(members)
+        )
+
+    return Rule(f"a list of {allowed}, each once", allows)
+
+
+RULES: Mapping[str, Rule] = {
+    "repository": matching(REPOSITORY, "OWNER/NAME of a GitHub repository"),
+    "subject": matching(SUBJECT, "such as repo:octo@1234/tweets@5678"),
+    # No wildcard: the trust policies compare the branch as it is.
+    "branch": matching(BRANCH, "the name of a branch"),
+    "stacks": _list_of(STACK_NAME, "names of up to 25 letters, digits and hyphens"),
+    "pullRequestStacks": _list_of(STACK_NAME, "some of stacks", may_be_empty=True),
+    "githubProvider": one_of("create", "existing"),
+    "kmsKeyArns": _list_of(KMS_KEY_ARN, "ARNs of KMS keys", may_be_empty=True),
+    "protect": BOOLEAN,
+}
+"""The rule of each setting, in the order of `Pulumi.yaml`; contradictions between settings are checked after them."""
+
+
+def parse_settings(values: Mapping[str, str], project: str, stack: str) -> BootstrapSettings:
+    """Parse the configuration, which has the defaults of `Pulumi.yaml`.
 
     Raises:
-        ConfigError: a value is invalid or contradicts another.
+        ConfigError: a value is not allowed or contradicts another, or a key is unknown.
     """
-    config = pulumi.Config()
-    stacks = _strings(config, "stacks", STACK_NAME, "names of up to 25 letters, digits and hyphens")
-    previewed = _strings(config, "pullRequestStacks", STACK_NAME, "some of stacks", may_be_empty=True)
+    own = check_values(RULES, values, project, stack)
+    stacks, previewed = json.loads(own["stacks"]), json.loads(own["pullRequestStacks"])
     if unknown := sorted(set(previewed) - set(stacks)):
-        raise _error("pullRequestStacks", unknown, f"some of stacks: {', '.join(stacks)}")
+        raise _error("pullRequestStacks", unknown, f"some of stacks: {', '.join(stacks)}", stack)
     if "bootstrap" in stacks:  # the folder of this program's own state in the bucket
-        raise _error("stacks", stacks, "names other than bootstrap")
-    repository = _string(config, "repository", REPOSITORY, "OWNER/NAME of a GitHub repository")
-    subject = _string(config, "subject", SUBJECT, "such as repo:octo@1234/tweets@5678")
-    return Settings(
-        repository=repository,
-        subject=subject or f"repo:{repository}",
-        # No wildcard: the trust policies compare the branch as it is.
-        branch=_string(config, "branch", BRANCH, "the name of a branch"),
+        raise _error("stacks", stacks, "names other than bootstrap", stack)
+    return BootstrapSettings(
+        repository=own["repository"],
+        subject=own["subject"] or f"repo:{own['repository']}",
+        branch=own["branch"],
         stacks=stacks,
         pull_request_stacks=previewed,
-        create_github_provider=_choice(config, "githubProvider", "create", "existing") == "create",
-        kms_key_arns=_strings(config, "kmsKeyArns", KMS_KEY_ARN, "ARNs of KMS keys", may_be_empty=True),
-        protect=_choice(config, "protect", "true", "false") == "true",
+        create_github_provider=own["githubProvider"] == "create",
+        kms_key_arns=json.loads(own["kmsKeyArns"]),
+        protect=own["protect"] == "true",
     )
 
 
-def _string(config: pulumi.Config, key: str, pattern: re.Pattern[str], allowed: str) -> str:
-    value = config.require(key)
-    if not pattern.fullmatch(value):
-        raise _error(key, value, allowed)
-    return value
-
-
-def _choice(config: pulumi.Config, key: str, *allowed: str) -> str:
-    value = config.require(key)
-    if value not in allowed:
-        raise _error(key, value, f"one of {', '.join(allowed)}")
-    return value
-
-
-def _strings(
-    config: pulumi.Config, key: str, pattern: re.Pattern[str], allowed: str, *, may_be_empty: bool = False
-) -> list[str]:
-    try:
-        values = json.loads(config.require(key))
-    except ValueError:
-        values = config.require(key)
-    if (
-        not isinstance(values, list)
-        or not (values or may_be_empty)
-        or len(set(map(str, values))) != len(values)
-        or not all(isinstance(value, str) and pattern.fullmatch(value) for value in values)
-    ):
-        raise _error(key, values, f"a list of {allowed}, each once")
-    return values
-
-
-def _error(key: str, value: object, allowed: str) -> ConfigError:
-    return ConfigError(key, value, allowed, f"pulumi config set {key} VALUE")
+def _error(key: str, value: object, allowed: str, stack: str) -> ConfigError:
+    return ConfigError(key, value, allowed, f"pulumi config set {key} VALUE", stack)

@@ -15,8 +15,8 @@ VERSIONS_DAYS = 365
 class StateBucket(pulumi.ComponentResource):
     """A private, versioned, encrypted, TLS-only bucket.
 
-    While it is protected, neither Pulumi nor AWS deletes it: its policy denies that to everybody, and denies the
-    removal of old versions too, from which any state can be restored.
+    While it is protected, neither Pulumi nor AWS deletes it: its policy denies everybody the deletion of the bucket
+    and of old versions, from which any state can be restored.
 
     docs/decisions.md: why without a KMS key, object lock, replication and access logs.
 
@@ -39,22 +39,22 @@ class StateBucket(pulumi.ComponentResource):
     ) -> None:
         super().__init__("stream-processing:bootstrap:StateBucket", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        made = aws.s3.Bucket(
+        state_bucket = aws.s3.Bucket(
             f"{name}-bucket",
             bucket=bucket,
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
-        public_access = make_private(name, made, opts=child)
+        public_access = make_private(name, state_bucket, opts=child)
         versioning = aws.s3.BucketVersioning(
             f"{name}-versioning",
-            bucket=made.bucket,
+            bucket=state_bucket.bucket,
             versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
             opts=child,
         )
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
-            bucket=made.bucket,
+            bucket=state_bucket.bucket,
             rules=[
                 aws.s3.BucketLifecycleConfigurationRuleArgs(
                     id="expire-versions",
@@ -74,14 +74,14 @@ class StateBucket(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
         )
-        objects = pulumi.Output.concat(made.arn, "/*")
+        objects = pulumi.Output.concat(state_bucket.arn, "/*")
         statements = [
             Statement(
                 sid="DenyWithoutTls",
                 effect="Deny",
                 principal="*",
                 actions=["s3:*"],
-                resources=[made.arn, objects],
+                resources=[state_bucket.arn, objects],
                 condition={"Bool": {"aws:SecureTransport": "false"}},
             )
         ]
@@ -92,7 +92,7 @@ class StateBucket(pulumi.ComponentResource):
                     effect="Deny",
                     principal="*",
                     actions=["s3:DeleteBucket"],
-                    resources=[made.arn],
+                    resources=[state_bucket.arn],
                 ),
                 Statement(
                     sid="DenyDeletingVersions",
@@ -104,11 +104,11 @@ class StateBucket(pulumi.ComponentResource):
             ]
         aws.s3.BucketPolicy(
             f"{name}-policy",
-            bucket=made.bucket,
+            bucket=state_bucket.bucket,
             policy=policy_document(*statements),
             # S3 answers 409 when both are written to one bucket at the same time.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
         )
-        self.bucket_name = made.bucket
-        self.arn = made.arn
+        self.bucket_name = state_bucket.bucket
+        self.arn = state_bucket.arn
         self.register_outputs({"bucket_name": self.bucket_name, "arn": self.arn})

@@ -15,17 +15,17 @@ from typing import Any, Self
 TIMEOUT = 30
 """Seconds to wait for an answer."""
 AUTHOR = "github-actions[bot]"
-"""Who writes with a workflow's token."""
+"""Author of the comments that are written with a workflow's token."""
 MAX_BODY = 65_536
 """Characters of a comment or of an issue's text."""
 PAGE = 100
-"""Items of a page, the most that GitHub allows."""
+"""Items of a page, the maximum that GitHub allows."""
 ADMIN_ROLE = 5
 """The role of a repository's administrators, as an actor of a ruleset."""
 
 
 class GithubError(Exception):
-    """GitHub refused a request, or did not answer; the message says which and why."""
+    """GitHub rejected a request, or did not answer; the message says which and why."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Repository:
         for page in range(1, 100):
             comments = self._call("GET", f"issues/{issue}/comments?per_page={PAGE}&page={page}")
             for comment in comments:
-                # Either may be null: the text of an empty comment, the author whose account is gone.
+                # Either may be null: the text of an empty comment, the author whose account was deleted.
                 author = comment["user"] or {}
                 if author.get("login") == AUTHOR and (comment["body"] or "").startswith(marker):
                     self._call("PATCH", f"issues/comments/{comment['id']}", body=body)
@@ -74,9 +74,9 @@ class Repository:
         self._call("POST", "issues", title=title, labels=[label], body=body)
 
     def user_id(self) -> int:
-        """The user whose token this is."""
-        found: int = self._request("GET", f"{self.api}/user", None)["id"]
-        return found
+        """Return the id of the user whose token this is."""
+        number: int = self._request("GET", f"{self.api}/user", None)["id"]
+        return number
 
     def protect_environment(self, name: str, *, branch: str, reviewers: Sequence[int]) -> None:
         """Create or change an environment: jobs of one branch only, after one of the reviewers approved.
@@ -85,13 +85,13 @@ class Repository:
         """
         rules = {rule["type"]: rule for rule in self._environment(name).get("protection_rules", [])}
         required = rules.get("required_reviewers", {})
-        kept = [
+        present = [
             {"type": each["type"], "id": each["reviewer"]["id"]} for each in required.get("reviewers", [])
         ]
         self._call(
             "PUT",
             f"environments/{name}",
-            reviewers=kept or [{"type": "User", "id": each} for each in reviewers],
+            reviewers=present or [{"type": "User", "id": each} for each in reviewers],
             **({"prevent_self_review": True} if required.get("prevent_self_review") else {}),
             **({"wait_timer": rules["wait_timer"]["wait_timer"]} if "wait_timer" in rules else {}),
             deployment_branch_policy={"protected_branches": False, "custom_branch_policies": True},
@@ -106,8 +106,10 @@ class Repository:
     def _environment(self, name: str) -> dict[str, Any]:
         """Return an environment, empty if there is none."""
         # The environments of a repository are few; asking for one that is missing would be an error.
-        found: list[dict[str, Any]] = self._call("GET", f"environments?per_page={PAGE}")["environments"]
-        return next((each for each in found if each["name"] == name), {})
+        environments: list[dict[str, Any]] = self._call("GET", f"environments?per_page={PAGE}")[
+            "environments"
+        ]
+        return next((each for each in environments if each["name"] == name), {})
 
     def protect_branch(self, branch: str, *, check: str) -> None:
         """Create or change the branch's ruleset: approved pull requests with a green check, no force push, no deletion.
@@ -184,7 +186,7 @@ class Repository:
         except urllib.error.HTTPError as error:
             with error:
                 detail = error.read().decode(errors="replace")[:500]
-            raise GithubError(f"GitHub refused {method} {url}: {error.code} {detail}") from None
+            raise GithubError(f"GitHub rejected {method} {url}: {error.code} {detail}") from None
         except OSError as error:
             raise GithubError(f"GitHub did not answer {method} {url}: {error}") from None
         return json.loads(content) if content else None

@@ -1,4 +1,4 @@
-"""Opens an issue for the drift that a nightly preview found, or comments on the one that is open.
+"""Opens an issue for the drift that a nightly preview found, or comments on the open one.
 
     python -m delivery.workflows.issue --stack prod --report preview.txt
 

@@ -1,10 +1,10 @@
-"""Previews a stack in a workflow, and keeps what the CLI wrote for those who review it.
+"""Previews a stack in a workflow, and saves the CLI's output as a report for the reviewers.
 
     python -m delivery.workflows.preview --stack dev --report preview.txt [--plan plan.json] [--expect-no-changes]
 
-The exit code, also as the step's output `exit-code`, is that of `pulumi preview`: 7 if changes were found where none
-were expected, any other but 0 if it failed. The standard library only, because a workflow's scripts run with whatever
-Python is there.
+The exit code, also as the step's output `exit-code`, is that of `pulumi preview`: 7 if it found changes and none were
+expected, any other but 0 if it failed. The standard library only, because a workflow's scripts run with the Python of
+GitHub's runner.
 """
 
 import argparse
@@ -23,7 +23,7 @@ MEANINGS = {
     6: "There is no stack {stack} in the backend: python -m delivery stack {stack}",
     7: "The stack {stack} differs from the program: the report says in what.",
 }
-"""What the exit codes of the CLI mean (its `cmd/exit_codes.go`); any other is a failure."""
+"""Messages for the CLI's exit codes (its `cmd/exit_codes.go`); any other is a failure."""
 FAILED = "The preview of {stack} failed with exit code {code}: the end of its report says why."
 
 
@@ -78,7 +78,7 @@ def _run(command: list[str]) -> tuple[str, int]:
 
 
 def read_report(report: Path) -> str:
-    """Return what `main` kept."""
+    """Return the text of a report, or that there is none."""
     try:
         return report.read_text(errors="replace")
     except FileNotFoundError:

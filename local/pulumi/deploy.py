@@ -27,9 +27,9 @@ from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
-from infra.settings import read_project, with_defaults
 from local.errors import DeploymentError
 from local.pulumi.resources import INVOKES, RESOURCES, SERVICES, Aws, ConfigError, Properties, Resource
+from stack.project import read_project, with_defaults
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 

@@ -18,7 +18,8 @@ from botocore.config import Config
 from ops.aws.default import Default, load_default
 from ops.errors import ConfigError
 from ops.terminal.display import error_console
-from stack.outputs import OutputsError, read_outputs
+from stack.errors import OutputsError
+from stack.outputs import read_outputs
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

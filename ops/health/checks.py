@@ -314,7 +314,7 @@ def _quarantine(stack: Stack) -> Iterator[Check]:
 
 def _dropped(stack: Stack) -> Iterator[Check]:
     """Batches that Lambda gave up and could not quarantine, which two metrics report."""
-    (refused,) = last_minutes(stack, alarms.QUARANTINE_REFUSED)
+    (refused,) = last_minutes(stack, alarms.QUARANTINE_FAILURES)
     dropped = 0.0
     for mapping in _mappings(stack):
         (values,) = last_minutes(stack, alarms.DROPPED, mapping=mapping["UUID"])

@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import pulumi
 import yaml
-from pulumi.runtime import set_all_config
-from pulumi.runtime import settings as runtime
 from rich.table import Table
 
-from infra import settings as configuration
 from ops.errors import ConfigError
 from ops.planning import prices as price_list
 from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original, variants, write_capacity
 from ops.planning.prices import Prices
 from ops.terminal.display import as_json_option, console, printable, write_json
-from stack.project import PROJECT
+from stack import errors as stack_errors
+from stack.project import PROJECT, read_project, with_defaults
+from stack.settings import Settings, parse_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -151,19 +149,17 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
     )
 
 
-def load_settings(stack: str) -> configuration.Settings:
+def load_settings(stack: str) -> Settings:
     """Load a stack's settings: the project's defaults and the stack's file, merged as by the engine.
 
     Raises:
         ConfigError: there is no such file, or a value is not allowed.
     """
-    project = configuration.read_project()
-    given = _read_stack_file(stack)
-    set_all_config(configuration.with_defaults(project, given), [])
-    runtime.configure(pulumi.runtime.Settings(project=project["name"], stack=stack))
+    project = read_project()
+    values = with_defaults(project, _read_stack_file(stack))
     try:
-        return configuration.load()
-    except configuration.ConfigError as error:
+        return parse_settings(values, project["name"], stack)
+    except stack_errors.ConfigError as error:
         raise ConfigError(str(error)) from error
 
 
@@ -188,7 +184,7 @@ def _read_stack_file(stack: str) -> dict[str, Any]:
     return config
 
 
-def _remarks(settings: configuration.Settings, load: Load, prices: Prices) -> list[str]:
+def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
     remarks = []
     if settings.stream.shards and settings.stream.shards < load.shards:
         remarks.append(

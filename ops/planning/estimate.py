@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from event import metrics
-from infra.settings import (
+from ops.planning.prices import Price, Prices
+from stack.alarms import alarms
+from stack.settings import (
     CapacitySettings,
     FunctionSettings,
     MappingSettings,
     Settings,
     StreamSettings,
 )
-from ops.planning.prices import Price, Prices
-from stack.alarms import alarms
 
 HOURS = 730
 """Hours per month, as in AWS's own calculator."""

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from infra.settings import Settings
 from ops.planning.estimate import (
     INVOCATION_BYTES,
     ON_DEMAND_SHARDS,
@@ -17,6 +16,13 @@ from ops.planning.estimate import (
 )
 from ops.planning.prices import Prices
 from ops.terminal.display import count
+from stack.settings import (
+    MAX_BATCH_SIZE,
+    MAX_PARALLELIZATION_FACTOR,
+    MAX_SHARDS,
+    MAX_TABLE_CAPACITY,
+    Settings,
+)
 
 MAX_UTILIZATION = 0.8
 """Share of a shard's and of a lane's capacity that is planned for; the rest is for bursts and for catching up."""
@@ -25,15 +31,10 @@ PRODUCER_RATE = 10_000
 OUTAGE_SECONDS = 3600
 """Length of the outage whose catch-up time is computed."""
 
-MAX_SHARDS = 10_000
-"""Of one stream: the limit of streamShards and of UpdateShardCount."""
 MAX_SHARD_UPDATES = 10
 """Changes of the number of shards in 24 hours ("UpdateShardCount", Amazon Kinesis API reference)."""
 _SHARD_READ_BYTES = 2 * SHARD_BYTES
-_MAX_BATCH = 10_000
-_MAX_FACTOR = 10
 _MEMORIES = (128, 256, 512, 1024, 1769)
-_MAX_TABLE_CAPACITY = 40_000
 _MAX_ITEM_BYTES = 400 * 1024
 """Limit of an item ("Constraints in Amazon DynamoDB")."""
 _PARTITION_WRITES = 1000
@@ -110,7 +111,7 @@ def make_plan(base: Settings, load: Load, prices: Prices, region: str) -> Plan:
     table = base.table
     if table.capacity:
         wanted = max(table.capacity.max_write, math.ceil(units * 100 / table.capacity.utilization))
-        table = replace(table, capacity=replace(table.capacity, max_write=min(wanted, _MAX_TABLE_CAPACITY)))
+        table = replace(table, capacity=replace(table.capacity, max_write=min(wanted, MAX_TABLE_CAPACITY)))
     settings = replace(base, stream=stream, function=function, mapping=mapping, table=table)
 
     rate, byte_rate = f"{load.rate:,.9g} tweets/s", f"{load.rate * load.size / SHARD_BYTES:,.1f} MiB/s"
@@ -202,14 +203,14 @@ class _Lanes:
         self._fixed_ms = prices.assumptions["invocation-ms"]
         self._cpu_ms = prices.assumptions["record-cpu-ms"]
         self.window = max(1, base.mapping.batching_window)
-        self.fit = min(_MAX_BATCH, max(1, INVOCATION_BYTES // (load.size * 4 // 3 + RECORD_ENVELOPE)))
+        self.fit = min(MAX_BATCH_SIZE, max(1, INVOCATION_BYTES // (load.size * 4 // 3 + RECORD_ENVELOPE)))
         self.factor = base.mapping.parallelization_factor
         options = [base.function.memory, *(size for size in _MEMORIES if size > base.function.memory)]
         for self.memory in options:
             self._fill(base, load, shards)
             if self.busy <= MAX_UTILIZATION:
                 return
-        while self.busy > MAX_UTILIZATION and self.factor < _MAX_FACTOR:
+        while self.busy > MAX_UTILIZATION and self.factor < MAX_PARALLELIZATION_FACTOR:
             self.factor += 1
             self._fill(base, load, shards)
 
@@ -319,9 +320,9 @@ def _notes(base: Settings, planned: Settings, load: Load, units: float) -> Itera
         if updates > MAX_SHARD_UPDATES:
             text += f", more than the {MAX_SHARD_UPDATES} of a day: start a new stack with {after:,}"
         yield Note(f"{text}.")
-    if planned.table.capacity and units * 100 / planned.table.capacity.utilization > _MAX_TABLE_CAPACITY:
+    if planned.table.capacity and units * 100 / planned.table.capacity.utilization > MAX_TABLE_CAPACITY:
         yield Note(
-            f"A provisioned table goes up to {_MAX_TABLE_CAPACITY:,} write units (tableMaxWriteCapacity).",
+            f"A provisioned table goes up to {MAX_TABLE_CAPACITY:,} write units (tableMaxWriteCapacity).",
             "pulumi config set tableMode on-demand",
         )
     elif not planned.table.capacity and units > _NEW_TABLE_WRITES:

@@ -72,7 +72,7 @@ def test_the_readme_names_only_targets_and_commands_that_exist() -> None:
     assert {"watch", "size"} <= commands <= existing
 
 
-def test_the_first_screen_says_what_it_is_why_and_what_to_type() -> None:
+def test_the_first_screen_of_the_readme_has_picture_reasons_and_first_command() -> None:
     first = README.read_text().splitlines()[:45]
     text = "\n".join(first)
     assert "docs/images/architecture.svg" in text

@@ -70,7 +70,9 @@ def test_every_record_ends_in_one_way(
     weather: Weather,
 ) -> None:
     aws = services.aws = Aws(
-        unprocessed=dict(weather.unprocessed), denied_objects=weather.denied_objects, rejected_message=REJECTED
+        unprocessed=dict(weather.unprocessed),
+        denied_objects=weather.denied_objects,
+        rejected_message=REJECTED,
     )
     aws.table_faults.extend([THROTTLED] * weather.throttled_calls)
     batch = [record(payload, number) for number, payload in enumerate(payloads)]

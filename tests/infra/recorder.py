@@ -1,4 +1,4 @@
-"""Runs the real `__main__.py`, or that of `bootstrap/`, under Pulumi's mocks, and records what it registers."""
+"""Runs a real `__main__.py`, the stack's or the bootstrap program's, under Pulumi's mocks and records the result."""
 
 import asyncio
 import json
@@ -14,8 +14,7 @@ from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from infra.settings import read_project, with_defaults
-from stack.project import PROJECT
+from stack.project import PROJECT, read_project, with_defaults
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -78,7 +77,7 @@ class Deployed:
         return self.arns[name]
 
     def component_outputs(self, name: str) -> dict[str, Any]:
-        """What the component `name` registered as its outputs."""
+        """The outputs that the component `name` registered."""
         return self.outputs_of[name]
 
     def policy(self, name: str) -> dict[str, tuple[str, set[str], set[str]]]:
@@ -101,7 +100,7 @@ class Deployed:
 
 
 class _Answers(mocks.Mocks):
-    """What AWS would add to the inputs: identifiers, ARNs, the secret of an access key."""
+    """The values that AWS adds to the inputs: identifiers, ARNs, the secret of an access key."""
 
     def __init__(self, partition: str, answers: Mapping[str, Any]) -> None:
         self.partition = partition
@@ -140,7 +139,7 @@ class _Answers(mocks.Mocks):
 
 
 class _Monitor(mocks.MockMonitor):
-    """Records the options too, and refuses one URN twice, as the engine does."""
+    """A monitor that records the options too, and rejects a second resource of one URN, as the engine does."""
 
     def __init__(self, deployed: Deployed, answers: _Answers) -> None:
         super().__init__(answers)
@@ -207,7 +206,7 @@ def deploy(stack: str = "dev", *, file: str | None = None, partition: str = "aws
 def deploy_bootstrap(
     *, partition: str = "aws", github_provider: Mapping[str, Any] | None = None, **config: Any
 ) -> Deployed:
-    """Run the program of `bootstrap/` for the repository `octo/tweets`; `github_provider` is an existing one."""
+    """Run the bootstrap program for the repository `octo/tweets`; `github_provider` is an existing one."""
     folder = PROJECT / "delivery" / "bootstrap"
     answers = (
         {"aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": github_provider}

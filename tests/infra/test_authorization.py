@@ -29,22 +29,22 @@ STACKS: dict[str, Callable[[], Deployed]] = {
 @pytest.fixture(scope="module", params=list(STACKS.values()), ids=list(STACKS))
 def statements(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
     """Every statement of a stack's policies, by resource and Sid."""
-    found = {
+    by_sid = {
         f"{resource.name}, {statement['Sid']}": statement
         for resource in request.param().resources
         for member in ("policy", "assumeRolePolicy")
         if isinstance(text := resource.inputs.get(member), str)
         for statement in json.loads(text)["Statement"]
     }
-    assert len(found) > 5
-    return found
+    assert len(by_sid) > 5
+    return by_sid
 
 
 def details(action: str) -> dict[str, Any]:
     service, name = action.split(":")
     assert REFERENCE.actions.action_exists(service, name), f"AWS has no action {action}"
-    found: dict[str, Any] = REFERENCE.actions.get_action_details(service, name)
-    return found
+    entry: dict[str, Any] = REFERENCE.actions.get_action_details(service, name)
+    return entry
 
 
 def test_every_action_exists(statements: dict[str, dict[str, Any]]) -> None:
@@ -89,7 +89,7 @@ def test_every_condition_key_belongs_to_its_actions(statements: dict[str, dict[s
 
 
 def belongs(key: str, action: str) -> bool:
-    """Whether a condition key is one of an action or of a resource type that it applies to."""
+    """Tell whether a condition key is one of an action or of a resource type that it applies to."""
     detail, service = details(action), action.partition(":")[0]
     known = set(detail["conditionKeys"])
     for each in detail["resourceTypes"]:

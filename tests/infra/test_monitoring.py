@@ -82,7 +82,7 @@ def test_the_duration_alarm_follows_the_timeout() -> None:
     assert deploy(functionTimeout=100).named("monitoring-FunctionDuration").inputs["threshold"] == 80_000
 
 
-def test_only_alarms_of_this_account_may_publish(dev: Deployed) -> None:
+def test_the_alarm_topic_accepts_alarms_of_this_account_only(dev: Deployed) -> None:
     assert json.loads(dev.one("TopicPolicy").inputs["policy"])["Statement"] == [
         {
             "Sid": "AlarmsOfThisAccount",
@@ -110,7 +110,7 @@ def test_a_table_that_scales_has_no_alarm_on_throttled_writes(dev: Deployed) -> 
     assert {alarm.inputs["name"] for alarm in dev.of("MetricAlarm")} - scaling == {"dev-TableThrottles"}
 
 
-def test_without_alarms_there_is_no_topic_but_still_a_dashboard() -> None:
+def test_a_stack_without_alarms_has_a_dashboard_and_no_topic() -> None:
     stack = deploy(alarms=False)
     assert stack.of("MetricAlarm") == stack.of("Topic") == stack.of("TopicPolicy") == []
     assert stack.outputs.get("alarm_topic_arn") is None
@@ -130,7 +130,7 @@ def test_the_dashboard_shows_the_path_of_a_tweet_from_left_to_right(dev: Deploye
     assert {each["properties"]["region"] for each in widgets(dev)} == {"us-east-1"}
 
 
-def test_what_an_alarm_watches_is_on_the_dashboard(dev: Deployed) -> None:
+def test_the_dashboard_shows_the_metric_of_every_alarm(dev: Deployed) -> None:
     shown = {
         (line[0], line[1], tuple(line[2:-1]))
         for each in widgets(dev)

@@ -103,7 +103,7 @@ def test_a_key_is_used_through_one_service_and_for_one_stream() -> None:
     assert stack.conditions("producer-policy") == {"EncryptRecords": through_stream}
 
 
-def test_what_was_encrypted_under_the_previous_key_stays_readable() -> None:
+def test_data_encrypted_under_the_previous_key_stays_readable() -> None:
     changed = deploy(kmsKeyArn=KEY, kmsKeyArnPrevious=PREVIOUS_KEY).policy("processor-policy")
     assert changed["DecryptStream"] == ("Allow", {"kms:Decrypt"}, {KEY, PREVIOUS_KEY})
     assert changed["ReadPreviousTableKey"] == (
@@ -115,7 +115,7 @@ def test_what_was_encrypted_under_the_previous_key_stays_readable() -> None:
     assert removed["DecryptStream"] == ("Allow", {"kms:Decrypt"}, {PREVIOUS_KEY})
 
 
-def test_a_customer_key_covers_the_log_and_the_alarms_topic() -> None:
+def test_a_customer_key_encrypts_the_log_and_the_alarm_topic() -> None:
     stack = deploy(kmsKeyArn=KEY)
     assert stack.one("LogGroup").inputs["kmsKeyId"] == KEY
     assert stack.one("Topic").inputs["kmsMasterKeyId"] == KEY
@@ -129,7 +129,7 @@ def test_the_role_has_one_policy(dev: Deployed) -> None:
     assert dev.one("RolePolicy").inputs["role"] == "dev-DDBEventProcessor"
 
 
-def test_the_function(dev: Deployed) -> None:
+def test_the_function_has_exactly_the_inputs_that_it_needs(dev: Deployed) -> None:
     function = dict(dev.one("Function").inputs)
     assert isinstance(function.pop("code"), pulumi.AssetArchive)
     assert function == {
@@ -158,7 +158,9 @@ def test_the_function(dev: Deployed) -> None:
     }
 
 
-def test_the_log_group_is_there_before_the_function_and_forgets(dev: Deployed, prod: Deployed) -> None:
+def test_the_log_group_exists_before_the_function_and_expires_its_lines(
+    dev: Deployed, prod: Deployed
+) -> None:
     group = dev.one("LogGroup")
     assert (group.inputs["name"], group.inputs["retentionInDays"]) == (
         "/aws/lambda/dev-DDBEventProcessor",

@@ -44,7 +44,7 @@ def test_the_secret_is_a_secret_in_the_output_and_in_the_component(dev: Deployed
 
 
 @pytest.mark.parametrize(("serial", "slot"), [(1, "odd"), (2, "even"), (3, "odd")])
-def test_the_key_of_a_serial_lies_in_the_slot_of_its_parity(serial: int, slot: str) -> None:
+def test_the_key_of_a_serial_is_in_the_slot_of_its_parity(serial: int, slot: str) -> None:
     (key,) = deploy(accessKeySerial=serial).of("AccessKey")
     assert (key.name, key.replacement_trigger) == (f"producer-key-{slot}", serial)
 

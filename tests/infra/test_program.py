@@ -35,7 +35,7 @@ def test_the_outputs_have_the_names_that_the_producer_and_the_operator_read(stac
     }
 
 
-def test_each_component_has_its_type_and_hangs_from_the_stack(dev: Deployed) -> None:
+def test_each_component_has_its_type_and_the_stack_as_parent(dev: Deployed) -> None:
     components = [each for each in dev.resources if not each.type.startswith("aws:")]
     assert {each.name: each.type for each in components} == {
         name: f"stream-processing:infra:{type_}" for name, type_ in COMPONENTS.items()
@@ -45,7 +45,7 @@ def test_each_component_has_its_type_and_hangs_from_the_stack(dev: Deployed) -> 
     }
 
 
-def test_each_resource_hangs_from_its_component_and_is_named_after_it(dev: Deployed) -> None:
+def test_each_resource_has_its_component_as_parent_and_in_its_name(dev: Deployed) -> None:
     for resource in dev.resources:
         if resource.type.startswith("aws:"):
             component = resource.parent.rsplit("::", 1)[1]
@@ -58,7 +58,7 @@ def test_no_component_carries_an_alias(dev: Deployed) -> None:
     assert {each.aliases for each in dev.resources if not each.type.startswith("aws:")} == {0}
 
 
-def test_whatever_takes_tags_has_those_of_project_stack_and_configuration() -> None:
+def test_every_taggable_resource_has_the_tags_of_project_stack_and_configuration() -> None:
     stack = deploy("dev", tags={"Team": "data"})
     tagged = [each for each in stack.resources if "tags" in each.inputs]
     assert {each.type.split(":")[-1] for each in tagged} == {
@@ -85,6 +85,6 @@ def test_a_permissions_boundary_bounds_every_identity_of_the_stack() -> None:
     assert not [each for each in deploy("dev").resources if "permissionsBoundary" in each.inputs]
 
 
-def test_neither_region_nor_partition_stands_in_the_program() -> None:
+def test_the_program_names_neither_region_nor_partition() -> None:
     for module in [PROJECT / "__main__.py", *(PROJECT / "infra").glob("*.py")]:
         assert not re.search(r"arn:aws:|(us|eu|ap)-[a-z]+-\d", module.read_text()), module.name

@@ -17,7 +17,7 @@ def test_prod_never_deletes_evidence(dev: Deployed, prod: Deployed) -> None:
     assert not dev.one("Bucket").protect
 
 
-def test_all_public_access_is_blocked(dev: Deployed) -> None:
+def test_the_bucket_blocks_public_access(dev: Deployed) -> None:
     block = dict(dev.one("BucketPublicAccessBlock").inputs)
     assert block.pop("bucket") == dev.outputs["quarantine_bucket"]
     assert block == {
@@ -32,7 +32,7 @@ def test_access_lists_are_off(dev: Deployed) -> None:
     assert dev.one("BucketOwnershipControls").inputs["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
 
 
-def test_objects_are_encrypted(dev: Deployed) -> None:
+def test_the_objects_are_encrypted(dev: Deployed) -> None:
     assert dev.one("BucketServerSideEncryptionConfiguration").inputs["rules"] == [
         {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
     ]
@@ -47,14 +47,14 @@ def test_a_customer_key_encrypts_the_objects() -> None:
     ]
 
 
-def test_objects_expire(dev: Deployed, prod: Deployed) -> None:
+def test_the_objects_expire(dev: Deployed, prod: Deployed) -> None:
     (rule,) = dev.one("BucketLifecycleConfiguration").inputs["rules"]
     assert (rule["status"], rule["filter"], rule["expiration"]) == ("Enabled", {"prefix": ""}, {"days": 30})
     (rule,) = prod.one("BucketLifecycleConfiguration").inputs["rules"]
     assert rule["expiration"] == {"days": 365}
 
 
-def test_without_tls_everything_is_denied(dev: Deployed) -> None:
+def test_the_bucket_denies_every_request_without_tls(dev: Deployed) -> None:
     bucket = dev.arn("quarantine-bucket")
     assert json.loads(dev.one("BucketPolicy").inputs["policy"])["Statement"] == [
         {

@@ -15,7 +15,7 @@ def test_dev_has_one_provisioned_shard_for_a_day(dev: Deployed) -> None:
     }
 
 
-def test_prod_scales_itself_and_remembers_a_week(prod: Deployed) -> None:
+def test_the_stream_of_prod_is_on_demand_and_retains_a_week(prod: Deployed) -> None:
     stream = prod.one("Stream").inputs
     assert stream["streamModeDetails"] == {"streamMode": "ON_DEMAND"}
     assert "shardCount" not in stream

@@ -25,7 +25,7 @@ def test_prod_can_be_restored_and_not_deleted(dev: Deployed, prod: Deployed) -> 
     assert not dev.one("Table").protect
 
 
-def test_a_lifetime_makes_dynamodb_expire_what_the_function_dates() -> None:
+def test_a_lifetime_lets_dynamodb_expire_items_by_the_functions_attribute() -> None:
     stack = deploy(itemLifetimeDays=30)
     assert stack.one("Table").inputs["ttl"] == {"enabled": True, "attributeName": EXPIRY_ATTRIBUTE}
     assert stack.one("Function").inputs["environment"]["variables"]["ITEM_LIFETIME_DAYS"] == "30"
@@ -63,9 +63,9 @@ def test_provisioned_write_capacity_follows_the_load() -> None:
     }
 
 
-def test_capacity_that_scaling_changed_is_no_drift(dev: Deployed) -> None:
+def test_a_capacity_that_auto_scaling_changed_is_no_drift(dev: Deployed) -> None:
     assert dev.one("Table").ignored == {"writeCapacity"}
 
 
-def test_without_provisioned_capacity_nothing_scales(dev: Deployed) -> None:
+def test_an_on_demand_table_has_no_auto_scaling(dev: Deployed) -> None:
     assert dev.of("Target") == dev.of("Policy") == []

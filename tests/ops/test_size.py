@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from infra.settings import CapacitySettings, Settings
 from ops.cli import cli
 from ops.planning import prices as price_list
 from ops.planning.cost import load_settings
 from ops.planning.estimate import Load
 from ops.planning.plan import Plan, make_plan
 from ops.terminal.display import wrap_command
+from stack.settings import CapacitySettings, Settings
 
 
 def planned(rate: float, size: int = 500, region: str = "us-east-1", base: Settings | None = None) -> Plan:

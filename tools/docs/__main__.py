@@ -1,7 +1,7 @@
-"""Writes the generated pages and pictures of this folder: `python -m tools.docs`, or `make docs`.
+"""Writes the generated pages and pictures of `docs/`: `python -m tools.docs`, or `make docs`.
 
-`python -m tools.docs record` runs the demo and a minute of traffic on local AWS first, and keeps what the pictures show
-in `recorded/`. Everything else follows from the code and from those files, and a test compares.
+`python -m tools.docs record` runs the demo and a minute of traffic on local AWS first, and stores the data of the
+pictures in `recorded/`. Everything else is generated from the code and from those files, and a test compares.
 """
 
 import sys

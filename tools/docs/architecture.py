@@ -52,7 +52,7 @@ _BOXES = (_SOURCE, _PRODUCER, _STREAM, _FUNCTION, _TABLE, _QUARANTINE, _ALARMS)
 
 
 def render() -> str:
-    """Draw the path of a tweet, the way back from quarantine, and what watches both."""
+    """Draw the path of a tweet, the way back from quarantine, and the monitoring of both."""
     return "\n".join(
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" {_FONT}>',

@@ -1,4 +1,4 @@
-"""The picture of the CloudWatch dashboard: its own JSON, drawn with the values that were recorded."""
+"""The picture of the CloudWatch dashboard: its own JSON, drawn with the recorded values."""
 
 from collections.abc import Iterator, Sequence
 from html import escape

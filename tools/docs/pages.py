@@ -1,4 +1,4 @@
-"""The generated files of this folder, and what renders each."""
+"""The generated files of `docs/`, each with the function that renders it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

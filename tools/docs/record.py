@@ -1,4 +1,4 @@
-"""Records what the pictures show: the demo's output, and a minute of traffic on local AWS."""
+"""Records the data of the pictures: the demo's output, and a minute of traffic on local AWS."""
 
 import json
 import os
@@ -33,7 +33,7 @@ PERIOD = 5
 """Seconds of one value of the dashboard's metrics; CloudWatch has 60."""
 
 _RATE = 250
-"""Posts per second: the most that one connection to X delivers."""
+"""Posts per second: the maximum that one connection to X delivers."""
 _SECONDS = 60
 _ACCESS_KEY = re.compile(r"AKIA\w+")
 
@@ -48,7 +48,7 @@ class Traffic:
 
 
 def record() -> None:
-    """Record both."""
+    """Record the demo and the traffic."""
     FOLDER.mkdir(exist_ok=True)
     with Path(os.devnull).open("w") as sink:
         console = Console(record=True, width=WIDTH, file=sink, force_terminal=False, highlight=False)
@@ -91,7 +91,7 @@ def _record_traffic() -> dict[str, Any]:
         finally:
             producer.terminate()
             producer.wait()
-        time.sleep(3)  # until the last metrics are there
+        time.sleep(3)  # until the last metrics are stored
         name = next(each for each in session.outputs["dashboard_url"].split("/") if "EventPath" in each)
         dashboard = json.loads(stack.cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
         return {"frame": asdict(frame), "dashboard": dashboard, "values": _values(stack, dashboard, began)}

@@ -3,26 +3,32 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from infra.settings import read_project
 from stack.alarms import alarms
+from stack.project import read_project
+from stack.settings import RULES
 
 _GENERATED = "<!-- Written by `make docs`: change {source} instead. -->\n"
 
 
 def render_settings() -> str:
-    """Render every setting of `Pulumi.yaml`, in its order."""
+    """Render every setting of `Pulumi.yaml`, in its order, with what `stack/settings.py` allows."""
     schema: dict[str, dict[str, Any]] = read_project()["config"]
     rows = (
-        (f"`{key}`", f"`{_default(entry['default'])}`", _cell(entry["description"]))
+        (
+            f"`{key}`",
+            f"`{_default(entry['default'])}`",
+            _cell(RULES[key].allowed),
+            _cell(entry["description"]),
+        )
         for key, entry in schema.items()
     )
     return "\n".join(
         (
-            _GENERATED.format(source="Pulumi.yaml"),
+            _GENERATED.format(source="Pulumi.yaml or stack/settings.py"),
             "# Settings\n",
-            "`pulumi config set KEY VALUE`, then `pulumi up`. An invalid value fails the preview, with what is "
-            "allowed.\nThe region is `aws:region`.\n",
-            *_table(("setting", "default", "what it is"), rows),
+            "`pulumi config set KEY VALUE`, then `pulumi up`. An invalid value fails the preview; the error says "
+            "what is\nallowed. The region is `aws:region`.\n",
+            *_table(("setting", "default", "allowed", "description"), rows),
             "",
         )
     )
@@ -40,7 +46,7 @@ def render_alarms() -> str:
             "# Alarms\n",
             "Each is `<stack>-NAME` in CloudWatch and notifies the topic `alarm_topic_arn`. All are evaluated each "
             "minute, on the\nlast five minutes. `TableThrottles` is left out for a table with provisioned capacity.\n",
-            *_table(("alarm", "what it means", "what to do"), rows),
+            *_table(("alarm", "meaning", "what to do"), rows),
             "",
         )
     )

@@ -1,4 +1,4 @@
-"""Pictures of terminals: the demo and `ops watch`, from what was recorded."""
+"""Pictures of terminals: the recorded demo and `ops watch`."""
 
 from collections.abc import Iterator
 from io import StringIO
@@ -56,7 +56,7 @@ def render_watch() -> str:
 
 
 def _excerpt(recorded: str) -> Iterator[Text]:
-    """Yield the steps that show the path of a tweet, the account of all, and what the key may not do."""
+    """Yield the steps that show the path of a tweet, the final account, and the calls that the key is denied."""
     shown = False
     for line in map(Text.from_ansi, recorded.splitlines()):
         if line.plain[:1].strip():  # the heading of a step

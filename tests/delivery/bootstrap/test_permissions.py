@@ -1,4 +1,4 @@
-"""The policies of the roles, whole, against the list of what AWS's provider and the Pulumi CLI call."""
+"""The policies of the roles, whole, against the list of the calls that AWS's provider and the Pulumi CLI make."""
 
 import csv
 import json
@@ -106,7 +106,7 @@ def test_the_deploy_role_may_do_what_the_list_names_on_its_stack_and_nothing_els
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_the_preview_role_may_do_what_reads_and_nothing_else(account: Deployed, stack: str) -> None:
+def test_the_preview_role_may_read_and_do_nothing_else(account: Deployed, stack: str) -> None:
     reads = {
         sid: {each for each in actions if access_level(each) in ("Read", "List")}
         for sid, actions in ACTIONS.items()
@@ -122,7 +122,9 @@ def access_level(action: str) -> str:
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_what_the_deploy_role_grants_on_is_bounded_by_conditions(account: Deployed, stack: str) -> None:
+def test_the_grants_of_the_deploy_role_on_wildcards_are_bounded_by_conditions(
+    account: Deployed, stack: str
+) -> None:
     bounded = {"StringEquals": {"iam:PermissionsBoundary": account.arn(f"{stack}-boundary")}}
     of_function = {"ArnEquals": {"lambda:FunctionArn": arn("lambda", f"function:{stack}-DDBEventProcessor")}}
     own_target = {"StringEqualsIfExists": {"aws:ResourceTag/Stack": stack}}
@@ -148,7 +150,7 @@ def test_what_the_deploy_role_grants_on_is_bounded_by_conditions(account: Deploy
     }
 
 
-def test_no_action_takes_a_boundary_away_or_touches_the_deploy_role_itself() -> None:
+def test_no_action_removes_a_boundary_or_changes_the_deploy_role_itself() -> None:
     granted = {action for actions in ACTIONS.values() for action in actions}
     assert not granted & {
         "iam:DeleteRolePermissionsBoundary",
@@ -209,7 +211,7 @@ def test_the_boundary_is_the_union_of_what_the_stacks_identities_are_ever_allowe
     }
 
 
-def test_the_policies_of_a_stack_with_the_longest_name_stay_within_iams_limits() -> None:
+def test_the_policies_of_a_stack_with_a_name_of_maximum_length_stay_within_iams_limits() -> None:
     name = "a" * 25
     stack = deploy_bootstrap(stacks=[name], pullRequestStacks=[], kmsKeyArns=[KEY])
     for policy, limit in (

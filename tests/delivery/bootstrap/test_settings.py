@@ -2,10 +2,15 @@
 
 from typing import Any
 
+import pulumi
 import pytest
 
-from infra.settings import ConfigError
+from delivery.bootstrap.settings import RULES, parse_settings
+from stack.errors import ConfigError
+from stack.project import PROJECT, read_project, with_defaults
 from tests.infra.recorder import deploy_bootstrap
+
+FOLDER = PROJECT / "delivery" / "bootstrap"
 
 
 @pytest.mark.parametrize(
@@ -29,8 +34,23 @@ from tests.infra.recorder import deploy_bootstrap
         ("protect", "yes"),
     ],
 )
-def test_a_bad_value_is_refused_with_its_key_and_the_command_that_fixes_it(key: str, value: Any) -> None:
-    with pytest.raises(ConfigError) as refused:
-        deploy_bootstrap(**{key: value})
-    assert str(refused.value).startswith(f"{key}: ")
-    assert f"pulumi config set {key} VALUE --stack account" in str(refused.value)
+def test_an_invalid_value_is_rejected_with_its_key_and_the_command_that_fixes_it(
+    key: str, value: Any
+) -> None:
+    project = read_project(FOLDER)
+    name = project["name"]
+    config = {"repository": "octo/tweets", key: value}
+    values = with_defaults(project, {f"{name}:{key}": value for key, value in config.items()})
+    with pytest.raises(ConfigError) as error:
+        parse_settings(values, name, "account")
+    assert str(error.value).startswith(f"{key}: ")
+    assert f"pulumi config set {key} VALUE --stack account" in str(error.value)
+
+
+def test_an_invalid_setting_fails_the_program_with_a_message_and_no_traceback() -> None:
+    with pytest.raises(pulumi.RunError, match="pulumi config set branch VALUE --stack account"):
+        deploy_bootstrap(branch="release/*")
+
+
+def test_every_setting_of_the_bootstrap_program_has_a_rule() -> None:
+    assert list(RULES) == list(read_project(FOLDER)["config"])

@@ -26,13 +26,13 @@ def test_the_bucket_is_private_versioned_encrypted_and_protected(account: Deploy
     assert account.one("BucketOwnershipControls").inputs["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
 
 
-def test_old_versions_go_after_a_year_and_the_present_state_never(account: Deployed) -> None:
+def test_an_old_version_expires_after_a_year_and_the_current_state_never(account: Deployed) -> None:
     [rule] = account.one("BucketLifecycleConfiguration").inputs["rules"]
     assert rule["noncurrentVersionExpiration"] == {"noncurrentDays": 365}
     assert "expiration" not in rule
 
 
-def test_nobody_reads_without_tls_or_deletes_the_bucket_or_a_version(account: Deployed) -> None:
+def test_the_bucket_denies_reads_without_tls_and_its_own_and_its_versions_deletion(account: Deployed) -> None:
     bucket = account.arn("state-bucket")
     deny = {"Effect": "Deny", "Principal": "*"}
     assert statements(account) == {
@@ -58,13 +58,13 @@ def test_nobody_reads_without_tls_or_deletes_the_bucket_or_a_version(account: De
     }
 
 
-def test_the_protection_is_taken_off_by_one_setting_before_the_account_is_given_up() -> None:
+def test_one_setting_removes_the_protection_before_the_account_is_abandoned() -> None:
     stack = deploy_bootstrap(protect=False)
     assert [each.name for each in stack.resources if each.protect] == []
     assert set(statements(stack)) == {"DenyWithoutTls"}
 
 
-def test_neither_region_nor_partition_stands_in_the_program() -> None:
+def test_the_program_names_neither_region_nor_partition() -> None:
     stack = deploy_bootstrap(partition="aws-cn")
     assert "arn:aws:" not in stack.named("dev-deploy-policy").inputs["policy"].replace(
         stack.arn("state-bucket"), ""

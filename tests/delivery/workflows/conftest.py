@@ -10,7 +10,7 @@ from tests.doubles.http import serving
 
 @pytest.fixture
 def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[Github]:
-    """A repository without anything in it."""
+    """An empty repository."""
     repository = Github()
     with serving(repository.answer) as url:
         monkeypatch.setenv("GITHUB_API_URL", url)

@@ -1,4 +1,4 @@
-"""The settings of the repository that `delivery github` makes."""
+"""The settings of the repository that `delivery github` changes."""
 
 from typing import Any
 

@@ -15,7 +15,7 @@ from tests.doubles.github import Github
 Run = Callable[..., int]
 SECRETS = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN")
 HOSTILE = st.text(st.sampled_from("`~ \t\n\r\x00\x0b\x0c\u2028\\#>-*_<!&|[]()@:a1"))
-"""What Markdown gives a meaning to, at the start of a line or within it."""
+"""Text with a meaning in Markdown, at the start of a line or within it."""
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_pull_request_has_one_comment_that_each_push_updates(run: Run, github:
     bot, mallory = {"login": "github-actions[bot]"}, {"login": "mallory"}
     github.comments += [{"id": number, "user": bot, "body": "looks good"} for number in range(120)]
     github.comments.append({"id": 130, "user": mallory, "body": comment.MARKER})
-    github.comments.append({"id": 131, "user": None, "body": comment.MARKER})  # the account is gone
+    github.comments.append({"id": 131, "user": None, "body": comment.MARKER})  # the account was deleted
     github.comments.append({"id": 132, "user": bot, "body": None})
     for changes in ("3 to create", "1 to update"):
         assert run(comment.main, "--pull-request", "5", write("dev.txt", changes)) == 0
@@ -62,7 +62,7 @@ def test_a_comment_shows_every_stack_and_fits_however_long_the_previews_are(run:
         assert f"{stack} ends" in written["body"]
 
 
-def test_a_preview_that_wrote_nothing_is_said_to_have_failed(run: Run, github: Github) -> None:
+def test_the_comment_says_that_a_preview_without_a_report_failed(run: Run, github: Github) -> None:
     assert (
         run(comment.main, "--pull-request", "5", "previews/*.txt") == 0
     )  # what a shell passes without a match
@@ -78,7 +78,7 @@ def test_a_report_that_is_missing_or_not_utf8_is_still_reported(run: Run, github
     assert "failed before it wrote a report" in github.issues[0]["body"]
 
 
-def test_a_missing_cli_fails_the_preview_and_is_what_the_report_says(
+def test_a_missing_cli_fails_the_preview_and_is_named_in_the_report(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
@@ -124,7 +124,7 @@ NIGHTLY = (
 
 
 @pytest.mark.parametrize(
-    ("code", "report", "said"),
+    ("code", "report", "message"),
     [
         (0, "no changes", "The preview of prod succeeded"),
         (1, "error: the stack is currently locked by 1 lock(s)", "failed with exit code 1"),
@@ -133,14 +133,14 @@ NIGHTLY = (
         (7, "~ function", "The stack prod differs from the program"),
     ],
 )
-def test_the_nightly_preview_tells_drift_from_a_failure_and_from_a_missing_stack(
+def test_the_nightly_preview_distinguishes_drift_failure_and_a_missing_stack(
     run: Run,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     code: int,
     report: str,
-    said: str,
+    message: str,
 ) -> None:
     monkeypatch.setenv("PATH", pulumi(tmp_path, NIGHTLY, report, code))
     monkeypatch.setenv("GITHUB_OUTPUT", "output")
@@ -150,7 +150,7 @@ def test_the_nightly_preview_tells_drift_from_a_failure_and_from_a_missing_stack
     assert Path("output").read_text() == f"exit-code={code}\n"
     assert Path("preview.txt").read_text() == f"{report}\n"
     for shown in (capsys.readouterr().err, Path("summary").read_text()):
-        assert said in shown
+        assert message in shown
         assert ("differs" in shown) == (code == 7)
 
 
@@ -169,7 +169,7 @@ def test_drift_opens_one_issue_a_stack_and_comments_on_it_the_next_night(run: Ru
 
 
 @pytest.mark.parametrize("main", [comment.main, issue.main])
-def test_a_refusal_of_github_fails_the_step_and_is_shown(
+def test_a_request_that_github_rejects_fails_the_step_and_is_shown(
     run: Run,
     github: Github,
     main: Callable[[], int],

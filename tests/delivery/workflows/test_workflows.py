@@ -1,4 +1,4 @@
-"""The workflows as data: who gets which credentials, and what is pinned."""
+"""The workflows as data: the credentials of each step, and the pinned versions."""
 
 import re
 import sys
@@ -61,7 +61,7 @@ def test_secrets_are_required_before_the_credentials_of_a_preview(workflow: str)
     assert required < credentials < commands.index("python -m delivery.workflows.preview")
 
 
-def test_drift_is_looked_for_and_reported_only_when_the_preview_found_changes() -> None:
+def test_the_drift_workflow_opens_an_issue_only_when_the_preview_found_changes() -> None:
     steps = WORKFLOWS["drift"]["jobs"]["drift"]["steps"]
     [look] = [step for step in steps if step.get("id") == "preview"]
     assert look["run"].endswith(" --expect-no-changes")

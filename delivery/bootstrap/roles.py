@@ -1,4 +1,4 @@
-"""Who may deploy and preview a stack from GitHub: the identity provider, two roles, a boundary and a key."""
+"""The roles that deploy and preview a stack from GitHub, with the identity provider, the boundary and the key."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,34 +17,34 @@ AUDIENCE = "sts.amazonaws.com"
 def github_provider(*, create: bool, tags: Mapping[str, str]) -> pulumi.Output[str]:
     """Return the ARN of GitHub's OpenID Connect provider, created here or already in the account.
 
-    An existing one stays its owner's: this stack reads it, so that destroying this stack cannot lock out others.
+    An existing provider is only read, so that destroying this stack cannot lock out others.
 
     Raises:
         pulumi.RunError: the existing provider does not accept tokens for AWS.
     """
     if create:
         # No thumbprints: AWS trusts GitHub's certificate authority itself ("Obtain the thumbprint", IAM User Guide).
-        made = aws.iam.OpenIdConnectProvider(
+        created = aws.iam.OpenIdConnectProvider(
             "github", url=f"https://{ISSUER}", client_id_lists=[AUDIENCE], tags=tags
         )
-        return made.arn
-    found = aws.iam.get_open_id_connect_provider(url=f"https://{ISSUER}")
-    if AUDIENCE not in found.client_id_lists:
+        return created.arn
+    existing = aws.iam.get_open_id_connect_provider(url=f"https://{ISSUER}")
+    if AUDIENCE not in existing.client_id_lists:
         raise pulumi.RunError(
-            f"{found.arn} does not accept tokens for {AUDIENCE}: "
-            f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {found.arn} "
+            f"{existing.arn} does not accept tokens for {AUDIENCE}: "
+            f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {existing.arn} "
             f"--client-id {AUDIENCE}"
         )
-    return pulumi.Output.from_input(found.arn)
+    return pulumi.Output.from_input(existing.arn)
 
 
 class StackAccess(pulumi.ComponentResource):
-    """The roles of one stack, the boundary of what it may create, and the key of its secrets.
+    """The roles of one stack, the permissions boundary of the identities that it creates, and the key of its secrets.
 
     The deploy role trusts jobs in the GitHub environment of the stack's name, which GitHub limits to a branch and,
     for production, to what a reviewer approved. The preview role only reads. It trusts jobs of the branch, and
-    those of pull requests where the stack may be previewed by code that nobody has reviewed yet: such code can
-    read that stack's state and decrypt its secrets, and those of no other stack.
+    those of pull requests if the stack may be previewed by code that is not reviewed yet: such code can read that
+    stack's state and decrypt its secrets, but those of no other stack.
 
     docs/decisions.md: why one key and one state a stack, and why an existing provider is only read.
 
@@ -52,7 +52,7 @@ class StackAccess(pulumi.ComponentResource):
         deploy_role_arn: the role that creates, changes and deletes the stack.
         preview_role_arn: the role that previews it and finds drift.
         permissions_boundary_arn: the stack's setting `permissionsBoundaryArn`.
-        backend_url: where the stack's state lies, for `pulumi login`.
+        backend_url: the backend of the stack's state, for `pulumi login`.
         secrets_provider: the key of its secrets, for `pulumi stack init --secrets-provider`.
     """
 
@@ -80,7 +80,7 @@ class StackAccess(pulumi.ComponentResource):
         """Create the roles and what they need.
 
         Args:
-            subject: what the subject of GitHub's tokens for the repository begins with.
+            subject: start of the subject of GitHub's tokens for the repository.
             previewed_by_pull_requests: whether the preview role trusts the code of pull requests.
             kms_key_arns: keys that the stack may name as `kmsKeyArn`.
         """
@@ -134,7 +134,7 @@ class StackAccess(pulumi.ComponentResource):
         self.register_outputs(self.outputs())
 
     def outputs(self) -> dict[str, pulumi.Output[str]]:
-        """What the workflows and `delivery` ask for."""
+        """Return what the workflows and `delivery` read."""
         return {
             "deploy_role_arn": self.deploy_role_arn,
             "preview_role_arn": self.preview_role_arn,

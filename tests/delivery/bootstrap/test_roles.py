@@ -1,4 +1,4 @@
-"""Who may assume the roles, and what surrounds them."""
+"""The roles of a stack: their trust policies, and the provider, boundary and key beside them."""
 
 import json
 from typing import Any
@@ -85,7 +85,7 @@ def test_the_provider_accepts_tokens_for_aws_only(account: Deployed) -> None:
     assert (provider["url"], provider["clientIdLists"]) == (f"https://{GITHUB}", ["sts.amazonaws.com"])
 
 
-def test_an_existing_provider_is_used_and_stays_its_owners() -> None:
+def test_an_existing_provider_is_used_and_not_managed() -> None:
     arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
     stack = deploy_bootstrap(
         githubProvider="existing",
@@ -95,7 +95,7 @@ def test_an_existing_provider_is_used_and_stays_its_owners() -> None:
     assert trust(stack, "dev-deploy")["Principal"] == {"Federated": arn}
 
 
-def test_an_existing_provider_that_does_not_accept_tokens_for_aws_is_refused() -> None:
+def test_an_existing_provider_that_does_not_accept_tokens_for_aws_is_rejected() -> None:
     with pytest.raises(pulumi.RunError, match="add-client-id-to-open-id-connect-provider"):
         deploy_bootstrap(
             githubProvider="existing",
@@ -115,7 +115,7 @@ def test_each_stack_has_a_key_of_its_own_that_rotates_and_is_protected(account: 
         }
 
 
-def test_the_outputs_are_what_the_workflows_and_the_setup_ask_for(account: Deployed) -> None:
+def test_the_outputs_are_those_that_the_workflows_and_the_setup_read(account: Deployed) -> None:
     outputs = dict(account.outputs)
     stacks = outputs.pop("stacks")
     assert outputs == {

@@ -1,0 +1,28 @@
+"""The exceptions of `stack/`."""
+
+import json
+
+
+class StackError(Exception):
+    """Base of these exceptions; the message says what to do."""
+
+
+class ConfigError(StackError):
+    """A setting has a value that the program or AWS does not allow; the message says how to fix it."""
+
+    def __init__(
+        self,
+        key: str,
+        value: object,
+        allowed: str,
+        remedy: str,
+        stack: str,
+        problem: str = "is not a valid value",
+    ) -> None:
+        super().__init__(
+            f"{key}: {json.dumps(value)} {problem}.\n  Allowed: {allowed}.\n  Fix: {remedy} --stack {stack}"
+        )
+
+
+class OutputsError(StackError):
+    """The stack's outputs cannot be read; the message says why and what to do."""

@@ -1,0 +1,81 @@
+"""Rules for the values of settings, and the check of a stack's configuration against them."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from stack.errors import ConfigError
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The values that a setting allows: in words, and as a check of the string that the engine passes."""
+
+    allowed: str
+    allows: Callable[[str], bool]
+
+
+def whole_number(lowest: int, highest: int) -> Rule:
+    """Allow the whole numbers of a range, both ends included."""
+    return Rule(
+        f"a whole number from {lowest} to {highest}",
+        lambda text: bool(_WHOLE_NUMBER.fullmatch(text)) and lowest <= int(text) <= highest,
+    )
+
+
+def one_of(*members: str) -> Rule:
+    """Allow the members only."""
+    return Rule(f"one of {', '.join(members)}", members.__contains__)
+
+
+def matching(pattern: re.Pattern[str], allowed: str) -> Rule:
+    """Allow text that matches a pattern as a whole."""
+    return Rule(allowed, lambda text: bool(pattern.fullmatch(text)))
+
+
+def optional(pattern: re.Pattern[str], allowed: str) -> Rule:
+    """Allow text that matches a pattern as a whole, or none."""
+    return Rule(f"{allowed}, or nothing", lambda text: not text or bool(pattern.fullmatch(text)))
+
+
+BOOLEAN = one_of("true", "false")
+
+
+def check_values(
+    rules: Mapping[str, Rule], values: Mapping[str, str], project: str, stack: str
+) -> dict[str, str]:
+    """Return a project's own values by key, without its name; a value that is missing is empty.
+
+    `values` is the configuration as the engine passes it to the program: full keys, string values.
+
+    Raises:
+        ConfigError: a value is not allowed, or a key is unknown or belongs to another project.
+    """
+    for full_key, value in values.items():
+        namespace, _, key = full_key.partition(":")
+        if namespace not in (project, "aws", "pulumi") and key in rules:
+            # `pulumi new` renames the project, but not the keys of its stack files.
+            raise ConfigError(
+                full_key,
+                value,
+                f"keys of this project, {project}",
+                f"sed -i.bak 's/^  {namespace}:/  {project}:/' Pulumi.*.yaml && pulumi preview",
+                stack,
+                problem=f"is a setting of another project, {namespace}, which would be ignored",
+            )
+        if namespace == project and key not in rules:
+            raise ConfigError(
+                key,
+                value,
+                f"the keys of Pulumi.yaml: {', '.join(rules)}",
+                f"pulumi config rm {key}",
+                stack,
+                problem="is the value of a key that this project does not have",
+            )
+    own = {key: values.get(f"{project}:{key}", "") for key in rules}
+    for key, rule in rules.items():
+        if not rule.allows(own[key]):
+            raise ConfigError(key, own[key], rule.allowed, f"pulumi config set {key} VALUE", stack)
+    return own

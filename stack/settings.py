@@ -1,0 +1,325 @@
+"""The settings of the stack: the values that each allows, parsed, checked and frozen.
+
+`Pulumi.yaml` declares every setting with its type, default and description; the engine takes from there what a
+stack file leaves out. The rules here are the program's and the services' own limits.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stack.errors import ConfigError
+from stack.rules import BOOLEAN, Rule, check_values, one_of, optional, whole_number
+
+MAX_SHARDS = 10_000
+"""Shards of one stream, also the limit of UpdateShardCount (Amazon Kinesis API reference)."""
+MAX_BATCH_SIZE = 10_000
+MAX_PARALLELIZATION_FACTOR = 10
+MAX_TABLE_CAPACITY = 40_000
+"""Units per second, for reads and for writes."""
+MAX_TAGS = 48
+"""AWS allows 50, and the program adds two."""
+
+# No higher level: Lambda treats the line of embedded metrics as INFO and would filter it out, and with it
+# every metric and alarm of the function ("Log-level filtering", AWS Lambda Developer Guide).
+LOG_LEVELS = ("TRACE", "DEBUG", "INFO")
+# The retention periods of the CloudWatch Logs API, PutRetentionPolicy.
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+")
+KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+# S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`.
+STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,24}")
+# RFC 2606, and the reserved top-level domains of RFC 6761.
+EXAMPLE_DOMAIN = re.compile(
+    r"@(.*\.)?(example\.(com|net|org)|example|invalid|test|localhost)$", re.IGNORECASE
+)
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamSettings:
+    """`shards` is None for an on-demand stream."""
+
+    shards: int | None
+    retention_hours: int
+    shard_metrics: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapacitySettings:
+    """Provisioned capacity in units per second; `utilization` is the target of the scaling, in percent."""
+
+    read: int
+    min_write: int
+    max_write: int
+    utilization: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSettings:
+    """`item_lifetime_days` is None if tweets are kept forever, `capacity` for a table that pays per request."""
+
+    capacity: CapacitySettings | None
+    point_in_time_recovery: bool
+    deletion_protection: bool
+    item_lifetime_days: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuarantineSettings:
+    """`force_destroy` lets `pulumi destroy` delete a bucket that still holds records."""
+
+    lifetime_days: int
+    force_destroy: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSettings:
+    """Memory in MB, timeout in seconds."""
+
+    memory: int
+    timeout: int
+    architecture: str
+    log_level: str
+    log_retention_days: int
+    tracing: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappingSettings:
+    """Batching window and maximum record age in seconds."""
+
+    batch_size: int
+    batching_window: int
+    starting_position: str
+    parallelization_factor: int
+    maximum_retries: int
+    maximum_record_age: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessKeySettings:
+    """`serial` numbers the producer's access key; raising it rotates the key."""
+
+    serial: int
+    keep_previous: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The whole configuration; KMS keys, the permissions boundary and the alarms' address are None if not set."""
+
+    stream: StreamSettings
+    table: TableSettings
+    quarantine: QuarantineSettings
+    function: FunctionSettings
+    mapping: MappingSettings
+    access_key: AccessKeySettings
+    protect: bool
+    producer_identity: str
+    kms_key_arn: str | None
+    kms_key_arn_previous: str | None
+    permissions_boundary_arn: str | None
+    alarms: bool
+    alarm_email: str | None
+    tags: Mapping[str, str]
+
+
+def _are_tags(text: str) -> bool:
+    try:
+        tags = json.loads(text)
+    except ValueError:
+        return False
+    return (
+        isinstance(tags, dict)
+        and len(tags) <= MAX_TAGS
+        and all(isinstance(value, str) for value in tags.values())
+        and not any(re.match("aws:|(project|stack)$", key.lower()) for key in tags)
+    )
+
+
+RULES: Mapping[str, Rule] = {
+    "streamMode": one_of("provisioned", "on-demand"),
+    "streamShards": whole_number(0, MAX_SHARDS),
+    "streamRetentionHours": whole_number(24, 8760),
+    "streamShardMetrics": BOOLEAN,
+    "tablePointInTimeRecovery": BOOLEAN,
+    "tableDeletionProtection": BOOLEAN,
+    "tableMode": one_of("on-demand", "provisioned"),
+    "tableMinWriteCapacity": whole_number(1, MAX_TABLE_CAPACITY),
+    "tableMaxWriteCapacity": whole_number(1, MAX_TABLE_CAPACITY),
+    "tableWriteUtilization": whole_number(20, 90),
+    "tableReadCapacity": whole_number(1, MAX_TABLE_CAPACITY),
+    "itemLifetimeDays": whole_number(0, 36_500),
+    "quarantineLifetimeDays": whole_number(1, 36_500),
+    "quarantineForceDestroy": BOOLEAN,
+    "protect": BOOLEAN,
+    "functionMemory": whole_number(128, 10_240),
+    # Less than ten seconds leaves no room for the handler's retries and its margin.
+    "functionTimeout": whole_number(10, 900),
+    "functionArchitecture": one_of("arm64", "x86_64"),
+    "functionLogLevel": one_of(*LOG_LEVELS),
+    "functionTracing": BOOLEAN,
+    "logRetentionDays": one_of(*map(str, LOG_RETENTION_DAYS)),
+    "mappingBatchSize": whole_number(1, MAX_BATCH_SIZE),
+    "mappingBatchingWindow": whole_number(0, 300),
+    "mappingStartingPosition": one_of("TRIM_HORIZON", "LATEST"),
+    "mappingParallelizationFactor": whole_number(1, MAX_PARALLELIZATION_FACTOR),
+    "mappingMaximumRetries": whole_number(0, 10_000),
+    "mappingMaximumRecordAge": whole_number(60, 604_800),
+    "kmsKeyArn": optional(KMS_KEY_ARN, "the ARN of a KMS key"),
+    "kmsKeyArnPrevious": optional(KMS_KEY_ARN, "the ARN of a KMS key"),
+    "permissionsBoundaryArn": optional(POLICY_ARN, "the ARN of a managed policy"),
+    "producerIdentity": one_of("user", "policy"),
+    "accessKeySerial": whole_number(1, 1_000_000),
+    "accessKeyKeepPrevious": BOOLEAN,
+    "alarms": BOOLEAN,
+    "alarmEmail": optional(EMAIL, "an e-mail address"),
+    "tags": Rule(
+        f'a map of up to {MAX_TAGS} string values, such as {{"Team": "data"}}, no key aws:..., Project or Stack',
+        _are_tags,
+    ),
+}
+"""The rule of each setting, in the order of `Pulumi.yaml`; contradictions between settings are checked after them."""
+
+
+def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Settings:
+    """Parse a stack's configuration, which has the defaults of `Pulumi.yaml`.
+
+    `values` are as the engine passes them to the program: full keys, string values.
+
+    Raises:
+        ConfigError: a value is not allowed or contradicts another, or a key is unknown.
+    """
+    if not STACK_NAME.fullmatch(stack):
+        raise ConfigError(
+            "the stack's name",
+            stack,
+            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it",
+            "pulumi stack rename NAME",
+            stack,
+        )
+    own = check_values(RULES, values, project, stack)
+    _check_contradictions(own, stack)
+
+    def integer(key: str) -> int:
+        return int(own[key])
+
+    def boolean(key: str) -> bool:
+        return own[key] == "true"
+
+    capacity = CapacitySettings(
+        read=integer("tableReadCapacity"),
+        min_write=integer("tableMinWriteCapacity"),
+        max_write=integer("tableMaxWriteCapacity"),
+        utilization=integer("tableWriteUtilization"),
+    )
+    return Settings(
+        stream=StreamSettings(
+            shards=integer("streamShards") or 1 if own["streamMode"] == "provisioned" else None,
+            retention_hours=integer("streamRetentionHours"),
+            shard_metrics=boolean("streamShardMetrics"),
+        ),
+        table=TableSettings(
+            capacity=capacity if own["tableMode"] == "provisioned" else None,
+            point_in_time_recovery=boolean("tablePointInTimeRecovery"),
+            deletion_protection=boolean("tableDeletionProtection"),
+            item_lifetime_days=integer("itemLifetimeDays") or None,
+        ),
+        quarantine=QuarantineSettings(
+            lifetime_days=integer("quarantineLifetimeDays"),
+            force_destroy=boolean("quarantineForceDestroy"),
+        ),
+        function=FunctionSettings(
+            memory=integer("functionMemory"),
+            timeout=integer("functionTimeout"),
+            architecture=own["functionArchitecture"],
+            log_level=own["functionLogLevel"],
+            log_retention_days=integer("logRetentionDays"),
+            tracing=boolean("functionTracing"),
+        ),
+        mapping=MappingSettings(
+            batch_size=integer("mappingBatchSize"),
+            batching_window=integer("mappingBatchingWindow"),
+            starting_position=own["mappingStartingPosition"],
+            parallelization_factor=integer("mappingParallelizationFactor"),
+            maximum_retries=integer("mappingMaximumRetries"),
+            maximum_record_age=integer("mappingMaximumRecordAge"),
+        ),
+        access_key=AccessKeySettings(
+            serial=integer("accessKeySerial"),
+            keep_previous=boolean("accessKeyKeepPrevious"),
+        ),
+        protect=boolean("protect"),
+        producer_identity=own["producerIdentity"],
+        kms_key_arn=own["kmsKeyArn"] or None,
+        kms_key_arn_previous=own["kmsKeyArnPrevious"] or None,
+        permissions_boundary_arn=own["permissionsBoundaryArn"] or None,
+        alarms=boolean("alarms"),
+        alarm_email=own["alarmEmail"] or None,
+        tags=json.loads(own["tags"]),
+    )
+
+
+def _check_contradictions(own: Mapping[str, str], stack: str) -> None:
+    """Raise ConfigError for the first value that another one forbids."""
+
+    def contradiction(key: str, value: object, allowed: str, remedy: str) -> ConfigError:
+        return ConfigError(key, value, allowed, remedy, stack)
+
+    if own["streamMode"] == "on-demand" and (shards := int(own["streamShards"])):
+        raise contradiction(
+            "streamShards",
+            shards,
+            "no shards while streamMode is on-demand: AWS scales such a stream itself",
+            "pulumi config rm streamShards",
+        )
+    min_write, max_write = int(own["tableMinWriteCapacity"]), int(own["tableMaxWriteCapacity"])
+    if min_write > max_write:
+        raise contradiction(
+            "tableMinWriteCapacity",
+            min_write,
+            f"up to tableMaxWriteCapacity, {max_write}",
+            f"pulumi config set tableMaxWriteCapacity {min_write}",
+        )
+    record_age, retention = int(own["mappingMaximumRecordAge"]), int(own["streamRetentionHours"]) * 3600
+    if record_age >= retention:
+        raise contradiction(
+            "mappingMaximumRecordAge",
+            record_age,
+            f"less than the stream's retention of {retention} seconds (streamRetentionHours): "
+            "a record that expires before it reaches quarantine is lost",
+            f"pulumi config set mappingMaximumRecordAge {retention // 2}",
+        )
+    if own["alarmEmail"] and own["alarms"] == "false":
+        raise contradiction(
+            "alarmEmail",
+            own["alarmEmail"],
+            "no address while alarms is false, because nothing would be sent to it",
+            "pulumi config set alarms true",
+        )
+    if EXAMPLE_DOMAIN.search(own["alarmEmail"]):
+        raise contradiction(
+            "alarmEmail",
+            own["alarmEmail"],
+            "an address that somebody reads: example domains receive no mail",
+            "pulumi config set alarmEmail ADDRESS",
+        )
+    if own["kmsKeyArnPrevious"] and own["kmsKeyArnPrevious"] == own["kmsKeyArn"]:
+        raise contradiction(
+            "kmsKeyArnPrevious",
+            own["kmsKeyArnPrevious"],
+            "another key than kmsKeyArn",
+            "pulumi config rm kmsKeyArnPrevious",
+        )
+    if own["accessKeyKeepPrevious"] == "true" and int(own["accessKeySerial"]) == 1:
+        raise contradiction(
+            "accessKeyKeepPrevious",
+            True,
+            "false while accessKeySerial is 1, because the first key has no predecessor",
+            "pulumi config set accessKeyKeepPrevious false",
+        )

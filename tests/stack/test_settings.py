@@ -1,0 +1,214 @@
+"""The settings of the stack, from strings alone: no test here runs the program."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from stack.errors import ConfigError
+from stack.project import PROJECT, read_project, with_defaults
+from stack.settings import RULES, Settings, parse_settings
+
+NAME = read_project()["name"]
+SCHEMA: dict[str, dict[str, Any]] = read_project()["config"]
+
+# key, an invalid value, what the message says is allowed
+INVALID: list[tuple[str, Any, str]] = [
+    ("streamMode", "serverless", "one of provisioned, on-demand"),
+    ("streamShards", -1, "a whole number from 0 to 10000"),
+    ("streamShards", "two", "a whole number from 0 to 10000"),
+    ("streamShards", 1.5, "a whole number from 0 to 10000"),
+    ("streamRetentionHours", 23, "a whole number from 24 to 8760"),
+    ("streamRetentionHours", 8761, "a whole number from 24 to 8760"),
+    ("streamShardMetrics", "yes", "one of true, false"),
+    ("tablePointInTimeRecovery", 1, "one of true, false"),
+    ("tableDeletionProtection", "", "one of true, false"),
+    ("itemLifetimeDays", -1, "a whole number from 0 to 36500"),
+    ("tableMode", "serverless", "one of on-demand, provisioned"),
+    ("tableMinWriteCapacity", 0, "a whole number from 1 to 40000"),
+    ("tableMaxWriteCapacity", 40_001, "a whole number from 1 to 40000"),
+    ("tableWriteUtilization", 91, "a whole number from 20 to 90"),
+    ("tableReadCapacity", 0, "a whole number from 1 to 40000"),
+    ("permissionsBoundaryArn", "my-boundary", "the ARN of a managed policy"),
+    ("producerIdentity", "role", "one of user, policy"),
+    ("kmsKeyArnPrevious", "alias/mine", "the ARN of a KMS key"),
+    ("quarantineLifetimeDays", 0, "a whole number from 1 to 36500"),
+    ("quarantineForceDestroy", "True", "one of true, false"),
+    ("protect", "on", "one of true, false"),
+    ("functionMemory", 127, "a whole number from 128 to 10240"),
+    ("functionMemory", 10241, "a whole number from 128 to 10240"),
+    ("functionTimeout", 901, "a whole number from 10 to 900"),
+    ("functionArchitecture", "amd64", "one of arm64, x86_64"),
+    ("functionLogLevel", "info", "one of TRACE, DEBUG, INFO"),
+    ("functionLogLevel", "WARN", "one of TRACE, DEBUG, INFO"),
+    ("functionTracing", "Active", "one of true, false"),
+    ("logRetentionDays", 8, "one of 1, 3, 5, 7, 14, 30"),
+    ("mappingBatchSize", 0, "a whole number from 1 to 10000"),
+    ("mappingBatchSize", 10_001, "a whole number from 1 to 10000"),
+    ("mappingBatchingWindow", 301, "a whole number from 0 to 300"),
+    ("mappingStartingPosition", "AT_TIMESTAMP", "one of TRIM_HORIZON, LATEST"),
+    ("mappingParallelizationFactor", 11, "a whole number from 1 to 10"),
+    ("mappingMaximumRetries", -1, "a whole number from 0 to 10000"),
+    ("mappingMaximumRecordAge", 59, "a whole number from 60 to 604800"),
+    ("kmsKeyArn", "alias/mine", "the ARN of a KMS key"),
+    ("kmsKeyArn", "arn:aws:kms:us-east-1:123456789012:alias/mine", "the ARN of a KMS key"),
+    ("accessKeySerial", 0, "a whole number from 1 to 1000000"),
+    ("accessKeyKeepPrevious", "maybe", "one of true, false"),
+    ("alarms", "off", "one of true, false"),
+    ("alarmEmail", "on-call", "an e-mail address"),
+    ("tags", "Team=data", "a map of up to 48 string values"),
+    ("tags", {"Team": 7}, "a map of up to 48 string values"),
+    ("tags", {"aws:team": "data"}, "no key aws:..., Project or Stack"),
+    ("tags", {"Stack": "prod"}, "no key aws:..., Project or Stack"),
+    ("tags", {"stack": "prod"}, "no key aws:..., Project or Stack"),
+    ("tags", {"Project": "tweets"}, "no key aws:..., Project or Stack"),
+    ("tags", {f"Tag{number}": "" for number in range(49)}, "a map of up to 48 string values"),
+]
+
+
+def parse(stack: str = "dev", **config: Any) -> Settings:
+    """Parse the project's defaults with some settings changed."""
+    changed = {f"{NAME}:{key}": value for key, value in config.items()}
+    return parse_settings(with_defaults(read_project(), changed), NAME, stack)
+
+
+@pytest.mark.parametrize(("key", "value", "allowed"), INVALID)
+def test_an_invalid_value_is_rejected_with_what_is_allowed_and_how_to_set_it(
+    key: str, value: Any, allowed: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse("prod", **{key: value})
+    message = str(error.value)
+    assert message.startswith(f"{key}: ")
+    assert allowed in message
+    assert f"pulumi config set {key} VALUE --stack prod" in message
+
+
+def test_every_setting_of_the_project_has_a_rule_and_an_invalid_value() -> None:
+    assert list(RULES) == list(SCHEMA)
+    assert {key for key, _, _ in INVALID} == set(SCHEMA)
+
+
+@pytest.mark.parametrize("key", SCHEMA)
+def test_a_description_leaves_the_range_to_the_rule(key: str) -> None:
+    description = SCHEMA[key]["description"]
+    assert RULES[key].allowed not in description
+    assert not re.search(r"\d+ to \d|up to \d", description)
+    limits = {number for number in re.findall(r"\d+", RULES[key].allowed) if int(number) > 1}
+    assert not limits & set(re.findall(r"\d+", description.replace(",", "")))
+
+
+def test_settings_under_the_name_of_another_project_are_rejected_with_the_command_that_renames_them() -> None:
+    values = with_defaults(read_project(), {})
+    with pytest.raises(ConfigError) as error:
+        parse_settings(values, "my-stream", "dev")
+    message = str(error.value)
+    assert "is a setting of another project, stream-processing, which would be ignored" in message
+    assert "sed -i.bak 's/^  stream-processing:/  my-stream:/' Pulumi.*.yaml && pulumi preview" in message
+
+
+def test_an_unknown_key_is_rejected_with_the_known_ones() -> None:
+    with pytest.raises(
+        ConfigError, match=r"(?s)streamShard: .*does not have.*streamShards.*config rm streamShard "
+    ):
+        parse(streamShard=2)
+
+
+def test_a_key_of_the_provider_is_not_a_setting_of_the_project() -> None:
+    values = with_defaults(
+        read_project(), {"aws:region": "us-east-1", "aws:protect": "x", "pulumi:tags": "{}"}
+    )
+    assert parse_settings(values, NAME, "dev") == parse()
+
+
+def test_the_message_shows_the_value_that_was_given() -> None:
+    with pytest.raises(ConfigError, match='functionMemory: "lots" is not a valid value'):
+        parse(functionMemory="lots")
+
+
+@pytest.mark.parametrize("name", ["feature_x", "a" * 26, "-x", "x.y"])
+def test_a_stack_name_that_aws_would_reject_is_rejected(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"(?s)the stack's name: .*25 letters.*pulumi stack rename"):
+        parse(name)
+
+
+def test_shards_of_an_on_demand_stream_are_rejected() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)streamShards.*on-demand.*pulumi config rm streamShards"):
+        parse(streamMode="on-demand", streamShards=2)
+
+
+@pytest.mark.parametrize(
+    ("mode", "shards", "expected"), [("provisioned", 0, 1), ("provisioned", 3, 3), ("on-demand", 0, None)]
+)
+def test_a_provisioned_stream_has_at_least_one_shard_and_an_on_demand_stream_no_number(
+    mode: str, shards: int, expected: int | None
+) -> None:
+    assert parse(streamMode=mode, streamShards=shards).stream.shards == expected
+
+
+def test_a_record_must_not_expire_before_it_reaches_quarantine() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)mappingMaximumRecordAge: 86400 .*less than .* 86400 seconds"):
+        parse(mappingMaximumRecordAge=86_400, streamRetentionHours=24)
+    assert parse(mappingMaximumRecordAge=86_399, streamRetentionHours=24)
+
+
+def test_an_address_without_alarms_is_rejected() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)alarmEmail.*pulumi config set alarms true"):
+        parse(alarms=False, alarmEmail="on-call@company.io")
+
+
+@pytest.mark.parametrize("address", ["on-call@example.com", "a@mail.example.org", "a@b.test", "a@x.invalid"])
+def test_an_address_that_nobody_reads_is_rejected(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"(?s)alarmEmail.*example domains receive no mail"):
+        parse(alarmEmail=address)
+
+
+def test_the_minimum_write_capacity_is_not_above_the_maximum() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)tableMinWriteCapacity: 20 .*tableMaxWriteCapacity, 10"):
+        parse(tableMinWriteCapacity=20, tableMaxWriteCapacity=10)
+
+
+def test_the_previous_key_is_another_key() -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
+    with pytest.raises(ConfigError, match=r"(?s)kmsKeyArnPrevious.*another key than kmsKeyArn"):
+        parse(kmsKeyArn=key, kmsKeyArnPrevious=key)
+
+
+def test_the_first_access_key_has_no_previous_one() -> None:
+    with pytest.raises(ConfigError, match=r"(?s)accessKeyKeepPrevious.*accessKeySerial is 1"):
+        parse(accessKeyKeepPrevious=True)
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    settings = parse(
+        streamRetentionHours=8760,
+        functionMemory=10_240,
+        functionTimeout=900,
+        mappingBatchSize=10_000,
+        mappingMaximumRetries=0,
+        mappingMaximumRecordAge=604_800,
+        itemLifetimeDays=36_500,
+    )
+    assert (settings.function.memory, settings.table.item_lifetime_days) == (10_240, 36_500)
+
+
+def test_the_values_that_pulumi_new_asks_for_are_settings_of_the_project() -> None:
+    asked = read_project()["template"]["config"]
+    assert set(asked) - {"aws:region"} <= set(SCHEMA)
+    assert all(entry["default"] == SCHEMA[key]["default"] for key, entry in asked.items() if key in SCHEMA)
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+def test_a_committed_stack_file_sets_known_keys_only_and_no_default_again(stack: str) -> None:
+    given = yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    own = {key.removeprefix("stream-processing:"): value for key, value in given.items() if "stream-" in key}
+    assert own.keys() <= SCHEMA.keys()
+    assert not [key for key, value in own.items() if SCHEMA[key]["default"] == value]
+
+
+def test_every_setting_of_the_project_has_type_default_and_description() -> None:
+    for key, entry in SCHEMA.items():
+        assert entry.keys() == {"type", "default", "description"}, key
+        python_type = {"string": str, "integer": int, "boolean": bool, "object": dict}[entry["type"]]
+        assert type(entry["default"]) is python_type, key
