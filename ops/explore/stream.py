@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from event.aggregation import deaggregate
-from event.record import KinesisRecord
+from event.record import KinesisData, KinesisRecord
 from event.types.tweet import PoisonError, parse_tweet
 from handler.table import build_put
 from ops.aws.stack import Stack
@@ -25,7 +25,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StreamRecord:
     """A record of the stream: its bytes, and the rows that the function will store, several if it is aggregated."""
 
     shard: str
@@ -73,14 +73,14 @@ class StreamReader:
         """The shards that are read."""
         return list(self._places)
 
-    def read(self) -> Iterator[Record]:
+    def read(self) -> Iterator[StreamRecord]:
         """Yield the records that arrived since the last call; at most 10 MB of each shard."""
         for shard in self.shards:
             records, _ = self._read(shard)
             yield from records
         self._replace_ended()
 
-    def read_all(self) -> Iterator[Record]:
+    def read_all(self) -> Iterator[StreamRecord]:
         """Yield the records up to now, page by page."""
         finished: set[str] = set()
         while unfinished := [shard for shard in self._places if shard not in finished]:
@@ -92,7 +92,7 @@ class StreamReader:
             finished.update(unfinished)
             self._replace_ended()
 
-    def _read(self, shard: str) -> tuple[list[Record], bool]:
+    def _read(self, shard: str) -> tuple[list[StreamRecord], bool]:
         """Return a shard's next records, and whether there are more already."""
         place = self._places[shard]
         try:
@@ -191,18 +191,19 @@ def stored_rows(stack: Stack, keys: Sequence[Key]) -> Iterator[Row]:
         yield from map(parse_row, answer["Responses"].get(table, []))
 
 
-def _parse_record(shard: str, record: "RecordTypeDef") -> Record:
-    event: KinesisRecord = {
-        "eventID": "",
-        "eventSourceARN": "",
-        "kinesis": {
-            "data": base64.b64encode(record["Data"]).decode(),
-            "partitionKey": record["PartitionKey"],
-            "sequenceNumber": record["SequenceNumber"],
-            "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
-        },
+def kinesis_data(record: "RecordTypeDef") -> KinesisData:
+    """Convert a record of GetRecords to the form in which a function receives it."""
+    return {
+        "partitionKey": record["PartitionKey"],
+        "sequenceNumber": record["SequenceNumber"],
+        "data": base64.b64encode(record["Data"]).decode(),
+        "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
     }
-    return Record(shard, len(record["Data"]), tuple(_rows(event)))
+
+
+def _parse_record(shard: str, record: "RecordTypeDef") -> StreamRecord:
+    received: KinesisRecord = {"eventID": "", "eventSourceARN": "", "kinesis": kinesis_data(record)}
+    return StreamRecord(shard, len(record["Data"]), tuple(_rows(received)))
 
 
 def _rows(record: KinesisRecord) -> Iterator[Row]:

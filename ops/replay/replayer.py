@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from event.aggregation import deaggregate
 from event.quarantine_object import object_body, object_key
 from event.record import KinesisRecord
 from event.types.tweet import PoisonError, Reason, parse_tweet
-from handler.event import MAX_EVENT_BYTES, build_record, first_failure
 from handler.table import build_put
 from ops.aws.pace import Pace
 from ops.errors import ExpiredShardError, ReplayError
 from ops.replay.checkpoint import Checkpoint
+from ops.replay.invocation import MAX_EVENT_BYTES, build_record, first_failure
 from ops.replay.shards import read_range
 
 if TYPE_CHECKING:
@@ -182,8 +182,7 @@ class Replayer:
             yield batch
 
     def _element(self, answer: "RecordTypeDef", shard_id: str) -> KinesisRecord:
-        element = build_record(answer, shard_id, self._checkpoint.stream_arn, self._target.role_arn)
-        return cast("KinesisRecord", element)
+        return build_record(answer, shard_id, self._checkpoint.stream_arn, self._target.role_arn)
 
     def _handle(self, batch: _Batch) -> int | None:
         """Send a batch until each of its records is handled or refused.
