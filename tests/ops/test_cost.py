@@ -210,8 +210,8 @@ def test_a_price_file_that_is_not_json(tmp_path: Path) -> None:
 )
 def test_a_value_that_no_price_has(tmp_path: Path, member: str, allowed: str) -> None:
     name, value = member.replace('"', "", 2).split(": ")
-    said = config_error(tmp_path, f'{{"prices": {{"kinesis-shard": {{{member}}}}}}}')
-    assert said == f": prices: kinesis-shard: {name} is {value}, but must be {allowed}."
+    message = config_error(tmp_path, f'{{"prices": {{"kinesis-shard": {{{member}}}}}}}')
+    assert message == f": prices: kinesis-shard: {name} is {value}, but must be {allowed}."
 
 
 @pytest.mark.parametrize(

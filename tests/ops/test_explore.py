@@ -213,12 +213,12 @@ def test_csv_fields_that_are_formulas_are_guarded_unless_raw(
         with file.open(encoding="utf-8", newline="") as lines:
             return sorted(line["Message"] for line in csv.DictReader(lines)), out
 
-    guarded, said = exported()
+    guarded, output = exported()
     assert guarded == sorted([*(f"'{text}" for text in starts[:6]), "a[2Jb", "plain = text"])
-    assert "7 fields guarded against spreadsheet formulas; --raw writes them as they are." in said
-    raw, said = exported("--raw")
+    assert "7 fields guarded against spreadsheet formulas; --raw writes them as they are." in output
+    raw, output = exported("--raw")
     assert raw == sorted(starts)
-    assert "guarded" not in said
+    assert "guarded" not in output
 
 
 def test_a_few_tweets_from_the_future_do_not_empty_the_chart() -> None:
@@ -231,13 +231,13 @@ def test_a_few_tweets_from_the_future_do_not_empty_the_chart() -> None:
 
 def test_top_shows_the_busiest_users_and_shards(stack: DeployedStack, user: str) -> None:
     stack.put(*(tweet(user, number) for number in range(2000, 2050)), tweet("another"), b"not json")
-    found = stack.json("explore", "--top", "--limit", "1000")
-    tweets = [each["tweets"] for each in found["users"]]
-    assert {"username": user, "tweets": 50} in found["users"]
+    busiest = stack.json("explore", "--top", "--limit", "1000")
+    tweets = [each["tweets"] for each in busiest["users"]]
+    assert {"username": user, "tweets": 50} in busiest["users"]
     assert tweets == sorted(tweets, reverse=True)
     assert len(stack.json("explore", "--top", "--limit", "1")["users"]) == 1
-    (shard,) = found["shards"]
-    assert shard["records"] == found["records"] >= 51
+    (shard,) = busiest["shards"]
+    assert shard["records"] == busiest["records"] >= 51
     assert "--limit N shows more" in stack.ops("explore", "--top", "--limit", "1").stdout
     screen = stack.ops("explore", "--top", "--limit", "1000").stdout
     assert "--limit N" not in screen

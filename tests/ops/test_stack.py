@@ -157,8 +157,8 @@ def outputs(tmp_path: Path) -> Path:
 def test_a_remembered_stack_is_used_and_named_by_commands_that_read(
     remembered: Path, outputs: Path, closed_port: str
 ) -> None:
-    said = ops("use", "--outputs", str(outputs), "--endpoint", closed_port).stdout
-    assert f"use {outputs} at {closed_port} (from `python -m ops use`)" in said
+    output = ops("use", "--outputs", str(outputs), "--endpoint", closed_port).stdout
+    assert f"use {outputs} at {closed_port} (from `python -m ops use`)" in output
     result = ops("quarantine", "list")
     assert result.stderr.startswith(f"Using {outputs} at {closed_port} (from `python -m ops use`).\n")
     assert f'connect to the endpoint URL: "{closed_port}/some-bucket' in result.stderr

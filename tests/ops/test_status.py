@@ -73,10 +73,10 @@ def test_a_disabled_mapping_is_bad_and_what_waits_on_the_stream_is_counted(
     with fresh.mapping(Enabled=False):
         eventually(lambda: not all(mapping.enabled for mapping in fresh.aws.mappings()))
         fresh.put(*(tweet(user, number) for number in range(4)))
-        found = checks(fresh)
+        results = checks(fresh)
         assert fresh.ops("status").exit_code == 1
-    assert found["Mapping"]["state"] == "bad"
-    assert found["Backlog"] == {
+    assert results["Mapping"]["state"] == "bad"
+    assert results["Backlog"] == {
         "name": "Backlog",
         "state": "bad",
         "text": "7 put, 3 received in the last 5 minutes: 4 not yet received, and nothing reads the stream",
@@ -109,12 +109,12 @@ def test_a_mapping_that_catches_up_has_not_received_everything(fresh: DeployedSt
     publish(fresh, "IncomingRecords", 2, 1_747)
     publish(fresh, "PolledEventCount", 2, 9_000)
     publish(fresh, "IteratorAge", 2, 14 * 60_000)
-    found = checks(fresh)
-    assert (found["Iterator age"]["state"], found["Backlog"]["state"]) == ("bad", "warning")
-    assert found["Iterator age"]["text"].startswith("14 min")
+    results = checks(fresh)
+    assert (results["Iterator age"]["state"], results["Backlog"]["state"]) == ("bad", "warning")
+    assert results["Iterator age"]["text"].startswith("14 min")
     assert re.fullmatch(
         r"1,747 put, 9,000 received in the last 5 minutes; up to 31,000 of the last 1[67] min not yet received",
-        found["Backlog"]["text"],
+        results["Backlog"]["text"],
     )
     publish(fresh, "IteratorAge", 0.1, 300)
     caught_up = checks(fresh)["Backlog"]
@@ -136,9 +136,9 @@ def test_the_iterator_age_is_shown_to_whoever_may_not_list_the_mappings(
     stack.put(tweet(user))
     with stack.operator("cloudwatch:GetMetricData") as environment:
         result = stack.ops_as(environment, "status", "--json")
-    found = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
-    assert found["Iterator age"]["state"] != "unknown"
-    assert "not allowed to call ListEventSourceMappings" in found["Backlog"]["text"]
+    results = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    assert results["Iterator age"]["state"] != "unknown"
+    assert "not allowed to call ListEventSourceMappings" in results["Backlog"]["text"]
 
 
 def test_an_old_figure_says_how_old_it_is(stack: DeployedStack, user: str) -> None:
@@ -167,9 +167,9 @@ def test_a_missing_table_is_named_with_the_next_step(stack: DeployedStack) -> No
 def test_each_bad_line_names_the_next_step(stack: DeployedStack) -> None:
     names = ("stream-name", "table-name", "function-name", "access-key")
     options = [f"--{name}=AKIAMISSINGMISSING00" for name in names]
-    found = [check for check in stack.json("status", *options)["checks"] if check["state"] == "bad"]
-    assert len(found) >= 4
-    assert all(check["next"] for check in found), found
+    bad = [check for check in stack.json("status", *options)["checks"] if check["state"] == "bad"]
+    assert len(bad) >= 4
+    assert all(check["next"] for check in bad), bad
 
 
 def test_a_firing_alarm_makes_the_stack_unhealthy(stack: DeployedStack) -> None:
@@ -180,8 +180,8 @@ def test_a_firing_alarm_makes_the_stack_unhealthy(stack: DeployedStack) -> None:
         # Local AWS evaluates alarms anew at each metric, in between too.
         cloudwatch.set_alarm_state(**alarm, StateValue="ALARM")
         result = stack.ops("status")
-        said = "dev-IteratorAge in ALARM: The function is more than a minute behind"
-        return result.exit_code == 1 and said in " ".join(result.stdout.split())
+        text = "dev-IteratorAge in ALARM: The function is more than a minute behind"
+        return result.exit_code == 1 and text in " ".join(result.stdout.split())
 
     eventually(is_shown)
     cloudwatch.set_alarm_state(**alarm, StateValue="OK")
@@ -215,8 +215,8 @@ def test_a_missing_resource_makes_the_stack_unhealthy(stack: DeployedStack, miss
 
 
 def test_alarms_that_nobody_hears_are_a_warning(stack: DeployedStack) -> None:
-    found = [check for check in stack.json("status")["checks"] if check["name"] == "Alarms"]
-    (unheard,) = (check for check in found if check["text"] == "nobody is subscribed")
+    alarms = [check for check in stack.json("status")["checks"] if check["name"] == "Alarms"]
+    (unheard,) = (check for check in alarms if check["text"] == "nobody is subscribed")
     assert unheard["state"] == "warning"
     assert "pulumi config set alarmEmail ADDRESS" in unheard["next"]
 
