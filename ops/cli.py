@@ -14,9 +14,10 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from ops.aws.error_codes import error_code, is_denied, is_missing
 from ops.errors import ConfigError
+from stack.printing import without_userinfo
 from stack.project import version
-from stack.urls import without_userinfo
 
 _COMMANDS = {
     "explore": "ops.explore.explore",
@@ -37,7 +38,6 @@ _NO_CREDENTIALS = (
     ProfileNotFound,
     TokenRetrievalError,
 )
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 _BAD_KEY = {
     "ExpiredToken",
     "ExpiredTokenException",
@@ -46,7 +46,6 @@ _BAD_KEY = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-_MISSING = {"NoSuchBucket", "ResourceNotFoundException", "404"}
 
 
 class _Commands(click.Group):
@@ -117,14 +116,13 @@ def explain(error: BotoCoreError | ClientError) -> str:
         return f"{error}. Check the region and the network; for local AWS, that it runs and --endpoint."
     if not isinstance(error, ClientError):
         return str(error)
-    code = error.response["Error"]["Code"]
-    if code in _DENIED:
+    if is_denied(error):
         return (
             f"{error}. Your own credentials need this permission: `aws sts get-caller-identity` names them."
         )
-    if code in _BAD_KEY:
+    if error_code(error) in _BAD_KEY:
         return f"{error}. The credentials are wrong or expired: sign in again, or set AWS_PROFILE."
-    if code in _MISSING:
+    if is_missing(error):
         return (
             f"{error}. Is the stack deployed, in this region? "
             "`pulumi stack output` shows what it has; --stack, --outputs or --region choose another."

@@ -17,7 +17,7 @@ class UnreadableError(OpsError):
     """An object has neither the function's format nor Lambda's. The message names it."""
 
 
-class GoneError(OpsError):
+class MissingObjectError(OpsError):
     """An object that was listed no longer exists."""
 
 
@@ -30,7 +30,7 @@ class UnsendableError(OpsError):
 
 
 class ReplayError(OpsError):
-    """A replay cannot go on. The message says why."""
+    """A replay cannot continue. The message says why."""
 
 
 class ExpiredShardError(OpsError):

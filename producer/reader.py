@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Callable
 
-from producer.display.printable import shorten
 from producer.errors import OutputError, SourceError
 from producer.record import objection, to_json
 from producer.sources.source import Rejected, Source
 from producer.spooling.cursor import Position
+from stack.printing import shorten
 
 _MAX_WHERE_CHARACTERS = 80
 

@@ -11,7 +11,6 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from producer.display.display import Display
-from producer.display.printable import printable
 from producer.display.progress import Progress
 from producer.errors import OutputError, PublishError, SpoolError
 from producer.reader import Reader
@@ -19,6 +18,7 @@ from producer.receipts import Receipts
 from producer.sources.source import Source
 from producer.spooling.cursor import Position
 from producer.spooling.spool import Spool
+from stack.printing import printable
 
 if TYPE_CHECKING:
     from producer.publish.publisher import Publisher

@@ -170,7 +170,7 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
         Alarm(
             name="QuarantinedByLambda",
             description="Lambda put a batch that ran out of retries or age into quarantine",
-            remedy="fix the cause, then `python -m ops quarantine redrive --reason given-up`",
+            remedy="fix the cause, then `python -m ops quarantine redrive --reason discarded`",
             metric=QUARANTINED_BY_LAMBDA,
             datapoints=1,
         ),

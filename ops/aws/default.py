@@ -29,9 +29,7 @@ class Default:
 
     def __post_init__(self) -> None:
         if self.endpoint and "@" in self.endpoint:
-            raise ConfigError(
-                "The endpoint holds a user name or a password: remove what stands before the @, and the @."
-            )
+            raise ConfigError("The endpoint holds a user name or a password: remove everything up to the @.")
 
     def __str__(self) -> str:
         where = f"stack {self.stack}" if self.stack else self.outputs or "the selected stack"
@@ -70,8 +68,8 @@ Examples:
   python -m ops use --forget
 
 Commands that only read use what is remembered here, and say so. STREAM_OPS_STACK, STREAM_OPS_OUTPUTS and
-STREAM_OPS_ENDPOINT in the environment come first. Commands that change something always want the stack's
-name, as --stack or --outputs.
+STREAM_OPS_ENDPOINT in the environment come first. Commands that change something always require
+the stack's name, as --stack or --outputs.
 """,
 )
 @click.option("--stack", metavar="NAME", help="Stack to ask the Pulumi CLI about.")
@@ -96,10 +94,10 @@ def command(
     elif given != Default():
         FILE.parent.mkdir(exist_ok=True)
         FILE.write_text(json.dumps(asdict(given)))
-    found = load_default()
+    default = load_default()
     if as_json:
-        write_json(asdict(found[0]) if found else asdict(Default()))
-    elif found:
-        console().print(f"Commands that only read use {found[0]} (from {found[1]}).", soft_wrap=True)
+        write_json(asdict(default[0]) if default else asdict(Default()))
+    elif default:
+        console().print(f"Commands that only read use {default[0]} (from {default[1]}).", soft_wrap=True)
     else:
         console().print("No stack is remembered: commands use the stack that the Pulumi CLI has selected.")

@@ -42,17 +42,17 @@ R = TypeVar("R")
 Client = TypeVar("Client", bound=BaseClient)
 
 
-def _client(make: "Callable[[Stack], Client]") -> "cached_property[Client]":
+def _client(create: "Callable[[Stack], Client]") -> "cached_property[Client]":
     """Create a client when it is first needed.
 
     Raises:
         ConfigError: the region or the endpoint is invalid.
     """
 
-    @functools.wraps(make)
-    def made(stack: "Stack") -> Client:
+    @functools.wraps(create)
+    def checked(stack: "Stack") -> Client:
         try:
-            client = make(stack)
+            client = create(stack)
             _ = urlsplit(client.meta.endpoint_url).port  # botocore would parse it at the first call only
         except ValueError as error:
             # botocore's error about a region is a ValueError too; its errors about credentials are not.
@@ -62,7 +62,7 @@ def _client(make: "Callable[[Stack], Client]") -> "cached_property[Client]":
             ) from error
         return client
 
-    return cached_property(made)
+    return cached_property(checked)
 
 
 class Stack:
@@ -82,7 +82,7 @@ class Stack:
         self._endpoint = endpoint
         self._counting = threading.Lock()
         self.metrics_requested = 0
-        """Number of metrics that CloudWatch was asked for, which it charges."""
+        """Number of metrics requested from CloudWatch, which charges for each."""
 
     @property
     def is_local(self) -> bool:
@@ -191,7 +191,7 @@ class Stack:
 
     @_client
     def sns(self) -> "SNSClient":
-        """The alarms' topic."""
+        """The alarm topic."""
         return self._session.client("sns", endpoint_url=self._endpoint, config=self._config)
 
 
@@ -200,8 +200,8 @@ def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable
 
     Args:
         outputs: the outputs that the command uses; each gets an option that overrides it.
-        reads_only: the command changes nothing, so that a remembered stack, or the one that the Pulumi CLI
-            has selected, is good enough. Any other command wants the stack's name.
+        reads_only: the command changes nothing, so that it may use a remembered stack, or the one that the
+            Pulumi CLI has selected. Any other command requires the stack's name.
     """
     options = [
         click.option(
@@ -236,9 +236,9 @@ def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable
             given = {name: value for name in outputs if (value := values.pop(name))}
             named = Default(stack_name, str(outputs_file) if outputs_file else None, endpoint)
             chosen = named
-            if not (stack_name or outputs_file) and reads_only and (found := load_default()):
-                chosen = replace(found[0], endpoint=endpoint or found[0].endpoint)
-                error_console().print(f"Using {chosen} (from {found[1]}).", style="dim", soft_wrap=True)
+            if not (stack_name or outputs_file) and reads_only and (default := load_default()):
+                chosen = replace(default[0], endpoint=endpoint or default[0].endpoint)
+                error_console().print(f"Using {chosen} (from {default[1]}).", style="dim", soft_wrap=True)
 
             def load() -> Mapping[str, object]:
                 if not reads_only:

@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -17,7 +17,7 @@ from rich.text import Text
 from ops.aws.stack import Stack, stack_options
 from ops.explore.chart import MAX_WIDTH, draw_history, parse_second
 from ops.explore.follow import follow
-from ops.explore.table import FORMATS, Export, Reading, Row, read
+from ops.explore.table import FORMATS, Export, Row, ScanStats, read
 from ops.explore.top import show_top
 from ops.planning import prices
 from ops.terminal.display import (
@@ -27,16 +27,25 @@ from ops.terminal.display import (
     count,
     error_console,
     is_pipe,
-    printable,
     progress_bar,
     write_json,
     write_json_line,
 )
+from stack.printing import printable
 
 _PRICES = prices.load()
 _SHOWN = 20
 _TOP_SHOWN = 10
 _PAGE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """Rows to show, number of tweets read by second of the epoch, and consumption of the read."""
+
+    newest: list[Row]
+    per_second: Counter[int]
+    stats: ScanStats
 
 
 @click.command(
@@ -101,6 +110,26 @@ def command(
     as_json: bool,
 ) -> None:
     """Show the table's newest tweets, their number, and tweets over time."""
+    _check_options(user, following, export, top)
+    if top:
+        show_top(stack, limit or _TOP_SHOWN, as_json)
+    elif following:
+        _follow(stack, user, limit, as_json)
+    else:
+        output = Export(export, raw=raw) if export else None
+        result = _read(stack, user, limit, pages or None, output)
+        if as_json:
+            _write_json(result, output)
+        else:
+            _print(stack, user, result, output)
+
+
+def _check_options(user: str | None, following: bool, export: Path | None, top: bool) -> None:
+    """Check that the options go together.
+
+    Raises:
+        click.UsageError: they do not.
+    """
     if following and export:
         raise click.UsageError("--follow writes no file: use --follow --json and redirect it.")
     if export and export.suffix not in FORMATS:
@@ -111,38 +140,46 @@ def command(
         )
     if top and (following or export or user):
         raise click.UsageError("--top looks at the whole stream: leave out --user, --follow and --export.")
-    if top:
-        show_top(stack, limit or _TOP_SHOWN, as_json)
-        return
-    if following:
-        _follow(stack, user, limit, as_json)
-        return
-    reading, per_second = Reading(), Counter[int]()
+
+
+def _read(
+    stack: Stack, user: str | None, limit: int | None, max_pages: int | None, output: Export | None
+) -> _Result:
+    """Read the table with a progress bar; the rows go to the export, or the newest of them into the result."""
+    stats, per_second = ScanStats(), Counter[int]()
     newest: list[Row] = []
-    output = Export(export, raw=raw) if export else None
-    with _progress(stack, user, pages or None, reading) as rows:
+    with _progress(stack, user, max_pages, stats) as rows:
         rows = _counted(rows, per_second)
         if output:
-            output.write(heapq.nlargest(limit, rows, key=lambda row: row.age_order) if limit else rows)
+            output.write(_newest(limit, rows) if limit else rows)
         else:
-            newest = heapq.nlargest(limit or _SHOWN, rows, key=lambda row: row.age_order)
-    if as_json:
-        tweets = [asdict(row) for row in newest]
-        write_json({**asdict(reading), **({"exported": output.rows} if output else {"tweets": tweets})})
-        return
-    if newest:
-        console().print(_table(newest))
+            newest = _newest(limit or _SHOWN, rows)
+    return _Result(newest, per_second, stats)
+
+
+def _newest(number: int, rows: Iterable[Row]) -> list[Row]:
+    return heapq.nlargest(number, rows, key=lambda row: row.age_order)
+
+
+def _write_json(result: _Result, output: Export | None) -> None:
+    tweets = [asdict(row) for row in result.newest]
+    write_json({**asdict(result.stats), **({"exported": output.rows} if output else {"tweets": tweets})})
+
+
+def _print(stack: Stack, user: str | None, result: _Result, output: Export | None) -> None:
+    if result.newest:
+        console().print(_table(result.newest))
         console().print()
-    if per_second:
+    if result.per_second:
         width = MAX_WIDTH if is_pipe() else console().width
-        console().print("\n".join(draw_history(per_second, width)))
+        console().print("\n".join(draw_history(result.per_second, width)))
         console().print()
     if output:
-        console().print(f"{count(output.rows, 'tweet')} written to {export}.", soft_wrap=True)
+        console().print(f"{count(output.rows, 'tweet')} written to {output.path}.", soft_wrap=True)
         if output.guarded:
             fields = count(output.guarded, "field")
             console().print(f"{fields} guarded against spreadsheet formulas; --raw writes them as they are.")
-    console().print(_summary(stack, user, reading))
+    console().print(_summary(stack, user, result.stats))
 
 
 def _follow(stack: Stack, user: str | None, limit: int | None, as_json: bool) -> None:
@@ -164,9 +201,9 @@ def _follow(stack: Stack, user: str | None, limit: int | None, as_json: bool) ->
 
 @contextmanager
 def _progress(
-    stack: Stack, user: str | None, max_pages: int | None, reading: Reading
+    stack: Stack, user: str | None, max_pages: int | None, stats: ScanStats
 ) -> Iterator[Iterator[Row]]:
-    """The rows, with a bar on standard error that shows the pages as they are read, and what they cost."""
+    """Yield the rows, with a bar on standard error that shows the pages as they are read, and what they cost."""
     columns = (
         TextColumn("Reading"),
         BarColumn(bar_width=20),
@@ -175,16 +212,16 @@ def _progress(
     )
     with progress_bar(*columns) as progress:
         total = None if user else _pages(stack, max_pages)
-        task = progress.add_task("", total=total, rows=0, cost=_cost(reading))
+        task = progress.add_task("", total=total, rows=0, cost=_cost(stats))
 
         def on_page() -> None:
-            progress.update(task, completed=reading.pages, rows=reading.rows, cost=_cost(reading))
+            progress.update(task, completed=stats.pages, rows=stats.rows, cost=_cost(stats))
 
-        yield read(stack.dynamodb, stack.output("table_name"), user, max_pages, reading, on_page)
+        yield read(stack.dynamodb, stack.output("table_name"), user, max_pages, stats, on_page)
 
 
 def _pages(stack: Stack, max_pages: int | None) -> int | None:
-    """How many pages a scan will read, by the table's size as DynamoDB last noted it (every six hours)."""
+    """Estimate the pages that a scan will read from the table's size, which DynamoDB notes every six hours."""
     try:
         table = stack.dynamodb.describe_table(TableName=stack.output("table_name"))["Table"]
     except ClientError:
@@ -228,26 +265,26 @@ def _clock(row: Row) -> str:
     return printable(row.timestamp)[:19].replace("T", " ")
 
 
-def _summary(stack: Stack, user: str | None, reading: Reading) -> str:
+def _summary(stack: Stack, user: str | None, stats: ScanStats) -> str:
     whose = f"user {printable(user)}" if user else "the table"
-    if not reading.rows and reading.complete:
+    if not stats.rows and stats.complete:
         hint = (
             "names are exact, capitals included"
             if user
             else "`python -m ops status` shows whether tweets flow"
         )
         return f"No tweet of {whose} in {stack.output('table_name')}; {hint}."
-    read_all = count(reading.rows, "tweet")
-    cost = f"{count(reading.pages, 'page')} read, {_cost(reading)}"
-    if reading.complete:
+    read_all = count(stats.rows, "tweet")
+    cost = f"{count(stats.pages, 'page')} read, {_cost(stats)}"
+    if stats.complete:
         return f"{read_all}: all of {whose} ({cost})."
     return (
-        f"{read_all} read, a part of {whose}: what is newest here may not be the newest there is. "
+        f"{read_all} read, a part of {whose}: newer tweets may be in the rest. "
         f"--pages reads more, 0 all ({cost})."
     )
 
 
-def _cost(reading: Reading) -> str:
-    dollars = _PRICES["dynamodb-read"].of(reading.read_units)
+def _cost(stats: ScanStats) -> str:
+    dollars = _PRICES["dynamodb-read"].of(stats.read_units)
     price = f"${dollars:,.4f}" if dollars >= 0.0001 else "less than $0.0001"
-    return f"{reading.read_units:,.1f} read units, {price}"
+    return f"{stats.read_units:,.1f} read units, {price}"

@@ -1,4 +1,4 @@
-"""Reads the stream as the operator: which tweets are on it, and which of them are stored."""
+"""Reads the stream as the operator, and looks its tweets up in the table."""
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from event.aggregation import deaggregate
 from event.item import build_put
 from event.poison import PoisonError
-from event.record import KinesisRecord
+from event.record import KinesisData, KinesisRecord
 from event.types.tweet import parse_tweet
 from ops.aws.stack import Stack
 from ops.explore.table import Row, parse_row
@@ -26,7 +26,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StreamRecord:
     """A record of the stream: its bytes, and the rows that the function will store, several if it is aggregated."""
 
     shard: str
@@ -35,15 +35,15 @@ class Record:
 
 
 @dataclass(slots=True)
-class _Place:
-    """Where a shard is read: its next iterator, and where to get a new one when that has expired."""
+class _Position:
+    """Position in a shard: its next iterator, and where to get a new one when that has expired."""
 
     iterator: str
     start: dict[str, Any]
 
 
 class StreamReader:
-    """Reads the records of a stream from now on, or from a time on, also across a reshard.
+    """Reader of a stream's records from now on, or from a time on, also across a reshard.
 
     Args:
         since: arrival of the first records; None for those that arrive from now on.
@@ -57,7 +57,7 @@ class StreamReader:
         self._kinesis = stack.kinesis
         self._name = stack.output("stream_name")
         self._max_shards = max_shards
-        self._places: dict[str, _Place] = {}
+        self._positions: dict[str, _Position] = {}
         self._seen: set[str] = set()
         """Shards that are or were read."""
         self._ended = False
@@ -72,19 +72,19 @@ class StreamReader:
     @property
     def shards(self) -> list[str]:
         """The shards that are read."""
-        return list(self._places)
+        return list(self._positions)
 
-    def read(self) -> Iterator[Record]:
+    def read(self) -> Iterator[StreamRecord]:
         """Yield the records that arrived since the last call; at most 10 MB of each shard."""
         for shard in self.shards:
             records, _ = self._read(shard)
             yield from records
         self._replace_ended()
 
-    def read_all(self) -> Iterator[Record]:
+    def read_all(self) -> Iterator[StreamRecord]:
         """Yield the records up to now, page by page."""
         finished: set[str] = set()
-        while unfinished := [shard for shard in self._places if shard not in finished]:
+        while unfinished := [shard for shard in self._positions if shard not in finished]:
             for shard in unfinished:
                 behind = True
                 while behind:
@@ -93,30 +93,30 @@ class StreamReader:
             finished.update(unfinished)
             self._replace_ended()
 
-    def _read(self, shard: str) -> tuple[list[Record], bool]:
+    def _read(self, shard: str) -> tuple[list[StreamRecord], bool]:
         """Return a shard's next records, and whether there are more already."""
-        place = self._places[shard]
+        position = self._positions[shard]
         try:
-            answer = self._kinesis.get_records(ShardIterator=place.iterator)
+            answer = self._kinesis.get_records(ShardIterator=position.iterator)
         except self._kinesis.exceptions.ExpiredIteratorException:  # this machine slept for five minutes
-            place.iterator = self._get_iterator(shard, place.start)
+            position.iterator = self._get_iterator(shard, position.start)
             return [], True
         except self._kinesis.exceptions.ProvisionedThroughputExceededException:  # other readers use it up
             return [], True
         records = answer["Records"]
         if records:
             number = records[-1]["SequenceNumber"]
-            place.start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": number}
+            position.start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": number}
         if iterator := answer.get("NextShardIterator"):
-            place.iterator = iterator
+            position.iterator = iterator
         else:
-            del self._places[shard]
+            del self._positions[shard]
             self._ended = True
         behind = bool(iterator) and answer.get("MillisBehindLatest", 0) > 0
         return [_parse_record(shard, record) for record in records], behind
 
     def _replace_ended(self) -> None:
-        """Go on with the children of the shards that ended; below the limit with other shards too, from now on."""
+        """Continue with the children of ended shards; up to the limit with other open ones too, from now on."""
         if not self._ended:
             return
         shards = self._list_shards()
@@ -137,10 +137,10 @@ class StreamReader:
         """Begin to read shards up to the limit, the open ones first."""
         for shard in sorted(shards, key=_is_open, reverse=True):
             name = shard["ShardId"]
-            if name not in self._seen and len(self._places) != self._max_shards:
+            if name not in self._seen and len(self._positions) != self._max_shards:
                 # LATEST would skip what arrives until its iterator has expired.
                 again = _at(datetime.now(UTC)) if start is _LATEST else start
-                self._places[name] = _Place(self._get_iterator(name, start), again)
+                self._positions[name] = _Position(self._get_iterator(name, start), again)
                 self._seen.add(name)
 
     def _get_iterator(self, shard: str, start: dict[str, Any]) -> str:
@@ -159,7 +159,7 @@ def _at(time: datetime) -> dict[str, Any]:
 def list_shards(kinesis: "KinesisClient", **request: Any) -> Iterator["ShardTypeDef"]:
     """Yield the shards of a stream that the request selects, parents before their children.
 
-    boto3's paginator repeats the request beside the token of the next page, which Kinesis refuses ("ListShards").
+    boto3's paginator repeats the request beside the token of the next page, which Kinesis rejects ("ListShards").
     """
     while request:
         answer = kinesis.list_shards(**request)
@@ -177,7 +177,7 @@ def _is_open(shard: "ShardTypeDef") -> bool:
 
 
 def stored_rows(stack: Stack, keys: Sequence[Key]) -> Iterator[Row]:
-    """Yield the rows that exist of some keys.
+    """Yield the rows of those keys that are in the table.
 
     Raises:
         botocore.exceptions.ClientError: reading the table is not allowed.
@@ -187,23 +187,24 @@ def stored_rows(stack: Stack, keys: Sequence[Key]) -> Iterator[Row]:
         wanted = [
             {"Username": {"S": user}, "Id": {"S": id_}} for user, id_ in keys[start : start + _MAX_KEYS]
         ]
-        # Keys that a full answer left out are looked up again in the next round.
+        # Keys that a full answer left out are looked up again by the next call.
         answer = stack.dynamodb.batch_get_item(RequestItems={table: {"Keys": wanted}})
         yield from map(parse_row, answer["Responses"].get(table, []))
 
 
-def _parse_record(shard: str, record: "RecordTypeDef") -> Record:
-    event: KinesisRecord = {
-        "eventID": "",
-        "eventSourceARN": "",
-        "kinesis": {
-            "data": base64.b64encode(record["Data"]).decode(),
-            "partitionKey": record["PartitionKey"],
-            "sequenceNumber": record["SequenceNumber"],
-            "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
-        },
+def kinesis_data(record: "RecordTypeDef") -> KinesisData:
+    """Convert a record of GetRecords to the form in which a function receives it."""
+    return {
+        "partitionKey": record["PartitionKey"],
+        "sequenceNumber": record["SequenceNumber"],
+        "data": base64.b64encode(record["Data"]).decode(),
+        "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
     }
-    return Record(shard, len(record["Data"]), tuple(_rows(event)))
+
+
+def _parse_record(shard: str, record: "RecordTypeDef") -> StreamRecord:
+    received: KinesisRecord = {"eventID": "", "eventSourceARN": "", "kinesis": kinesis_data(record)}
+    return StreamRecord(shard, len(record["Data"]), tuple(_rows(received)))
 
 
 def _rows(record: KinesisRecord) -> Iterator[Row]:

@@ -39,8 +39,8 @@ class Row:
 
 
 @dataclass(slots=True)
-class Reading:
-    """Progress of a read and what it consumed; `complete` when nothing is left."""
+class ScanStats:
+    """Progress of a read and its consumption; `complete` when nothing is left."""
 
     rows: int = 0
     pages: int = 0
@@ -58,10 +58,10 @@ def read(
     table: str,
     user: str | None,
     max_pages: int | None,
-    reading: Reading,
+    stats: ScanStats,
     on_page: Callable[[], None],
 ) -> Iterator[Row]:
-    """Read the rows of a user, or of all; `reading` is kept up to date.
+    """Read the rows of a user, or of all; `stats` is kept up to date.
 
     A page has up to 1 MB, which takes 128 read units (eventually consistent reads, half a unit for 4 KB).
 
@@ -85,25 +85,25 @@ def read(
             ReturnConsumedCapacity="TOTAL",
         )
     for page in pages:
-        reading.pages += 1
-        reading.rows += len(page["Items"])
-        reading.read_units += page["ConsumedCapacity"]["CapacityUnits"]
-        reading.complete = "LastEvaluatedKey" not in page
+        stats.pages += 1
+        stats.rows += len(page["Items"])
+        stats.read_units += page["ConsumedCapacity"]["CapacityUnits"]
+        stats.complete = "LastEvaluatedKey" not in page
         yield from map(parse_row, page["Items"])
         on_page()
-        if reading.pages == max_pages:
+        if stats.pages == max_pages:
             return
 
 
 class Export:
-    """Writes rows to a file, as CSV or as JSON lines by its name's ending.
+    """A file of rows, as CSV or as JSON lines by its name's ending.
 
     A field of CSV that a spreadsheet would take for a formula gets an apostrophe in front, and escape
     characters are dropped ("CSV Injection", OWASP); `raw` leaves the fields as they are.
     """
 
     def __init__(self, path: Path, *, raw: bool) -> None:
-        self._path = path
+        self.path = path
         self._raw = raw
         self.rows = 0
         self.guarded = 0
@@ -111,8 +111,8 @@ class Export:
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write all rows."""
-        with self._path.open("w", encoding="utf-8", newline="") as file:
-            if self._path.suffix == ".csv":
+        with self.path.open("w", encoding="utf-8", newline="") as file:
+            if self.path.suffix == ".csv":
                 writer = csv.writer(file)
                 writer.writerow(("Username", "Id", "Timestamp", "Message"))
                 for row in rows:

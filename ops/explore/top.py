@@ -51,7 +51,7 @@ def show_top(stack: Stack, limit: int, as_json: bool) -> None:
 
 
 def _users(users: Counter[str], limit: int) -> Table:
-    """One record may hold the tweets of many users."""
+    """Return the table of users; one record may hold the tweets of many."""
     table = _table("User", "Tweets", "Share")
     for name, number in users.most_common(limit):
         table.add_row(cell_text(name), f"{number:,}", f"{number / users.total():.1%}")

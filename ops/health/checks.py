@@ -1,4 +1,4 @@
-"""Checks whether a stack is healthy, each with what to do when it is not."""
+"""Checks of a stack's health, each with the next step if it fails."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from botocore.exceptions import ClientError
 
+from ops.aws.error_codes import is_denied, is_missing
 from ops.aws.stack import CONNECTIONS, Stack
 from ops.errors import ConfigError
 from ops.health.metrics import MINUTES, Series, last_minutes, read_series
@@ -66,7 +67,7 @@ STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line on the screen; `next` is what to do about it."""
+    """One line on the screen; `next` is the next step."""
 
     name: str
     state: State
@@ -106,8 +107,8 @@ def run_checks(stack: Stack) -> list[Check]:
     )
     stack.connect()
     with DaemonPool(CONNECTIONS) as pool:
-        found = pool.map(lambda part: list(_safely(stack, *part)), parts)
-        return [check for checks in found for check in checks]
+        results = pool.map(lambda part: list(_safely(stack, *part)), parts)
+        return [check for checks in results for check in checks]
 
 
 def _safely(stack: Stack, name: str, part: Part, output: str) -> Iterator[Check]:
@@ -115,12 +116,11 @@ def _safely(stack: Stack, name: str, part: Part, output: str) -> Iterator[Check]
     try:
         yield from part(stack)
     except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if "AccessDenied" in code or code == "403":
+        if is_denied(error):
             text = f"unknown: you are not allowed to call {error.operation_name}"
             yield Check(name, State.UNKNOWN, text, "`aws sts get-caller-identity` names your credentials")
-        elif code in ("ResourceNotFoundException", "NoSuchBucket", "NoSuchEntity", "NotFound", "404"):
-            yield Check(name, State.BAD, f"{stack.output(output)} is gone", _REFRESH)
+        elif is_missing(error):
+            yield Check(name, State.BAD, f"{stack.output(output)} is missing", _REFRESH)
         else:
             yield Check(name, State.UNKNOWN, str(error))
     except ConfigError as error:
@@ -155,7 +155,7 @@ def _put(stack: Stack) -> Iterator[Check]:
 
 
 def _backlog(stack: Stack) -> Iterator[Check]:
-    """How far the mapping is behind: the age of what it received last, and the records that wait.
+    """Check how far the mapping is behind: the age of the records that it received last, and the backlog.
 
     AWS publishes a minute of each metric up to two minutes late: what was put in the newest minute may have
     been received. The function's own metric would count user records, retries and replays too.
@@ -176,7 +176,7 @@ def _backlog(stack: Stack) -> Iterator[Check]:
     waiting = round(put.total - received)
     text = f"{put.total:,.0f} put, {received:,.0f} received in the last {MINUTES} minutes"
     if late:
-        # What was received is older than what was put in these minutes: their difference says nothing.
+        # The records received are older than those put in these minutes: the difference says nothing.
         behind = timedelta(milliseconds=ages.newest, seconds=ages.age(time.time()))
         (unread,) = read_series(stack, [alarms.PUT], since=behind)
         if unread:
@@ -251,7 +251,7 @@ def _invocations(stack: Stack) -> Iterator[Check]:
 
 
 def _tweets(stack: Stack) -> Iterator[Check]:
-    """The function's own counts of what it received and wrote; a write may replace a row, a repeat's for one."""
+    """Report the function's own counts. A write may replace a row; of the duplicates in a batch one is written."""
     values = last_minutes(
         stack, alarms.RECEIVED, alarms.STORED, alarms.DUPLICATES, alarms.QUARANTINED, alarms.FAILED
     )
@@ -259,7 +259,7 @@ def _tweets(stack: Stack) -> Iterator[Check]:
     if not any(values):
         yield _no_data("Tweets")
         return
-    text = f"{received:,.0f} received, {stored:,.0f} written, {duplicates:,.0f} repeats in one batch"
+    text = f"{received:,.0f} received, {stored:,.0f} stored, {duplicates:,.0f} duplicates in one batch"
     if quarantined:
         text += f", {quarantined:,.0f} quarantined"
     if failed:
@@ -313,15 +313,15 @@ def _quarantine(stack: Stack) -> Iterator[Check]:
 
 
 def _dropped(stack: Stack) -> Iterator[Check]:
-    """Batches that Lambda gave up and could not quarantine, which two metrics report."""
-    (refused,) = last_minutes(stack, alarms.QUARANTINE_FAILURES)
+    """Check for batches that Lambda discarded and could not quarantine, which two metrics report."""
+    (failed,) = last_minutes(stack, alarms.QUARANTINE_FAILURES)
     dropped = 0.0
     for mapping in _mappings(stack):
         (values,) = last_minutes(stack, alarms.DROPPED, mapping=mapping["UUID"])
         dropped += values.total
-    if dropped or refused.total:
-        writes = count(round(refused.total), "write")
-        text = f"records are lost: {dropped:,.0f} dropped, {writes} to quarantine refused"
+    if dropped or failed.total:
+        writes = count(round(failed.total), "write")
+        text = f"records are lost: {dropped:,.0f} dropped, {writes} to quarantine failed"
         yield Check("Dropped", State.BAD, text, _REMEDIES["Dropped"])
     else:
         yield Check("Dropped", State.OK, "no drop reported")  # like throttles, emitted only when it happens
@@ -334,12 +334,12 @@ def _alarms(stack: Stack) -> Iterator[Check]:
         return
     pages = stack.cloudwatch.get_paginator("describe_alarms").paginate(ActionPrefix=topic)
     # The prefix may match another stack's topic too.
-    found = [alarm for page in pages for alarm in page["MetricAlarms"] if topic in alarm["AlarmActions"]]
-    firing = [alarm for alarm in found if alarm["StateValue"] == "ALARM"]
-    if not found:
+    active = [alarm for page in pages for alarm in page["MetricAlarms"] if topic in alarm["AlarmActions"]]
+    firing = [alarm for alarm in active if alarm["StateValue"] == "ALARM"]
+    if not active:
         yield Check("Alarms", State.BAD, "missing", _REFRESH)
     elif not firing:
-        yield Check("Alarms", State.OK, f"0 of {len(found)} firing")
+        yield Check("Alarms", State.OK, f"0 of {len(active)} firing")
     subscriptions = stack.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     if not any(each["SubscriptionArn"].startswith("arn:") for each in subscriptions):
         waiting = ", ".join(each.get("Endpoint", "") for each in subscriptions)
@@ -364,15 +364,15 @@ def _access_key(stack: Stack) -> Iterator[Check]:
         yield Check("Access key", State.OK if policy else State.UNKNOWN, text)
         return
     user = stack.iam.get_access_key_last_used(AccessKeyId=key)["UserName"]
-    found = stack.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
-    created = next((each["CreateDate"] for each in found if each["AccessKeyId"] == key), None)
+    keys = stack.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
+    created = next((each["CreateDate"] for each in keys if each["AccessKeyId"] == key), None)
     if created is None:
-        yield Check("Access key", State.BAD, f"{key} of {user} is gone", _REFRESH)
+        yield Check("Access key", State.BAD, f"{key} of {user} is missing", _REFRESH)
         return
     age = datetime.now(UTC) - created
     old = age >= timedelta(days=MAX_KEY_AGE_DAYS)
     text = f"{span(age)} old"
-    if len(found) > 1:
+    if len(keys) > 1:
         text += "; the previous one is still valid"
     remedy = "rotate it: README.md, Operate" if old else ""
     yield Check("Access key", State.WARNING if old else State.OK, text, remedy)
@@ -387,7 +387,7 @@ def _fresh(series: Series) -> State:
 
 
 def _as_of(series: Series) -> str:
-    """Say how old the newest figure is, if it is old."""
+    """Return how old the newest figure is, if it is old."""
     age = series.age(time.time())
     return f", {span(timedelta(seconds=age))} ago" if MAX_FIGURE_AGE < age < float("inf") else ""
 

@@ -1,4 +1,4 @@
-"""One frame of `python -m ops watch`: what it shows, on a screen, as a line, and as JSON."""
+"""One frame of `python -m ops watch`, drawn on a screen, as a line, and as JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,18 +14,19 @@ from ops.explore.chart import draw_bars
 from ops.explore.table import Row
 from ops.health.checks import STYLES, Check, State
 from ops.health.metrics import Series
-from ops.terminal.display import cell_text, printable, ranges, span
+from ops.terminal.display import cell_text, ranges, span
 from stack import alarms
 from stack.alarms import Metric
+from stack.printing import printable
 
 FIGURES: Mapping[str, Metric] = {
     "put": alarms.PUT,
     "received": alarms.RECEIVED,
-    "written": alarms.STORED,
+    "stored": alarms.STORED,
     "quarantined": alarms.QUARANTINED,
     "lag": alarms.LAG,
 }
-"""What is drawn, by its name: counts per second, except for the lag."""
+"""Figures by name: counts per second, except for the lag. `stored` counts writes, which may replace a row."""
 
 MAX_PERIODS = 120
 _MIN_PERIODS = 15
@@ -37,10 +38,10 @@ _LOW_SCREEN = 28
 _MAX_PROBLEMS, _MAX_PROBLEMS_LOW = 4, 2
 _MIN_TWEETS = 3
 _FRESH_SECONDS = 5
-"""Age from which on the checks say how old they are."""
+"""Age from which the checks say how old they are."""
 _NUMBERS_WIDTH = 36
 """Columns of a figure beside its chart."""
-_COLORS = {"put": "cyan", "received": "blue", "written": "green", "quarantined": "yellow", "lag": "magenta"}
+_COLORS = {"put": "cyan", "received": "blue", "stored": "green", "quarantined": "yellow", "lag": "magenta"}
 _MARKS = {State.OK: "✔", State.NO_DATA: "·", State.OLD: "·", State.WARNING: "!", State.BAD: "✘"} | {
     State.UNKNOWN: "?"
 }
@@ -48,7 +49,7 @@ _SEVERITY = (State.BAD, State.UNKNOWN, State.WARNING, State.OLD)
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class TweetStatus:
     """A tweet on the stream, and whether its row is in the table."""
 
     row: Row
@@ -57,7 +58,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is known of the stack at one moment, in seconds of the epoch.
+    """State of the stack at one moment, in seconds of the epoch.
 
     Attributes:
         period: seconds of one value of a series.
@@ -65,7 +66,7 @@ class Frame:
         tweets: the newest on the stream, newest first.
         shards: those that are read for tweets.
         open_shards: number of shards that the stream has open.
-        note: how fresh the figures are, and what they cost.
+        note: the age of the figures, and their cost.
     """
 
     taken: float
@@ -74,7 +75,7 @@ class Frame:
     series: Mapping[str, Series]
     checks: Sequence[Check]
     checked: float
-    tweets: Sequence[Sighting]
+    tweets: Sequence[TweetStatus]
     shards: Sequence[str]
     open_shards: int
     note: str
@@ -138,11 +139,11 @@ class Frame:
         return values
 
     def _scale(self, name: str) -> float:
-        """Factor from a metric's value to the figure shown: a rate per second, or seconds of lag."""
+        """Return the factor from a metric's value to the figure shown: a rate per second, or seconds of lag."""
         return 1 / 1000 if name == "lag" else 1 / self.period
 
     def _verdict(self, width: int, height: int) -> Iterator[Text]:
-        """The checks: a mark for each, and a line for each that is not as it should be."""
+        """Draw the checks: a mark for each, and a line for each that is not ok."""
         worst: dict[str, State] = {}
         for check in self.checks:
             known = worst.get(check.name)
@@ -191,7 +192,7 @@ class Frame:
         yield table
 
     def _shards_shown(self) -> str:
-        """Say which shards the tweets are of, by the numbers at the end of their ids."""
+        """Return which shards the tweets are of, by the numbers at the end of their ids."""
         numbers = sorted(int(shard.rpartition("-")[2]) for shard in self.shards)
         return f"Tweets of {len(self.shards)} of {self.open_shards:,} open shards: {ranges(numbers)}"
 

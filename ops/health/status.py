@@ -10,7 +10,8 @@ from rich.text import Text
 from ops.aws.stack import Stack, stack_options
 from ops.health.checks import CHECKED_OUTPUTS, STYLES, Check, State, run_checks
 from ops.health.metrics import MINUTES
-from ops.terminal.display import as_json_option, console, printable, write_json
+from ops.terminal.display import as_json_option, console, write_json
+from stack.printing import printable
 
 
 @click.command(
@@ -23,8 +24,8 @@ Examples:
 
 The exit code is 1 if a check is bad, or impossible for lack of a permission. A metric without data is
 neither: nothing was processed. Metrics cover the last five minutes; a figure that is older than three
-minutes says so, and is `old` where it says nothing about now. Written counts each write: DynamoDB does not
-tell whether a write made a row or replaced one.
+minutes says so, and is `old` where it says nothing about now. Stored counts writes, each of which
+may replace a row: DynamoDB does not tell.
 """,
 )
 @as_json_option
@@ -42,7 +43,7 @@ def command(stack: Stack, as_json: bool) -> None:
 
 
 def describe(check: Check) -> Text:
-    """Return a check's text, and on a line of its own what to do next."""
+    """Return a check's text, and on a line of its own the next step."""
     text = Text(printable(check.text))
     if check.next:
         text.append(f"\n→ {printable(check.next)}", style="bold" if check.unhealthy else "")

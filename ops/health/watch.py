@@ -14,14 +14,14 @@ from ops.aws.stack import Stack, stack_options
 from ops.explore.stream import Key, StreamReader, stored_rows
 from ops.explore.table import Row
 from ops.health.checks import CHECKED_OUTPUTS, Check, run_checks
-from ops.health.frame import FIGURES, MAX_PERIODS, Frame, Sighting
+from ops.health.frame import FIGURES, MAX_PERIODS, Frame, TweetStatus
 from ops.health.metrics import Series, read_series
 from ops.planning import prices
 from ops.terminal.display import as_json_option, console, write_json, write_json_line
 
 _TICK_SECONDS = 1.0
 _MAX_TWEETS = 40
-"""Tweets that are kept to be shown: more than a screen has lines."""
+"""Tweets kept in memory: more than a screen has lines."""
 MAX_SHARDS = 16
 """Shards that are read for tweets at once; the figures are of all."""
 _METRIC_PRICE = prices.load()["metric-request"]
@@ -39,10 +39,11 @@ Examples:
 AWS keeps these metrics by the minute and publishes them up to two minutes late; each figure says how old it
 is. GetMetricData is charged by the metric: the last line says what an hour of watching costs. The tweets are
 read from the stream, with one of the five reads a second that a shard allows all its readers; ✔ marks one
-whose row is in the table. Of more than {MAX_SHARDS} open shards, {MAX_SHARDS} are read, and the frame says which. On
-local AWS (--endpoint) the metrics are seconds apart, and free.
+whose row is in the table. Stored counts writes, each of which may replace a row. Of more than {MAX_SHARDS} open
+shards, {MAX_SHARDS} are read, and the frame says which. On local AWS (--endpoint) the metrics are seconds apart, and
+free.
 
-On a pipe each look is one line; --json writes JSON lines, and one document with --once.
+On a pipe each frame is one line; --json writes JSON lines, and one document with --once.
 """,
 )
 @click.option("--once", is_flag=True, help="Show one frame and end.")
@@ -94,7 +95,7 @@ def _show(watch: "Watch") -> None:
 
 
 class Watch:
-    """Looks at a stack again and again: at the stream each time, at metrics and checks once an interval."""
+    """Repeated look at a stack: at the stream each time, at metrics and checks once an interval."""
 
     def __init__(self, stack: Stack, *, interval: float | None = None) -> None:
         """Prepare to look; `interval` is in seconds, between two readings of the metrics and the checks."""
@@ -108,26 +109,26 @@ class Watch:
         self._stream: StreamReader | None = None
         self._shards: list[str] = []
         self._open_shards = 0
-        self._trouble = ""
+        self._error = ""
         self._readings = 0
 
     def look(self) -> Frame:
-        """Return what is known of the stack now.
+        """Return the state of the stack now.
 
-        Only the first look must succeed: whoever watches wants to see that AWS comes back.
+        Only the first look must succeed: a later one shows the older state until AWS answers again.
 
         Raises:
             ConfigError: the stack's outputs cannot be loaded.
-            botocore.exceptions.BotoCoreError: the first look does not reach AWS.
+            botocore.exceptions.BotoCoreError: the first look cannot reach AWS.
             botocore.exceptions.ClientError: reading metrics, stream or table is not allowed.
         """
         try:
             self._read()
-            self._trouble = ""
+            self._error = ""
         except (BotoCoreError, ClientError) as error:
             if not self._series:
                 raise
-            self._trouble = f"AWS cannot be read, this is older: {error}"
+            self._error = f"AWS cannot be read, this is older: {error}"
             self._stream = None  # after a long time its shards may have expired
         names = (self._stack.output(name) for name in ("stream_name", "function_name", "table_name"))
         return Frame(
@@ -137,20 +138,20 @@ class Watch:
             series=self._series,
             checks=self._checks,
             checked=self._measured,
-            tweets=[Sighting(row, stored) for row, stored in reversed(self._tweets.values())],
+            tweets=[TweetStatus(row, stored) for row, stored in reversed(self._tweets.values())],
             shards=self._shards,
             open_shards=self._open_shards,
-            note=self._trouble or self._note(),
+            note=self._error or self._note(),
         )
 
     def _read(self) -> None:
         now = time.time()
         if now - self._measured >= self.interval:
             since = timedelta(seconds=MAX_PERIODS * self._period)
-            found = read_series(self._stack, list(FIGURES.values()), period=self._period, since=since)
+            series = read_series(self._stack, list(FIGURES.values()), period=self._period, since=since)
             self._checks = run_checks(self._stack)
             self._readings += 1
-            self._series, self._measured = dict(zip(FIGURES, found, strict=True)), now
+            self._series, self._measured = dict(zip(FIGURES, series, strict=True)), now
         self._read_tweets()
 
     def _read_tweets(self) -> None:

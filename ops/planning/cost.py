@@ -14,8 +14,9 @@ from ops.errors import ConfigError
 from ops.planning import prices as price_list
 from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original, variants, write_capacity
 from ops.planning.prices import Prices
-from ops.terminal.display import as_json_option, console, printable, write_json
+from ops.terminal.display import as_json_option, console, write_json
 from stack import errors as stack_errors
+from stack.printing import printable
 from stack.project import PROJECT, read_project, with_defaults
 from stack.settings import Settings, parse_settings
 
@@ -30,7 +31,7 @@ _MAX_TWEETS = 1_000_000
 
 
 def _number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
-    """Refuse NaN, which click accepts in any range."""
+    """Reject NaN, which click accepts in any range."""
     if math.isnan(value):
         raise click.BadParameter("nan is not a number.")
     return value
@@ -131,7 +132,7 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
         out.print(
             f"\nThe largest item is {largest.name}, {share:.0%} of the sum. It depends on {largest.settings}."
         )
-    out.print("What other settings would change, in dollars a month:")
+    out.print("Effect of other settings, in dollars a month:")
     for change, name in changes:
         if abs(change) >= _MIN_CHANGE:
             out.print(f"  {_signed(change):>10}  {name}")

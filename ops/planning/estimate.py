@@ -174,8 +174,8 @@ def _stream(stream: StreamSettings, load: Load, prices: Prices) -> Iterator[Line
         yield Line("Data in", _gigabytes(load.tweets, size_in), prices["kinesis-in"], "streamMode")
         yield Line("Data out", _gigabytes(load.tweets, load.size), prices["kinesis-out"], "streamMode")
         if hours > 24:
-            kept = _gigabytes(load.rate * 3600 * (min(hours, 168) - 24), load.size)
-            yield Line("Retention", kept, prices["kinesis-extended"], "streamRetentionHours")
+            gigabytes = _gigabytes(load.rate * 3600 * (min(hours, 168) - 24), load.size)
+            yield Line("Retention", gigabytes, prices["kinesis-extended"], "streamRetentionHours")
     else:
         units = load.tweets * math.ceil(load.size / _PUT_UNIT)
         yield Line("Shards", HOURS * stream.shards, prices["kinesis-shard"], "streamShards, streamMode")
@@ -184,8 +184,8 @@ def _stream(stream: StreamSettings, load: Load, prices: Prices) -> Iterator[Line
             shard_hours = HOURS * stream.shards
             yield Line("Retention", shard_hours, prices["kinesis-extended-shard"], "streamRetentionHours")
     if hours > 168:
-        kept = _gigabytes(load.rate * 3600 * (hours - 168), load.size)
-        yield Line("Long retention", kept, prices["kinesis-long-term"], "streamRetentionHours")
+        gigabytes = _gigabytes(load.rate * 3600 * (hours - 168), load.size)
+        yield Line("Long retention", gigabytes, prices["kinesis-long-term"], "streamRetentionHours")
 
 
 def _invocations(load: Load, mapping: MappingSettings, shards: int) -> float:
@@ -195,15 +195,15 @@ def _invocations(load: Load, mapping: MappingSettings, shards: int) -> float:
     return load.tweets / max(1, min(mapping.batch_size, fit, arrived))
 
 
-def slowness(memory: int) -> float:
-    """Return how many times longer a function with this memory takes than on a whole processor."""
+def cpu_time_factor(memory: int) -> float:
+    """Return how many times longer a function with this memory takes than on a whole CPU."""
     return max(1, _FULL_CPU_MB / memory)
 
 
 def _function(
     function: FunctionSettings, load: Load, invocations: float, cpu_ms: float, prices: Prices
 ) -> Iterator[Line]:
-    record_ms = cpu_ms * slowness(function.memory)
+    record_ms = cpu_ms * cpu_time_factor(function.memory)
     milliseconds = invocations * prices.assumptions["invocation-ms"] + load.tweets * record_ms
     gigabyte_seconds = milliseconds / 1000 * function.memory / 1024
     changes = "functionMemory, functionArchitecture"
@@ -244,9 +244,9 @@ def _storage(settings: Settings, load: Load, prices: Prices) -> Iterator[Line]:
 
 def _logs(invocations: float, days: int, prices: Prices) -> Iterator[Line]:
     logged = _gigabytes(invocations, prices.assumptions["log-bytes"])
-    kept = logged * min(1, days * 24 / HOURS)
+    stored = logged * min(1, days * 24 / HOURS)
     yield Line("Log lines", logged, prices["logs-in"], "mappingBatchingWindow, mappingBatchSize")
-    yield Line("Log storage", kept, prices["logs-storage"], "logRetentionDays")
+    yield Line("Log storage", stored, prices["logs-storage"], "logRetentionDays")
 
 
 def _watching(settings: Settings, shards: int, prices: Prices) -> Iterator[Line]:
@@ -263,9 +263,9 @@ def _watching(settings: Settings, shards: int, prices: Prices) -> Iterator[Line]
 
 def _quarantine(days: int, load: Load, prices: Prices) -> Iterator[Line]:
     objects = load.tweets * prices.assumptions["quarantined"]
-    kept = _gigabytes(objects * min(1, days * 24 / HOURS), load.size * 4 / 3 + RECORD_ENVELOPE)
+    stored = _gigabytes(objects * min(1, days * 24 / HOURS), load.size * 4 / 3 + RECORD_ENVELOPE)
     yield Line("Quarantine puts", objects, prices["s3-put"], "")
-    yield Line("Quarantine size", kept, prices["s3-storage"], "quarantineLifetimeDays")
+    yield Line("Quarantine size", stored, prices["s3-storage"], "quarantineLifetimeDays")
 
 
 def _gigabytes(number: float, size: float) -> float:

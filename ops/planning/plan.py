@@ -11,8 +11,8 @@ from ops.planning.estimate import (
     SHARD_BYTES,
     SHARD_RECORDS,
     Load,
+    cpu_time_factor,
     estimate,
-    slowness,
 )
 from ops.planning.prices import Prices
 from ops.terminal.display import count
@@ -78,7 +78,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What else to know, and a command for it if there is one."""
+    """A remark on the plan, and a command for it if there is one."""
 
     text: str
     command: str = ""
@@ -86,7 +86,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The settings for a load, and what follows from them."""
+    """Settings for a load, and their consequences."""
 
     settings: Settings
     items: Sequence[Item]
@@ -132,7 +132,7 @@ def make_plan(base: Settings, load: Load, prices: Prices, region: str) -> Plan:
         Item(
             "Memory of the function",
             f"{lanes.memory:,} MB",
-            f"the smallest of which one lane of a shard keeps up: {lanes.busy:.0%} busy",
+            f"the smallest with which one lane of a shard keeps up: {lanes.busy:.0%} busy",
             "functionMemory",
         ),
         Item(
@@ -196,7 +196,7 @@ class _Lanes:
     """Memory, batch and parallelization with which the lanes of each shard keep up.
 
     An invocation takes a fixed time and a time for each record, which falls as the memory grows, up to one
-    whole processor (the assumptions of `prices.json`). A lane is one of a shard's concurrent invocations.
+    whole CPU (the assumptions of `prices.json`). A lane is one of a shard's concurrent invocations.
     """
 
     def __init__(self, base: Settings, load: Load, prices: Prices, shards: int) -> None:
@@ -215,7 +215,7 @@ class _Lanes:
             self._fill(base, load, shards)
 
     def _fill(self, base: Settings, load: Load, shards: int) -> None:
-        self.record_ms = self._cpu_ms * slowness(self.memory)
+        self.record_ms = self._cpu_ms * cpu_time_factor(self.memory)
         lane_rate = load.rate / shards / self.factor
         self.arrived = lane_rate * self.window
         wanted = math.ceil(self.arrived / 100) * 100
@@ -226,7 +226,7 @@ class _Lanes:
         self._records = records
 
     def seconds(self, records: float) -> float:
-        """Seconds of an invocation with that many records."""
+        """Return the seconds of an invocation with that many records."""
         return (self._fixed_ms + records * self.record_ms) / 1000
 
     def time_formula(self) -> str:

@@ -1,1 +1,1 @@
-"""`python -m ops quarantine`: what could not be stored, and what becomes of it."""
+"""`python -m ops quarantine`: records that could not be stored."""

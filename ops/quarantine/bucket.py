@@ -9,7 +9,6 @@ stream (`redrive.py`), and the leases of the runs that do so (`lease.py`).
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,26 +20,22 @@ from event import quarantine_object
 from event.poison import Reason
 from event.quarantine_object import QuarantinedRecord
 from event.record import KinesisRecord, arrival_time, iso, shard_id
+from ops.aws.error_codes import is_missing_object
+from ops.aws.s3 import delete_objects
 from ops.aws.stack import CONNECTIONS
-from ops.errors import GoneError, UnreadableError
+from ops.errors import MissingObjectError, UnreadableError
 from ops.quarantine import lease
 from ops.terminal.interrupt import DaemonPool
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 LAMBDA_PREFIX = "aws/lambda/"
 MARKER_PREFIX = "redriven/"
 
-GIVEN_UP = "given-up"
+DISCARDED = "discarded"
 """The reason of Lambda's objects, in addition to the function's reasons."""
-REASONS = (*(reason.value for reason in Reason), GIVEN_UP)
-
-_MAX_DELETED = 1000
-_NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 does not transport, and so no request for several keys."""
-"""In one DeleteObjects (Amazon S3 API reference)."""
+REASONS = (*(reason.value for reason in Reason), DISCARDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """An object with its records; `error` describes why they are here."""
+    """An object with its records; `error` describes the reason."""
 
     entry: Entry
     error: str
@@ -63,7 +58,7 @@ class Quarantined:
 
 
 class Bucket:
-    """The bucket; every method raises botocore's ClientError if a call is denied."""
+    """The quarantine bucket; every method raises botocore's ClientError if a call is denied."""
 
     def __init__(self, s3: "S3Client", name: str) -> None:
         self._s3 = s3
@@ -74,8 +69,8 @@ class Bucket:
         if reason is None:
             prefixes = [quarantine_object.PREFIX, LAMBDA_PREFIX]
         else:
-            prefixes = [LAMBDA_PREFIX if reason == GIVEN_UP else f"{quarantine_object.PREFIX}{reason}/"]
-        found = [
+            prefixes = [LAMBDA_PREFIX if reason == DISCARDED else f"{quarantine_object.PREFIX}{reason}/"]
+        entries = [
             Entry(
                 listed["Key"],
                 _key_reason(listed["Key"]),
@@ -86,7 +81,7 @@ class Bucket:
             for listed in self._listing(prefix)
         ]
         return sorted(
-            (entry for entry in found if since is None or entry.since >= since),
+            (entry for entry in entries if since is None or entry.since >= since),
             key=lambda entry: (entry.since, entry.key),
         )
 
@@ -97,7 +92,7 @@ class Bucket:
         try:
             head = self._s3.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            if _is_missing(error):
+            if is_missing_object(error):
                 return None
             raise
         return Entry(key, _key_reason(key), head["LastModified"], head["ContentLength"])
@@ -106,17 +101,17 @@ class Bucket:
         """Read an object and parse its records.
 
         Raises:
-            GoneError: it was deleted or has expired since it was listed.
+            MissingObjectError: it was deleted or has expired since it was listed.
             UnreadableError: it has neither the function's format nor Lambda's.
         """
         try:
             body = self._s3.get_object(Bucket=self.name, Key=entry.key)["Body"].read()
         except ClientError as error:
-            if _is_missing(error):
-                raise GoneError(f"{entry.key} no longer exists.") from None
+            if is_missing_object(error):
+                raise MissingObjectError(f"{entry.key} no longer exists.") from None
             raise
         try:
-            if entry.reason == GIVEN_UP:
+            if entry.reason == DISCARDED:
                 return _parse_lambda_object(entry, json.loads(body))
             error_text, record = quarantine_object.parse_body(body)
             return Quarantined(entry, error_text, (record,))
@@ -127,26 +122,12 @@ class Bucket:
             ) from error
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects; one that is already gone is not an error.
+        """Delete objects; one that does not exist is not an error.
 
         Raises:
-            OSError: S3 refused some of them; the message names the first.
+            OSError: S3 did not delete some of them; the message names the first.
         """
-        wanted: list[ObjectIdentifierTypeDef] = []
-        for key in keys:
-            if _NOT_IN_XML.search(key):
-                self._s3.delete_object(Bucket=self.name, Key=key)
-            else:
-                wanted.append({"Key": key})
-        for start in range(0, len(wanted), _MAX_DELETED):
-            answer = self._s3.delete_objects(
-                Bucket=self.name, Delete={"Objects": wanted[start : start + _MAX_DELETED], "Quiet": True}
-            )
-            if errors := answer.get("Errors"):
-                raise OSError(
-                    f"{len(errors)} of {len(wanted)} objects could not be deleted, the first is "
-                    f"{errors[0].get('Key')}: {errors[0].get('Code')} {errors[0].get('Message')}"
-                )
+        delete_objects(self._s3, self.name, keys)
 
     def markers(self) -> set[str]:
         """List the keys of all markers."""
@@ -159,11 +140,11 @@ class Bucket:
         return {listed["Key"] for listed in self._listing(lease.PREFIX)}
 
     def redrives(self, marker: str) -> int:
-        """Read a marker: how often its record or object had been redriven."""
+        """Read the redrive count of a record or an object from its marker; 0 without one."""
         try:
             body = self._s3.get_object(Bucket=self.name, Key=marker)["Body"].read()
         except ClientError as error:
-            if _is_missing(error):
+            if is_missing_object(error):
                 return 0
             raise
         redrives: int = json.loads(body)["redrives"]
@@ -183,7 +164,7 @@ class Bucket:
 
 
 class RedriveMarkers:
-    """Counts how often records were put back on the stream before they were quarantined again.
+    """Redrive counts of records that were put back on the stream and quarantined again.
 
     A copy on the stream has a marker that its sequence number names, so that content which the producer sent
     twice is not mistaken for a record that returned, and two operators never write the same one. A redriven
@@ -211,7 +192,7 @@ class RedriveMarkers:
         redrives: dict[str, int] = {}
         for quarantined, copies in sent:
             markers = [_copy_marker(number) for number in copies]
-            if quarantined.entry.reason != GIVEN_UP:
+            if quarantined.entry.reason != DISCARDED:
                 markers.append(_object_marker(quarantined))
             redrives |= dict.fromkeys(markers, self.times(quarantined) + 1)
         with DaemonPool(CONNECTIONS) as pool:
@@ -228,13 +209,9 @@ def _object_marker(quarantined: Quarantined) -> str:
     return f"{MARKER_PREFIX}{quarantined.entry.key}"
 
 
-def _is_missing(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] in ("404", "NoSuchKey")
-
-
 def _key_reason(key: str) -> str:
     return (
-        GIVEN_UP
+        DISCARDED
         if key.startswith(LAMBDA_PREFIX)
         else key.removeprefix(quarantine_object.PREFIX).split("/")[0]
     )

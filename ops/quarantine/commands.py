@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.table import Table
 
 from event.poison import PoisonError
-from ops.aws.pace import rate_option
+from ops.aws.rate_limiter import rate_option
 from ops.aws.stack import Stack, stack_options
 from ops.quarantine.bucket import RedriveMarkers
 from ops.quarantine.lease import Leases
@@ -33,13 +33,13 @@ from ops.terminal.display import (
     as_json_option,
     console,
     count,
-    printable,
     progress_bar,
     size,
     span,
     write_json,
 )
 from ops.terminal.interrupt import interruptible
+from stack.printing import printable
 
 _RECORDS_SHOWN = 10
 
@@ -51,7 +51,7 @@ _RECORDS_SHOWN = 10
 Examples:
   python -m ops quarantine list --reason not-json
   python -m ops quarantine show KEY
-  python -m ops quarantine redrive --reason given-up --dry-run
+  python -m ops quarantine redrive --reason discarded --dry-run
   python -m ops quarantine purge --reason control-message
 """,
 )
@@ -113,7 +113,7 @@ def list_(stack: Stack, reason: str | None, since: datetime | None, limit: int, 
     for described in objects:
         console().print()
         console().print(headline(described))
-        console().print(f"  {described['key']}", soft_wrap=True)
+        console().print(f"  {printable(described['key'])}", soft_wrap=True)
     if len(newest) < len(entries):
         console().print(f"\nThe newest {len(newest):,} of {len(entries):,}; --limit shows more.")
     if objects:
@@ -158,7 +158,7 @@ def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
         )
         return
     out = console()
-    out.print(key, style="bold", soft_wrap=True)
+    out.print(printable(key), style="bold", soft_wrap=True)
     for name, value in (
         ("reason", quarantined.entry.reason),
         ("error", quarantined.error),
@@ -185,7 +185,7 @@ def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
     epilog="""\b
 Examples:
   python -m ops quarantine redrive --stack dev --dry-run
-  python -m ops quarantine redrive --reason given-up --since 3d --rate 500
+  python -m ops quarantine redrive --reason discarded --since 3d --rate 500
   python -m ops quarantine redrive KEY --payload fixed.json
   python -m ops quarantine redrive --max-redrives 2
 
@@ -281,7 +281,7 @@ def redrive(
                 )
             else:
                 for decision in run.decisions:
-                    console().print(f"{decision.action}  {decision.key}", soft_wrap=True)
+                    console().print(f"{decision.action}  {printable(decision.key)}", soft_wrap=True)
                     console().print(f"      {printable(decision.why)}", soft_wrap=True, style="dim")
                 console().print(summarize(run.summary, interrupted, dry_run), soft_wrap=True)
     summary = run.summary
@@ -333,5 +333,5 @@ def _progress(what: str, objects: int) -> Iterator[tuple[Callable[[int], None], 
         task = progress.add_task("", total=objects)
         yield (
             lambda done: progress.advance(task, done),
-            lambda message: progress.console.print(message, soft_wrap=True),
+            lambda message: progress.console.print(printable(message), soft_wrap=True),
         )

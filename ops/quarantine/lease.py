@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from ops.aws.error_codes import error_code, is_missing_object
+from ops.aws.s3 import delete_objects
 from ops.errors import LeasedError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ LEASE_SECONDS = 300
 RENEW_SECONDS = 180
 """A lease that expires sooner is renewed before a call: a call with its retries takes up to two minutes."""
 
+_CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
+"""412; 409 while another write is in progress; 404 when the object to replace no longer exists."""
 _ATTEMPTS = 10
 """Attempts to get a lease that others are taking and releasing at the same time."""
 
@@ -48,7 +52,7 @@ class Leases:
     Args:
         s3: a client with the operator's credentials.
         bucket: the bucket's name.
-        now: the present time in seconds since the epoch; it must go on while the machine sleeps.
+        now: the present time in seconds since the epoch; it must advance while the machine sleeps.
     """
 
     def __init__(self, s3: "S3Client", bucket: str, *, now: Callable[[], float] = time.time) -> None:
@@ -73,7 +77,7 @@ class Leases:
                 return Lease(key, etag, content["expires"])
             self._check_expired(key, content)
             condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
-        raise LeasedError(f"{key}: other redrives are taking it.")
+        raise LeasedError(f"{key} is being taken by other redrives.")
 
     def check(self, key: str) -> None:
         """Check that no other run holds the lease of an object; for a dry run.
@@ -96,9 +100,14 @@ class Leases:
         lease.etag, lease.expires = renewed.etag, renewed.expires
         return True
 
-    def release_keys(self, leases: Iterable[Lease]) -> list[str]:
-        """Return the keys to delete in order to release leases; one about to expire may be another's by then."""
-        return [_lease_key(lease.key) for lease in leases if lease.expires - self._now() > RENEW_SECONDS / 2]
+    def release(self, leases: Iterable[Lease]) -> None:
+        """Delete leases, except for those about to expire: another run may hold them by then.
+
+        Raises:
+            OSError: S3 did not delete some of them; the message names the first.
+        """
+        unexpired = (lease for lease in leases if lease.expires - self._now() > RENEW_SECONDS / 2)
+        delete_objects(self._s3, self._bucket, (_lease_key(lease.key) for lease in unexpired))
 
     def _check_expired(self, key: str, content: dict[str, Any]) -> None:
         expires = content.get("expires", 0)
@@ -121,12 +130,7 @@ class Leases:
                 **condition,  # type: ignore[arg-type]
             )
         except ClientError as error:
-            # 412; 409 while another write is in progress; 404 when the object to replace is gone.
-            if error.response["Error"]["Code"] in (
-                "PreconditionFailed",
-                "ConditionalRequestConflict",
-                "NoSuchKey",
-            ):
+            if error_code(error) in _CONDITION_FAILED:
                 return None
             raise
         return Lease(key, answer["ETag"], expires)
@@ -136,7 +140,7 @@ class Leases:
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=_lease_key(key))
         except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
+            if is_missing_object(error):
                 return {}, ""
             raise
         try:

@@ -6,11 +6,12 @@ from typing import Any
 
 from event.quarantine_object import QuarantinedRecord
 from ops.aws.stack import CONNECTIONS
-from ops.errors import GoneError, UnreadableError
+from ops.errors import MissingObjectError, UnreadableError
 from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
 from ops.quarantine.redrive import Summary
-from ops.terminal.display import count, printable
+from ops.terminal.display import count
 from ops.terminal.interrupt import DaemonPool
+from stack.printing import printable
 
 _SHOWN_BYTES = 512
 """Bytes shown of a payload, which may have a megabyte."""
@@ -23,7 +24,7 @@ def describe(bucket: Bucket, entries: Sequence[Entry]) -> Iterator[dict[str, Any
     def describe_entry(entry: Entry) -> dict[str, Any] | None:
         try:
             quarantined = bucket.read(entry)
-        except GoneError:
+        except MissingObjectError:
             return None
         except UnreadableError as error:
             return {"key": entry.key, "reason": entry.reason, "since": entry.since, "error": str(error)}

@@ -1,9 +1,9 @@
-"""Puts quarantined records back on the stream, without losing any and without sending any in circles.
+"""Puts quarantined records back on the stream, without losing any and without sending one for ever.
 
 For each group of objects: take their leases, read them, send every record until the stream has acknowledged
 it, mark the copies, delete the objects, release the leases. If the process ends in between, the objects remain,
 and a redrive after the leases have expired repeats at most one group, which the table's key makes harmless.
-An object stays whole while the stream refuses some of its records; the next redrive sends all of them.
+An object is kept whole if the stream accepts only some of its records; the next redrive sends all of them.
 Markers recognize a copy that returns to quarantine.
 """
 
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from event.aggregation import MAX_PARTITION_KEY
 from event.quarantine_object import QuarantinedRecord
-from ops.aws.pace import Pace
+from ops.aws.rate_limiter import RateLimiter
 from ops.aws.stack import CONNECTIONS
-from ops.errors import GoneError, LeasedError, UnreadableError, UnsendableError
+from ops.errors import LeasedError, MissingObjectError, UnreadableError, UnsendableError
 from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
 from ops.quarantine.lease import Lease, Leases
 from ops.quarantine.repair import Repair
@@ -60,11 +60,11 @@ class Summary:
     unsendable: int = 0
     """Skipped, because no stream accepts one of their records."""
     kept: int = 0
-    """Not redriven: the stream refused some of their records, or the run was interrupted before."""
+    """Not redriven: the stream did not accept some of their records, or the run was interrupted before."""
 
 
 class Action(StrEnum):
-    """What a redrive does with an object."""
+    """Treatment of an object by a redrive."""
 
     SEND = "send"
     SKIP = "skip"
@@ -72,7 +72,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a redrive would do with an object, and why."""
+    """Treatment of an object by a dry run, and the reason."""
 
     key: str
     action: Action
@@ -109,7 +109,7 @@ class Redriver:
         kinesis: a client with the operator's credentials.
         stream: the stream's name.
         rate: maximum number of records per second.
-        max_redrives: how often a record may be redriven at all.
+        max_redrives: maximum number of redrives of a record.
         stop: when set, the run ends after the current call.
         notify: called with messages for the user.
     """
@@ -130,14 +130,14 @@ class Redriver:
         self._leases = leases
         self._kinesis = kinesis
         self._stream = stream
-        self._pace = Pace(rate, stop)
+        self._limiter = RateLimiter(rate, stop)
         self._max_redrives = max_redrives
         self._stop = stop
         self._notify = notify
         self._markers = RedriveMarkers(bucket)
         self.summary = Summary()
         self.decisions: list[Decision] = []
-        """What a dry run found."""
+        """Those of a dry run."""
 
     def run(
         self,
@@ -156,8 +156,8 @@ class Redriver:
             on_done: called with the number of objects that were handled.
 
         Raises:
-            botocore.exceptions.ClientError: the stream or the bucket refuses a call.
-            OSError: the bucket refuses to delete.
+            botocore.exceptions.ClientError: a call to the stream or the bucket fails.
+            OSError: objects could not be deleted.
         """
         self.summary.selected = self.summary.kept = len(entries)
         held: dict[str, Lease] = {}
@@ -173,11 +173,11 @@ class Redriver:
                 if self._stop.is_set():
                     return
         except KeyboardInterrupt as error:
-            # AWS may be silent: neither wait for what is being leased ahead nor release, the leases expire.
+            # AWS may be silent: neither wait for the leases being taken ahead nor release any, they expire.
             held.clear()
             objects.throw(error)
         finally:
-            objects.close()  # waits for what is being leased ahead
+            objects.close()  # waits for the leases being taken ahead
             self._release(held, list(held))
 
     def _sendable(
@@ -190,23 +190,23 @@ class Redriver:
     ) -> Generator[_Ready, None, None]:
         """Lease and read the objects ahead, and leave out those that must not be sent."""
 
-        def look(entry: Entry) -> _Ready:
+        def prepare(entry: Entry) -> _Ready:
             if dry_run:
                 self._leases.check(entry.key)
-                return _Ready(self._look(entry, repair), None)
+                return _Ready(self._read(entry, repair), None)
             lease = held[entry.key] = self._leases.acquire(entry.key)
-            return _Ready(self._look(entry, repair), lease)
+            return _Ready(self._read(entry, repair), lease)
 
         with DaemonPool(CONNECTIONS) as pool:
             for start in range(0, len(entries), _READ_AHEAD):
                 window = entries[start : start + _READ_AHEAD]
-                passed_over: list[str] = []
-                for entry, looking in [(entry, pool.submit(look, entry)) for entry in window]:
+                skipped: list[str] = []
+                for entry, preparing in [(entry, pool.submit(prepare, entry)) for entry in window]:
                     if self._stop.is_set():
                         return
                     try:
-                        ready = looking.result()
-                    except GoneError:
+                        ready = preparing.result()
+                    except MissingObjectError:
                         self.summary.selected -= 1
                     except tuple(_OUTCOMES) as error:
                         self._skip(entry, error, dry_run)
@@ -215,17 +215,17 @@ class Redriver:
                             self.decisions.append(Decision(entry.key, Action.SEND, _description(ready)))
                         yield ready
                         continue
-                    passed_over.append(entry.key)
+                    skipped.append(entry.key)
                     self.summary.kept -= 1
                     on_done(1)
-                self._release(held, passed_over)
+                self._release(held, skipped)
 
-    def _look(self, entry: Entry, repair: Repair | None) -> Quarantined:
-        """Read an object and decide whether to send it.
+    def _read(self, entry: Entry, repair: Repair | None) -> Quarantined:
+        """Read an object and check that it may be sent.
 
         Raises:
-            GoneError, UnreadableError: see `Bucket.read`.
-            UnsendableError: the stream would refuse one of its records, and with it the whole call.
+            MissingObjectError, UnreadableError: see `Bucket.read`.
+            UnsendableError: the stream would reject one of its records, and with it the whole call.
             _ReturnedError: it came back too often; not with a repaired payload.
         """
         quarantined = self._bucket.read(entry)
@@ -251,12 +251,11 @@ class Redriver:
             self._notify(f"Skipped: {error}")
 
     def _release(self, held: dict[str, Lease], keys: Sequence[str]) -> None:
-        leases = [held.pop(key) for key in keys if key in held]
-        self._bucket.delete(self._leases.release_keys(leases))
+        self._leases.release([held.pop(key) for key in keys if key in held])
 
     def _groups(self, objects: Iterable[_Ready]) -> Iterator[list[_Ready]]:
         """Group objects into about one call each, within one second's rate."""
-        group_size = min(MAX_CALL_RECORDS, self._pace.rate)
+        group_size = min(MAX_CALL_RECORDS, self._limiter.rate)
         group: list[_Ready] = []
         records = 0
         for ready in objects:
@@ -272,10 +271,10 @@ class Redriver:
         records = [record for ready in group for record in ready.quarantined.records]
         leases = [ready.lease for ready in group for _ in ready.quarantined.records]
         copies: dict[int, str] = {}
-        for indexes in _chunks(records, min(MAX_CALL_RECORDS, self._pace.rate)):
+        for indexes in _chunks(records, min(MAX_CALL_RECORDS, self._limiter.rate)):
             self._send(records, leases, indexes, copies)
             if self._stop.is_set():
-                break  # objects of unsent records remain
+                break  # objects of unsent records are kept
         sent, marked = [], []
         first = 0
         for ready in group:
@@ -291,7 +290,7 @@ class Redriver:
         self._count(sent)
         if len(sent) < len(group) and not self._stop.is_set():
             self._notify(
-                f"Not all records of {count(len(group) - len(sent), 'object')} were sent: they stay."
+                f"Not all records of {count(len(group) - len(sent), 'object')} were sent: they are kept."
             )
 
     def _count(self, done: list[Quarantined]) -> None:
@@ -308,13 +307,13 @@ class Redriver:
     ) -> None:
         """Put the records of one call on the stream; add the sequence numbers of the accepted to `copies`.
 
-        Before every call the leases are kept, and what is no longer leased is not sent.
+        Before every call the leases are renewed; records whose lease another run holds are not sent.
         """
         for attempt in range(_ATTEMPTS):
             if attempt:
                 max_delay = min(_BASE_DELAY * 2**attempt, _MAX_DELAY)
                 time.sleep(random.uniform(0, max_delay))
-            self._pace.wait(len(indexes))
+            self._limiter.wait(len(indexes))
             if self._stop.is_set():
                 return
             own = {lease.key for index in indexes if (lease := leases[index]) and self._leases.keep(lease)}

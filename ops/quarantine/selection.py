@@ -9,13 +9,20 @@ import click
 
 from ops.aws.stack import Stack
 from ops.errors import ConfigError
-from ops.quarantine.bucket import REASONS, Bucket, Entry
+from ops.quarantine.bucket import DISCARDED, REASONS, Bucket, Entry
 from ops.terminal.times import TIME
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MAX_NAMED = 5
-"""Keys named when a part of a key is ambiguous."""
+"""Keys that the message names when a part of a key is ambiguous."""
+
+
+class _Reason(click.Choice[str]):
+    """A reason, also by the name that release 1.0.0 had for `discarded`."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(DISCARDED if value == "given-up" else value, param, ctx)
 
 
 def selection(command: F) -> F:
@@ -29,9 +36,9 @@ def selection(command: F) -> F:
         ),
         click.option(
             "--reason",
-            type=click.Choice(REASONS),
+            type=_Reason(REASONS),
             metavar="REASON",
-            help=f"Only objects of one reason: {', '.join(REASONS)} (given-up by Lambda: no retries or too old).",
+            help=f"Only objects of one reason: {', '.join(REASONS)} (by Lambda: no retries left, or too old).",
         ),
     ):
         command = option(command)
@@ -52,14 +59,16 @@ def find_entry(bucket: Bucket, name: str) -> Entry:
         raise ConfigError("KEY is empty: `quarantine list` shows the keys.")
     if entry := bucket.entry(name):
         return entry
-    found = [entry for entry in bucket.entries() if name in entry.key]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    matches = [entry for entry in bucket.entries() if name in entry.key]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
         raise ConfigError(f"{bucket.name} has no object {name}: `quarantine list` shows them.")
-    keys = "".join(f"\n  {entry.key}" for entry in found[:_MAX_NAMED])
-    more = f"\n  and {len(found) - _MAX_NAMED:,} more" if len(found) > _MAX_NAMED else ""
-    raise ConfigError(f"{name} is part of the keys of {len(found):,} objects; give more of one:{keys}{more}")
+    keys = "".join(f"\n  {entry.key}" for entry in matches[:_MAX_NAMED])
+    more = f"\n  and {len(matches) - _MAX_NAMED:,} more" if len(matches) > _MAX_NAMED else ""
+    raise ConfigError(
+        f"{name} is part of the keys of {len(matches):,} objects; give a longer part:{keys}{more}"
+    )
 
 
 def selected(

@@ -1,1 +1,1 @@
-"""`python -m ops replay`: a time range of the stream, sent through the function again."""
+"""`python -m ops replay`: send a time range of the stream through the function again."""

@@ -1,4 +1,4 @@
-"""How far a replay has come, in a file, so that an interrupted one goes on."""
+"""Checkpoints: files from which an interrupted replay continues."""
 
 import fcntl
 import json
@@ -19,17 +19,17 @@ _VERSION: Final = 1
 
 @dataclass(slots=True)
 class Checkpoint:
-    """A replay: what it was asked for, and how far it has come.
+    """Range and progress of a replay.
 
     Attributes:
         path: the file.
-        stream_arn, function_arn: what it reads, and what it invokes.
+        stream_arn, function_arn: the stream that it reads, and the function that it invokes.
         start, end: the range of arrival times.
         shards: the shards to read, in order, each with the sequence number of its last handled record.
         finished: the shards that were read to the end of the range.
-        expired: the shards that the stream no longer has, and of which the rest cannot be read.
-        records, bytes: what was handled, refused records included.
-        refused: the records that the function refused to the end, which are in quarantine.
+        expired: the shards that the stream no longer has, before they were read to the end of the range.
+        records, bytes: number and size of the records that were sent, those in quarantine included.
+        refused: number of the records that the replay put into quarantine, with the reason `refused`.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class Checkpoint:
 
     @property
     def done(self) -> int:
-        """How many shards are finished or expired."""
+        """Number of shards that are finished or expired."""
         return len(self.finished) + len(self.expired)
 
     @property
@@ -54,7 +54,7 @@ class Checkpoint:
         return self.done == len(self.shards)
 
     def save(self) -> None:
-        """Replace the file; whoever reads it, even after a crash, finds it whole."""
+        """Replace the file at once, so that it is whole even after a crash."""
         temporary = self.path.with_name(self.path.name + ".tmp")
         temporary.write_text(self.to_json())
         temporary.replace(self.path)
@@ -168,4 +168,4 @@ _MEMBERS: Final[dict[str, Callable[[Any], bool]]] = {
     "bytes": _is_count,
     "refused": _is_count,
 }
-"""What each member of the file must be, besides the version."""
+"""Checks of the file's members, besides the version."""

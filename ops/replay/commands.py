@@ -9,7 +9,7 @@ import click
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 
 from event.record import iso
-from ops.aws.pace import rate_option
+from ops.aws.rate_limiter import rate_option
 from ops.aws.stack import Stack, stack_options
 from ops.errors import ConfigError
 from ops.replay.checkpoint import Checkpoint, lock
@@ -30,15 +30,15 @@ Examples:
   python -m ops replay --stack dev --resume replay-20261123T140000Z.json
 
 For after a bug in the function, after a lost table, for a new table. The function is invoked with the event that
-the event source mapping sends, one batch of a shard after the other, parents before children. What it reports
-is sent again; a batch that fails is halved; a record that fails 5 times alone, while the function stores another
-one, goes to quarantine, where `quarantine list --reason refused` shows it. If the function fails for every record,
-the replay ends with the cause. The mapping goes on meanwhile.
+the event source mapping sends, one batch of a shard after the other, parents before children. A record
+that it reports is sent again; a batch that fails is halved; a record that fails 5 times alone, while the function
+stores another one, goes to quarantine, where `quarantine list --reason refused` shows it. If the function fails
+for every record, the replay ends with the cause. The mapping keeps working meanwhile.
 
 Writes replace by key. A replay brings back the version of a tweet that is in the range, over a newer one that is
 outside of it, and rows that were deleted since: it asks first.
 
-After every batch a checkpoint is written, from which an interrupted replay goes on with --resume; a batch that
+After every batch a checkpoint is written, from which --resume continues an interrupted replay; a batch that
 was interrupted is sent again, which the table's key makes harmless. One process at a time uses a checkpoint. A
 shard that expires is named, the others are replayed, and the exit code is 1.
 
@@ -72,7 +72,7 @@ bucket.
 @click.option(
     "--resume",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Go on with the replay of this checkpoint.",
+    help="Continue the replay of this checkpoint.",
 )
 @click.option("--dry-run", is_flag=True, help="Count the records; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -93,68 +93,110 @@ def command(
 ) -> None:
     """Send the stream's records of a time range through the function again."""
     if resume and (start or end or shards or path or dry_run):
-        raise click.UsageError("--resume takes the range and the shards from the checkpoint: give only it.")
+        raise click.UsageError(
+            "--resume takes the range and the shards from the checkpoint: leave out --from, --to, --shard, "
+            "--checkpoint and --dry-run."
+        )
     if not resume and not start:
         raise click.UsageError("Give --from TIME, or --resume FILE.")
-    function = stack.lambda_.get_function_configuration(FunctionName=stack.output("function_name"))
     summary = stack.kinesis.describe_stream_summary(StreamName=stack.output("stream_name"))
     stream = summary["StreamDescriptionSummary"]
+    function = stack.lambda_.get_function_configuration(FunctionName=stack.output("function_name"))
     target = Target(function["FunctionName"], function["Role"], stack.output("quarantine_bucket"))
     file = resume or path or Path(f"replay-{start:%Y%m%dT%H%M%SZ}.json")
     if not dry_run:
-        if not file.absolute().parent.is_dir():
-            raise ConfigError(f"The folder of {file} does not exist: give another --checkpoint.")
-        click.get_current_context().with_resource(lock(file))
-    if resume:
-        checkpoint = Checkpoint.load(file)
-        for ours, deployed in (
-            (checkpoint.stream_arn, stream["StreamARN"]),
-            (checkpoint.function_arn, function["FunctionArn"]),
-        ):
-            if ours != deployed:
-                raise ConfigError(f"{resume} is of {ours}, but this stack has {deployed}.")
-    else:
-        assert start
-        now = whole_milliseconds(datetime.now(UTC))
-        end = min(end or now, now)
-        if start >= end:
-            raise click.UsageError(f"--from {iso(start)} is not before --to {iso(end)}.")
-        known = list_shards(stack.kinesis, stream["StreamARN"])
-        if unknown := set(shards).difference(known):
-            raise ConfigError(f"{stream['StreamName']} has no shard {', '.join(sorted(unknown))}.")
+        _lock(file)
+    if start:
+        checkpoint = _begin(stack, stream["StreamARN"], function["FunctionArn"], file, start, end, shards)
         if not dry_run and file.exists():
-            raise ConfigError(f"{file} exists: go on with --resume, or give another --checkpoint.")
-        checkpoint = Checkpoint(
-            file,
-            stream["StreamARN"],
-            function["FunctionArn"],
-            start,
-            end,
-            {shard: None for shard in known if not shards or shard in shards},
-        )
-    what = (
+            raise ConfigError(f"{file} exists: continue with --resume, or give another --checkpoint.")
+    else:
+        checkpoint = _load(file, stream["StreamARN"], function["FunctionArn"])
+    description = (
         f"{iso(checkpoint.start)} to {iso(checkpoint.end)} of {stream['StreamName']} "
         f"({count(len(checkpoint.shards), 'shard')}) through {target.function_name}"
     )
-    kept_since = datetime.now(UTC) - timedelta(hours=stream["RetentionPeriodHours"])
-    if checkpoint.start < kept_since:
-        error_console().print(
-            f"The stream keeps {stream['RetentionPeriodHours']} hours: what arrived before {iso(kept_since)} is gone.",
-            soft_wrap=True,
-        )
+    _warn_of_expired_records(checkpoint.start, stream["RetentionPeriodHours"])
     if not dry_run and not yes:
-        error_console().print(
-            "Writes replace by key: older versions of tweets come back over newer ones that arrived outside the "
-            "range, and rows that were deleted since come back.",
-            soft_wrap=True,
-        )
-        click.confirm(f"Replay {what}?", abort=True, err=True)
+        _confirm(description)
     try:
         _run(stack, target, checkpoint, rate, batch_size, dry_run)
     finally:
-        _report(stack, checkpoint, what, dry_run, as_json)
+        _report(stack, checkpoint, description, dry_run, as_json)
     if not checkpoint.is_finished or checkpoint.expired or checkpoint.refused:
         sys.exit(1)
+
+
+def _lock(file: Path) -> None:
+    """Lock a checkpoint until the command ends.
+
+    Raises:
+        ConfigError: its folder does not exist, or another process uses it.
+    """
+    if not file.absolute().parent.is_dir():
+        raise ConfigError(f"The folder of {file} does not exist: give another --checkpoint.")
+    click.get_current_context().with_resource(lock(file))
+
+
+def _begin(
+    stack: Stack,
+    stream_arn: str,
+    function_arn: str,
+    file: Path,
+    start: datetime,
+    end: datetime | None,
+    shards: tuple[str, ...],
+) -> Checkpoint:
+    """Return the checkpoint of a new replay, of some shards or of all; the range ends now at the latest.
+
+    Raises:
+        click.UsageError: the range is empty.
+        ConfigError: the stream lacks one of the shards.
+    """
+    now = whole_milliseconds(datetime.now(UTC))
+    end = min(end or now, now)
+    if start >= end:
+        raise click.UsageError(f"--from {iso(start)} is not before --to {iso(end)}.")
+    available = list_shards(stack.kinesis, stream_arn)
+    if unknown := set(shards).difference(available):
+        raise ConfigError(f"{stack.output('stream_name')} has no shard {', '.join(sorted(unknown))}.")
+    positions: dict[str, str | None] = {shard: None for shard in available if not shards or shard in shards}
+    return Checkpoint(file, stream_arn, function_arn, start, end, positions)
+
+
+def _load(file: Path, stream_arn: str, function_arn: str) -> Checkpoint:
+    """Load the checkpoint of an interrupted replay.
+
+    Raises:
+        ConfigError: the file is not a checkpoint, or that of another stream or function.
+    """
+    checkpoint = Checkpoint.load(file)
+    for recorded, deployed in (
+        (checkpoint.stream_arn, stream_arn),
+        (checkpoint.function_arn, function_arn),
+    ):
+        if recorded != deployed:
+            raise ConfigError(f"{file} is of {recorded}, but this stack has {deployed}.")
+    return checkpoint
+
+
+def _warn_of_expired_records(start: datetime, retention_hours: int) -> None:
+    kept_since = datetime.now(UTC) - timedelta(hours=retention_hours)
+    if start < kept_since:
+        error_console().print(
+            f"The stream keeps {retention_hours} hours: records that arrived before {iso(kept_since)} have expired.",
+            soft_wrap=True,
+        )
+
+
+def _confirm(description: str) -> None:
+    """Ask whether to replay; end the command if the answer is no."""
+    error_console().print(
+        "Writes replace by key: older versions of tweets come back over newer ones that arrived outside the "
+        "range, and rows that were deleted since come back.",
+        soft_wrap=True,
+    )
+    click.confirm(f"Replay {description}?", abort=True, err=True)
 
 
 def _run(
@@ -194,8 +236,8 @@ def _run(
         replayer.run(dry_run=dry_run)
 
 
-def _report(stack: Stack, checkpoint: Checkpoint, what: str, dry_run: bool, as_json: bool) -> None:
-    """Write the sum; delete the checkpoint if nothing is left."""
+def _report(stack: Stack, checkpoint: Checkpoint, description: str, dry_run: bool, as_json: bool) -> None:
+    """Print the totals; delete the checkpoint of a replay that is finished."""
     finished = checkpoint.is_finished
     handled = checkpoint.records - checkpoint.refused
     if not dry_run and finished:
@@ -218,20 +260,21 @@ def _report(stack: Stack, checkpoint: Checkpoint, what: str, dry_run: bool, as_j
         return
     if checkpoint.expired:
         error_console().print(
-            f"{count(len(checkpoint.expired), 'shard')} expired before the end; what was left of the records is "
-            f"gone: {', '.join(checkpoint.expired)}.",
+            f"{count(len(checkpoint.expired), 'shard')} expired before the end; the records that were not "
+            f"read yet are lost: {', '.join(checkpoint.expired)}.",
             soft_wrap=True,
         )
     if dry_run:
         records = f"{count(checkpoint.records, 'record')}, {size(checkpoint.bytes)}"
-        console().print(f"Would replay {what}: {records}.", soft_wrap=True)
+        console().print(f"Would replay {description}: {records}.", soft_wrap=True)
     else:
-        where = " (in quarantine)" if checkpoint.refused else ""
+        reason = " (reason refused)" if checkpoint.refused else ""
+        verb = "Replayed" if finished else "Interrupted. Replayed"
         console().print(
-            f"{'Replayed' if finished else 'Interrupted. Replayed'} {what}: {count(checkpoint.records, 'record')} = "
-            f"{handled:,} handled by the function + {checkpoint.refused:,} refused{where}.",
+            f"{verb} {description}: {count(checkpoint.records, 'record')} = "
+            f"{handled:,} handled by the function + {checkpoint.refused:,} quarantined{reason}.",
             soft_wrap=True,
         )
         if not finished:
             resume = shlex.join(["--resume", str(checkpoint.path), *stack.arguments])
-            console().print(f"Go on: python -m ops replay {resume}", soft_wrap=True)
+            console().print(f"To resume: python -m ops replay {resume}", soft_wrap=True)

@@ -1,9 +1,9 @@
 """Sends records through the function again, as an event source mapping does.
 
-A mapping's rules for failures hold ("Configuring partial batch response with Kinesis Data Streams and Lambda"):
-what precedes the first reported record is done; a batch that fails as a whole is halved until the record at fault
-is alone. A record that is refused to the end is put into quarantine, but only while the function stores another one:
-if it stores none, the record is not at fault, and the replay ends.
+The mapping's rules for failures apply ("Configuring partial batch response with Kinesis Data Streams and Lambda"):
+the records before the first reported one are done; a batch that fails as a whole is halved until the record at
+fault is alone. A record that fails in every attempt is put into quarantine, but only while the function stores
+another one: if it stores none, the record is not at fault, and the replay ends.
 """
 
 import json
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from event.aggregation import deaggregate
 from event.item import build_put
@@ -21,10 +21,10 @@ from event.poison import PoisonError, Reason
 from event.quarantine_object import object_body, object_key
 from event.record import KinesisRecord
 from event.types.tweet import parse_tweet
-from handler.event import MAX_EVENT_BYTES, build_record, first_failure
-from ops.aws.pace import Pace
+from ops.aws.rate_limiter import RateLimiter
 from ops.errors import ExpiredShardError, ReplayError
 from ops.replay.checkpoint import Checkpoint
+from ops.replay.invocation import MAX_EVENT_BYTES, build_record, first_failure
 from ops.replay.shards import read_range
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The function, and the bucket for what it refuses."""
+    """The function, and the bucket for the records that it fails to handle."""
 
     function_name: str
     role_arn: str
@@ -62,7 +62,7 @@ class Target:
 
 @dataclass(slots=True)
 class _Batch:
-    """Records of one shard, as elements of the event and as its JSON."""
+    """Records of one shard, as elements of the event and as their JSON."""
 
     records: list[KinesisRecord]
     texts: list[str]
@@ -77,8 +77,8 @@ class Replayer:
 
     Args:
         clients: the clients.
-        target: where the records go.
-        checkpoint: what to replay, and how far it has come.
+        target: the function and the bucket.
+        checkpoint: the range and the progress.
         batch_size: maximum number of records in one invocation.
         rate: maximum number of records per second.
         stop: when set, the run ends after the current invocation.
@@ -100,13 +100,13 @@ class Replayer:
         self._target = target
         self._checkpoint = checkpoint
         self._batch_size = batch_size
-        self._pace = Pace(rate, stop)
+        self._limiter = RateLimiter(rate, stop)
         self._stop = stop
         self._on_progress = on_progress
         self._stored: _Batch | None = None  # the last record that the function stored in this run
 
     def run(self, *, dry_run: bool = False) -> None:
-        """Replay every shard from where the checkpoint stands.
+        """Replay the rest of every shard, as the checkpoint has it.
 
         Args:
             dry_run: only count; neither invoke nor save.
@@ -134,7 +134,7 @@ class Replayer:
         return [shard_id for shard_id in self._checkpoint.shards if shard_id not in done]
 
     def _read(self, shard_id: str) -> Iterator["RecordTypeDef"]:
-        """Read what the checkpoint leaves of a shard."""
+        """Read the records of a shard that come after the checkpoint."""
         checkpoint = self._checkpoint
         return read_range(
             self._clients.kinesis,
@@ -154,14 +154,14 @@ class Replayer:
         """
         checkpoint = self._checkpoint
         for batch in self._batches(shard_id, self._read(shard_id)):
-            refused = 0 if dry_run else self._handle(batch)
-            if refused is None:
+            quarantined = 0 if dry_run else self._handle(batch)
+            if quarantined is None:
                 return
             last = batch.records[-1]["kinesis"]
             checkpoint.shards[shard_id] = last["sequenceNumber"]
             checkpoint.records += len(batch.records)
             checkpoint.bytes += sum(len(record["kinesis"]["data"]) * 3 // 4 for record in batch.records)
-            checkpoint.refused += refused
+            checkpoint.refused += quarantined
             if not dry_run:
                 checkpoint.save()
             self._on_progress(shard_id, last["approximateArrivalTimestamp"])
@@ -183,20 +183,20 @@ class Replayer:
             yield batch
 
     def _element(self, answer: "RecordTypeDef", shard_id: str) -> KinesisRecord:
-        element = build_record(answer, shard_id, self._checkpoint.stream_arn, self._target.role_arn)
-        return cast("KinesisRecord", element)
+        return build_record(answer, shard_id, self._checkpoint.stream_arn, self._target.role_arn)
 
     def _handle(self, batch: _Batch) -> int | None:
-        """Send a batch until each of its records is handled or refused.
+        """Send a batch until each of its records is handled or in quarantine.
 
-        Returns the number of refused records; None if the run was stopped before the end.
+        Returns:
+            The number of records put into quarantine; None if the run was stopped before the end.
 
         Raises:
             ReplayError: the function fails for every record.
         """
-        self._pace.wait(len(batch.records))
+        self._limiter.wait(len(batch.records))
         pending = deque([batch])
-        refused = 0
+        quarantined = 0
         while pending:
             if self._stop.is_set():
                 return None
@@ -219,8 +219,8 @@ class Replayer:
                 pending.appendleft(current.part(0, attempts=attempts))
             else:
                 self._quarantine(current.records[0], cause)
-                refused += 1
-        return refused
+                quarantined += 1
+        return quarantined
 
     def _remember_stored(self, handled: _Batch) -> None:
         for index in reversed(range(len(handled.records))):
@@ -229,10 +229,10 @@ class Replayer:
                 return
 
     def _find_witness(self, suspect: _Batch, cause: str) -> None:
-        """See that the function stores another record now, so that the one that it refuses is at fault.
+        """Check that the function stores another record now, so that the suspect is at fault.
 
-        The other one is the last that it stored, or one that is sent again in its turn: no older version of a tweet
-        stays in the place of a newer one.
+        The other one is the last that it stored, or one that this run is still to send: no older version of a tweet
+        replaces a newer one for good.
 
         Raises:
             ReplayError: it stores none.
@@ -244,7 +244,7 @@ class Replayer:
                 return
         raise ReplayError(
             f"The function fails for every record, so the records are not the cause: {cause}. Nothing was put into "
-            "quarantine for it. Fix the cause (`python -m ops status` shows more), then go on with --resume."
+            "quarantine for it. Fix the cause (`python -m ops status` shows more), then continue with --resume."
         )
 
     def _ahead(self, suspect: _Batch) -> Iterator[_Batch]:
@@ -267,7 +267,7 @@ class Replayer:
         return first_failure(numbers, response), "reported for a retry"
 
     def _quarantine(self, record: KinesisRecord, cause: str) -> None:
-        poison = PoisonError(Reason.REFUSED, f"refused by {ATTEMPTS} invocations of a replay: {cause}")
+        poison = PoisonError(Reason.REFUSED, f"failed in {ATTEMPTS} invocations of a replay: {cause}")
         self._clients.s3.put_object(
             Bucket=self._target.bucket,
             Key=object_key(record, poison),
@@ -277,7 +277,7 @@ class Replayer:
 
 
 def _is_storable(record: KinesisRecord) -> bool:
-    """Tell whether the function would write the record to the table, not to quarantine."""
+    """Return whether the function would write the record to the table, not to quarantine."""
     try:
         return bool([build_put(each, parse_tweet(each), None) for each in deaggregate(record)])
     except PoisonError:

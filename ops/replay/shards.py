@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from ops.aws.error_codes import error_code
 from ops.errors import ExpiredShardError
 from ops.explore import stream
 
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import RecordTypeDef
 
 READ_SECONDS = 0.25
-"""Time between two reads of a shard, which serves five a second to all its readers (Kinesis quotas)."""
+"""Time between two reads of a shard, which allows five a second to all its readers (Kinesis quotas)."""
 RETRY_SECONDS = 1.0
 SLACK_SECONDS = 60
-"""How far arrival times may be out of order: nothing guarantees that they increase ("GetRecords")."""
+"""Maximum disorder of arrival times: nothing guarantees that they increase ("GetRecords")."""
 
-_TRY_AGAIN = ("ExpiredIteratorException", "ProvisionedThroughputExceededException")
-"""The function was busy for five minutes; other readers use up the shard's reads."""
+_RETRIED = ("ExpiredIteratorException", "ProvisionedThroughputExceededException")
+"""Codes of reads to repeat: the function was busy for five minutes; other readers use up the shard's reads."""
 
 
 def list_shards(kinesis: "KinesisClient", stream_arn: str) -> list[str]:
@@ -58,7 +59,7 @@ def read_range(
     """Yield a shard's records that arrived from `start` on and before `end`, until `stop` is set.
 
     Args:
-        after: the sequence number of a record after which to go on, instead of at the start.
+        after: the sequence number of the record after which to continue, instead of at the start.
 
     Raises:
         ExpiredShardError: the stream no longer has the shard.
@@ -68,7 +69,7 @@ def read_range(
     while True:
         try:
             iterator: str | None = kinesis.get_shard_iterator(
-                StreamARN=stream_arn, ShardId=shard_id, **_where_to_start(start, position)
+                StreamARN=stream_arn, ShardId=shard_id, **_starting_position(start, position)
             )["ShardIterator"]
             while iterator and not stop.is_set():
                 answer = kinesis.get_records(StreamARN=stream_arn, ShardIterator=iterator)
@@ -84,17 +85,17 @@ def read_range(
                     return
                 stop.wait(READ_SECONDS)
         except ClientError as error:
-            code = error.response["Error"]["Code"]
+            code = error_code(error)
             if code == "ResourceNotFoundException" and shard_id not in list_shards(kinesis, stream_arn):
                 raise ExpiredShardError(f"The stream no longer has {shard_id}.") from error
-            if code not in _TRY_AGAIN:
+            if code not in _RETRIED:
                 raise
             stop.wait(RETRY_SECONDS)
         else:
             return
 
 
-def _where_to_start(start: datetime, position: str | None) -> Any:
+def _starting_position(start: datetime, position: str | None) -> Any:
     if position:
         return {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": position}
     moment = datetime.fromtimestamp(max(0.0, start.timestamp() - SLACK_SECONDS), UTC)

@@ -1,4 +1,4 @@
-"""Formats output for terminals and scripts: safe text, durations, sizes, JSON."""
+"""Formats output for terminals and scripts: cells, durations, sizes, JSON."""
 
 import json
 import os
@@ -12,13 +12,14 @@ import click
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 
+from stack.printing import printable
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PIPE_WIDTH, _PIPE_HEIGHT = 10_000, 50
 _PADDING = re.compile(r" +$", re.MULTILINE)
 _BLANKS = re.compile(r"[\t\n\v\f\r\u0085\u2028\u2029]+")
-_EMOJI_MODIFIERS = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_EMOJI_MODIFIERS = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
 
 as_json_option: Callable[[F], F] = click.option(
     "--json", "as_json", is_flag=True, help="Write JSON to standard output, for scripts."
@@ -26,7 +27,7 @@ as_json_option: Callable[[F], F] = click.option(
 
 
 class _Unpadded:
-    """Standard output without the blanks with which tables fill a line, for scripts."""
+    """Standard output without the blanks that pad a table's lines, for scripts."""
 
     def write(self, text: str) -> int:
         return sys.stdout.write(_PADDING.sub("", text))
@@ -78,17 +79,13 @@ def write_json_line(value: object) -> None:
     click.echo(json.dumps(value, default=_as_text))
 
 
-def printable(text: str) -> str:
-    """Make untrusted text safe for a terminal: one line, without control characters."""
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", _BLANKS.sub(" ", text))
-
-
 def cell_text(text: str) -> str:
-    """Make untrusted text safe for a cell of a table: every terminal draws it in the same number of columns.
+    """Make untrusted text safe for a cell of a table: one line, as wide on every terminal.
 
-    Terminals disagree on sequences of emoji; without joiners and modifiers each emoji stands by itself.
+    Line breaks and tabs become blanks. Terminals disagree on sequences of emoji; without joiners and modifiers
+    each emoji is drawn by itself.
     """
-    return _EMOJI_MODIFIERS.sub("", printable(text))
+    return printable(_EMOJI_MODIFIERS.sub("", _BLANKS.sub(" ", text)))
 
 
 def span(duration: timedelta) -> str:

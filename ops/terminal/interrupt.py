@@ -39,7 +39,7 @@ def interruptible() -> Iterator[threading.Event]:
 
 
 class DaemonPool(Executor):
-    """Calls functions on daemon threads, so that Ctrl-C ends a command while AWS is silent.
+    """Executor on daemon threads, so that Ctrl-C ends a command while AWS is silent.
 
     A ThreadPoolExecutor waits for its threads when its block is interrupted, and again when the process ends.
     """

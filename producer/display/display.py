@@ -8,9 +8,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Protocol
 
-from producer.display.printable import printable, shorten
 from producer.display.progress import Progress, Rate, lag_seconds, median
-from stack.urls import without_userinfo
+from stack.printing import printable, shorten, without_userinfo
 
 _LOG_SECONDS = 10.0
 

@@ -9,9 +9,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from producer.display.printable import printable, shorten
 from producer.display.progress import Progress, Rate, lag_seconds, median
-from stack.urls import without_userinfo
+from stack.printing import printable, shorten, without_userinfo
 
 _REFRESH_SECONDS = 0.25
 

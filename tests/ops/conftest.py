@@ -14,7 +14,7 @@ from tests.waiting import eventually
 
 CONFIG = {
     "aws:region": "us-east-1",
-    # Nobody wants to wait: a batch goes at once, and is given up after its first failure.
+    # Nobody wants to wait: a batch goes at once, and is discarded after its first failure.
     "stream-processing:mappingBatchingWindow": 0,
     "stream-processing:mappingMaximumRetries": 0,
 }
@@ -36,7 +36,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack
     with LocalAws.start() as aws:
         deployment = deploy("dev", PROJECT, CONFIG, aws.endpoint)
         stack = DeployedStack(aws, deployment.outputs, tmp_path_factory.mktemp("stack"))
-        with stack.mapping(BisectBatchOnFunctionError=False):  # a batch is given up whole, as by its age
+        with stack.mapping(BisectBatchOnFunctionError=False):  # a batch is discarded whole, as by its age
             stack.put(tweet("first"))
             eventually(lambda: stack.rows("first"))
             yield stack

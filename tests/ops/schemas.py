@@ -1,4 +1,4 @@
-"""JSON schemas of what the operator's commands write with --json."""
+"""JSON schemas of the documents that the operator's commands write with --json."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ _CHECK = members(
     name=TEXT, state=one_of("ok", "no data", "old", "warning", "bad", "unknown"), text=TEXT, next=TEXT
 )
 _ROW = {"username": TEXT, "id": TEXT, "timestamp": TEXT, "message": TEXT}
-_READING = {"rows": COUNT, "pages": COUNT, "read_units": NUMBER, "complete": FLAG}
+_SCAN_STATS = {"rows": COUNT, "pages": COUNT, "read_units": NUMBER, "complete": FLAG}
 _FIGURE = members(newest=FIGURE, max=FIGURE, age_seconds=FIGURE)
 _LOAD = members(rate=NUMBER, size=COUNT)
 _PRICE = members(dollars=NUMBER, per=NUMBER, unit=TEXT, source=TEXT, noted=TEXT)
@@ -50,13 +50,13 @@ STATUS = members(healthy=FLAG, checks=array(_CHECK))
 WATCH = members(
     time=TIME,
     period_seconds=COUNT,
-    figures=members(put=_FIGURE, received=_FIGURE, written=_FIGURE, quarantined=_FIGURE, lag=_FIGURE),
+    figures=members(put=_FIGURE, received=_FIGURE, stored=_FIGURE, quarantined=_FIGURE, lag=_FIGURE),
     checks=array(_CHECK),
     shards=members(read=array(TEXT), open=COUNT),
     tweets=array(members(**_ROW, stored=FLAG)),
 )
-EXPLORE = members(**_READING, tweets=array(members(**_ROW)))
-EXPORT = members(**_READING, exported=COUNT)
+EXPLORE = members(**_SCAN_STATS, tweets=array(members(**_ROW)))
+EXPORT = members(**_SCAN_STATS, exported=COUNT)
 FOLLOW = members(**_ROW)
 TOP = members(
     seconds=COUNT,

@@ -87,7 +87,7 @@ def test_a_lifetime_bounds_the_storage(dev: Settings, prices: Prices) -> None:
     assert lines(a_day, prices)["Table storage"].quantity < lines(dev, prices)["Table storage"].quantity
 
 
-def test_what_is_switched_off_is_not_charged(dev: Settings, prices: Prices) -> None:
+def test_a_feature_that_is_switched_off_is_not_charged(dev: Settings, prices: Prices) -> None:
     assert "Alarms" in lines(dev, prices)
     assert "Alarms" not in lines(dataclasses.replace(dev, alarms=False), prices)
     assert "Table backups" not in lines(dev, prices)
@@ -132,7 +132,7 @@ def test_each_price_has_unit_source_and_date(prices: Prices) -> None:
         assert len(price.noted) == len("2026-11-23")
 
 
-def test_what_changes_an_item_is_a_setting_of_the_project(dev: Settings, prices: Prices) -> None:
+def test_the_settings_that_change_an_item_are_the_projects(dev: Settings, prices: Prices) -> None:
     known = read_project()["config"]
     named = [name for line in lines(dev, prices).values() for name in line.settings.split(", ")]
     camel_case = {name for name in named if name.isalpha()}
@@ -158,14 +158,14 @@ def test_a_change_is_what_the_other_setting_really_costs(dev: Settings, prices: 
     assert changes["streamMode on-demand"] == pytest.approx(difference, abs=0.01)
 
 
-def test_too_few_shards_are_said() -> None:
+def test_a_load_beyond_the_shards_of_the_stack_is_reported() -> None:
     assert "needs 3 shards" in cost("--rate", "2500").stdout
     assert "needs 2 shards" in cost("--rate", "900", "--size", "1500").stdout
 
 
 @pytest.mark.parametrize("option", ["--rate", "--size"])
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e308", "0"])
-def test_a_load_that_is_none(option: str, value: str) -> None:
+def test_a_load_that_is_not_a_positive_number_is_wrong_usage(option: str, value: str) -> None:
     result = cost(option, value)
     assert result.exit_code == 2
     assert f"Invalid value for '{option}'" in result.stderr
@@ -179,7 +179,7 @@ def test_prices_of_another_region(tmp_path: Path) -> None:
     assert data["lines"][0]["dollars"] == 73_000
 
 
-def refusal(tmp_path: Path, content: str) -> str:
+def config_error(tmp_path: Path, content: str) -> str:
     """Return the error about an invalid file of prices, without the file's name."""
     file = tmp_path / "prices.json"
     file.write_text(content)
@@ -190,7 +190,7 @@ def refusal(tmp_path: Path, content: str) -> str:
 
 
 def test_a_price_file_that_is_not_json(tmp_path: Path) -> None:
-    assert refusal(tmp_path, "nonsense").startswith(" cannot be read as JSON")
+    assert config_error(tmp_path, "nonsense").startswith(" cannot be read as JSON")
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_a_price_file_that_is_not_json(tmp_path: Path) -> None:
 )
 def test_a_value_that_no_price_has(tmp_path: Path, member: str, allowed: str) -> None:
     name, value = member.replace('"', "", 2).split(": ")
-    said = refusal(tmp_path, f'{{"prices": {{"kinesis-shard": {{{member}}}}}}}')
-    assert said == f": prices: kinesis-shard: {name} is {value}, but must be {allowed}."
+    message = config_error(tmp_path, f'{{"prices": {{"kinesis-shard": {{{member}}}}}}}')
+    assert message == f": prices: kinesis-shard: {name} is {value}, but must be {allowed}."
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_value_that_no_price_has(tmp_path: Path, member: str, allowed: str) ->
     ],
 )
 def test_a_form_that_the_prices_have_not(tmp_path: Path, content: str, message: str) -> None:
-    assert message in refusal(tmp_path, content)
+    assert message in config_error(tmp_path, content)
 
 
 def test_prices_may_be_nothing(tmp_path: Path) -> None:

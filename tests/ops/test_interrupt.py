@@ -13,7 +13,7 @@ from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
 SECONDS = 60
-"""A silent call is given up after 90 seconds: three attempts of 30. Ctrl-C takes one, on a busy machine some."""
+"""A silent call ends after 90 seconds: three attempts of 30. Ctrl-C takes one, on a busy machine some."""
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def test_a_second_ctrl_c_ends_a_replay(
         interrupt_twice(process)
         out, _ = process.communicate(timeout=SECONDS)
         assert process.returncode == 1
-        assert "Go on: python -m ops replay --resume" in out
+        assert "To resume: python -m ops replay --resume" in out
 
 
 @pytest.mark.parametrize("silent_at", [b"PutRecords", b"GET /"])

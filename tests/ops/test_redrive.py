@@ -23,7 +23,7 @@ from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
 
-def give_up(stack: DeployedStack, user: str, count: int) -> list[str]:
+def discard(stack: DeployedStack, user: str, count: int) -> list[str]:
     """Let a batch of tweets run out of retries; return the key of Lambda's object."""
     with stack.table_closed():
         stack.put(*(tweet(user, number) for number in range(count)), key=user)
@@ -115,7 +115,7 @@ def test_a_repaired_payload_that_the_function_would_quarantine_again_is_not_sent
     assert (stack.everything(), stack.on_stream()) == (everything, on_stream)
 
 
-def test_of_a_huge_payload_the_beginning_is_shown_and_all_of_it_can_be_written(stack: DeployedStack) -> None:
+def test_a_huge_payload_is_shown_up_to_a_limit_and_can_be_written_whole(stack: DeployedStack) -> None:
     payload = b'"' + "é".encode() * 300_000
     stack.put(payload)
     (key,) = stack.quarantined(1)
@@ -128,14 +128,14 @@ def test_of_a_huge_payload_the_beginning_is_shown_and_all_of_it_can_be_written(s
 def test_a_batch_that_ran_out_of_retries_is_listed_shown_redriven_and_stored(
     stack: DeployedStack, user: str
 ) -> None:
-    (key,) = give_up(stack, user, 3)
+    (key,) = discard(stack, user, 3)
     assert stack.json("quarantine", "list")["objects"][0]["records"] == 3
     shown = stack.json("quarantine", "show", key)
-    assert shown["reason"] == "given-up"
+    assert shown["reason"] == "discarded"
     assert "RetryAttemptsExhausted after 1 invocations" in shown["error"]
     assert [json.loads(record["payload"])["id"] for record in shown["records"]] == ["0", "1", "2"]
 
-    done = stack.json("quarantine", "redrive", "--reason", "given-up", "--rate", "2")  # so in two calls
+    done = stack.json("quarantine", "redrive", "--reason", "discarded", "--rate", "2")  # so in two calls
 
     assert (done["redriven"], done["records"], done["kept"]) == (1, 3, 0)
     eventually(lambda: len(stack.rows(user)) == 3)
@@ -150,7 +150,7 @@ def test_the_partition_key_is_kept(stack: DeployedStack, user: str) -> None:
     assert stack.json("quarantine", "show", returned)["records"][0]["partition_key"] == user
 
 
-def test_what_comes_back_is_recognised_and_not_sent_round_for_ever(stack: DeployedStack) -> None:
+def test_a_record_that_comes_back_is_recognised_and_not_sent_for_ever(stack: DeployedStack) -> None:
     stack.put(b"never a tweet")
     first = stack.quarantined(1)
     stack.ops("quarantine", "redrive")
@@ -195,7 +195,7 @@ def test_an_object_that_the_function_writes_again_after_its_redrive_is_not_sent_
 
 
 def test_a_dry_run_sends_and_deletes_nothing(stack: DeployedStack, user: str) -> None:
-    keys = give_up(stack, user, 2)
+    keys = discard(stack, user, 2)
     everything = stack.everything()
     done = stack.json("quarantine", "redrive", "--dry-run")
     assert (done["redriven"], done["records"], done["dry_run"]) == (1, 2, True)
@@ -316,27 +316,42 @@ def test_a_lease_about_to_expire_is_renewed_and_a_lost_answer_does_not_lose_it(s
     assert held.expires == now + lease.LEASE_SECONDS
 
 
+def test_a_released_lease_is_deleted_but_not_one_that_another_run_may_hold_by_now(
+    stack: DeployedStack,
+) -> None:
+    now = 1_000_000.0
+    leases = Leases(stack.s3, stack.outputs["quarantine_bucket"], now=lambda: now)
+    early = leases.acquire("records/early")
+    (expiring,) = stack.everything()
+    now += lease.LEASE_SECONDS - lease.RENEW_SECONDS / 2
+    late = leases.acquire("records/late")
+
+    leases.release([early, late])
+
+    assert stack.everything() == [expiring]
+
+
 def test_an_object_is_named_by_any_part_of_its_key_that_no_other_has(stack: DeployedStack) -> None:
     first, second = quarantine(stack, 4711), quarantine(stack, 4712)
     assert stack.json("quarantine", "show", "4711")["key"] == first
     assert stack.json("quarantine", "show", second.removesuffix(".json"))["key"] == second
     ambiguous = stack.ops("quarantine", "show", "471")
     assert ambiguous.exit_code == 2
-    assert "471 is part of the keys of 2 objects; give more of one:" in ambiguous.stderr
+    assert "471 is part of the keys of 2 objects; give a longer part:" in ambiguous.stderr
     assert first in ambiguous.stderr
     assert second in ambiguous.stderr
     assert stack.json("quarantine", "purge", "4711", first, "--yes") == {"deleted": 1}
     assert stack.objects() == [second]
 
 
-def test_the_function_may_not_write_what_only_operators_write(stack: DeployedStack) -> None:
+def test_the_function_is_denied_to_write_markers_and_leases(stack: DeployedStack) -> None:
     s3 = stack.aws.role_client("s3", stack.outputs["function_name"])
     with pytest.raises(ClientError, match="AccessDenied"):
         s3.put_object(Bucket=stack.outputs["quarantine_bucket"], Key="redriven/1.json", Body=b"{}")
 
 
-def test_reason_and_time_select(stack: DeployedStack, user: str) -> None:
-    give_up(stack, user, 1)
+def test_objects_are_selected_by_reason_and_time(stack: DeployedStack, user: str) -> None:
+    discard(stack, user, 1)
     stack.put(b"not json", b"{}")
     stack.quarantined(3)
 
@@ -344,18 +359,19 @@ def test_reason_and_time_select(stack: DeployedStack, user: str) -> None:
         selected: int = stack.json("quarantine", "redrive", "--dry-run", *options)["selected"]
         return selected
 
-    assert selected("--reason", "given-up") == 1
+    assert selected("--reason", "discarded") == 1
+    assert selected("--reason", "given-up") == 1  # its name in 1.0.0
     assert selected("--reason", "not-a-tweet") == 1
     assert selected("--reason", "too-large") == 0
     assert selected("--since", "1h") == 3
     assert selected("--since", "2999-01-01") == 0
 
 
-def test_refused_entries_are_sent_again_until_the_stream_has_all(
+def test_throttled_entries_are_sent_again_until_the_stream_has_all(
     stack: DeployedStack, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redrive, "_MAX_DELAY", 0.1)
-    give_up(stack, user, 20)
+    discard(stack, user, 20)
     stack.aws.faults.set("kinesis:PutRecords", entries=0.3)
     done = stack.json("quarantine", "redrive")
     assert stack.aws.faults.injected()["kinesis:PutRecords entries"] > 0
@@ -363,29 +379,29 @@ def test_refused_entries_are_sent_again_until_the_stream_has_all(
     eventually(lambda: stack.rows(user) == ids(20))
 
 
-def test_what_the_stream_refuses_stays(
+def test_an_object_whose_records_are_throttled_to_the_end_is_kept(
     stack: DeployedStack, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = give_up(stack, user, 2)
+    keys = discard(stack, user, 2)
     monkeypatch.setattr(redrive, "_ATTEMPTS", 1)
     stack.aws.faults.set("kinesis:PutRecords", entries=1)
-    refused = stack.ops("quarantine", "redrive")
-    assert refused.exit_code == 1
-    assert "Of 1 object: 0 objects (0 records) redriven, 1 kept. Run it again" in refused.stdout
-    assert "Not all records of 1 object were sent: they stay." in refused.stderr
+    result = stack.ops("quarantine", "redrive")
+    assert result.exit_code == 1
+    assert "Of 1 object: 0 objects (0 records) redriven, 1 kept. Run it again" in result.stdout
+    assert "Not all records of 1 object were sent: they are kept." in result.stderr
     assert stack.objects() == keys
 
 
-def test_without_permission_to_delete_objects_stay_and_a_repeat_is_harmless(
+def test_objects_are_kept_without_permission_to_delete_and_a_repeat_is_harmless(
     stack: DeployedStack, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = give_up(stack, user, 2)
+    keys = discard(stack, user, 2)
     allowed = ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "kinesis:PutRecords"]
     with stack.operator(*allowed) as environment:
-        refused = stack.ops_as(environment, "quarantine", "redrive")
-    assert refused.exit_code == 1
-    assert "Interrupted. Of 1 object: 0 objects (0 records) redriven, 1 kept" in refused.stdout
-    assert "s3:DeleteObject" in refused.stderr
+        denied = stack.ops_as(environment, "quarantine", "redrive")
+    assert denied.exit_code == 1
+    assert "Interrupted. Of 1 object: 0 objects (0 records) redriven, 1 kept" in denied.stdout
+    assert "s3:DeleteObject" in denied.stderr
     assert stack.objects() == keys
 
     pass_time(monkeypatch)  # the lease could not be released either
@@ -435,6 +451,7 @@ def test_objects_with_odd_names_and_members_do_not_stop_the_others(stack: Deploy
     shown = stack.ops("quarantine", "list")
     assert shown.exit_code == 0
     assert "half a pair" in shown.stdout
+    assert r"odd/b\u001b[31mad.json" in shown.stdout
     assert stack.ops("quarantine", "show", bad).exit_code == 1
 
     done = stack.json("quarantine", "redrive")
@@ -447,9 +464,9 @@ def test_objects_with_odd_names_and_members_do_not_stop_the_others(stack: Deploy
 def test_an_empty_key_is_no_part_of_any(stack: DeployedStack) -> None:
     key = quarantine(stack, 1)
     for command in ("show", "redrive", "purge"):
-        refused = stack.ops("quarantine", command, "", *(["--yes"] if command == "purge" else []))
-        assert refused.exit_code == 2
-        assert "KEY is empty" in refused.stderr
+        result = stack.ops("quarantine", command, "", *(["--yes"] if command == "purge" else []))
+        assert result.exit_code == 2
+        assert "KEY is empty" in result.stderr
     assert stack.objects() == [key]
 
 

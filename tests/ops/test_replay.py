@@ -81,7 +81,7 @@ def test_rows_that_were_lost_come_back_by_an_operator_with_these_permissions_alo
 
         replayed = stack.ops_as(environment, "replay", *options, "--yes")
     assert replayed.exit_code == 0, replayed.output
-    assert "30 records = 30 handled by the function + 0 refused.\n" in replayed.stdout
+    assert "30 records = 30 handled by the function + 0 quarantined.\n" in replayed.stdout
     assert len(stack.rows(user)) == 30
     assert not checkpoint.exists()
 
@@ -99,7 +99,7 @@ def test_only_the_records_of_the_range_are_replayed(stack: DeployedStack, user: 
     assert stack.rows(user) == {"0"}
 
 
-def test_a_record_that_stays_refused_goes_to_quarantine(
+def test_a_record_that_fails_in_every_attempt_goes_to_quarantine(
     stack: DeployedStack, user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replayer, "_BASE_DELAY", 0)
@@ -111,15 +111,15 @@ def test_a_record_that_stays_refused_goes_to_quarantine(
         options = ["--yes", "--checkpoint", str(tmp_path / "checkpoint.json")]
         result = stack.ops("replay", "--from", before, *options)
     assert result.exit_code == 1
-    assert "2 records = 1 handled by the function + 1 refused (in quarantine)" in result.stdout
+    assert "2 records = 1 handled by the function + 1 quarantined (reason refused)." in result.stdout
     (key,) = stack.objects()
     shown = stack.json("quarantine", "show", key)
     assert shown["reason"] == "refused"
-    assert shown["error"] == "refused by 5 invocations of a replay: reported for a retry"
+    assert shown["error"] == "failed in 5 invocations of a replay: reported for a retry"
     assert shown["records"][0]["payload"] == "never a tweet"
 
 
-def test_a_replay_into_a_table_that_refuses_everything_ends_with_the_cause_and_goes_on_afterwards(
+def test_a_replay_into_a_table_that_denies_every_write_ends_with_the_cause_and_can_be_resumed(
     stack: DeployedStack, user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replayer, "_BASE_DELAY", 0)
@@ -131,7 +131,7 @@ def test_a_replay_into_a_table_that_refuses_everything_ends_with_the_cause_and_g
     assert result.exit_code == 1
     assert "The function fails for every record" in result.stderr
     assert "Nothing can be written to dev-EventData" in result.stderr
-    assert "0 records = 0 handled by the function + 0 refused." in result.stdout
+    assert "0 records = 0 handled by the function + 0 quarantined." in result.stdout
     assert stack.objects() == []
 
     done = stack.json("replay", "--resume", str(checkpoint), "--yes")
@@ -155,7 +155,7 @@ def test_a_replay_names_an_expired_shard_and_replays_the_others(
     assert result.exit_code == 1
     assert "1 shard expired before the end" in result.stderr
     assert "shardId-000000000099" in result.stderr
-    assert "3 records = 3 handled by the function + 0 refused." in result.stdout
+    assert "3 records = 3 handled by the function + 0 quarantined." in result.stdout
     assert len(stack.rows(user)) == 3
     assert list(tmp_path.iterdir()) == []
 
@@ -168,15 +168,15 @@ def test_only_one_replay_at_a_time_uses_a_checkpoint(stack: DeployedStack, user:
         second = stack.ops("replay", "--resume", str(progress.path), "--yes")
         new = stack.ops("replay", "--from", before, "--yes", "--checkpoint", str(progress.path))
 
-    for refused in (second, new):
-        assert refused.exit_code == 2
-        assert f"Another replay uses {progress.path}: wait until it ends" in refused.stderr
+    for rejected in (second, new):
+        assert rejected.exit_code == 2
+        assert f"Another replay uses {progress.path}: wait until it ends" in rejected.stderr
     assert Checkpoint.load(progress.path) == progress
     assert list(tmp_path.iterdir()) == [progress.path]
     assert stack.ops("replay", "--resume", str(progress.path), "--yes").exit_code == 0
 
 
-def test_an_interrupted_replay_goes_on_where_it_was(stack: DeployedStack, user: str, tmp_path: Path) -> None:
+def test_an_interrupted_replay_resumes_where_it_was(stack: DeployedStack, user: str, tmp_path: Path) -> None:
     before = store(stack, user, 20)
     empty(stack, user)
     checkpoint = tmp_path / "checkpoint.json"
@@ -186,11 +186,11 @@ def test_an_interrupted_replay_goes_on_where_it_was(stack: DeployedStack, user: 
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate()
     assert process.returncode == 1
-    assert f"Go on: python -m ops replay --resume {checkpoint} --outputs=" in out
+    assert f"To resume: python -m ops replay --resume {checkpoint} --outputs=" in out
     handled = Checkpoint.load(checkpoint).records
     assert len(stack.rows(user)) == handled < 20
 
-    assert "go on with --resume" in stack.ops("replay", "--from", before, *options).stderr
+    assert "continue with --resume" in stack.ops("replay", "--from", before, *options).stderr
     done = stack.json("replay", "--resume", str(checkpoint), "--yes")
     assert (done["records"], done["handled"], done["finished"]) == (20, 20, True)
     assert len(stack.rows(user)) == 20
@@ -203,7 +203,10 @@ def test_an_interrupted_replay_goes_on_where_it_was(stack: DeployedStack, user: 
         (["--from", "1h", "--to", "2h"], "is not before"),
         (["--from", "1h", "--shard", "shardId-9"], "has no shard shardId-9"),
         (["--resume", __file__], "is not a checkpoint of a replay"),
-        (["--resume", __file__, "--from", "1h"], "give only it"),
+        (
+            ["--resume", __file__, "--from", "1h"],
+            "leave out --from, --to, --shard, --checkpoint and --dry-run",
+        ),
     ],
 )
 def test_wrong_usage_says_what_is_right(stack: DeployedStack, arguments: list[str], message: str) -> None:
@@ -230,7 +233,7 @@ def test_wrong_usage_says_what_is_right(stack: DeployedStack, arguments: list[st
     ],
     ids=lambda content: content[-40:],
 )
-def test_a_file_that_is_no_checkpoint_is_one_line_and_wrong_usage(
+def test_a_file_that_is_no_checkpoint_is_wrong_usage_in_one_line(
     stack: DeployedStack, tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "checkpoint.json"

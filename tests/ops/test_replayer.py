@@ -1,4 +1,4 @@
-"""How the records of a replay are sent, what is refused, and its checkpoint, against doubles of the services."""
+"""The records that a replay sends and quarantines, and its checkpoint, against doubles of the services."""
 
 import io
 import json
@@ -55,7 +55,7 @@ class Account:
             for shard_id, first in zip(SHARDS, (0, count), strict=True)
         }
         self.crashes, self.reports = set(crashes), set(reports)
-        self.refused_reads: list[str] = []
+        self.failing_reads: list[str] = []
         """Error codes of the next reads; an empty one lets a read succeed."""
         self.reads_left: dict[str, int] = {}
         """How often a shard can be read before it expires."""
@@ -68,7 +68,7 @@ class Account:
     def list_shards(self, *, StreamARN: str) -> Any:  # noqa: N803 # boto3's names
         assert StreamARN == STREAM
         if not self.exists:
-            raise refusal("ResourceNotFoundException")
+            raise client_error("ResourceNotFoundException")
         return {"Shards": [{"ShardId": shard_id} for shard_id in self.shards]}
 
     def get_shard_iterator(self, *, ShardId: str, **request: Any) -> dict[str, str]:  # noqa: N803
@@ -79,8 +79,8 @@ class Account:
 
     def get_records(self, *, StreamARN: str, ShardIterator: str) -> dict[str, Any]:  # noqa: N803
         assert StreamARN == STREAM
-        if self.refused_reads and (code := self.refused_reads.pop(0)):
-            raise refusal(code)
+        if self.failing_reads and (code := self.failing_reads.pop(0)):
+            raise client_error(code)
         shard_id, _, position = ShardIterator.partition("/")
         self._find(shard_id)
         first = int(position)
@@ -92,21 +92,21 @@ class Account:
         }
 
     def _find(self, shard_id: str) -> None:
-        """Let a shard expire whose time has come; refuse one that has expired."""
+        """Let a shard expire whose time has come; raise an error for one that has expired."""
         if shard_id in self.reads_left:
             self.reads_left[shard_id] -= 1
             if self.reads_left[shard_id] < 0:
                 self.shards.pop(shard_id, None)
         if shard_id not in self.shards or not self.exists:
-            raise refusal("ResourceNotFoundException")
+            raise client_error("ResourceNotFoundException")
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
         assert FunctionName == "dev-DDBEventProcessor"
         self.events.append(len(Payload))
         numbers = [int(record["kinesis"]["sequenceNumber"]) for record in json.loads(Payload)["Records"]]
         if self.crashes.intersection(numbers):
-            error = {"errorType": "Crash", "errorMessage": "made up"}
-            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(error).encode())}
+            crash = {"errorType": "Crash", "errorMessage": "made up"}
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(crash).encode())}
         failed = [number for number in numbers if number in self.reports]
         self.stored += [number for number in numbers if number not in failed]
         answer = {"batchItemFailures": [{"itemIdentifier": str(number)} for number in failed]}
@@ -116,13 +116,13 @@ class Account:
         self.objects[Key] = json.loads(Body)
 
 
-def refusal(code: str) -> ClientError:
+def client_error(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "made up"}}, "Operation")
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nothing between attempts."""
+def without_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry at once."""
     monkeypatch.setattr(shards, "READ_SECONDS", 0)
     monkeypatch.setattr(shards, "RETRY_SECONDS", 0)
     monkeypatch.setattr(replayer, "_BASE_DELAY", 0)
@@ -163,7 +163,7 @@ NUMBERS = st.sets(st.integers(0, 24), max_size=4)
 
 @settings(max_examples=40, deadline=None)
 @given(crashes=NUMBERS, reports=NUMBERS, interrupted_after=st.none() | st.integers(1, 3))
-def test_every_record_is_handled_or_refused_and_the_sum_is_exact(
+def test_every_record_is_handled_or_quarantined_and_the_sum_is_exact(
     tmp_path_factory: pytest.TempPathFactory,
     crashes: set[int],
     reports: set[int],
@@ -176,11 +176,11 @@ def test_every_record_is_handled_or_refused_and_the_sum_is_exact(
         assert not progress.is_finished
         progress = Checkpoint.load(progress.path)
     replay(account, progress)
-    refused = {int(body["sequenceNumber"]) for body in account.objects.values()}
+    quarantined = {int(body["sequenceNumber"]) for body in account.objects.values()}
     assert progress.is_finished
-    assert refused == crashes | reports
-    assert set(account.stored) == set(range(25)) - refused
-    assert (progress.records, progress.refused) == (25, len(refused))
+    assert quarantined == crashes | reports
+    assert set(account.stored) == set(range(25)) - quarantined
+    assert (progress.records, progress.refused) == (25, len(quarantined))
     first_times = list(dict.fromkeys(account.stored))
     last_times = list(dict.fromkeys(reversed(account.stored)))
     assert first_times == sorted(first_times)
@@ -219,7 +219,7 @@ def test_that_the_function_quarantines_a_record_does_not_prove_that_it_can_store
     assert account.objects == {}
 
 
-def test_records_at_fault_at_the_beginning_of_every_shard_are_refused(tmp_path: Path) -> None:
+def test_records_at_fault_at_the_beginning_of_every_shard_are_quarantined(tmp_path: Path) -> None:
     account, progress = Account(3, crashes={0, 1, 2, 3}), checkpoint(tmp_path, *SHARDS)
     replay(account, progress, batch_size=1)
     assert {int(body["sequenceNumber"]) for body in account.objects.values()} == {0, 1, 2, 3}
@@ -255,9 +255,9 @@ def test_events_stay_within_the_payload_limit(tmp_path: Path, monkeypatch: pytes
     assert max(account.events) <= 2_000
 
 
-def test_a_read_that_is_refused_for_now_is_repeated_from_where_it_was(tmp_path: Path) -> None:
+def test_a_read_that_fails_for_now_is_repeated_from_where_it_was(tmp_path: Path) -> None:
     account = Account(25)
-    account.refused_reads = ["", "ExpiredIteratorException", "ProvisionedThroughputExceededException"]
+    account.failing_reads = ["", "ExpiredIteratorException", "ProvisionedThroughputExceededException"]
     replay(account, checkpoint(tmp_path))
     assert account.stored == list(range(25))
 
@@ -283,7 +283,7 @@ MEMBERS = json.loads(Checkpoint(Path(), STREAM, FUNCTION, START, END, {SHARDS[0]
     )
 )
 @example(changes={"start": "0001-01-01T00:00:00.000Z"})
-def test_a_checkpoint_of_another_format_is_refused_and_any_other_can_be_resumed(
+def test_a_checkpoint_of_another_format_is_rejected_and_any_other_can_be_resumed(
     tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "checkpoint.json"

@@ -1,4 +1,4 @@
-"""Where the commands find the stack, and their errors."""
+"""The commands find their stack, or end with an error that names the way out."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def test_the_cli_is_asked_for_the_outputs_of_the_stack(tmp_path: Path, closed_po
     "command", [["use"], ["quarantine", "list"], ["quarantine", "redrive", "--stack", "dev"]]
 )
 @pytest.mark.parametrize("variable", [False, True])
-def test_an_endpoint_with_a_password_is_refused_without_showing_it(
+def test_an_endpoint_with_a_password_is_rejected_without_showing_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], variable: bool
 ) -> None:
     monkeypatch.setattr(default, "FILE", tmp_path / "default.json")
@@ -102,20 +102,22 @@ def test_options_take_the_place_of_all_outputs(closed_port: str) -> None:
         ("echo '{}'", "have no "),
     ],
 )
-def test_what_the_cli_cannot_say_ends_with_2_and_a_way_out(tmp_path: Path, script: str, message: str) -> None:
+def test_outputs_that_the_cli_cannot_give_end_the_command_with_2_and_a_way_out(
+    tmp_path: Path, script: str, message: str
+) -> None:
     result = ops("quarantine", "list", "--stack", "prod", path=pulumi(tmp_path, script))
     assert result.exit_code == 2
     assert message in result.stderr
 
 
-def test_without_the_cli(tmp_path: Path) -> None:
+def test_a_missing_cli_is_wrong_configuration_with_a_way_out(tmp_path: Path) -> None:
     result = ops("quarantine", "list", path=tmp_path)
     assert result.exit_code == 2
     assert "give --outputs FILE" in result.stderr
 
 
 @pytest.mark.parametrize("content", ["not JSON", "[]", "\xff"])
-def test_a_file_that_does_not_hold_outputs(tmp_path: Path, content: str) -> None:
+def test_a_file_that_does_not_hold_outputs_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / "outputs.json"
     file.write_bytes(content.encode("latin-1"))
     result = ops("quarantine", "list", "--outputs", str(file))
@@ -123,14 +125,14 @@ def test_a_file_that_does_not_hold_outputs(tmp_path: Path, content: str) -> None
     assert str(file) in result.stderr
 
 
-def test_two_places_for_outputs(tmp_path: Path) -> None:
+def test_two_places_for_outputs_are_wrong_usage(tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     file.write_text("{}")
     result = ops("status", "--outputs", str(file), "--stack", "dev")
     assert result.exit_code == 2
 
 
-def test_without_credentials(tmp_path: Path) -> None:
+def test_missing_credentials_are_wrong_configuration_with_a_way_out(tmp_path: Path) -> None:
     options = ["--region", "us-east-1", "--quarantine-bucket", "bucket"]
     result = ops("quarantine", "list", *options, env=NO_CREDENTIALS)
     assert result.exit_code == 2
@@ -155,8 +157,8 @@ def outputs(tmp_path: Path) -> Path:
 def test_a_remembered_stack_is_used_and_named_by_commands_that_read(
     remembered: Path, outputs: Path, closed_port: str
 ) -> None:
-    said = ops("use", "--outputs", str(outputs), "--endpoint", closed_port).stdout
-    assert f"use {outputs} at {closed_port} (from `python -m ops use`)" in said
+    output = ops("use", "--outputs", str(outputs), "--endpoint", closed_port).stdout
+    assert f"use {outputs} at {closed_port} (from `python -m ops use`)" in output
     result = ops("quarantine", "list")
     assert result.stderr.startswith(f"Using {outputs} at {closed_port} (from `python -m ops use`).\n")
     assert f'connect to the endpoint URL: "{closed_port}/some-bucket' in result.stderr
@@ -182,19 +184,21 @@ def test_the_environment_comes_before_what_is_remembered_and_an_option_before_bo
 
 
 @pytest.mark.parametrize("command", [["quarantine", "redrive"], ["quarantine", "purge", "--yes"]])
-def test_a_command_that_changes_something_wants_the_stacks_name(
+def test_a_command_that_changes_something_requires_the_stacks_name(
     remembered: Path, outputs: Path, closed_port: str, command: list[str]
 ) -> None:
     ops("use", "--outputs", str(outputs), "--endpoint", closed_port)
-    refused = ops(*command)
-    assert refused.exit_code == 2
-    assert "name it, with --stack NAME or --outputs FILE" in refused.stderr
+    unnamed = ops(*command)
+    assert unnamed.exit_code == 2
+    assert "name it, with --stack NAME or --outputs FILE" in unnamed.stderr
     named = ops(*command, "--outputs", str(outputs), "--endpoint", closed_port)
     assert f"Changing {outputs} at {closed_port}." in named.stderr
     assert "Could not connect" in named.stderr
 
 
-def test_a_remembered_file_that_is_gone_says_how_to_forget_it(remembered: Path, outputs: Path) -> None:
+def test_a_remembered_file_that_is_missing_is_named_with_the_way_to_forget_it(
+    remembered: Path, outputs: Path
+) -> None:
     ops("use", "--outputs", str(outputs))
     outputs.unlink()
     result = ops("status")
@@ -212,21 +216,21 @@ COMMANDS = (
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("endpoint", ["nonsense", "127.0.0.1:4566", "http://[::1", "http://127.0.0.1:99999"])
-def test_an_endpoint_that_is_none(command: list[str], endpoint: str) -> None:
+def test_an_endpoint_that_is_not_a_url_is_wrong_configuration(command: list[str], endpoint: str) -> None:
     result = ops(*command, "--region", "us-east-1", "--endpoint", endpoint)
     assert result.exit_code == 2
     assert "an endpoint like http://127.0.0.1:4566" in result.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_region_that_is_none(command: list[str]) -> None:
+def test_a_region_of_another_form_is_wrong_configuration(command: list[str]) -> None:
     result = ops(*command, "--region", "the moon")
     assert result.exit_code == 2
     assert "'the moon'" in result.stderr
     assert "A region is like us-east-1" in result.stderr
 
 
-def test_a_profile_that_is_none() -> None:
+def test_a_profile_that_does_not_exist_is_wrong_configuration() -> None:
     result = ops(*COMMANDS[0], "--region", "us-east-1", env=NO_CREDENTIALS | {"AWS_PROFILE": "nobody"})
     assert result.exit_code == 2
     assert "set AWS_PROFILE" in result.stderr

@@ -1,4 +1,4 @@
-"""`status`: it shows what is wrong, and what it cannot know."""
+"""`status` shows failures, and what an operator is not allowed to read."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def fresh(deployed: DeployedStack, tmp_path: Path) -> Iterator[DeployedStack]:
     deployment.destroy()
 
 
-def test_a_healthy_stack(fresh: DeployedStack, user: str) -> None:
+def test_a_healthy_stack_ends_the_command_with_0(fresh: DeployedStack, user: str) -> None:
     assert states(fresh)["Invocations"] == "no data"
     fresh.put(tweet(user))
     eventually(lambda: states(fresh)["Invocations"] == "ok")
@@ -51,7 +51,7 @@ def test_a_metric_without_data_is_not_zero(stack: DeployedStack) -> None:
     assert line.split()[1:3] == ["no", "data"]
 
 
-def test_what_is_not_permitted_is_not_known_and_not_healthy(stack: DeployedStack) -> None:
+def test_a_check_without_permission_is_unknown_and_the_stack_not_healthy(stack: DeployedStack) -> None:
     with stack.operator("kinesis:DescribeStreamSummary") as environment:
         result = stack.ops_as(environment, "status")
     assert result.exit_code == 1
@@ -73,10 +73,10 @@ def test_a_disabled_mapping_is_bad_and_what_waits_on_the_stream_is_counted(
     with fresh.mapping(Enabled=False):
         eventually(lambda: not all(mapping.enabled for mapping in fresh.aws.mappings()))
         fresh.put(*(tweet(user, number) for number in range(4)))
-        found = checks(fresh)
+        results = checks(fresh)
         assert fresh.ops("status").exit_code == 1
-    assert found["Mapping"]["state"] == "bad"
-    assert found["Backlog"] == {
+    assert results["Mapping"]["state"] == "bad"
+    assert results["Backlog"] == {
         "name": "Backlog",
         "state": "bad",
         "text": "7 put, 3 received in the last 5 minutes: 4 not yet received, and nothing reads the stream",
@@ -104,17 +104,17 @@ def publish(stack: DeployedStack, metric: str, minutes_ago: float, value: float)
     stack.aws.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[data])
 
 
-def test_a_mapping_that_catches_up_is_not_said_to_have_received_everything(fresh: DeployedStack) -> None:
+def test_a_mapping_that_catches_up_has_not_received_everything(fresh: DeployedStack) -> None:
     publish(fresh, "IncomingRecords", 10, 29_253)
     publish(fresh, "IncomingRecords", 2, 1_747)
     publish(fresh, "PolledEventCount", 2, 9_000)
     publish(fresh, "IteratorAge", 2, 14 * 60_000)
-    found = checks(fresh)
-    assert (found["Iterator age"]["state"], found["Backlog"]["state"]) == ("bad", "warning")
-    assert found["Iterator age"]["text"].startswith("14 min")
+    results = checks(fresh)
+    assert (results["Iterator age"]["state"], results["Backlog"]["state"]) == ("bad", "warning")
+    assert results["Iterator age"]["text"].startswith("14 min")
     assert re.fullmatch(
         r"1,747 put, 9,000 received in the last 5 minutes; up to 31,000 of the last 1[67] min not yet received",
-        found["Backlog"]["text"],
+        results["Backlog"]["text"],
     )
     publish(fresh, "IteratorAge", 0.1, 300)
     caught_up = checks(fresh)["Backlog"]
@@ -136,9 +136,9 @@ def test_the_iterator_age_is_shown_to_whoever_may_not_list_the_mappings(
     stack.put(tweet(user))
     with stack.operator("cloudwatch:GetMetricData") as environment:
         result = stack.ops_as(environment, "status", "--json")
-    found = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
-    assert found["Iterator age"]["state"] != "unknown"
-    assert "not allowed to call ListEventSourceMappings" in found["Backlog"]["text"]
+    results = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    assert results["Iterator age"]["state"] != "unknown"
+    assert "not allowed to call ListEventSourceMappings" in results["Backlog"]["text"]
 
 
 def test_an_old_figure_says_how_old_it_is(stack: DeployedStack, user: str) -> None:
@@ -158,21 +158,21 @@ def test_an_old_figure_says_how_old_it_is(stack: DeployedStack, user: str) -> No
     assert re.fullmatch(r"70 ms, at most 70 ms, [45] min ago", age["text"])
 
 
-def test_a_deleted_table_is_said_in_plain_words_with_what_to_do(stack: DeployedStack) -> None:
-    table = checks(stack, "--table-name", "dev-Gone")["Table"]
-    assert (table["state"], table["text"]) == ("bad", "dev-Gone is gone")
+def test_a_missing_table_is_named_with_the_next_step(stack: DeployedStack) -> None:
+    table = checks(stack, "--table-name", "dev-Missing")["Table"]
+    assert (table["state"], table["text"]) == ("bad", "dev-Missing is missing")
     assert table["next"] == "`pulumi up --refresh`"
 
 
 def test_each_bad_line_names_the_next_step(stack: DeployedStack) -> None:
     names = ("stream-name", "table-name", "function-name", "access-key")
-    options = [f"--{name}=AKIAGONEGONEGONEGONE" for name in names]
-    found = [check for check in stack.json("status", *options)["checks"] if check["state"] == "bad"]
-    assert len(found) >= 4
-    assert all(check["next"] for check in found), found
+    options = [f"--{name}=AKIAMISSINGMISSING00" for name in names]
+    bad = [check for check in stack.json("status", *options)["checks"] if check["state"] == "bad"]
+    assert len(bad) >= 4
+    assert all(check["next"] for check in bad), bad
 
 
-def test_an_alarm_that_rings(stack: DeployedStack) -> None:
+def test_a_firing_alarm_makes_the_stack_unhealthy(stack: DeployedStack) -> None:
     cloudwatch = stack.aws.client("cloudwatch")
     alarm = {"AlarmName": "dev-IteratorAge", "StateReason": "a test"}
 
@@ -180,48 +180,50 @@ def test_an_alarm_that_rings(stack: DeployedStack) -> None:
         # Local AWS evaluates alarms anew at each metric, in between too.
         cloudwatch.set_alarm_state(**alarm, StateValue="ALARM")
         result = stack.ops("status")
-        said = "dev-IteratorAge in ALARM: The function is more than a minute behind"
-        return result.exit_code == 1 and said in " ".join(result.stdout.split())
+        text = "dev-IteratorAge in ALARM: The function is more than a minute behind"
+        return result.exit_code == 1 and text in " ".join(result.stdout.split())
 
     eventually(is_shown)
     cloudwatch.set_alarm_state(**alarm, StateValue="OK")
 
 
-def test_what_is_in_quarantine(stack: DeployedStack) -> None:
+def test_an_object_in_quarantine_is_a_warning(stack: DeployedStack) -> None:
     stack.put(b"not json")
     assert stack.quarantined(1)
     assert "1 object" in stack.ops("status").stdout
     assert states(stack)["Quarantine"] == "warning"
 
 
-def test_a_batch_that_the_quarantine_bucket_refused(stack: DeployedStack, user: str) -> None:
+def test_a_batch_that_lambda_could_not_quarantine_is_lost(stack: DeployedStack, user: str) -> None:
     cloudwatch = stack.aws.client("cloudwatch")
-    refused = {
+    failure = {
         "MetricName": "DestinationDeliveryFailures",
         "Dimensions": [{"Name": "FunctionName", "Value": user}],
         "Value": 1,
     }
-    cloudwatch.put_metric_data(Namespace="AWS/Lambda", MetricData=[refused])
+    cloudwatch.put_metric_data(Namespace="AWS/Lambda", MetricData=[failure])
     dropped = checks(stack, "--function-name", user)["Dropped"]
     assert dropped["state"] == "bad"
-    assert dropped["text"] == "records are lost: 0 dropped, 1 write to quarantine refused"
+    assert dropped["text"] == "records are lost: 0 dropped, 1 write to quarantine failed"
 
 
 @pytest.mark.parametrize("missing", ["--stream-name", "--table-name", "--function-name", "--access-key"])
-def test_a_resource_that_is_gone(stack: DeployedStack, missing: str) -> None:
-    result = stack.ops("status", missing, "AKIAGONEGONEGONEGONE")
+def test_a_missing_resource_makes_the_stack_unhealthy(stack: DeployedStack, missing: str) -> None:
+    result = stack.ops("status", missing, "AKIAMISSINGMISSING00")
     assert result.exit_code == 1
     assert "Not healthy" in result.stdout
 
 
 def test_alarms_that_nobody_hears_are_a_warning(stack: DeployedStack) -> None:
-    found = [check for check in stack.json("status")["checks"] if check["name"] == "Alarms"]
-    (unheard,) = (check for check in found if check["text"] == "nobody is subscribed")
+    alarms = [check for check in stack.json("status")["checks"] if check["name"] == "Alarms"]
+    (unheard,) = (check for check in alarms if check["text"] == "nobody is subscribed")
     assert unheard["state"] == "warning"
     assert "pulumi config set alarmEmail ADDRESS" in unheard["next"]
 
 
-def test_a_stack_with_a_policy_and_provisioned_capacity(deployed: DeployedStack, tmp_path: Path) -> None:
+def test_a_stack_with_a_policy_and_provisioned_capacity_shows_both(
+    deployed: DeployedStack, tmp_path: Path
+) -> None:
     settings = {
         "tableMode": "provisioned",
         "tableMinWriteCapacity": 20,

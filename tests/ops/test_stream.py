@@ -1,4 +1,4 @@
-"""The reader of the stream: which shards it reads, across reshards, expired iterators and refused reads."""
+"""The reader of the stream, across reshards, expired iterators and throttled reads."""
 
 import uuid
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class Stream:
         ]
 
     def expire_iterators(self) -> None:
-        """Make the next read of the stack's client use an iterator that Kinesis does not know any more."""
+        """Make the next read of the stack's client use an iterator that Kinesis no longer knows."""
         events = self.stack.kinesis.meta.events
 
         def replace(params: dict[str, Any], **_: Any) -> None:
@@ -68,8 +68,8 @@ def minute_ago() -> datetime:
 
 def read(reader: StreamReader, rounds: int = 1) -> list[str]:
     """The ids of the tweets that some rounds read, sorted."""
-    found = [row.id for _ in range(rounds) for record in reader.read() for row in record.rows]
-    return sorted(found, key=int)
+    ids = [row.id for _ in range(rounds) for record in reader.read() for row in record.rows]
+    return sorted(ids, key=int)
 
 
 def read_all(reader: StreamReader) -> list[str]:
@@ -81,7 +81,7 @@ def in_order(ids: set[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(("stream", "after"), [(8, 16), (4, 2)], indirect=["stream"])
-def test_a_reader_goes_on_with_the_children_of_the_shards_that_a_reshard_closes(
+def test_a_reader_continues_with_the_children_of_the_shards_that_a_reshard_closes(
     stream: Stream, after: int
 ) -> None:
     reader = StreamReader(stream.stack, minute_ago(), max_shards=16)
@@ -144,7 +144,7 @@ def test_a_limited_reader_never_reads_more_shards_than_its_limit(stream: Stream)
     assert set(reader.shards) <= set(stream.open_shards())
 
 
-def test_all_up_to_now_includes_the_children_of_a_shard_that_ends_meanwhile(stream: Stream) -> None:
+def test_a_read_up_to_now_includes_the_children_of_a_shard_that_ends_meanwhile(stream: Stream) -> None:
     reader = StreamReader(stream.stack, minute_ago())
     put = stream.put(50)
     stream.reshard(2)
@@ -152,7 +152,7 @@ def test_all_up_to_now_includes_the_children_of_a_shard_that_ends_meanwhile(stre
     assert read_all(reader) == in_order(put)
 
 
-def test_after_an_expired_iterator_a_reader_goes_on_after_its_last_record(stream: Stream) -> None:
+def test_a_reader_continues_after_its_last_record_when_an_iterator_has_expired(stream: Stream) -> None:
     reader = StreamReader(stream.stack)
     first = stream.put(3)
     assert read(reader) == in_order(first)

@@ -12,7 +12,7 @@ from rich.console import Console
 from ops.aws.stack import Stack
 from ops.explore.table import Row
 from ops.health.checks import Check, State
-from ops.health.frame import FIGURES, Frame, Sighting
+from ops.health.frame import FIGURES, Frame, TweetStatus
 from ops.health.metrics import Series
 from ops.health.watch import Watch
 from tests.ops import schemas
@@ -38,7 +38,7 @@ def frame(
         series=dict.fromkeys(FIGURES, Series(points)),
         checks=[*bad, *(Check(f"Check {number}", State.OK, "fine") for number in range(12))],
         checked=NOW - age,
-        tweets=[Sighting(row, stored=number > 1) for number in range(tweets)],
+        tweets=[TweetStatus(row, stored=number > 1) for number in range(tweets)],
         shards=[f"shardId-{number:012}" for number in range(shards)],
         open_shards=open_shards,
         note="Local AWS: metrics by the second. Ctrl-C ends.",
@@ -113,7 +113,7 @@ def test_watching_shows_what_was_put_received_and_stored(stack: DeployedStack, u
         return (
             [each["id"] for each in mine] == ["2", "1"]
             and all(each["stored"] for each in mine)
-            and all(figures[name]["newest"] is not None for name in ("put", "received", "written", "lag"))
+            and all(figures[name]["newest"] is not None for name in ("put", "received", "stored", "lag"))
             and figures["put"]["age_seconds"] < 60
         )
 
@@ -123,14 +123,14 @@ def test_watching_shows_what_was_put_received_and_stored(stack: DeployedStack, u
     assert user in screen
 
 
-def test_on_a_pipe_each_look_is_a_line_that_names_every_figure_and_what_is_wrong() -> None:
+def test_a_frame_on_a_pipe_is_a_line_that_names_every_figure_and_failed_check() -> None:
     line = frame().line()
-    assert line.startswith("2026-11-24T12:00:00Z  put 59/s (1 s ago), received 59/s (1 s ago), written")
+    assert line.startswith("2026-11-24T12:00:00Z  put 59/s (1 s ago), received 59/s (1 s ago), stored")
     assert line.endswith("; Alarms bad")
     assert "\n" not in line
 
 
-def test_each_look_is_a_json_line_until_ctrl_c(stack: DeployedStack) -> None:
+def test_each_frame_is_a_json_line_until_ctrl_c(stack: DeployedStack) -> None:
     process = stack.ops_process("watch", "--json")
     assert process.stdout
     lines = [process.stdout.readline() for _ in range(2)]
@@ -141,7 +141,7 @@ def test_each_look_is_a_json_line_until_ctrl_c(stack: DeployedStack) -> None:
         jsonschema.validate(json.loads(line), schemas.WATCH)
 
 
-def test_a_watch_goes_on_when_aws_is_away_and_says_that_its_figures_are_old(stack: DeployedStack) -> None:
+def test_a_watch_continues_while_aws_fails_and_says_that_its_figures_are_old(stack: DeployedStack) -> None:
     watch = Watch(Stack({}, lambda: stack.outputs, stack.aws.endpoint), interval=0.001)
     before = watch.look()
     stack.aws.faults.set("kinesis:GetRecords", error=1)
@@ -152,7 +152,7 @@ def test_a_watch_goes_on_when_aws_is_away_and_says_that_its_figures_are_old(stac
     assert watch.look().note.startswith("Local AWS")
 
 
-def test_the_charge_of_watching_is_said_on_aws_alone(stack: DeployedStack) -> None:
+def test_the_charge_of_watching_is_shown_on_aws_alone(stack: DeployedStack) -> None:
     class OnAws(Stack):
         is_local = False
 

@@ -1,4 +1,4 @@
-"""What the commands show fits terminals of 80, 100 and 140 columns; on a pipe nothing is cut or padded."""
+"""The commands' screens fit terminals of 80, 100 and 140 columns; on a pipe nothing is cut or padded."""
 
 import re
 

@@ -4,55 +4,20 @@ import io
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 from rich.live import Live
 
 from producer.display.display import JsonDisplay, say
-from producer.display.printable import MAX_MESSAGE_CHARACTERS, printable, shorten
 from producer.display.progress import Progress
 from producer.display.terminal import TerminalDisplay
 from producer.reader import Reader
 from producer.sources.source import Record, Rejected
 from producer.spooling.cursor import Position
-from stack.urls import without_userinfo
+from stack.printing import MAX_MESSAGE_CHARACTERS
 from tests.producer.conftest import Fixed
 
 LINK, CLEAR, OVERRIDE, NEWLINE = "\x1b]8;;http://evil\x1b\\", "\x9b2J", "\u202e", "\n"
 HOSTILE = f"{LINK}id{CLEAR}{OVERRIDE}{NEWLINE}"
-
-
-@given(st.text())
-def test_what_is_printable_stays_and_the_rest_is_escaped_as_in_json(text: str) -> None:
-    shown = printable(text)
-
-    assert shown.isprintable()
-    assert (shown == text) == text.isprintable()
-
-
-@given(st.lists(st.text()) | st.dictionaries(st.text(), st.text()))
-def test_json_keeps_its_value(value: object) -> None:
-    assert json.loads(printable(json.dumps(value, ensure_ascii=False))) == value
-
-
-def test_a_long_text_is_cut_and_says_so() -> None:
-    assert shorten("x" * 10, 10) == "x" * 10
-    assert shorten("x" * 3_000_000, 10) == "xxxxxxxxxx… (3,000,000 characters)"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ('proxy URL: "http://ada:secret@proxy:1/a"', 'proxy URL: "http://proxy:1/a"'),
-        ("http://ada:p@ss@proxy and socks5://ada@proxy", "http://proxy and socks5://proxy"),
-        ("//ada:secret@proxy", "//proxy"),
-        ("https://example.org/@ada?to=a@b", "https://example.org/@ada?to=a@b"),
-        ('{"a":"http://x","b":"@ada"}', '{"a":"http://x","b":"@ada"}'),
-    ],
-)
-def test_a_url_is_shown_without_user_name_and_password(text: str, shown: str) -> None:
-    assert without_userinfo(text) == shown
 
 
 def test_no_message_shows_a_password_of_a_url(

@@ -27,7 +27,7 @@ _SIMULATED = (
     "local.aws.mapping.",
     "ops.quarantine.",
     "ops.replay.",
-    "ops.aws.pace",
+    "ops.aws.rate_limiter",
 )
 _LIMITS: dict[str, Any] = {
     "producer.spooling.spool.SEGMENT_BYTES": 2_000,

@@ -20,7 +20,7 @@ from local.x.server import XServer
 from ops.aws.stack import Stack
 from ops.explore.table import Row
 from ops.health.checks import Check, State
-from ops.health.frame import Frame, Sighting
+from ops.health.frame import Frame, TweetStatus
 from ops.health.metrics import Series
 from ops.health.watch import Watch
 from stack.project import PROJECT
@@ -66,7 +66,7 @@ def load_traffic() -> Traffic:
         for name, each in frame["series"].items()
     }
     checks = [Check(**each | {"state": State(each["state"])}) for each in frame["checks"]]
-    tweets = [Sighting(Row(**each["row"]), each["stored"]) for each in frame["tweets"]]
+    tweets = [TweetStatus(Row(**each["row"]), each["stored"]) for each in frame["tweets"]]
     members = frame | {"series": series, "checks": checks, "tweets": tweets}
     return Traffic(Frame(**members), data["dashboard"], data["values"])
 

@@ -1,10 +1,10 @@
-"""What is sent is spread over time."""
+"""The rate limiter spreads records over time."""
 
 import threading
 
 import pytest
 
-from ops.aws.pace import Pace
+from ops.aws.rate_limiter import RateLimiter
 
 
 class Clock(threading.Event):
@@ -17,13 +17,15 @@ class Clock(threading.Event):
         return False
 
 
-def test_no_more_records_a_second_than_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limiter_lets_no_more_records_a_second_through_than_the_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     clock = Clock()
-    pace = Pace(100, clock)
-    monkeypatch.setattr("ops.aws.pace.time.monotonic", lambda: clock.now)
+    limiter = RateLimiter(100, clock)
+    monkeypatch.setattr("ops.aws.rate_limiter.time.monotonic", lambda: clock.now)
     times = []
     for records in (50, 100, 10):
-        pace.wait(records)
+        limiter.wait(records)
         times.append(clock.now)
 
     assert times == [0.0, 0.5, 1.5]
@@ -31,8 +33,8 @@ def test_no_more_records_a_second_than_the_rate(monkeypatch: pytest.MonkeyPatch)
 
 def test_an_interruption_ends_the_wait() -> None:
     stop = threading.Event()
-    pace = Pace(1, stop)
-    pace.wait(3_600)
+    limiter = RateLimiter(1, stop)
+    limiter.wait(3_600)
     stop.set()
 
-    pace.wait(1)  # otherwise an hour, longer than a test may take
+    limiter.wait(1)  # otherwise an hour, longer than a test may take

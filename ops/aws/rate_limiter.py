@@ -1,4 +1,4 @@
-"""Spreads what a command sends over time."""
+"""Limits the rate at which a command sends records."""
 
 import threading
 import time
@@ -22,12 +22,12 @@ def rate_option(default: int) -> Callable[[F], F]:
     )
 
 
-class Pace:
-    """At most `rate` records a second.
+class RateLimiter:
+    """A limit of records per second.
 
     Args:
         rate: records per second.
-        stop: when set, nothing is waited for any more.
+        stop: when set, `wait` returns at once.
     """
 
     def __init__(self, rate: int, stop: threading.Event) -> None:
@@ -36,7 +36,7 @@ class Pace:
         self._not_before = 0.0
 
     def wait(self, records: int) -> None:
-        """Wait until the records before have had their time; then that of these `records` begins."""
+        """Wait until the rate permits the next records, and count these for the wait after it."""
         now = time.monotonic()
         self._stop.wait(max(0.0, self._not_before - now))
         self._not_before = max(now, self._not_before) + records / self.rate
