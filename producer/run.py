@@ -16,6 +16,7 @@ from producer.display.progress import Progress
 from producer.errors import OutputError, PublishError, SpoolError
 from producer.reader import Reader
 from producer.receipts import Receipts
+from producer.record import StreamRecord
 from producer.sources.source import Source
 from producer.spooling.cursor import Position
 from producer.spooling.spool import Spool
@@ -72,7 +73,7 @@ def publish(
     not sent stays in the spool, and makes the exit code 1, as does what is missing from the spool. `receipts` tells a
     feeder of standard input which lines are safe.
     """
-    reader = Reader(source, spool.append, limit, display.note, spool.pass_over)
+    reader = Reader(source, spool.append, limit, display.note, spool.advance_source)
     publishing = _Worker(publisher.run)
     receipts_failure: str | None = None
     started = synced = time.monotonic()
@@ -155,11 +156,11 @@ def rehearse(source: Source, display: Display, *, limit: int | None, duration: f
     printed = 0
     on_terminal = os.isatty(1)
 
-    def write(data: bytes, _position: Position | None) -> None:
+    def write(record: StreamRecord, _position: Position | None) -> None:
         nonlocal printed
-        line = data + b"\n"
+        line = record.data + b"\n"
         if on_terminal:
-            line = printable(data.decode()).encode() + b"\n"
+            line = printable(record.data.decode()).encode() + b"\n"
         try:
             while line:
                 line = line[os.write(1, line) :]

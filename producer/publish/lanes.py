@@ -12,7 +12,7 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 
-from producer.spooling.spool import Entry
+from producer.spooling.entry import Entry
 
 LANE_SECONDS = (0.05, 5.0)
 """First and maximum back-off of a lane that is mostly refused, in seconds."""

@@ -17,17 +17,17 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
 from botocore.parsers import ResponseParserError
 
+from event.limits import MAX_PUT_BYTES, MAX_PUT_RECORDS
 from producer.config import AwsCredentials
 from producer.errors import PublishError
 from producer.publish.lanes import Lanes, backoff
-from producer.spooling.spool import Entry, Spool
+from producer.spooling.entry import Entry
+from producer.spooling.spool import Spool
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import PutRecordsOutputTypeDef
 
-MAX_CALL_RECORDS = 500
-MAX_CALL_BYTES = 10 * 1024 * 1024
 MAX_CALLS = 12
 """Limit of calls under way at once."""
 MAX_HELD_RECORDS = 8_000
@@ -115,7 +115,7 @@ class Publisher:
             self._lanes.advance(now)
             self._read()
             if self._may_call(now):
-                call = self._lanes.next_call(MAX_CALL_RECORDS, MAX_CALL_BYTES)
+                call = self._lanes.next_call(MAX_PUT_RECORDS, MAX_PUT_BYTES)
                 self._start(sorted(call, key=_position))
             else:
                 self._wait(now, finishing)
@@ -131,8 +131,8 @@ class Publisher:
     def _read(self) -> None:
         """Take records from the spool until a call is full."""
         lanes = self._lanes
-        while self._spool.unread and lanes.ready < MAX_CALL_RECORDS and not self._is_full():
-            lanes.add(self._spool.take(MAX_CALL_RECORDS, MAX_CALL_BYTES))
+        while self._spool.unread and lanes.ready < MAX_PUT_RECORDS and not self._is_full():
+            lanes.add(self._spool.take(MAX_PUT_RECORDS, MAX_PUT_BYTES))
         if not lanes.ready:
             self._ready_since = None
         elif self._ready_since is None:
@@ -142,7 +142,7 @@ class Publisher:
         ready = self._lanes.ready
         if not ready or not self._is_call_free() or now < self._not_before:
             return False
-        return ready >= MAX_CALL_RECORDS or now >= self._call_time()
+        return ready >= MAX_PUT_RECORDS or now >= self._call_time()
 
     def _is_call_free(self) -> bool:
         """Tell whether one more call may be under way; after a failure, calls are made one at a time."""
@@ -162,7 +162,7 @@ class Publisher:
         until = min(self._deadline, lanes.next_due(), now + 1)
         if lanes.ready and self._is_call_free():
             until = min(until, max(self._call_time(), self._not_before))
-        more = 1 if not lanes.ready else MAX_CALL_RECORDS - lanes.ready
+        more = 1 if not lanes.ready else MAX_PUT_RECORDS - lanes.ready
         wanted = math.inf if self._is_full() or more <= 0 else more
         self._spool.wait(
             wanted, lambda: bool(self._answers) or self._finishing != finishing, max(0.0, until - now)

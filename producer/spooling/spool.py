@@ -14,11 +14,12 @@ Under load that is a write for some records together; a single record is written
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
+from event.limits import MAX_RECORD_BYTES
 from producer.errors import SpoolError
-from producer.record import MAX_RECORD_BYTES, partition_key
+from producer.record import StreamRecord, read_partition_key
 from producer.spooling.cursor import CRC_WIDTH, Cursor, Position, from_line, to_line
+from producer.spooling.entry import Entry
 from producer.spooling.folder import Folder
 from producer.spooling.recovery import CURSORS, Segment, recover
 
@@ -27,21 +28,7 @@ _CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
 _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
 _GROUP_SECONDS = 0.001
 _RETRY_SECONDS = 0.5  # between attempts to write to a full disk
-
-
-@dataclass(slots=True)
-class Entry:
-    """A record of the spool: its position, its end and its segment's, and what is put on the stream.
-
-    `size` is in bytes as Kinesis counts them: data and partition key.
-    """
-
-    position: int
-    end: int
-    segment: int
-    partition_key: str
-    data: bytes
-    size: int
+_MAX_KEYS = 10_000  # in memory, some 100 bytes each; further keys are read from their records
 
 
 class Spool:
@@ -73,7 +60,7 @@ class Spool:
         self._segments: dict[int, Segment] = {}  # by base, in order; the last one grows
         self._unread = 0  # records not yet taken
         self._wanted = 1.0  # how many of them the taking thread waits for
-        self._pending: list[bytes] = []  # lines not yet written
+        self._pending: list[tuple[str, bytes]] = []  # partition keys, and lines not yet written
         self._pending_bytes = 0
         self._pending_source: Position | None = None
         self._has_read = self._source_ended = False
@@ -81,6 +68,7 @@ class Spool:
         self._before = Cursor()  # of the last run
         self._left: dict[int, None] = {}  # its waiting positions that this run has not taken yet
         self._outstanding: dict[int, None] = {}  # positions taken and not acknowledged, in order
+        self._keys: dict[int, str] = {}  # partition keys by position: records written and not yet taken
         self._taken = 0  # the position after the last record taken
         self._next: Entry | None = None  # read, but too large for the last take
         self._saved = b""
@@ -117,15 +105,15 @@ class Spool:
 
     # The appending thread
 
-    def append(self, data: bytes, source: Position | None = None) -> None:
+    def append(self, record: StreamRecord, source: Position | None = None) -> None:
         """Add a record; wait, and notify, when the limit is reached or the disk is full.
 
-        Records that arrive within a millisecond are written together, the last of them by `flush`. `source` tells
-        where the source stands once it has yielded this record.
+        Records that arrive within a millisecond are written together, the last of them by `flush`. `source` is the
+        position of the source after this record.
         """
-        line = to_line(data)
+        line = to_line(record.data)
         with self._changed:
-            self._pending.append(line)
+            self._pending.append((record.partition_key, line))
             self._pending_bytes += len(line)
             self._pending_source, self._has_read = source, True
             if self._pending_bytes < _GROUP_BYTES and time.monotonic() - self._flushed < _GROUP_SECONDS:
@@ -145,7 +133,7 @@ class Spool:
             self._stopping = True
             self._changed.notify_all()
 
-    def pass_over(self, source: Position | None) -> None:
+    def advance_source(self, source: Position | None) -> None:
         """Note where the source stands after something that is not kept."""
         with self._changed:
             self._pending_source, self._has_read = source, True
@@ -156,7 +144,7 @@ class Spool:
         """Note that the source has come to its end: once all is sent, its next run starts at the beginning."""
         with self._changed:
             self._source_ended = True
-            self.pass_over(source)
+            self.advance_source(source)
             self._flush()
 
     def _flush(self) -> bool:
@@ -166,16 +154,15 @@ class Spool:
             return False
         while self._pending:
             count = 1 if self.blocked else len(self._pending)  # on a full disk, as many as fit
-            lines = self._pending[:count]
+            group = self._pending[:count]
             try:
-                self._write(b"".join(lines))
+                self._write(group)
             except OSError as error:
                 self._block(f"the spool cannot be written: {error.strerror}")
                 if count == 1 and not self._free():
                     return False
                 continue
             del self._pending[:count]
-            self._pending_bytes -= sum(map(len, lines))
             self._last.waiting += count
             self._unread += count
             self.appended += count
@@ -196,13 +183,19 @@ class Spool:
                 f"Reading paused: {reason}. Nothing is lost; reading resumes as the stream accepts the backlog."
             )
 
-    def _write(self, lines: bytes) -> None:
+    def _write(self, group: list[tuple[str, bytes]]) -> None:
         if self._last.size >= self._segment_bytes:
             self._start_segment(self._last.end)
             self._save_cursor()
+        lines = b"".join([line for _, line in group])
+        position = self._last.end
         self.folder.append(self._last.name, lines, self._last.size)
         self._last.size += len(lines)
+        self._pending_bytes -= len(lines)
         self._synced = False
+        for key, line in group[: _MAX_KEYS - len(self._keys)]:
+            self._keys[position] = key
+            position += len(line)
 
     # The taking thread
 
@@ -293,7 +286,7 @@ class Spool:
                     data = from_line(line)
                 after = position + len(line)
                 if data is not None:
-                    key = partition_key(data)
+                    key = self._keys.pop(position, None) or read_partition_key(data)
                     count += 1
                     yield Entry(position, after, segment.base, key, data, len(data) + len(key.encode()))
                 position = after

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producer.publish.lanes import LANE_SECONDS, Lanes, backoff
-from producer.spooling.spool import Entry
+from producer.spooling.entry import Entry
 
 ALL = (500, 1 << 20)
 

@@ -13,6 +13,7 @@ from producer.config import AwsCredentials
 from producer.errors import ConfigError, PublishError
 from producer.publish.kinesis import connect
 from producer.publish.publisher import Publisher
+from producer.record import StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 from tests.doubles.http import Request, Response, serving
@@ -50,14 +51,14 @@ def publisher(stream: Stream, spool: Spool) -> Publisher:
     return publisher_of(spool, stream.aws, 0.02)
 
 
-def data(number: int, username: str = "ada", size: int = 0) -> bytes:
+def record(number: int, username: str = "ada", size: int = 0) -> StreamRecord:
     members = {"username": username, "id": str(number), "created_at": "2026-11-23T14:41:28.000Z"}
-    return json.dumps(members | {"text": "x" * size}).encode()
+    return StreamRecord(username, json.dumps(members | {"text": "x" * size}).encode())
 
 
 def fill(spool: Spool, count: int, authors: int = 1, size: int = 0) -> None:
     for number in range(count):
-        spool.append(data(number, f"author{number % authors}", size))
+        spool.append(record(number, f"author{number % authors}", size))
     spool.flush()
 
 
@@ -274,8 +275,8 @@ def test_it_does_not_end_before_the_last_records_are_written_and_sent(
     stream: Stream, spool: Spool, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("producer.spooling.spool._GROUP_SECONDS", 60)
-    spool.append(data(0))
-    spool.append(data(1))  # not written yet, as if the disk were full
+    spool.append(record(0))
+    spool.append(record(1))  # not written yet, as if the disk were full
     publisher.finish(None)
     with sending(publisher) as thread:
         eventually(lambda: stream.ids == ["0"])

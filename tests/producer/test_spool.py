@@ -17,9 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer.errors import SpoolError
+from producer.record import StreamRecord
 from producer.spooling.cursor import to_line
+from producer.spooling.entry import Entry
 from producer.spooling.folder import Folder
-from producer.spooling.spool import Entry, Spool
+from producer.spooling.spool import Spool
 from stack.project import PROJECT
 from tests.waiting import eventually
 
@@ -36,9 +38,13 @@ def data(number: int, size: int = 0) -> bytes:
     return json.dumps({"username": f"u{number % 3}", "id": number, "text": "x" * size}).encode()
 
 
+def record(number: int, size: int = 0) -> StreamRecord:
+    return StreamRecord(f"u{number % 3}", data(number, size))
+
+
 def fill(spool: Spool, numbers: range, size: int = 0) -> None:
     for number in numbers:
-        spool.append(data(number, size))
+        spool.append(record(number, size))
     spool.flush()
 
 
@@ -78,6 +84,26 @@ def test_records_come_out_in_order_with_their_partition_keys(directory: Path) ->
     assert numbers(entries) == [0, 1, 2, 3, 4]
     assert [entry.partition_key for entry in entries] == ["u0", "u1", "u2", "u0", "u1"]
     assert [entry.size for entry in entries] == [len(data(number)) + 2 for number in range(5)]
+
+
+def test_a_partition_key_is_carried_to_the_stream_and_read_from_its_record_after_a_restart(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.spooling.spool._MAX_KEYS", 3)
+    with opened(directory) as spool:
+        for _ in range(4):
+            spool.append(StreamRecord("carried", data(0)))
+        spool.flush()
+        taken = spool.take(1, LIMIT)
+        spool.append(StreamRecord("carried", data(0)))
+        spool.flush()
+        taken += spool.take(9, LIMIT)
+    with opened(directory) as spool:
+        left = spool.take(9, LIMIT)
+
+    # Three keys are held in memory; the fourth record finds no room, the fifth the room of the first.
+    assert [entry.partition_key for entry in taken] == ["carried", "carried", "carried", "u0", "carried"]
+    assert [entry.partition_key for entry in left] == ["u0"] * 5
 
 
 def test_a_take_is_limited_in_bytes_but_returns_at_least_one_record(directory: Path) -> None:
@@ -292,9 +318,9 @@ def test_where_the_source_stands_is_known_only_of_what_is_written(directory: Pat
         fill(spool, range(1), 100)
         assert spool.read_to is None
         with full_disk(200):
-            spool.append(data(1, 100), ("tweets", 2, 300))
-            spool.append(data(2, 100), ("tweets", 3, 450))
-            spool.pass_over(("tweets", 4, 460))
+            spool.append(record(1, 100), ("tweets", 2, 300))
+            spool.append(record(2, 100), ("tweets", 3, 450))
+            spool.advance_source(("tweets", 4, 460))
             spool.stop()
             spool.finish_source(("tweets", 5, 470))
             assert spool.read_to is None
@@ -596,11 +622,12 @@ def test_kill_9_loses_no_record_that_counts_as_received(directory: Path) -> None
     program = f"""
 import itertools, json
 from pathlib import Path
+from producer.record import StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 spool = Spool(Folder(Path({str(directory)!r})), {LIMIT}, print)
 for number in itertools.count():
-    spool.append(json.dumps({{"username": "u", "id": number}}).encode())
+    spool.append(StreamRecord("u", json.dumps({{"username": "u", "id": number}}).encode()))
     print(spool.appended, flush=True)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=PROJECT) as process:

@@ -11,7 +11,7 @@ import pytest
 from event.types.tweet import parse_tweet
 from handler.table import build_put
 from local.aws.server import Server
-from producer.record import partition_key, to_json
+from producer.record import StreamRecord, encode
 from producer.sources.source import Record
 from tests.producer.conftest import Producer, tweets
 
@@ -94,9 +94,10 @@ def test_a_refusal_of_aws_ends_the_run_with_the_identity_and_keeps_the_tweets(
 
 def test_a_record_becomes_the_expected_item_in_the_function() -> None:
     text = 'naïve 🦜 "quoted"\n\\ and a cut \ud83d'
-    data = to_json(Record("名前", "1990000000000000001", "2026-11-23T14:41:28.000Z", text, None, "x"))
+    encoded = encode(Record("名前", "1990000000000000001", "2026-11-23T14:41:28.000Z", text, None, "x"))
+    assert isinstance(encoded, StreamRecord)
 
-    item = build_put(event_record(data), parse_tweet(event_record(data)), None)
+    item = build_put(event_record(encoded), parse_tweet(event_record(encoded)), None)
 
     assert json.loads(item.request)["PutRequest"]["Item"] == {
         "Username": {"S": "名前"},
@@ -106,14 +107,14 @@ def test_a_record_becomes_the_expected_item_in_the_function() -> None:
     }
 
 
-def event_record(data: bytes) -> Any:
+def event_record(record: StreamRecord) -> Any:
     """The record as an event source mapping passes it on."""
     return {
         "eventID": "shardId-000000000000:1",
         "eventSourceARN": f"arn:aws:kinesis:us-east-1:000000000000:stream/{STREAM}",
         "kinesis": {
-            "data": b64encode(data).decode(),
-            "partitionKey": partition_key(data),
+            "data": b64encode(record.data).decode(),
+            "partitionKey": record.partition_key,
             "sequenceNumber": "1",
             "approximateArrivalTimestamp": 1795444888.25,
         },

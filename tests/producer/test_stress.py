@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from producer.publish.publisher import Publisher
+from producer.record import StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 from tests.producer.conftest import credentials
@@ -72,7 +73,7 @@ def test_reader_publisher_and_monitor_lose_nothing_and_keep_each_key_in_order(
     monitoring.start()
     for number in range(COUNT):
         member = {"username": f"u{number % 40}", "id": number, "created_at": "", "text": "x" * 300}
-        spool.append(json.dumps(member).encode())
+        spool.append(StreamRecord(f"u{number % 40}", json.dumps(member).encode()))
     spool.flush()
     read.set()
     publisher.finish(None)

@@ -16,7 +16,8 @@ from ops.replay.replayer import Replayer
 from producer.publish.lanes import Lanes
 from producer.publish.publisher import _Answer
 from producer.spooling import recovery
-from producer.spooling.spool import Entry, Spool
+from producer.spooling.entry import Entry
+from producer.spooling.spool import Spool
 from tests.simulation import scheduler
 
 Defect = Callable[[], AbstractContextManager[object]]

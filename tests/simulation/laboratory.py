@@ -32,7 +32,7 @@ _SIMULATED = (
 _LIMITS: dict[str, Any] = {
     "producer.spooling.spool.SEGMENT_BYTES": 2_000,
     "producer.spooling.spool._GROUP_BYTES": 400,
-    "producer.publish.publisher.MAX_CALL_RECORDS": parts.MAX_CALL_RECORDS,
+    "producer.publish.publisher.MAX_PUT_RECORDS": parts.MAX_PUT_RECORDS,
     "producer.publish.publisher.MAX_HELD_RECORDS": parts.MAX_HELD_RECORDS,
     "local.aws.mapping.shard.READ_INTERVAL": 0.5,
     "local.aws.mapping.poller._MAPPINGS_INTERVAL": 1.0,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from local.aws.mapping.poller import Poller
 from producer.config import AwsCredentials
 from producer.publish.publisher import Publisher
+from producer.record import StreamRecord
 from producer.run import shortfalls
 from producer.spooling.cursor import Cursor
 from producer.spooling.spool import Spool
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 FUNCTION = "dev-DDBEventProcessor"
 FUNCTION_SECONDS = 10
-MAX_CALL_RECORDS = 10
+MAX_PUT_RECORDS = 10
 MAX_HELD_RECORDS = 30
 MAX_CURSOR_BYTES = 500
 _DELIVERY_ATTEMPTS = 4
@@ -191,7 +192,7 @@ class ProducerPart:
 
     def _check_limits(self, publisher: Publisher) -> None:
         world = self._world
-        if publisher.held > MAX_HELD_RECORDS + MAX_CALL_RECORDS:
+        if publisher.held > MAX_HELD_RECORDS + MAX_PUT_RECORDS:
             world.excesses.append(f"{publisher.held} records are held in memory")
         if (cursor := len(world.disk.files.get("cursor.json", b""))) > MAX_CURSOR_BYTES:
             world.excesses.append(f"the cursor has {cursor} bytes")
@@ -202,7 +203,7 @@ class ProducerPart:
             if world.inbox:
                 data = world.inbox.popleft()
                 run.taken.append(data)
-                run.spool.append(data)
+                run.spool.append(StreamRecord(json.loads(data)["username"], data))
             else:
                 current().park(0.1)
 
