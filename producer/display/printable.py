@@ -1,4 +1,4 @@
-"""Makes text from outside safe to print: a tweet must not be able to move the cursor or to hide what stands there."""
+"""Makes text from outside safe to print: a tweet must not be able to move the cursor or to hide other text."""
 
 import json
 
@@ -6,9 +6,9 @@ MAX_MESSAGE_CHARACTERS = 2_000
 
 
 def printable(text: str) -> str:
-    r"""Replace what is not printable by its JSON escape: control characters, direction marks, invisible ones.
+    r"""Replace unprintable characters by their JSON escapes: control characters, direction marks, invisible ones.
 
-    What is JSON stays JSON, and its value the same: `json.dumps` has escaped its control characters already.
+    JSON stays JSON of the same value, because `json.dumps` has escaped its control characters already.
     """
     if text.isprintable():
         return text
@@ -18,5 +18,5 @@ def printable(text: str) -> str:
 
 
 def shorten(text: str, limit: int = MAX_MESSAGE_CHARACTERS) -> str:
-    """Cut a long text, and say so."""
+    """Cut a long text, and append its length."""
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"

@@ -1,14 +1,14 @@
 """The spool: records that the stream has not acknowledged yet, on disk; the queue between reader and publisher.
 
 It is an append-only log in segments, each named by the position of its first byte. A record is one line,
-`<CRC-32 in hex> <JSON>`. `cursor.json` and its copy tell what of it was acknowledged, and have a checksum too: without
-either, all is sent again. A segment is deleted once all of it is acknowledged. SQLite in WAL mode does the same for
-four times the CPU time, or half as much again if it may lose 499 records (benchmarks/README.md), and damage costs it
-more than a line.
+`<CRC-32 in hex> <JSON>`. `cursor.json` and its copy record which of them are acknowledged, and have a checksum
+too: without either, every record is sent again. A segment is deleted once all of its records are acknowledged. SQLite
+in WAL mode costs four times the CPU time, or half as much again if it may lose 499 records (benchmarks/README.md),
+and damage costs it more than a line.
 
-What survives: a record is in the kernel's page cache before it counts as received, so `kill -9` loses none.
-Under load that is a write for some records together; a single record is written at once.
-`sync`, called once a second, bounds what a power failure can take to a second's worth of waiting records.
+A record is in the kernel's page cache before it counts as received, so `kill -9` loses none. Under load, records are
+written in groups; a single record is written at once. `sync`, called once a second, limits the loss of a power failure
+to the waiting records of one second.
 """
 
 import threading
@@ -32,17 +32,17 @@ _MAX_KEYS = 10_000  # in memory, some 100 bytes each; further keys are read from
 
 
 class Spool:
-    """One thread appends, one takes and acknowledges, any thread may read the numbers.
+    """The queue on disk: one thread appends, one takes and acknowledges, any thread may read the numbers.
 
     Attributes:
-        replayed: records found at the start, left by an earlier run.
-        missing: records that an earlier run left, too, and that cannot be read any more.
-        appended: records added since, and written.
-        refused: records that could never be written; known after `close`.
-        acknowledged: records of both kinds that the stream accepted.
+        replayed: records that an earlier run left.
+        missing: records that an earlier run left and that can no longer be read.
+        appended: records that this run has written.
+        unwritten: records that could not be written; known after `close`.
+        acknowledged: replayed and appended records that the stream accepted.
         blocked: the reason why the appending thread waits, or None.
-        source: where the source stands, at the start that of the last run if that was interrupted; None otherwise.
-        read_to: the same, once this run has read something: what lies before is written, or was rejected.
+        source: the position in the source; at the start, that of the last run if it was interrupted, otherwise None.
+        read_to: the same, once this run has read something: all before it is written or rejected.
 
     Raises:
         SpoolError: the folder cannot be read or written.
@@ -72,7 +72,7 @@ class Spool:
         self._taken = 0  # the position after the last record taken
         self._next: Entry | None = None  # read, but too large for the last take
         self._saved = b""
-        self.appended = self.refused = self.acknowledged = self.replayed = self.missing = 0
+        self.appended = self.unwritten = self.acknowledged = self.replayed = self.missing = 0
         self.blocked: str | None = None
         self.source: Position | None = None
         self.read_to: Position | None = None
@@ -84,17 +84,17 @@ class Spool:
 
     @property
     def waiting(self) -> int:
-        """Records not yet acknowledged."""
+        """Number of records not yet acknowledged."""
         return self.replayed + self.appended - self.acknowledged
 
     @property
     def unread(self) -> int:
-        """Records not yet taken."""
+        """Number of records not yet taken."""
         return self._unread
 
     @property
     def is_empty(self) -> bool:
-        """Whether every record that `append` was given is written and acknowledged."""
+        """Whether every appended record is written and acknowledged."""
         with self._changed:
             return not (self.waiting or self._pending)
 
@@ -128,20 +128,20 @@ class Spool:
                 self._flush()
 
     def stop(self) -> None:
-        """Stop waiting in `append`: its current record is added even above the limit."""
+        """Stop waiting in `append`: its current record is added even beyond the limit."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
     def advance_source(self, source: Position | None) -> None:
-        """Note where the source stands after something that is not kept."""
+        """Record the source's position after an item that is not appended."""
         with self._changed:
             self._pending_source, self._has_read = source, True
             if not self._pending:
                 self.source = self.read_to = source
 
     def finish_source(self, source: Position | None) -> None:
-        """Note that the source has come to its end: once all is sent, its next run starts at the beginning."""
+        """Record that the source has ended: once all is sent, its next run starts at the beginning."""
         with self._changed:
             self._source_ended = True
             self.advance_source(source)
@@ -200,13 +200,13 @@ class Spool:
     # The taking thread
 
     def wait(self, count: float, ready: Callable[[], bool], timeout: float) -> None:
-        """Wait for `count` records to take, or until `ready`, asked after each `wake`, or for `timeout` seconds."""
+        """Wait for `count` records, until `ready`, which is called after each `wake`, or for `timeout` seconds."""
         with self._changed:
             self._wanted = count
             self._changed.wait_for(lambda: self._unread >= count or ready(), timeout)
 
     def wake(self) -> None:
-        """Let `wait` ask again; called from any thread."""
+        """Make `wait` call `ready` again; called from any thread."""
         with self._changed:
             self._changed.notify_all()
 
@@ -234,7 +234,7 @@ class Spool:
         return entries
 
     def acknowledge(self, entries: Iterable[Entry]) -> None:
-        """Forget records that the stream accepted. Has no effect once closed."""
+        """Mark records as accepted by the stream. Has no effect once closed."""
         with self._changed:
             if self._closed:
                 return
@@ -263,7 +263,7 @@ class Spool:
                 if segment is None and count < self.replayed + self.appended:
                     raise SpoolError(
                         f"Another program has changed the spool {self.folder} while the producer used it: run the "
-                        "producer again, which sends what is left and counts what is missing."
+                        "producer again; it sends the remaining tweets and counts the missing ones."
                     )
             if segment is None:
                 yield None
@@ -296,27 +296,27 @@ class Spool:
     def sync(self) -> None:
         """Flush waiting records to the disk itself, and save the cursor.
 
-        The cursor may be a second old after `kill -9`: that much is sent again, which is harmless.
+        After `kill -9` the cursor may be a second old: the records of that second are sent again, which is harmless.
         """
         with self._changed:
             if self._closed:
                 return
-            flush = None if self._synced or not self.waiting else self.folder.flush()
+            fsync = None if self._synced or not self.waiting else self.folder.prepare_fsync()
             self._synced = True
-        if flush:
-            flush()
+        if fsync:
+            fsync()
         with self._changed:
             if not self._closed:
                 self._save_cursor()
 
     def close(self) -> None:
-        """Settle the numbers and unlock the directory; unacknowledged records stay."""
+        """Determine the final numbers and unlock the directory; unacknowledged records stay."""
         with self._changed:
             if self._closed:
                 return
             self._stopping = True
             if self._pending and not self._flush():
-                self.refused = len(self._pending)
+                self.unwritten = len(self._pending)
             self._closed = True
             if self._source_ended and not self.waiting:
                 self.source = None
@@ -336,22 +336,22 @@ class Spool:
         return self._segments[next(reversed(self._segments))]
 
     def _open(self) -> None:
-        found = recover(self.folder, self._notify)
-        self._before, self._left, self._segments = found.cursor, found.left, found.segments
-        self.source = self._pending_source = found.cursor.source
-        self.missing = found.missing
+        recovery = recover(self.folder, self._notify)
+        self._before, self._left, self._segments = recovery.cursor, recovery.left, recovery.segments
+        self.source = self._pending_source = recovery.cursor.source
+        self.missing = recovery.missing
         for segment in list(self._segments.values()):
             if not segment.waiting:
                 self._remove(segment)
         self.replayed = self._unread = sum(segment.waiting for segment in self._segments.values())
-        self._start_segment(found.start)
+        self._start_segment(recovery.start)
 
     def _start_segment(self, base: int) -> None:
         """Register a segment; its file appears with its first record."""
         self._segments[base] = Segment(base, own=True)
 
     def _free(self) -> bool:
-        """Delete what is acknowledged: whole segments, and the last one too while nothing can be written."""
+        """Delete acknowledged segments, and the last one too while nothing can be written; return whether any was."""
         last = self._last
         free = [
             segment
@@ -360,7 +360,7 @@ class Spool:
         ]
         if not free:
             return False
-        # The cursor goes first, so that what it names is never missing; on a full disk it follows.
+        # The cursor goes first, so that the segments it names always exist; on a full disk it follows.
         saved = self._save_cursor()
         for segment in free:
             self._remove(segment)
@@ -373,7 +373,7 @@ class Spool:
     def _remove(self, segment: Segment) -> None:
         del self._segments[segment.base]
         if segment.damaged:
-            self.folder.set_aside(segment.name)
+            self.folder.rename_damaged(segment.name)
         else:
             self.folder.remove(segment.name)
 

@@ -1,4 +1,4 @@
-"""What the producer prints of the outside: never a control character, never without measure."""
+"""Text from outside is printed without control characters and with a limited length."""
 
 import io
 import json
@@ -25,7 +25,7 @@ HOSTILE = f"{LINK}id{CLEAR}{OVERRIDE}{NEWLINE}"
 
 
 @given(st.text())
-def test_what_is_printable_stays_and_the_rest_is_escaped_as_in_json(text: str) -> None:
+def test_printable_characters_stay_and_others_are_escaped_as_in_json(text: str) -> None:
     shown = printable(text)
 
     assert shown.isprintable()
@@ -37,7 +37,7 @@ def test_json_keeps_its_value(value: object) -> None:
     assert json.loads(printable(json.dumps(value, ensure_ascii=False))) == value
 
 
-def test_a_long_text_is_cut_and_says_so() -> None:
+def test_a_long_text_is_cut_and_shows_its_length() -> None:
     assert shorten("x" * 10, 10) == "x" * 10
     assert shorten("x" * 3_000_000, 10) == "xxxxxxxxxx… (3,000,000 characters)"
 

@@ -60,7 +60,7 @@ def stored(aws: Server) -> list[dict[str, Any]]:
     return records
 
 
-def test_the_permission_to_put_records_is_all_it_needs(aws: Server, producer: Producer) -> None:
+def test_the_producer_needs_only_the_permission_to_put_records(aws: Server, producer: Producer) -> None:
     done = producer.run("--source", "file", "-", text=tweets(range(600)))
 
     records = stored(aws)
@@ -70,15 +70,15 @@ def test_the_permission_to_put_records_is_all_it_needs(aws: Server, producer: Pr
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"stream_name": "other"}, "AccessDenied"),
         ({"secret_access_key": "wrong"}, "Signature"),
         ({"access_key": "AKIAUNKNOWN"}, "security token"),
     ],
 )
-def test_a_refusal_of_aws_ends_the_run_with_the_identity_and_keeps_the_tweets(
-    aws: Server, producer: Producer, values: dict[str, str], said: str
+def test_a_call_that_aws_denies_ends_the_run_with_the_identity_and_keeps_the_tweets(
+    aws: Server, producer: Producer, values: dict[str, str], message: str
 ) -> None:
     right = json.loads(producer.config.read_text())
     producer.configure(aws.endpoint, **{**right, **values})
@@ -87,9 +87,11 @@ def test_a_refusal_of_aws_ends_the_run_with_the_identity_and_keeps_the_tweets(
 
     assert done.code == 1
     assert done.counts["spooled"] == 3
-    assert f"Access key {({**right, **values})['access_key']} is not allowed to write to stream" in done.said
-    assert said in done.said
-    assert right["secret_access_key"] not in done.said
+    assert (
+        f"Access key {({**right, **values})['access_key']} is not allowed to write to stream" in done.messages
+    )
+    assert message in done.messages
+    assert right["secret_access_key"] not in done.messages
 
 
 def test_a_record_becomes_the_expected_item_in_the_function() -> None:

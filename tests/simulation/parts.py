@@ -60,7 +60,7 @@ class Run:
     cut: int = 0
     """Records that waited, and were cut from its spool before it began."""
     shortfalls: list[str] = field(default_factory=list)
-    """What it says at its end that was not sent."""
+    """Its messages at the end about records that were not sent."""
 
     @property
     def received(self) -> list[bytes]:
@@ -103,24 +103,24 @@ class ProducerPart:
                     self._damage(self._crash.damage)
                 self._crash = None
 
-    def _damage(self, what: str) -> None:
+    def _damage(self, kind: history.Damage) -> None:
         world, chance = self._world, current().chance
-        if what == "cursor":
+        if kind == "cursor":
             self._damage_cursor(chance.choice(("cursor.json", "cursor.copy.json")))
         segments = [
             content for name, content in world.disk.files.items() if name.endswith(".log") and content
         ]
-        if what == "segment" and segments:
+        if kind == "segment" and segments:
             content = chance.choice(segments)
             world.damaged = True
             content[chance.randrange(len(content))] ^= 1 << chance.randrange(7)
-        if what == "cut":
+        if kind == "cut":
             self._cut_segment()
-        if what == "copy":
+        if kind == "copy":
             self._copy_segment()
 
     def _cut_segment(self) -> None:
-        """Cut a segment off within what the cursor knows, and note the waiting records that are gone."""
+        """Truncate a segment before the end that the cursor knows, and note the waiting records that are lost."""
         files, chance = self._world.disk.files, current().chance
         try:
             cursor = Cursor.parse(bytes(files["cursor.json"]))
@@ -209,7 +209,7 @@ class ProducerPart:
 
 
 class MappingPart:
-    """The poller of event source mappings, with one mapping; what it holds is lost in a crash."""
+    """The poller of event source mappings, with one mapping; a crash loses its memory."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -245,7 +245,7 @@ class MappingPart:
         self._note_downtime()
 
         def restart() -> None:
-            # What an invocation that nobody waits for writes late is not promised (README.md, "Order").
+            # Late writes of an invocation that nobody waits for may break the order (README.md, "Order").
             current().park(max(event.restart, FUNCTION_SECONDS))
             self.start()
 
@@ -325,7 +325,7 @@ class FunctionPart(aws.Service):
 
 
 class SimulatedServer:
-    """What the poller uses of `local.aws.server.Server`: clients, and the destination's bucket."""
+    """The part of `local.aws.server.Server` that the poller uses: clients, and the destination's bucket."""
 
     def __init__(self, world: "World", mapping: MappingPart) -> None:
         self._world = world
@@ -345,9 +345,9 @@ class SimulatedServer:
     def role_client(self, service: str, _function: str, **_: Any) -> Any:
         if service == "kinesis":
             return self._world.kinesis
-        return SimpleNamespace(head_bucket=lambda **_: None, put_object=self._give_up)
+        return SimpleNamespace(head_bucket=lambda **_: None, put_object=self._discard)
 
-    def _give_up(self, **request: Any) -> Any:
+    def _discard(self, **request: Any) -> Any:
         records = json.loads(json.loads(request["Body"])["payload"])["Records"]
         try:
             for left in reversed(range(_DELIVERY_ATTEMPTS)):
