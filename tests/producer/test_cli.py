@@ -40,7 +40,7 @@ def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
 
     def run(*arguments: str, stdout: str | None = None) -> Produced:
         monkeypatch.setattr(sys, "argv", ["producer", *arguments])
-        kept = os.dup(1)
+        standard_output = os.dup(1)
         if stdout:
             there = os.open(stdout, os.O_WRONLY)
             os.dup2(there, 1)
@@ -49,8 +49,8 @@ def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
             with pytest.raises(SystemExit) as end:
                 cli.main()
         finally:
-            os.dup2(kept, 1)
-            os.close(kept)
+            os.dup2(standard_output, 1)
+            os.close(standard_output)
         out, err = capfd.readouterr()
         code = end.value.code
         assert isinstance(code, int)
@@ -332,7 +332,7 @@ def test_kill_9_in_the_middle_of_a_run_and_a_restart_lose_no_tweet(
     eventually(lambda: stream.stub.order and spooled(producer))
     process.kill()
     process.communicate()
-    stored, kept = set(stream.ids), spooled(producer)
+    stored, waiting = set(stream.ids), spooled(producer)
     assert 0 < len(stored) < 3_000
     stream.stub.faults = no_faults
 
@@ -341,10 +341,10 @@ def test_kill_9_in_the_middle_of_a_run_and_a_restart_lose_no_tweet(
     sent = {int(identifier) for identifier in stream.ids}
     unbroken = len(sent & set(range(3_000)))
     assert again.code == 0
-    assert again.counts["replayed"] <= kept
+    assert again.counts["replayed"] <= waiting
     assert again.counts["sent"] == again.counts["received"] + again.counts["replayed"]
     assert sent == set(range(unbroken)) | set(range(3_000, 3_100))
-    assert unbroken >= kept > 0
+    assert unbroken >= waiting > 0
 
 
 def test_an_outage_that_outlasts_kill_9_loses_no_tweet(stream: Stream, producer: Producer) -> None:

@@ -257,7 +257,7 @@ def test_a_directory_that_cannot_be_used_is_reported(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["notes.log", "7.log", "x0000000000000000000.log"])
-def test_files_that_are_not_segments_stay(directory: Path, kept: Path, name: str) -> None:
+def test_files_that_are_not_segments_stay(directory: Path, segment: Path, name: str) -> None:
     other = directory / name
     other.write_text("of somebody else")
 
@@ -265,26 +265,26 @@ def test_files_that_are_not_segments_stay(directory: Path, kept: Path, name: str
     assert other.read_text() == "of somebody else"
 
 
-def segment(directory: Path) -> Path:
+def only_segment(directory: Path) -> Path:
     (path,) = directory.glob("*.log")
     return path
 
 
 @pytest.fixture
-def kept(directory: Path) -> Path:
+def segment(directory: Path) -> Path:
     """A spool with the records 0 to 9, of which 0 and 4 are acknowledged; gives its one segment."""
     with opened(directory) as spool:
         fill(spool, range(10))
         entries = spool.take(10, LIMIT)
         spool.acknowledge([entries[0], entries[4]])
-    return segment(directory)
+    return only_segment(directory)
 
 
 def test_a_damaged_line_is_skipped_and_its_segment_kept_once_the_others_are_sent(
-    directory: Path, kept: Path
+    directory: Path, segment: Path
 ) -> None:
-    content = kept.read_bytes().replace(b'"id": 6', b'"id": 7')
-    kept.write_bytes(content)
+    content = segment.read_bytes().replace(b'"id": 6', b'"id": 7')
+    segment.write_bytes(content)
     messages: list[str] = []
 
     assert left(directory, messages.append) == [1, 2, 3, 5, 7, 8, 9]
@@ -292,23 +292,23 @@ def test_a_damaged_line_is_skipped_and_its_segment_kept_once_the_others_are_sent
 
     with opened(directory, notify=messages.append) as spool:
         spool.acknowledge(spool.take(10, LIMIT))
-    assert kept.with_suffix(".corrupt").read_bytes() == content
+    assert segment.with_suffix(".corrupt").read_bytes() == content
     assert left(directory) == []
 
 
 @pytest.mark.parametrize("inserted", [b"", b"!"])
 def test_a_byte_too_many_or_too_few_keeps_every_record_that_can_be_read(
-    directory: Path, kept: Path, inserted: bytes
+    directory: Path, segment: Path, inserted: bytes
 ) -> None:
-    content = kept.read_bytes()
-    kept.write_bytes(content[:20] + inserted + content[20 + (not inserted) :])
+    content = segment.read_bytes()
+    segment.write_bytes(content[:20] + inserted + content[20 + (not inserted) :])
 
     # Acknowledged records cannot be distinguished from others.
     assert left(directory, lambda _: None) == list(range(1, 10))
 
 
 @pytest.mark.parametrize("content", [b"{}", b"[]", b"null", b'{"taken":1}'])
-def test_a_cursor_with_other_members_is_renamed(directory: Path, kept: Path, content: bytes) -> None:
+def test_a_cursor_with_other_members_is_renamed(directory: Path, segment: Path, content: bytes) -> None:
     for name in ("cursor.json", "cursor.copy.json"):
         (directory / name).write_bytes(to_line(content))
 
@@ -338,14 +338,14 @@ def test_the_position_in_the_source_covers_only_written_records(directory: Path)
         assert spool.source is None
 
 
-def test_half_a_line_at_the_end_is_skipped(directory: Path, kept: Path) -> None:
-    kept.write_bytes(kept.read_bytes()[:-5])
+def test_half_a_line_at_the_end_is_skipped(directory: Path, segment: Path) -> None:
+    segment.write_bytes(segment.read_bytes()[:-5])
 
     assert left(directory, lambda _: None) == [1, 2, 3, 5, 6, 7, 8]
 
 
-def test_zeros_that_a_power_failure_left_are_skipped(directory: Path, kept: Path) -> None:
-    kept.write_bytes(kept.read_bytes() + bytes(5000))
+def test_zeros_that_a_power_failure_left_are_skipped(directory: Path, segment: Path) -> None:
+    segment.write_bytes(segment.read_bytes() + bytes(5000))
 
     assert left(directory, lambda _: None) == [1, 2, 3, 5, 6, 7, 8, 9]
 
@@ -354,7 +354,7 @@ def test_a_second_damage_does_not_replace_the_file_renamed_at_the_first(director
     for number in range(2):
         with opened(directory) as spool:
             fill(spool, range(number, number + 1))
-        segment(directory).write_bytes(b"nonsense")
+        only_segment(directory).write_bytes(b"nonsense")
         for path in directory.glob("cursor*.json"):
             path.unlink()
         assert left(directory, lambda _: None) == []
@@ -362,16 +362,16 @@ def test_a_second_damage_does_not_replace_the_file_renamed_at_the_first(director
     assert len(list(directory.glob("*.corrupt"))) == 2
 
 
-def test_records_follow_a_damaged_segment_in_order(directory: Path, kept: Path) -> None:
-    kept.write_bytes(kept.read_bytes() + b"nonsense\n")
+def test_records_follow_a_damaged_segment_in_order(directory: Path, segment: Path) -> None:
+    segment.write_bytes(segment.read_bytes() + b"nonsense\n")
     with opened(directory, notify=lambda _: None) as spool:
         fill(spool, range(10, 13))
 
         assert numbers(spool.take(500, LIMIT)) == [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12]
 
 
-def test_a_missing_segment_is_reported_with_the_number_of_its_tweets(directory: Path, kept: Path) -> None:
-    kept.unlink()
+def test_a_missing_segment_is_reported_with_the_number_of_its_tweets(directory: Path, segment: Path) -> None:
+    segment.unlink()
     messages: list[str] = []
 
     with opened(directory, notify=messages.append) as spool:
@@ -392,7 +392,7 @@ def test_a_segment_that_was_cut_off_is_reported_with_its_missing_tweets(
     with opened(directory) as spool:
         fill(spool, range(10))
         spool.acknowledge(spool.take(6, LIMIT)[2:4])
-    path = segment(directory)
+    path = only_segment(directory)
     content = path.read_bytes()[:length]
     path.write_bytes(content)
     lines = content.splitlines(keepends=True)
@@ -402,21 +402,21 @@ def test_a_segment_that_was_cut_off_is_reported_with_its_missing_tweets(
         assert (spool.replayed, spool.missing) == (readable, 8 - readable)
 
 
-def test_the_record_of_a_damaged_line_is_missing_only_if_it_waited(directory: Path, kept: Path) -> None:
-    content = kept.read_bytes()
+def test_the_record_of_a_damaged_line_is_missing_only_if_it_waited(directory: Path, segment: Path) -> None:
+    content = segment.read_bytes()
     for number, missing in ((4, 0), (5, 1)):
-        kept.write_bytes(content.replace(b'"id": %d' % number, b'"id": x'))
+        segment.write_bytes(content.replace(b'"id": %d' % number, b'"id": x'))
         (directory / "cursor.json").touch()
         with opened(directory, notify=lambda _: None) as spool:
             assert (spool.replayed, spool.missing) == (8 - missing, missing)
 
 
 def test_a_damaged_line_after_the_end_that_the_cursor_knows_is_missing_and_half_a_line_is_not(
-    directory: Path, kept: Path
+    directory: Path, segment: Path
 ) -> None:
     for path in directory.glob("cursor*.json"):
         path.unlink()
-    kept.write_bytes(kept.read_bytes().replace(b'"id": 4', b'"id": x')[:-5])
+    segment.write_bytes(segment.read_bytes().replace(b'"id": 4', b'"id": x')[:-5])
 
     with opened(directory, notify=lambda _: None) as spool:
         assert (spool.replayed, spool.missing) == (8, 1)
@@ -453,8 +453,8 @@ def test_overlapping_segments_keep_every_record_in_order_and_end(
     assert list(directory.iterdir()) == []
 
 
-def test_overlapping_segments_are_reported_once_with_the_remedy(directory: Path, kept: Path) -> None:
-    kept.with_name(f"{20:020d}.log").write_bytes(kept.read_bytes())
+def test_overlapping_segments_are_reported_once_with_the_remedy(directory: Path, segment: Path) -> None:
+    segment.with_name(f"{20:020d}.log").write_bytes(segment.read_bytes())
     messages: list[str] = []
 
     assert left(directory, messages.append) == [*range(10), *range(10)]
@@ -465,10 +465,10 @@ def test_overlapping_segments_are_reported_once_with_the_remedy(directory: Path,
     assert "give it as --spool" in messages[0]
 
 
-def test_records_that_are_missing_beside_an_overlap_are_counted(directory: Path, kept: Path) -> None:
-    lines = kept.read_bytes().splitlines(keepends=True)
-    kept.with_name(f"{20:020d}.log").write_bytes(lines[0])
-    kept.write_bytes(b"".join(lines[:-3]))
+def test_records_that_are_missing_beside_an_overlap_are_counted(directory: Path, segment: Path) -> None:
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.with_name(f"{20:020d}.log").write_bytes(lines[0])
+    segment.write_bytes(b"".join(lines[:-3]))
 
     with opened(directory, notify=lambda _: None) as spool:
         assert spool.missing == 3
@@ -477,10 +477,10 @@ def test_records_that_are_missing_beside_an_overlap_are_counted(directory: Path,
 
 @pytest.mark.parametrize("base", [10**20 - 1, 1 << 62, (1 << 62) - 10])
 def test_a_segment_whose_name_is_out_of_range_is_an_error_that_names_it(
-    directory: Path, kept: Path, base: int
+    directory: Path, segment: Path, base: int
 ) -> None:
-    strange = kept.with_name(f"{base:020d}.log")
-    strange.write_bytes(kept.read_bytes())
+    strange = segment.with_name(f"{base:020d}.log")
+    strange.write_bytes(segment.read_bytes())
 
     folder = Folder(directory)
     with pytest.raises(SpoolError, match=rf"{strange.name}, which no producer has written: move the file"):
@@ -507,7 +507,7 @@ def test_a_key_that_is_always_throttled_keeps_only_its_own_segment(directory: Pa
     assert left(directory) == [0]
 
 
-def test_a_wrong_cursor_sends_every_record_again_and_deletes_none(directory: Path, kept: Path) -> None:
+def test_a_wrong_cursor_sends_every_record_again_and_deletes_none(directory: Path, segment: Path) -> None:
     for name in ("cursor.json", "cursor.copy.json"):
         (directory / name).write_text('{"position":99999999999,"acknowledged":[]}')
     messages: list[str] = []
@@ -568,7 +568,7 @@ def test_a_cursor_of_any_content_leaves_a_spool_that_works(
 @pytest.mark.parametrize("depth", [1_000, 100_000])
 @pytest.mark.parametrize("member", ["taken", "waiting", "segments", "source", None])
 def test_a_cursor_that_is_nested_deeply_is_renamed(
-    directory: Path, kept: Path, depth: int, member: str | None
+    directory: Path, segment: Path, depth: int, member: str | None
 ) -> None:
     nest = b"[" * depth + b"]" * depth
     members = [
@@ -600,7 +600,7 @@ def test_no_damage_to_the_cursor_loses_a_record(
     assert set(left(directory, lambda _: None)) >= {2, 3, 4}
 
 
-def test_a_damaged_cursor_is_renamed_and_its_copy_used(directory: Path, kept: Path) -> None:
+def test_a_damaged_cursor_is_renamed_and_its_copy_used(directory: Path, segment: Path) -> None:
     (directory / "cursor.json").write_text("{")
     messages: list[str] = []
 

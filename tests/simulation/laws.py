@@ -42,7 +42,7 @@ def each_tweet_is_accounted_for(world: World) -> Iterator[str]:
     An older version that an operator redrives or replays, or that a restored copy repeats, may replace it (README.md,
     "Order").
     """
-    kept = _quarantined(world) | _spooled(world) | world.dropped
+    preserved = _quarantined(world) | _spooled(world) | world.dropped
     redriven = {_identify(data)[:2] for data in _redriven(world) if data.startswith(b"{")}
     sent_again = redriven | _replayed(world)
     for data in _received(world):
@@ -51,10 +51,10 @@ def each_tweet_is_accounted_for(world: World) -> Iterator[str]:
         stored = row is not None and (
             _version(row) >= version or (username, tweet_id) in sent_again or world.copied
         )
-        if not stored and data not in kept and not world.damaged:
+        if not stored and data not in preserved and not world.damaged:
             yield f"lost: {username}/{tweet_id} v{version}"
     for data in world.foreign:
-        if data in {record.data for record in world.kinesis.records} and data not in kept:
+        if data in {record.data for record in world.kinesis.records} and data not in preserved:
             yield f"lost: {data.decode()}"
 
 
