@@ -18,11 +18,10 @@ import time
 
 from benchmarks.handler import Context, records, stub
 from benchmarks.quota import FULL_VCPU_MB, run_with_memory
+from event.limits import SHARD_READ_BYTES
 from ops.planning import prices
 
 TWEET_BYTES = (512, 2048)
-SHARD_READ_BYTES = 2 * 1024 * 1024
-"""Bytes per second that one shard hands out ("Quotas and limits", Amazon Kinesis Data Streams Developer Guide)."""
 MEMORY = (128, 256, 512, 1024, 1769)
 BATCH_SIZE = 500
 SECONDS = 3.0

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from producer.record import partition_key, to_json
+from producer.record import StreamRecord, encode
 from producer.sources.source import Record
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
@@ -30,13 +30,17 @@ def main() -> None:
     arguments = parser.parse_args()
     moment = "2026-11-23T14:41:28.000Z"
     records = [
-        to_json(Record(f"user{number % 997}", str(number), moment, "word " * 60, "en", "file"))
+        record
         for number in range(arguments.records)
+        if isinstance(
+            record := encode(Record(f"user{number % 997}", str(number), moment, "word " * 60, "en", "file")),
+            StreamRecord,
+        )
     ]
-    ways: dict[str, Callable[[Path, list[bytes]], None]] = {
+    ways: dict[str, Callable[[Path, list[StreamRecord]], None]] = {
         "spool": with_spool,
-        "SQLite, a commit for each": lambda path, data: with_sqlite(path, data, grouped=False),
-        "SQLite, a commit for 500": lambda path, data: with_sqlite(path, data, grouped=True),
+        "SQLite, a commit for each": lambda path, records: with_sqlite(path, records, grouped=False),
+        "SQLite, a commit for 500": lambda path, records: with_sqlite(path, records, grouped=True),
     }
     costs: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(arguments.rounds):
@@ -45,24 +49,24 @@ def main() -> None:
                 started = time.process_time()
                 way(Path(directory), records)
                 costs[name].append((time.process_time() - started) / len(records) * 1e6)
-    print(f"{len(records):,} records of {len(records[0])} bytes, medians of {arguments.rounds} rounds")
+    print(f"{len(records):,} records of {len(records[0].data)} bytes, medians of {arguments.rounds} rounds")
     for name, cost in costs.items():
         ratio = statistics.median(here / spool for here, spool in zip(cost, costs["spool"], strict=True))
         print(f"  {name:27}{statistics.median(cost):6.1f} µs CPU a record{ratio:6.2f} of the spool's")
 
 
-def with_spool(directory: Path, records: list[bytes]) -> None:
+def with_spool(directory: Path, records: list[StreamRecord]) -> None:
     """Append 500, take them, acknowledge them."""
     spool = Spool(Folder(directory), 1 << 30, print)
     for start in range(0, len(records), _CALL):
-        for data in records[start : start + _CALL]:
-            spool.append(data)
+        for record in records[start : start + _CALL]:
+            spool.append(record)
         spool.flush()
         spool.acknowledge(spool.take(_CALL, 1 << 30))
     spool.close()
 
 
-def with_sqlite(directory: Path, records: list[bytes], *, grouped: bool) -> None:
+def with_sqlite(directory: Path, records: list[StreamRecord], *, grouped: bool) -> None:
     """Do the same with a table."""
     database = sqlite3.connect(directory / "spool.db", isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
@@ -72,8 +76,10 @@ def with_sqlite(directory: Path, records: list[bytes], *, grouped: bool) -> None
     for start in range(0, len(records), _CALL):
         if grouped:
             database.execute("BEGIN")
-        for data in records[start : start + _CALL]:
-            database.execute("INSERT INTO spool (key, data) VALUES (?, ?)", (partition_key(data), data))
+        for record in records[start : start + _CALL]:
+            database.execute(
+                "INSERT INTO spool (key, data) VALUES (?, ?)", (record.partition_key, record.data)
+            )
         if grouped:
             database.execute("COMMIT")
         query = "SELECT id, key, data FROM spool WHERE id > ? ORDER BY id LIMIT ?"

@@ -17,13 +17,12 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from event.limits import MAX_PARTITION_KEY
 from event.poison import PoisonError, Reason
 from event.record import KinesisRecord
 
 MAX_USER_RECORDS: Final = 10_000
 """Limit of one Kinesis record, so that a single invocation can handle whatever a record holds."""
-MAX_PARTITION_KEY: Final = 256
-"""Characters of a partition key ("PutRecords", Amazon Kinesis Data Streams API Reference)."""
 
 AGGREGATED_MAGIC: Final = b"\xf3\x89\x9a\xc2"
 """The first bytes of an aggregated record."""

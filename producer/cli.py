@@ -14,7 +14,7 @@ from producer.configure import configure
 from producer.display.display import display, say
 from producer.errors import ConfigError, OutputError, SpoolError
 from producer.receipts import Receipts
-from producer.run import FLUSH_SECONDS, publish, rehearse
+from producer.run import FLUSH_SECONDS, print_records, publish
 from producer.sources.source import Source
 from producer.spooling.cursor import Position
 from producer.spooling.folder import Folder
@@ -82,7 +82,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.Choice(["x", "file", "bluesky"]),
     default="x",
     show_default=True,
-    help="Where tweets come from: X's filtered stream, JSON lines in PATH (gzip or not; - is standard input), "
+    help="The source of tweets: X's filtered stream, JSON lines in PATH (gzip or not; - is standard input), "
     "or Bluesky.",
 )
 @click.option("--track", multiple=True, metavar="TERM", help="x, bluesky: posts with this term; repeatable.")
@@ -128,7 +128,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     show_default="spool/ beside the configuration",
-    help="Folder for tweets that the stream has not acknowledged yet.",
+    help="Folder for tweets that the stream has not accepted yet.",
 )
 @click.option(
     "--spool-limit",
@@ -164,7 +164,7 @@ def run_command(
     if receipts and dry_run:
         raise click.UsageError("--receipts and --dry-run both print to standard output.")
     try:
-        # A rehearsal without X needs no configuration.
+        # A dry run without X needs no configuration.
         settings = config.load(config_path, os.environ, say) if source_name == "x" or not dry_run else None
         aws = settings.aws() if settings and not dry_run else None
 
@@ -195,8 +195,8 @@ def run_command(
             names = ", ".join(map(config.variable_name, settings.overrides))
             view.note(f"Environment variables override {settings.path}: {names}.")
         if aws is None:
-            sys.exit(rehearse(source(view.note), view, limit=limit, duration=duration))
-        # boto3 is most of the start-up time, and only what sends needs it.
+            sys.exit(print_records(source(view.note), view, limit=limit, duration=duration))
+        # boto3 takes most of the start-up time, and only sending needs it.
         from producer.publish.kinesis import connect
         from producer.publish.publisher import Publisher
 
@@ -215,7 +215,7 @@ def run_command(
 @click.option("--stack", metavar="NAME", show_default="the selected one", help="Stack whose outputs to use.")
 @_CONFIG
 def configure_command(stack: str | None, config_path: Path) -> None:
-    """Write the stream and the producer's key into the configuration; keep the X half."""
+    """Write the stream and the producer's key into the configuration file; the X half stays."""
     try:
         configure(config_path, stack, say)
     except ConfigError as error:
@@ -223,7 +223,7 @@ def configure_command(stack: str | None, config_path: Path) -> None:
 
 
 def _adopt_legacy_spool(folder: Path, aws: AwsCredentials, notify: Callable[[str], None]) -> Path:
-    """Return the directory of the stream's spool; one that release 1.0.0 named becomes it."""
+    """Return the directory of the stream's spool; rename the one of release 1.0.0 if it exists."""
     spool, legacy = folder / aws.spool_name, folder / aws.legacy_spool_name
     if not spool.exists() and legacy.exists():
         legacy.rename(spool)
@@ -242,9 +242,7 @@ def _check_usage(
     if source == "file":
         _check_file(path)
     elif path is not None:
-        raise click.UsageError(
-            f"{path!r} is unexpected: a PATH needs --source file, each term its own --track."
-        )
+        raise click.UsageError(f"PATH {path!r} needs --source file; give each search term as --track TERM.")
     if source != "file" and rate is not None:
         raise click.UsageError("--rate needs --source file.")
     if source != "x" and (rule or keep_rules):
@@ -255,7 +253,7 @@ def _check_usage(
 
 def _check_file(path: str | None) -> None:
     if not path:
-        raise click.UsageError("--source file needs a PATH; - is standard input.")
+        raise click.UsageError("--source file needs a PATH, or - for standard input.")
     if path == "-":
         return
     try:
@@ -266,7 +264,7 @@ def _check_file(path: str | None) -> None:
     if not exists:
         raise click.UsageError(f"File {path!r} does not exist.")
     if is_directory:
-        raise click.UsageError(f"{path!r} is a directory; give a file.")
+        raise click.UsageError(f"{path!r} is a directory: give a file.")
     if not os.access(path, os.R_OK):
         raise click.UsageError(f"File {path!r} cannot be read: Permission denied.")
 

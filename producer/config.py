@@ -1,7 +1,7 @@
-"""The producer's configuration: one JSON file, whose members environment variables override, such as PRODUCER_REGION.
+"""The producer's configuration: a JSON file, whose values environment variables such as PRODUCER_REGION override.
 
 The AWS half is the output of `pulumi stack output --json --show-secrets`; the X half holds the credentials of
-an X app. `python -m producer configure` writes the first and keeps the second.
+an X app. `python -m producer configure` writes the first and leaves the second unchanged.
 """
 
 import json
@@ -25,7 +25,7 @@ X_KEYS = ("consumer_key", "consumer_secret", "access_token_key", "access_token_s
 OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint", "aws_profile")
 KEYS = (*AWS_KEYS, *X_KEYS, *OPTIONAL_KEYS)
 PREFIX = "PRODUCER_"
-"""Of the environment variables: without it, a `region` that was meant for another program would override the file."""
+"""Prefix of the environment variables: a `REGION` meant for another program must not override the file."""
 
 _FROM_THE_STACK = "run `python -m producer configure` to take it from the deployed stack"
 _FROM_X = "copy it from your app at https://developer.x.com (Keys and tokens) into the file"
@@ -52,7 +52,7 @@ class AwsCredentials:
 
     @property
     def target(self) -> str:
-        """What the tweets are sent to, for a person."""
+        """Stream, region and endpoint, to print."""
         place = f" at {self.endpoint}" if self.endpoint else ""
         return f"stream {self.stream_name} in {self.region}{place}"
 
@@ -60,7 +60,7 @@ class AwsCredentials:
     def spool_name(self) -> str:
         """Directory name of the stream's spool: tweets of one stream must never go to another.
 
-        The ARN tells accounts apart, and stays when the key is rotated.
+        The ARN names the account, and does not change when the key is rotated.
         """
         if self.stream_arn is None:
             return self.legacy_spool_name
@@ -68,7 +68,7 @@ class AwsCredentials:
 
     @property
     def legacy_spool_name(self) -> str:
-        """The directory name of release 1.0.0, which did not tell accounts apart."""
+        """Directory name in release 1.0.0, which did not contain the account."""
         return _directory_name(self.stream_name, self.region, urlsplit(self.endpoint or "").netloc)
 
 
@@ -139,13 +139,13 @@ class Config:
         """Return a URL that may be printed.
 
         Raises:
-            ConfigError: it holds a user name or a password, which neither AWS nor X takes in a URL.
+            ConfigError: it contains a user name or a password, which neither AWS nor X accepts in a URL.
         """
         value = self._text(key)
         if value and "@" in value:
             raise ConfigError(
-                f"`{key}` in {self._place(key)} holds a user name or a password, which is not sent and would be "
-                "printed: remove what stands before the @, and the @."
+                f"`{key}` in {self._place(key)} contains a user name or a password, which would be printed "
+                "and not sent: remove the part between // and the @, and the @."
             )
         return value
 
@@ -167,7 +167,7 @@ class Config:
         if value is None:
             return None
         if not isinstance(value, str):
-            raise ConfigError(f"`{key}` in {self.path} must be a string, in quotation marks.")
+            raise ConfigError(f"`{key}` in {self.path} must be a string: put it in quotation marks.")
         if value == _PULUMI_PLACEHOLDER:
             raise ConfigError(
                 f"`{key}` in {self._place(key)} is Pulumi's placeholder for a secret: run "
@@ -177,15 +177,15 @@ class Config:
 
 
 def load(path: Path, environ: Mapping[str, str], notify: Callable[[str], None]) -> Config:
-    """Read the file, if it exists, and the environment; restrict a file that others can read.
+    """Read the file, if it exists, and the environment; restrict the permissions of a file that others can read.
 
     Raises:
-        ConfigError: the file cannot be read, or is not a JSON object, or a variable has a wrong name.
+        ConfigError: the file cannot be read or is not a JSON object, or a variable's name is invalid.
     """
     overrides = _overrides(environ)
     values = read_file(path)
     if values:
-        _tighten(path, notify)
+        _restrict_permissions(path, notify)
     return Config(path, values, overrides)
 
 
@@ -198,27 +198,27 @@ def _overrides(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the values in the environment, by key.
 
     Raises:
-        ConfigError: a variable has the name of release 1.0.0, or its key is unknown. Ignored, it would send the
-            tweets elsewhere than its owner believes.
+        ConfigError: a variable has the name of release 1.0.0, or its key is unknown. If it were ignored, tweets
+            might go to another stream than the user expects.
     """
     old = [key for key in KEYS if key in environ]
     if old:
         raise ConfigError(
-            f"The environment variables of the producer begin with {PREFIX} now: unset {', '.join(old)}, or "
-            f"name them {', '.join(map(variable_name, old))}."
+            f"The producer's environment variables now begin with {PREFIX}: unset {', '.join(old)}, or "
+            f"rename to {', '.join(map(variable_name, old))}."
         )
     variables = {name: name.removeprefix(PREFIX).lower() for name in environ if name.startswith(PREFIX)}
     unknown = [name for name, key in variables.items() if key not in KEYS]
     if unknown:
         raise ConfigError(
-            f"{', '.join(unknown)} is not a setting of the producer: unset it, or name it one of "
+            f"{', '.join(unknown)} is not a setting of the producer: unset it, or rename it to one of "
             f"{', '.join(map(variable_name, KEYS))}."
         )
     return {key: environ[name] for name, key in variables.items()}
 
 
 def read_file(path: Path) -> dict[str, object]:
-    """Read the file's members; none if it does not exist.
+    """Read the file's values; empty if it does not exist.
 
     Raises:
         ConfigError: the file cannot be read, or is not a JSON object.
@@ -234,7 +234,7 @@ def read_file(path: Path) -> dict[str, object]:
             f"{path} is not JSON ({error}): fix it, or delete it and run `python -m producer configure`."
         ) from error
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} must hold a JSON object, such as `pulumi stack output --json` writes.")
+        raise ConfigError(f"{path} must contain a JSON object, as `pulumi stack output --json` writes it.")
     return values
 
 
@@ -259,12 +259,14 @@ def write_file(path: Path, values: Mapping[str, object]) -> None:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def _tighten(path: Path, notify: Callable[[str], None]) -> None:
+def _restrict_permissions(path: Path, notify: Callable[[str], None]) -> None:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) == 0:
         return
     try:
         path.chmod(0o600)
     except OSError as error:
-        notify(f"{path} holds secrets and is readable by others: run chmod 600 on it ({error.strerror}).")
+        notify(
+            f"{path} contains secrets and is readable by others: run `chmod 600` on it ({error.strerror})."
+        )
     else:
-        notify(f"{path} holds secrets and was readable by others: restricted its permissions to 0600.")
+        notify(f"{path} contains secrets and was readable by others: restricted its permissions to 0600.")

@@ -10,7 +10,7 @@ from stack.outputs import read_outputs
 
 
 def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> None:
-    """Write the AWS half of the file from `pulumi stack output` and keep the rest. Secrets are not shown.
+    """Write the AWS half of the file from `pulumi stack output`; the rest stays. Secrets are not shown.
 
     Args:
         path: the configuration file; created if missing, replaced atomically.
@@ -24,18 +24,18 @@ def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> N
     missing = [key for key in STREAM_KEYS if not outputs.get(key)]
     if missing:
         raise ConfigError(f"The stack has no output {', '.join(missing)}: deploy it with `pulumi up`.")
-    kept = {key: value for key, value in read_file(path).items() if key not in AWS_KEYS}
-    values = kept | {key: outputs[key] for key in AWS_KEYS if outputs.get(key)}
+    others = {key: value for key, value in read_file(path).items() if key not in AWS_KEYS}
+    values = others | {key: outputs[key] for key in AWS_KEYS if outputs.get(key)}
     write_file(path, values)
     notify(f"{path}: stream {values['stream_name']} in {values['region']}.")
     if not values.get("access_key"):
-        policy = outputs.get("producer_policy_arn", "the stack's producer_policy_arn")
-        notify(f"Without an access key: run the producer under a role with {policy}.")
+        policy = outputs.get("producer_policy_arn", "the stack's output producer_policy_arn")
+        notify(f"The stack has no access key: run the producer with a role that has the policy {policy}.")
     if values.get("aws_endpoint"):
         notify(f"aws_endpoint is still {values['aws_endpoint']}: remove it to use AWS.")
     absent = [key for key in X_KEYS if not values.get(key)]
     if absent and not values.get("bearer_token"):
-        notify(f"For --source x, add {', '.join(absent)}; --source bluesky needs none.")
+        notify(f"To use --source x, add {', '.join(absent)} to the file; --source bluesky needs no keys.")
 
 
 def _stack_outputs(stack: str | None) -> dict[str, object]:

@@ -1,8 +1,8 @@
-"""The exceptions of the producer."""
+"""The exceptions of the producer: one tree, whose messages say what to do next."""
 
 
 class ProducerError(Exception):
-    """Base of the producer's exceptions; the message says what to do."""
+    """Base of the producer's exceptions."""
 
 
 class ConfigError(ProducerError):
@@ -14,12 +14,12 @@ class OutputError(ProducerError):
 
 
 class PublishError(ProducerError):
-    """The stream refuses every call, and retrying is useless; the message names the identity, stream and cause."""
+    """AWS denies every call, and retrying is useless; the message names the identity, stream and cause."""
 
 
 class SourceError(ProducerError):
-    """The source cannot continue; the message says why and what to do next. Ends the run with exit code 1."""
+    """The source cannot continue; the message names the cause. Ends the run with exit code 1."""
 
 
 class SpoolError(ProducerError):
-    """The spool cannot be opened; the message says why and what to do."""
+    """The spool cannot be used; the message names the folder and the cause."""

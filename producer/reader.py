@@ -1,10 +1,10 @@
-"""Reads a source to its end: every tweet is kept, or rejected with a reason, and counted."""
+"""Reads a source to its end: forwards every tweet, or rejects it with a reason, and counts both."""
 
 import threading
 from collections.abc import Callable
 
 from producer.errors import OutputError, SourceError
-from producer.record import objection, to_json
+from producer.record import StreamRecord, encode
 from producer.sources.source import Rejected, Source
 from producer.spooling.cursor import Position
 from stack.printing import shorten
@@ -13,49 +13,56 @@ _MAX_WHERE_CHARACTERS = 80
 
 
 class Reader:
-    """Passes each record to `keep`, and where the source stands after it; for what is rejected, that to `pass_over`.
+    """The reading loop of a run.
+
+    Args:
+        source: where tweets come from.
+        forward: called with each encoded record, and the source's position after it.
+        limit: number of tweets after which reading ends; None for no limit.
+        notify: called with the reason of each rejection.
+        advance_source: called with the source's position after each rejected item.
 
     Attributes:
-        rejected: number of items that were not kept; `notify` received each reason.
-        failure: why reading has failed, or None: the source ended early, or all that it had was rejected.
+        rejected: number of rejected items.
+        failure: why reading failed, or None: the source ended early, or every item was rejected.
     """
 
     def __init__(
         self,
         source: Source,
-        keep: Callable[[bytes, Position | None], None],
+        forward: Callable[[StreamRecord, Position | None], None],
         limit: int | None,
         notify: Callable[[str], None],
-        pass_over: Callable[[Position | None], None] = lambda _: None,
+        advance_source: Callable[[Position | None], None] = lambda _: None,
     ) -> None:
         self._source = source
-        self._keep = keep
+        self._forward = forward
         self._limit = limit
         self._notify = notify
-        self._pass_over = pass_over
+        self._advance_source = advance_source
         self._stopped = threading.Event()
         self.rejected = 0
         self.failure: str | None = None
 
     def run(self) -> None:
-        """Read until the source ends, the limit is reached or `stop`."""
-        tweets = kept = 0
+        """Read until the source ends, the limit is reached, or `stop` is called."""
+        tweets = forwarded = 0
         try:
             for item in self._source.read():
                 if isinstance(item, Rejected):
                     self._reject(item)
                 else:
-                    data = to_json(item)
-                    if reason := objection(item, data):
-                        self._reject(Rejected(f"tweet {item.id}", reason))
-                    else:
-                        self._keep(data, self._source.position)
-                        kept += 1
                     tweets += 1
+                    encoded = encode(item)
+                    if isinstance(encoded, Rejected):
+                        self._reject(encoded)
+                    else:
+                        self._forward(encoded, self._source.position)
+                        forwarded += 1
                 if tweets == self._limit or self._stopped.is_set():
                     break
-            if self.rejected and not kept:
-                self.failure = f"Nothing was kept; rejected: {self.rejected:,}."
+            if self.rejected and not forwarded:
+                self.failure = f"Every item was rejected ({self.rejected:,})."
         except (OutputError, SourceError) as error:
             self.failure = str(error)
 
@@ -66,5 +73,5 @@ class Reader:
 
     def _reject(self, item: Rejected) -> None:
         self.rejected += 1
-        self._pass_over(self._source.position)
+        self._advance_source(self._source.position)
         self._notify(f"Rejected {shorten(item.where, _MAX_WHERE_CHARACTERS)}: {item.reason}")

@@ -1,4 +1,4 @@
-"""Receipts for a feeder of standard input: how many of its lines the producer answers for."""
+"""Receipts for a feeder of standard input: the number of its lines that are safe."""
 
 import os
 
@@ -7,9 +7,9 @@ from producer.spooling.cursor import Position
 
 
 class Receipts:
-    """Writes to standard output the number of lines that are in the spool, or rejected, a number a line.
+    """Receipts on standard output: the number of lines that are in the spool or rejected, one number per line.
 
-    Whatever ends the producer, a feeder that goes on with the line after the last number loses none.
+    However the producer ends, a feeder that resumes after the line of the last number loses none.
     """
 
     def __init__(self) -> None:

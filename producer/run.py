@@ -1,4 +1,4 @@
-"""Runs the producer: one thread reads, one publishes, and the calling thread monitors and ends them."""
+"""Runs the producer: one thread reads, one publishes, and the calling thread monitors and stops both."""
 
 import math
 import os
@@ -15,6 +15,7 @@ from producer.display.progress import Progress
 from producer.errors import OutputError, PublishError, SpoolError
 from producer.reader import Reader
 from producer.receipts import Receipts
+from producer.record import StreamRecord
 from producer.sources.source import Source
 from producer.spooling.cursor import Position
 from producer.spooling.spool import Spool
@@ -34,7 +35,9 @@ _SYNC_SECONDS = 1.0
 class Summary:
     """The exact result of a run: `received + replayed = sent + spooled + rejected + missing`.
 
-    `replayed` is what an earlier run left; `missing` is that part of it which cannot be read any more.
+    Attributes:
+        replayed: tweets that an earlier run left.
+        missing: those of them that can no longer be read.
     """
 
     received: int
@@ -68,11 +71,11 @@ def publish(
     """Send the source's tweets until it ends, `limit` tweets or `duration` seconds; return the exit code.
 
     SIGINT, SIGTERM and SIGHUP end the run too; a second SIGINT or SIGTERM at once. When the source ends, queued
-    tweets are sent for as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. What is
-    not sent stays in the spool, and makes the exit code 1, as does what is missing from the spool. `receipts` tells a
-    feeder of standard input which lines are safe.
+    tweets are sent for as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. Tweets
+    that remain in the spool, or are missing from it, make the exit code 1. `receipts` shows a feeder of standard input
+    which lines are safe.
     """
-    reader = Reader(source, spool.append, limit, display.note, spool.pass_over)
+    reader = Reader(source, spool.append, limit, display.note, spool.advance_source)
     publishing = _Worker(publisher.run)
     receipts_failure: str | None = None
     started = synced = time.monotonic()
@@ -106,14 +109,14 @@ def publish(
     with _Interrupts() as interrupts:
         publishing.start()
         reading = _Reading(reader, stop, interrupts, watch)
-        by_itself = reading.run(duration, publishing.is_alive)
-        if by_itself:
+        source_ended = reading.run(duration, publishing.is_alive)
+        if source_ended:
             spool.finish_source(source.position)
         ends = math.inf if duration is None else started + duration
-        _finish(publisher, publishing, interrupts, watch, unhurried_until=ends if by_itself else started)
+        _finish(publisher, publishing, interrupts, watch, drain_deadline=ends if source_ended else started)
         watch()
     spool.close()
-    rejected = reader.rejected + spool.refused
+    rejected = reader.rejected + spool.unwritten
     summary = Summary(
         received=spool.appended + rejected,
         replayed=spool.replayed + spool.missing,
@@ -124,25 +127,25 @@ def publish(
         retried=publisher.retried,
         seconds=round(time.monotonic() - started, 3),
     )
-    refused = isinstance(publishing.error, PublishError | SpoolError)
+    is_expected = isinstance(publishing.error, PublishError | SpoolError)
     messages = [
         reader.failure or reading.failure,
         receipts_failure,
-        str(publishing.error) if refused else None,
+        str(publishing.error) if is_expected else None,
     ]
     shown = [*filter(None, messages), *shortfalls(spool)]
     display.end(str(summary), asdict(summary), shown)
     reading.raise_unexpected()
-    if publishing.error and not refused:
+    if publishing.error and not is_expected:
         raise publishing.error
     return 1 if shown else 0
 
 
 def shortfalls(spool: Spool) -> list[str]:
-    """Return what of a closed spool's records was not sent, a message for each kind; empty if everything was."""
+    """Return a message for each kind of record of a closed spool that was not sent; empty if all were."""
     messages = []
-    if spool.refused:
-        messages.append(f"{spool.refused:,} tweets were lost: {spool.blocked}.")
+    if spool.unwritten:
+        messages.append(f"{spool.unwritten:,} tweets were lost: {spool.blocked}.")
     if spool.missing:
         messages.append(f"{spool.missing:,} tweets of an earlier run are missing from {spool.folder}.")
     if spool.waiting:
@@ -150,16 +153,16 @@ def shortfalls(spool: Spool) -> list[str]:
     return messages
 
 
-def rehearse(source: Source, display: Display, *, limit: int | None, duration: float | None) -> int:
-    """Print the records to standard output, one per line, instead of sending them; return the exit code."""
+def print_records(source: Source, display: Display, *, limit: int | None, duration: float | None) -> int:
+    """Print the records to standard output, one per line, as a dry run does; return the exit code."""
     printed = 0
     on_terminal = os.isatty(1)
 
-    def write(data: bytes, _position: Position | None) -> None:
+    def write(record: StreamRecord, _position: Position | None) -> None:
         nonlocal printed
-        line = data + b"\n"
+        line = record.data + b"\n"
         if on_terminal:
-            line = printable(data.decode()).encode() + b"\n"
+            line = printable(record.data.decode()).encode() + b"\n"
         try:
             while line:
                 line = line[os.write(1, line) :]
@@ -181,7 +184,7 @@ def rehearse(source: Source, display: Display, *, limit: int | None, duration: f
 
 
 class _Worker(threading.Thread):
-    """A daemon thread that keeps its error for the thread that joins it."""
+    """A daemon thread that stores its error for the thread that joins it."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         super().__init__(daemon=True)
@@ -196,7 +199,7 @@ class _Worker(threading.Thread):
 
 
 class _Interrupts:
-    """Counts SIGINT, SIGTERM and SIGHUP instead of dying of them.
+    """The number of signals SIGINT, SIGTERM and SIGHUP received, which do not end the process.
 
     A number, not an event: a handler that takes a lock held by the interrupted code would deadlock.
     """
@@ -241,19 +244,19 @@ class _Reading:
         self._watch = watch
         self.failure: str | None = None
 
-    def run(self, duration: float | None, going: Callable[[], bool]) -> bool:
-        """Read until the end, a signal, the duration or not `going`; return whether the source ended by itself."""
+    def run(self, duration: float | None, may_continue: Callable[[], bool]) -> bool:
+        """Read until the end, a signal, the duration, or not `may_continue`; return whether the source has ended."""
         deadline = math.inf if duration is None else time.monotonic() + duration
         self._reading.start()
         while (
             self._reading.is_alive()
-            and going()
+            and may_continue()
             and not self._interrupts.count
             and time.monotonic() < deadline
         ):
             self._reading.join(_TICK_SECONDS)
             self._watch()
-        by_itself = not (self._reading.is_alive() or self._reader.failure or self._reading.error)
+        source_ended = not (self._reading.is_alive() or self._reader.failure or self._reading.error)
         self._closing.start()
         deadline = time.monotonic() + _CLOSE_SECONDS
         for worker in (self._closing, self._reading):
@@ -261,8 +264,8 @@ class _Reading:
                 worker.join(_TICK_SECONDS)
                 self._watch()
         if self._reading.is_alive() and not self._interrupts.count:
-            self.failure = "The source does not end: it was left behind."
-        return by_itself
+            self.failure = f"The source did not stop within {_CLOSE_SECONDS:.0f} s; the run ended without it."
+        return source_ended
 
     def raise_unexpected(self, expected: type[Exception] | None = None) -> None:
         """Raise the error that ended a thread, unless it was expected."""
@@ -277,13 +280,13 @@ def _finish(
     interrupts: _Interrupts,
     watch: Callable[[], None],
     *,
-    unhurried_until: float,
+    drain_deadline: float,
 ) -> None:
-    """Send queued tweets until `unhurried_until` (monotonic) or a signal, and then for `FLUSH_SECONDS`."""
+    """Send queued tweets until `drain_deadline` (monotonic) or a signal, and then for `FLUSH_SECONDS`."""
     deadline = math.inf
     publisher.finish(None)
     while publishing.is_alive() and interrupts.count < 2 and time.monotonic() < deadline:
-        if deadline == math.inf and (interrupts.count or time.monotonic() >= unhurried_until):
+        if deadline == math.inf and (interrupts.count or time.monotonic() >= drain_deadline):
             publisher.finish(FLUSH_SECONDS)
             # A hanging call is not waited for: its records stay in the spool.
             deadline = time.monotonic() + FLUSH_SECONDS + 1

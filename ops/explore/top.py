@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from rich.table import Table
 
+from event.limits import SHARD_BYTES, SHARD_RECORDS
 from ops.aws.stack import Stack
 from ops.explore.stream import StreamReader
-from ops.planning.estimate import SHARD_BYTES, SHARD_RECORDS
 from ops.terminal.display import cell_text, console, count, error_console, size, write_json
 
 _SECONDS = 60

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from event import metrics
+from event.limits import SHARD_BYTES, SHARD_RECORDS
 from ops.planning.prices import Price, Prices
 from stack.alarms import alarms
 from stack.settings import (
@@ -24,9 +25,6 @@ MAPPING_METRICS = 6
 """Number of metrics that EventCount adds to a mapping ("Event source mapping metrics", AWS Lambda Developer Guide)."""
 SHARD_METRICS = 7
 
-SHARD_RECORDS = 1000
-SHARD_BYTES = 1024 * 1024
-"""Capacity of a shard per second ("Quotas and limits", Amazon Kinesis Data Streams Developer Guide)."""
 ON_DEMAND_SHARDS = 4
 """Initial number of shards of an on-demand stream; it grows to twice its peak."""
 _PUT_UNIT = 25 * 1024

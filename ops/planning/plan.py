@@ -4,12 +4,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from event.limits import SHARD_BYTES, SHARD_READ_BYTES, SHARD_RECORDS
 from ops.planning.estimate import (
     INVOCATION_BYTES,
     ON_DEMAND_SHARDS,
     RECORD_ENVELOPE,
-    SHARD_BYTES,
-    SHARD_RECORDS,
     Load,
     cpu_time_factor,
     estimate,
@@ -33,7 +32,6 @@ OUTAGE_SECONDS = 3600
 
 MAX_SHARD_UPDATES = 10
 """Changes of the number of shards in 24 hours ("UpdateShardCount", Amazon Kinesis API reference)."""
-_SHARD_READ_BYTES = 2 * SHARD_BYTES
 _MEMORIES = (128, 256, 512, 1024, 1769)
 _MAX_ITEM_BYTES = 400 * 1024
 """Limit of an item ("Constraints in Amazon DynamoDB")."""
@@ -116,7 +114,7 @@ def make_plan(base: Settings, load: Load, prices: Prices, region: str) -> Plan:
 
     rate, byte_rate = f"{load.rate:,.9g} tweets/s", f"{load.rate * load.size / SHARD_BYTES:,.1f} MiB/s"
     capacity = shards * lanes.factor * lanes.batch / lanes.seconds(lanes.batch)
-    capacity = min(capacity, shards * _SHARD_READ_BYTES / load.size)
+    capacity = min(capacity, shards * SHARD_READ_BYTES / load.size)
     spare = capacity - load.rate
     items = [
         Item("Stream mode", *_mode(settings, load, prices), "streamMode"),

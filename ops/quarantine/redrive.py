@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from event.aggregation import MAX_PARTITION_KEY
+from event.limits import MAX_PARTITION_KEY, MAX_PUT_RECORDS, MAX_RECORD_BYTES, SHARD_BYTES
 from event.quarantine_object import QuarantinedRecord
 from ops.aws.rate_limiter import RateLimiter
 from ops.aws.stack import CONNECTIONS
@@ -29,13 +29,6 @@ from ops.terminal.interrupt import DaemonPool
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
-
-MAX_CALL_RECORDS = 500
-"""In one PutRecords (Amazon Kinesis API reference)."""
-MAX_CALL_BYTES = 1024 * 1024
-"""Payloads and partition keys in one call: as much as one shard accepts per second."""
-MAX_RECORD_BYTES = 1024 * 1024
-"""Payload and partition key of a record (PutRecords)."""
 
 _READ_AHEAD = 16
 """Objects to read ahead; one of Lambda's has up to six megabytes."""
@@ -255,7 +248,7 @@ class Redriver:
 
     def _groups(self, objects: Iterable[_Ready]) -> Iterator[list[_Ready]]:
         """Group objects into about one call each, within one second's rate."""
-        group_size = min(MAX_CALL_RECORDS, self._limiter.rate)
+        group_size = min(MAX_PUT_RECORDS, self._limiter.rate)
         group: list[_Ready] = []
         records = 0
         for ready in objects:
@@ -271,7 +264,7 @@ class Redriver:
         records = [record for ready in group for record in ready.quarantined.records]
         leases = [ready.lease for ready in group for _ in ready.quarantined.records]
         copies: dict[int, str] = {}
-        for indexes in _chunks(records, min(MAX_CALL_RECORDS, self._limiter.rate)):
+        for indexes in _chunks(records, min(MAX_PUT_RECORDS, self._limiter.rate)):
             self._send(records, leases, indexes, copies)
             if self._stop.is_set():
                 break  # objects of unsent records are kept
@@ -358,12 +351,12 @@ def _description(ready: _Ready) -> str:
 
 
 def _chunks(records: Sequence[QuarantinedRecord], max_records: int) -> Iterator[list[int]]:
-    """Split records into calls, as lists of indexes."""
+    """Split records into calls, as lists of indexes: none puts more on one shard than it accepts in a second."""
     chunk: list[int] = []
     held = 0
     for index, record in enumerate(records):
         length = _record_size(record)
-        if chunk and (len(chunk) == max_records or held + length > MAX_CALL_BYTES):
+        if chunk and (len(chunk) == max_records or held + length > SHARD_BYTES):
             yield chunk
             chunk, held = [], 0
         chunk.append(index)

@@ -15,10 +15,10 @@ _LOG_SECONDS = 10.0
 
 
 class Display(Protocol):
-    """Shows a run; `note` may be called from any thread."""
+    """The display of a run; `note` may be called from any thread."""
 
     def note(self, message: str) -> None:
-        """Say something once."""
+        """Show a message."""
 
     def progress(self, progress: Progress) -> None:
         """Show the numbers, if it is time for an update."""
@@ -30,7 +30,7 @@ class Display(Protocol):
 def display(title: str, *, live: bool) -> Display:
     """Return a terminal display if standard error is a terminal, otherwise JSON lines.
 
-    The lag is shown of a live source only: the age of tweets in a file says nothing about the run.
+    Only a live source has a lag: the age of tweets in a file has no bearing on the run.
     """
     if not sys.stderr.isatty():
         return JsonDisplay(title, live=live)
@@ -42,7 +42,7 @@ def display(title: str, *, live: bool) -> Display:
 
 
 def say(message: str) -> None:
-    """Print a message outside a run: plain on a terminal, elsewhere a JSON line, as the run's own."""
+    """Print a message outside a run: plain on a terminal, elsewhere a JSON line like those of a run."""
     if sys.stderr.isatty():
         with suppress(OSError):
             sys.stderr.write(printable(without_userinfo(shorten(message))) + "\n")
@@ -51,7 +51,7 @@ def say(message: str) -> None:
 
 
 class JsonDisplay:
-    """One JSON object per line: `time`, `message` and, in `progress` and `summary`, the numbers."""
+    """JSON lines with `time`, `message` and, in `progress` and `summary`, the numbers."""
 
     def __init__(self, title: str, *, live: bool) -> None:
         self._live = live

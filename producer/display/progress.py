@@ -12,8 +12,11 @@ _RATE_SECONDS = 5.0
 class Progress:
     """The numbers of a run so far: `received + replayed = sent + waiting + rejected`.
 
-    Times are in seconds; `newest` is `created_at` of the tweet acknowledged last; `trouble` is the reason why
-    the producer is waiting, or None.
+    Attributes:
+        elapsed: seconds since the start.
+        newest: `created_at` of the tweet acknowledged last.
+        answers: durations of the last calls, in seconds.
+        trouble: the reason why the producer is waiting, or None.
     """
 
     received: int
@@ -29,7 +32,7 @@ class Progress:
 
 
 class Rate:
-    """Tweets received per second, over the last few seconds."""
+    """The number of tweets received per second, over the last few seconds."""
 
     def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque([(0.0, 0)])

@@ -1,4 +1,4 @@
-"""Shows a run on a terminal, as long as there is one."""
+"""Shows a run on a terminal, as long as the terminal exists."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ _REFRESH_SECONDS = 0.25
 
 
 class TerminalDisplay:
-    """Four lines at the bottom, below the messages."""
+    """A panel of four lines below the messages."""
 
     def __init__(self, title: str, *, live: bool) -> None:
         self._title = title
@@ -28,7 +28,7 @@ class TerminalDisplay:
 
     def note(self, message: str) -> None:
         """Print a message above the numbers."""
-        with _outlasting_the_terminal():
+        with _ignoring_a_closed_terminal():
             self._console.print(_text(message))
 
     def progress(self, progress: Progress) -> None:
@@ -36,18 +36,18 @@ class TerminalDisplay:
         rate = self._rate.update(progress)
         if progress.elapsed - self._shown >= _REFRESH_SECONDS:
             self._shown = progress.elapsed
-            with _outlasting_the_terminal():
+            with _ignoring_a_closed_terminal():
                 self._live.start()
                 self._live.update(self._render(progress, rate), refresh=True)
 
     def end(
         self,
         summary: str,
-        numbers: Mapping[str, object],  # noqa: ARG002  -- the words say the same
+        numbers: Mapping[str, object],  # noqa: ARG002  -- the summary contains them
         messages: Sequence[str],
     ) -> None:
         """Replace the numbers by the summary."""
-        with _outlasting_the_terminal():
+        with _ignoring_a_closed_terminal():
             self._live.stop()
             self._console.print(Text(f"Done: {summary}.", style="bold"), soft_wrap=True)
             for message in messages:
@@ -78,14 +78,14 @@ class TerminalDisplay:
 
 
 @contextmanager
-def _outlasting_the_terminal() -> Iterator[None]:
-    """Write to nowhere from now on if the terminal is gone: its end must not keep a run from ending in order."""
+def _ignoring_a_closed_terminal() -> Iterator[None]:
+    """Discard output from now on if the terminal has closed, so that the run still ends in order."""
     try:
         yield
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
 
 
 def _text(message: str, style: str = "") -> Text:

@@ -33,7 +33,7 @@ def connect(aws: AwsCredentials, notify: Callable[[str], None]) -> "KinesisClien
         read_timeout=30,
         parameter_validation=False,
         max_pool_connections=MAX_CALLS,
-        # AWS_ENDPOINT_URL is for other programs: the start names the target, and it must be true.
+        # AWS_ENDPOINT_URL is for other programs; the target that is printed at the start must be the one used.
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # missing in the stubs
     )
     try:
@@ -51,11 +51,11 @@ def connect(aws: AwsCredentials, notify: Callable[[str], None]) -> "KinesisClien
         raise ConfigError(f"`region` or `aws_endpoint` is invalid: {error}") from error
     if credentials is None:
         raise ConfigError(
-            "No access key in the configuration, and no AWS credentials by boto3's default chain: run "
+            "No access key in the configuration, and no AWS credentials in boto3's default chain: run "
             "`python -m producer configure`, sign in as for the AWS CLI, or set `aws_profile`."
         )
     notify(_identity(aws, credentials.method))
-    client.meta.events.register("before-parameter-build.kinesis.PutRecords", _set_records_aside)
+    client.meta.events.register("before-parameter-build.kinesis.PutRecords", _detach_records)
     client.meta.events.register("before-call.kinesis.PutRecords", _write_body)
     client.meta.events.register("before-parse.kinesis.PutRecords", _read_body)
     return client
@@ -68,7 +68,7 @@ def _identity(aws: AwsCredentials, method: str) -> str:
     return f"AWS credentials: {method} (boto3's default chain{profile})"
 
 
-def _set_records_aside(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+def _detach_records(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     context["put_records"] = dict(params)
     params["Records"] = []
 

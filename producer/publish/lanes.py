@@ -1,8 +1,8 @@
-"""Decides which records to send together, and when to send refused ones again: pure bookkeeping, without I/O.
+"""Decides which records to send together, and when to send throttled ones again: pure bookkeeping, without I/O.
 
 Each partition key is a lane: a queue, of which at most one part is under way. A username's tweets thus stay in order
-from call to call, and calls that are under way together share no key. A lane that is mostly refused sends less and
-waits, longer each time; one that is mostly accepted goes on at once.
+from call to call, and calls that are under way together share no key. A lane that is mostly throttled sends less and
+waits, longer each time; one that is mostly accepted continues at once.
 """
 
 import heapq
@@ -12,12 +12,12 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 
-from producer.spooling.spool import Entry
+from producer.spooling.entry import Entry
 
 LANE_SECONDS = (0.05, 5.0)
-"""First and maximum back-off of a lane that is mostly refused, in seconds."""
-TOLERATED = 0.25
-"""Share of a lane's records that may be refused without slowing it down: a shard at its limit refuses more."""
+"""First and maximum back-off of a lane that is mostly throttled, in seconds."""
+MAX_THROTTLED_SHARE = 0.25
+"""Maximum share of a lane's records throttled without slowing it down: a shard at its limit throttles more."""
 
 
 def backoff(attempt: int, first: float, maximum: float) -> float:
@@ -32,16 +32,16 @@ class _Lane:
         queue: the records; a list, because a deque takes more time and memory to create than most lanes live.
         offered: how many of them may be sent now; 0 while others are under way, or while it waits.
         window: maximum number to send at once.
-        refusals: consecutive answers that refused most of what was sent.
+        throttlings: consecutive calls of which most of its records were throttled.
     """
 
-    __slots__ = ("offered", "queue", "refusals", "window")
+    __slots__ = ("offered", "queue", "throttlings", "window")
 
     def __init__(self, entry: Entry) -> None:
         self.queue = [entry]
         self.offered = 1
         self.window = math.inf
-        self.refusals = 0
+        self.throttlings = 0
 
 
 class Lanes:
@@ -99,35 +99,35 @@ class Lanes:
             lane.offered = 0
         return call
 
-    def settle(self, call: Sequence[Entry], refused: Sequence[Entry], now: float) -> None:
-        """Take an answer: `refused`, a subset of the call in its order, goes again, before newer records."""
+    def settle(self, call: Sequence[Entry], throttled: Sequence[Entry], now: float) -> None:
+        """Record an answer: `throttled`, a subset of the call in its order, is sent again, before newer records."""
         self._hold(call, -1)
-        self._hold(refused, +1)
-        again = _by_key(refused)
+        self._hold(throttled, +1)
+        again = _by_key(throttled)
         sent = Counter([entry.partition_key for entry in call])
-        due: dict[int, float] = {}  # what waits is due together, and so is sent together
+        due: dict[int, float] = {}  # by throttlings: these lanes are due, and so sent, together
         for key, count in sent.items():
-            lane, kept = self._lanes[key], again.get(key, ())
-            if kept:
-                lane.queue[:0] = kept
-            if len(kept) <= count * TOLERATED:
-                lane.refusals, lane.window = 0, lane.window * 2
+            lane, entries = self._lanes[key], again.get(key, ())
+            if entries:
+                lane.queue[:0] = entries
+            if len(entries) <= count * MAX_THROTTLED_SHARE:
+                lane.throttlings, lane.window = 0, lane.window * 2
                 self._offer(key, lane)
             else:
-                lane.refusals, lane.window = lane.refusals + 1, max(1, count - len(kept))
-                if lane.refusals not in due:
-                    due[lane.refusals] = now + backoff(lane.refusals, *LANE_SECONDS)
-                heapq.heappush(self._waiting, (due[lane.refusals], next(self._numbers), lane))
+                lane.throttlings, lane.window = lane.throttlings + 1, max(1, count - len(entries))
+                if lane.throttlings not in due:
+                    due[lane.throttlings] = now + backoff(lane.throttlings, *LANE_SECONDS)
+                heapq.heappush(self._waiting, (due[lane.throttlings], next(self._numbers), lane))
 
     def put_back(self, call: Iterable[Entry]) -> None:
-        """Take back a call that failed as a whole: its records may be sent again at once."""
+        """Queue the records of a call that failed as a whole: they may be sent again at once."""
         for key, entries in _by_key(call).items():
             lane = self._lanes[key]
             lane.queue[:0] = entries
             self._offer(key, lane)
 
     def advance(self, now: float) -> None:
-        """Make ready what is due."""
+        """Make the lanes ready that are due."""
         while self._waiting and self._waiting[0][0] <= now:
             lane = heapq.heappop(self._waiting)[2]
             self._offer(lane.queue[0].partition_key, lane)

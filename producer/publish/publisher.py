@@ -1,4 +1,4 @@
-"""Puts the spool's records on the stream, retries as long as it takes, and acknowledges what was accepted.
+"""Puts the spool's records on the stream, retries as long as it takes, and acknowledges the accepted ones.
 
 Several calls may be under way, none of which shares a username with another; 500 records per call feed several
 shards. Answers are evaluated entry by entry (Kinesis API reference, PutRecords: HTTP 200 with failed
@@ -17,28 +17,28 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
 from botocore.parsers import ResponseParserError
 
+from event.limits import MAX_PUT_BYTES, MAX_PUT_RECORDS
 from producer.config import AwsCredentials
 from producer.errors import PublishError
 from producer.publish.lanes import Lanes, backoff
-from producer.spooling.spool import Entry, Spool
+from producer.spooling.entry import Entry
+from producer.spooling.spool import Spool
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import PutRecordsOutputTypeDef
 
-MAX_CALL_RECORDS = 500
-MAX_CALL_BYTES = 10 * 1024 * 1024
 MAX_CALLS = 12
-"""Limit of calls under way at once."""
+"""Maximum number of calls under way at once."""
 MAX_HELD_RECORDS = 8_000
-"""Limit of records in memory: under way, refused, or queued behind those; above it the spool is not read."""
+"""Maximum number of records in memory: under way, throttled, or queued behind those; then the spool is not read."""
 MAX_HELD_BYTES = 16 * 1024 * 1024
 CALL_SECONDS = (0.1, 20.0)
 """First and maximum back-off after a call that failed as a whole, in seconds."""
-_PATIENCE_SECONDS = 0.25
-"""How long a call that is not full waits for one under way, which may take long."""
+_PARTIAL_CALL_SECONDS = 0.25
+"""Delay of a call that is not full while another one is under way, which may take long."""
 _GATHER_SECONDS = 0.05
-"""How long the last records wait for refused ones that are due soon: a call of few costs as much as one of many."""
+"""Delay of the last records for throttled ones that are due soon: a small call costs as much as a large one."""
 
 _THROTTLED = {
     "KMSThrottlingException",
@@ -59,7 +59,7 @@ _ADVICE = {
 
 
 class _Answer(NamedTuple):
-    """What came of a call: the answer of the API, or an error."""
+    """The outcome of a call: the answer of the API, or an error."""
 
     call: list[Entry]
     started: float
@@ -68,7 +68,7 @@ class _Answer(NamedTuple):
 
 
 class Publisher:
-    """Publishes from one thread, which calls `run`; the other methods may be called from any thread.
+    """The publishing loop: `run` is called from one thread, the other methods from any thread.
 
     Attributes:
         retried: number of times that a record was sent again.
@@ -98,11 +98,11 @@ class Publisher:
 
     @property
     def held(self) -> int:
-        """Records in memory: under way, refused, or queued behind those."""
+        """Number of records in memory: under way, throttled, or queued behind those."""
         return self._lanes.held
 
     def run(self) -> None:
-        """Publish until `finish` is called, and then what is left.
+        """Publish until `finish` is called, and then the rest.
 
         Raises:
             PublishError: retrying is useless.
@@ -115,7 +115,7 @@ class Publisher:
             self._lanes.advance(now)
             self._read()
             if self._may_call(now):
-                call = self._lanes.next_call(MAX_CALL_RECORDS, MAX_CALL_BYTES)
+                call = self._lanes.next_call(MAX_PUT_RECORDS, MAX_PUT_BYTES)
                 self._start(sorted(call, key=_position))
             else:
                 self._wait(now, finishing)
@@ -131,8 +131,8 @@ class Publisher:
     def _read(self) -> None:
         """Take records from the spool until a call is full."""
         lanes = self._lanes
-        while self._spool.unread and lanes.ready < MAX_CALL_RECORDS and not self._is_full():
-            lanes.add(self._spool.take(MAX_CALL_RECORDS, MAX_CALL_BYTES))
+        while self._spool.unread and lanes.ready < MAX_PUT_RECORDS and not self._is_full():
+            lanes.add(self._spool.take(MAX_PUT_RECORDS, MAX_PUT_BYTES))
         if not lanes.ready:
             self._ready_since = None
         elif self._ready_since is None:
@@ -142,7 +142,7 @@ class Publisher:
         ready = self._lanes.ready
         if not ready or not self._is_call_free() or now < self._not_before:
             return False
-        return ready >= MAX_CALL_RECORDS or now >= self._call_time()
+        return ready >= MAX_PUT_RECORDS or now >= self._call_time()
 
     def _is_call_free(self) -> bool:
         """Tell whether one more call may be under way; after a failure, calls are made one at a time."""
@@ -153,19 +153,19 @@ class Publisher:
         if self._ready_since is None:
             return math.inf
         if not self._finishing:
-            return self._ready_since + (_PATIENCE_SECONDS if self._under_way else self._linger)
+            return self._ready_since + (_PARTIAL_CALL_SECONDS if self._under_way else self._linger)
         gathered = self._ready_since + _GATHER_SECONDS
         return gathered if self._lanes.next_due() < gathered else self._ready_since
 
     def _wait(self, now: float, finishing: bool) -> None:
         lanes = self._lanes
-        until = min(self._deadline, lanes.next_due(), now + 1)
+        deadline = min(self._deadline, lanes.next_due(), now + 1)
         if lanes.ready and self._is_call_free():
-            until = min(until, max(self._call_time(), self._not_before))
-        more = 1 if not lanes.ready else MAX_CALL_RECORDS - lanes.ready
+            deadline = min(deadline, max(self._call_time(), self._not_before))
+        more = 1 if not lanes.ready else MAX_PUT_RECORDS - lanes.ready
         wanted = math.inf if self._is_full() or more <= 0 else more
         self._spool.wait(
-            wanted, lambda: bool(self._answers) or self._finishing != finishing, max(0.0, until - now)
+            wanted, lambda: bool(self._answers) or self._finishing != finishing, max(0.0, deadline - now)
         )
 
     def _is_full(self) -> bool:
@@ -198,7 +198,7 @@ class Publisher:
     def _settle(self, answer: _Answer) -> None:
         self._under_way -= 1
         try:
-            refused, reason = _evaluate(answer)
+            throttled, reason = _evaluate(answer)
         except (ClientError, *_NETWORK_ERRORS) as error:
             if not _is_transient(error):
                 raise PublishError(self._explain(error)) from error
@@ -213,10 +213,10 @@ class Publisher:
         self._failures = 0
         self.answer_seconds.append(answer.ended - answer.started)
         self.trouble = reason
-        self.retried += len(refused)
-        self._lanes.settle(answer.call, refused, answer.ended)
-        kept = {entry.position for entry in refused}
-        accepted = [entry for entry in answer.call if entry.position not in kept] if kept else answer.call
+        self.retried += len(throttled)
+        self._lanes.settle(answer.call, throttled, answer.ended)
+        again = {entry.position for entry in throttled}
+        accepted = [entry for entry in answer.call if entry.position not in again] if again else answer.call
         self._spool.acknowledge(accepted)
         if accepted:
             self.newest = orjson.loads(accepted[-1].data)["created_at"]
@@ -237,8 +237,8 @@ class Publisher:
 def _evaluate(answer: _Answer) -> tuple[list[Entry], str | None]:
     """Return the entries to send again, and why.
 
-    What lies behind a refused entry and is a version of the same tweet goes again with it, although it was stored:
-    otherwise the older version would become the newest record.
+    Later versions of a throttled tweet in the same call are sent again with it, although they were accepted:
+    otherwise the older version would become the stream's newest.
 
     Raises:
         Exception: the call failed as a whole.
@@ -253,15 +253,15 @@ def _evaluate(answer: _Answer) -> tuple[list[Entry], str | None]:
     codes = [result["ErrorCode"] for result in results if result.get("ErrorCode")]
     if not codes:
         return [], None
-    refused: list[Entry] = []
-    tweets: dict[str, set[str]] = {}  # ids of refused tweets by partition key
+    throttled: list[Entry] = []
+    tweets: dict[str, set[str]] = {}  # ids of throttled tweets by partition key
     for entry, result in zip(answer.call, results, strict=True):
         if result.get("ErrorCode"):
-            refused.append(entry)
+            throttled.append(entry)
             tweets.setdefault(entry.partition_key, set()).add(_tweet_id(entry))
         elif entry.partition_key in tweets and _tweet_id(entry) in tweets[entry.partition_key]:
-            refused.append(entry)
-    return refused, f"{len(codes)} of {len(answer.call)} records refused: {codes[0]}"
+            throttled.append(entry)
+    return throttled, f"{len(codes)} of {len(answer.call)} records failed: {codes[0]}"
 
 
 def _tweet_id(entry: Entry) -> str:

@@ -21,24 +21,24 @@ from producer.sources.source import Record, Rejected
 ENDPOINT = "wss://jetstream2.us-east.bsky.network/subscribe"
 
 _POSTS = "app.bsky.feed.post"
-_OVERLAP_MICROSECONDS = 5_000_000  # Jetstream orders events loosely; what comes twice is stored once
+_OVERLAP_MICROSECONDS = 5_000_000  # Jetstream orders events loosely; a repeated post is stored once
 _MAX_EVENT_BYTES = 16 * 1024 * 1024
-"""Jetstream is asked to leave out larger events; a post has a few KB. One that comes all the same is skipped."""
+"""Jetstream is asked to leave out larger events; a post has a few KB. One that arrives nevertheless is skipped."""
 _SECONDS_TO_CONNECT = 10
 _TIMES_US = range(253_402_300_799_000_000)  # from 1970 to the last second that a datetime can hold
 
 
 class BlueskySource:
-    """New posts from Jetstream; after a lost connection it goes on from where it was, less a few seconds.
+    """The source of new posts from Jetstream; after a lost connection it resumes a few seconds earlier.
 
     Args:
-        track: keep the posts that hold one of these words or phrases, whatever the case; none keeps all.
-        endpoint: address of the websocket; None is the public Jetstream.
-        notify: takes a line for the person at the terminal; called from the reading thread.
-        backoff: the waits; the connection is pinged, and given up after `silence` without an answer.
+        track: words or phrases, one of which a post must contain, in any case; empty for every post.
+        endpoint: address of the websocket; None for the public Jetstream.
+        notify: called with messages for the user, from the reading thread.
+        backoff: the waits; the connection is pinged, and closed after `silence` without an answer.
     """
 
-    position = None  # Jetstream keeps no place for a reader that was away
+    position = None  # Jetstream keeps no position for a disconnected reader
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class BlueskySource:
         self._notify = notify
         self._backoff = backoff
         self._cursor: int | None = None
-        self._not_before = 0  # time of an event that is too large, or later: not to be asked for again
+        self._not_before = 0  # time of an event that is too large, or later: not to be requested again
         self._skip = 1  # how much later the next attempt begins
         self._connection: ClientConnection | None = None
         self._closing = threading.Event()
@@ -62,7 +62,7 @@ class BlueskySource:
         """Yield posts forever; reconnect as often as necessary.
 
         Raises:
-            SourceError: there is no Jetstream at the endpoint, or it was never reached.
+            SourceError: the endpoint is not a Jetstream, or was never reached.
         """
         for item in reconnecting(self._items, self._backoff, self._closing, self._notify):
             if item is not None:
@@ -75,7 +75,7 @@ class BlueskySource:
             self._connection.close()
 
     def _items(self, connected: Callable[[], None]) -> Generator[Record | Rejected | None]:
-        """Read one connection: yield posts, rejected events, and None for an event that is not for us."""
+        """Read one connection: yield posts, rejected events, and None for each event that is ignored."""
         query = [("wantedCollections", _POSTS), ("maxMessageSizeBytes", str(_MAX_EVENT_BYTES))]
         if self._cursor is not None:
             query.append(("cursor", str(max(self._cursor - _OVERLAP_MICROSECONDS, self._not_before))))
@@ -109,14 +109,14 @@ class BlueskySource:
             InvalidHandshake,
             OSError,
             ValueError,
-        ) as error:  # ValueError: redirected to what is no address
+        ) as error:  # ValueError: redirected to an invalid address
             raise Interrupted("network", f"{self._endpoint} cannot be reached ({cause(error)})") from error
 
     def _skip_event(self) -> Rejected | None:
-        """Go on behind an event that is too large, so that it does not end every connection; count it once.
+        """Skip an event that is too large, so that it does not end every connection; count it once.
 
-        Its time is unknown, so the steps double until another event comes: what lies behind it is passed over
-        for no longer than the pause before it was.
+        Its time is unknown, so the steps double until another event arrives: no more time is skipped than had passed
+        since the event before it.
         """
         first = self._skip == 1
         self._not_before = max(self._not_before, self._cursor or 0) + self._skip
@@ -142,13 +142,13 @@ class BlueskySource:
 
 
 def parse_event(event: Json) -> Record | None:
-    """Make a record of the event of a new post; None for every other event.
+    """Convert the event of a new post to a record; return None for every other event.
 
-    The username is the DID, the name that stays when a handle changes, and the id is the post's key in its
-    author's repository. The time is the author's, unless it lies after Jetstream's or before 1970.
+    The username is the DID, which does not change with the handle, and the id is the post's key in its author's
+    repository. The time is the author's, unless it is after Jetstream's or before 1970.
 
     Raises:
-        PoisonError: a new post without what the lexicon app.bsky.feed.post requires, or no event of Jetstream.
+        PoisonError: a new post lacks what the lexicon app.bsky.feed.post requires, or it is not an event of Jetstream.
     """
     match event, _time_us(event):
         case {"kind": str(kind)}, _ if kind != "commit":
@@ -185,7 +185,7 @@ def parse_event(event: Json) -> Record | None:
 
 
 def _time_us(event: Json) -> int | None:
-    """When Jetstream saw an event, in microseconds since 1970; None if that is no such time."""
+    """Return when Jetstream received an event, in microseconds since 1970; None if `time_us` is invalid."""
     time_us = event.get("time_us")
     return time_us if type(time_us) is int and time_us in _TIMES_US else None
 

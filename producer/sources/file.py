@@ -31,13 +31,15 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class FileSource:
-    """Read `path`, or standard input for `-`, at up to `rate` tweets a second; gzip is decompressed.
+    """The tweets of a file or of standard input, decompressed if they are gzip.
 
     It reads with `select`, so that one line in a quiet pipe is delivered at once and `close` ends a wait.
 
     Args:
-        resume: where an interrupted run stood; if that was this file, with the same beginning, it goes on there.
-        notify: called with a message if it does.
+        path: the file; `-` for standard input.
+        rate: maximum number of tweets per second; None for no limit.
+        resume: the position of an interrupted run; used if it is in this file, and the file begins as it did then.
+        notify: called with messages for the user.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class FileSource:
 
     @property
     def position(self) -> Position:
-        """What this file is, and how much of it was read: lines, and bytes after decompression."""
+        """The file's identity, and how many of its lines, and bytes after decompression, were read."""
         return self._identity, self._number, self._splitter.offset
 
     def read(self) -> Iterator[Record | Rejected]:
@@ -103,7 +105,7 @@ class FileSource:
         yield from self._splitter.end()
 
     def _start(self, file: int) -> int:
-        """Return how many bytes an earlier run has read of this file."""
+        """Return how many bytes of this file an earlier run has read."""
         if not stat.S_ISREG(os.fstat(file).st_mode):
             return 0
         self._identity = _identify(self._path, file)
@@ -114,7 +116,9 @@ class FileSource:
         if length is None or _identify(self._path, file, length) != identity:
             return 0
         if not _is_after_a_line(file, offset):
-            self._notify(f"{self._path} has changed since an earlier run was interrupted: it is read again.")
+            self._notify(
+                f"{self._path} has changed since an earlier run was interrupted: reading it from the beginning."
+            )
             return 0
         self._identity, self._number, self._splitter.offset = self._resume
         self._notify(
@@ -124,7 +128,7 @@ class FileSource:
         return offset
 
     def _decompressed(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the chunks; of gzip, what is in it, a chunk at a time."""
+        """Yield the chunks, decompressed if they are gzip."""
         start = b""
         while len(start) < len(_GZIP_MAGIC) and (chunk := next(chunks, b"")):
             start += chunk
@@ -136,7 +140,7 @@ class FileSource:
             yield from _gunzip(chain([start], chunks))
         except (zlib.error, EOFError) as error:
             if not self._closed.is_set():
-                raise SourceError(f"{self._path} is gzip, and damaged or cut off ({error}).") from error
+                raise SourceError(f"{self._path} is gzip, and is damaged or truncated ({error}).") from error
 
     def _chunks(self, file: int) -> Iterator[bytes]:
         while not self._closed.is_set():
@@ -147,14 +151,14 @@ class FileSource:
 
 
 def _identify(path: str, file: int, length: int = _BEGINNING_BYTES) -> str:
-    """Return what tells a file from others, and from one that was replaced: its path, and a hash of its beginning."""
+    """Return a file's identity, which differs from a replaced file's: its path, and a hash of its beginning."""
     beginning = os.pread(file, length, 0)
-    name = os.fsencode(Path(path).resolve()).decode(errors="backslashreplace")  # a name may be no UTF-8
+    name = os.fsencode(Path(path).resolve()).decode(errors="backslashreplace")  # a name may not be UTF-8
     return f"{len(beginning)}:{hashlib.sha256(beginning).hexdigest()}:{name}"
 
 
 def _beginning_length(identity: str) -> int | None:
-    """Return how much of a file its identity is about; None if it is of something else."""
+    """Return how many bytes an identity has hashed; None if it is not a file's."""
     length = identity.partition(":")[0]
     if not re.fullmatch("[0-9]{1,5}", length):
         return None
@@ -162,7 +166,7 @@ def _beginning_length(identity: str) -> int | None:
 
 
 def _is_after_a_line(file: int, offset: int) -> bool:
-    """Tell whether a line of the file ends at an offset, or the file itself; of gzip that is not known."""
+    """Tell whether a line of the file, or the file, ends at an offset; True for gzip, where it is unknown."""
     if os.pread(file, len(_GZIP_MAGIC), 0) == _GZIP_MAGIC or not offset:
         return True
     return offset == os.fstat(file).st_size or os.pread(file, 1, offset - 1) == b"\n"
@@ -187,10 +191,10 @@ def _open(path: str) -> Iterator[int]:
 
 
 def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Decompress one or more members; no more than a chunk is held, however small the file.
+    """Decompress one or more members, at most one chunk at a time, however highly compressed.
 
     Raises:
-        EOFError: the last member has no end.
+        EOFError: the last member is truncated.
         zlib.error: the data is damaged.
     """
     member = zlib.decompressobj(_GZIP)

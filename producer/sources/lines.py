@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 
 class LineSplitter:
-    r"""Yields lines without their `\n`; None for one that is longer than `max_bytes`, which is not kept.
+    r"""A splitter that yields lines without their `\n`, and None for each that is longer than `max_bytes`.
 
     Attributes:
-        offset: where the line after the last yielded one begins, in bytes from the beginning.
+        offset: the position in bytes of the line after the last one yielded.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._parts: list[bytes] = []  # of the line whose end has not come
+        self._parts: list[bytes] = []  # of the line whose end has not arrived
         self._size = 0
         self.offset = 0
 
@@ -29,7 +29,7 @@ class LineSplitter:
         self._hold(tail)
 
     def end(self) -> Iterator[bytes | None]:
-        """Yield the last line, if it has no end."""
+        """Yield the last line if it has no end of line."""
         if self._size:
             yield self._release()
 

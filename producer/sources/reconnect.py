@@ -7,35 +7,35 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from producer.errors import SourceError
+from producer.errors import ProducerError, SourceError
 
 T = TypeVar("T")
 Kind = Literal["network", "http", "rate"]
 
 
-class Interrupted(Exception):  # noqa: N818  -- an event of every long-lived stream, not a defect
+class Interrupted(ProducerError):  # noqa: N818  -- an event of every long-lived stream, not a defect
     """A connection failed or ended, and another attempt may succeed; the message says why.
 
     Attributes:
         kind: which back-off applies.
-        reset: when the service accepts requests again, in seconds since the epoch, if it said so.
+        reset: when the service accepts requests again, in seconds since the epoch; None if unknown.
     """
 
-    def __init__(self, kind: Kind, what: str, reset: float | None = None) -> None:
-        super().__init__(what)
+    def __init__(self, kind: Kind, message: str, reset: float | None = None) -> None:
+        super().__init__(message)
         self.kind = kind
         self.reset = reset
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Back-off in seconds; the defaults are those that X asks for (X API: "Handling disconnections").
+    """The back-off in seconds; the defaults are those that X asks for (X API: "Handling disconnections").
 
     Attributes:
         network: step of the waits after a lost connection, up to `network_limit`.
         http: first wait after an HTTP error; doubles up to `http_limit`.
         rate: first wait after a 429 that names no time; doubles up to `rate_limit`, one window of X's limits.
-        silence: a connection without a sign of life for so long is dead.
+        silence: maximum time without any data, after which a connection is considered lost.
     """
 
     network: float = 0.25
@@ -47,7 +47,7 @@ class Backoff:
     silence: float = 30
 
     def wait(self, interruption: Interrupted, attempt: int, now: float) -> float:
-        """Return how long to wait; `attempt` counts interruptions of one kind in a row, from 1."""
+        """Return the seconds to wait; `attempt` counts interruptions of one kind in a row, from 1."""
         doublings = min(attempt, 16) - 1
         match interruption.kind:
             case "network":
@@ -75,7 +75,7 @@ def reconnecting(
         connection: opens one, calls its argument when the service has accepted it, and yields its items.
         backoff: the waits between them.
         stop: ends a wait, and the generator.
-        notify: takes a line for the person at the terminal.
+        notify: called with messages for the user.
 
     Raises:
         SourceError: no connection was accepted before `stop` was set.
@@ -102,10 +102,10 @@ def reconnecting(
 
 def cause(error: BaseException) -> str:
     """Return the system's message inside nested connection errors, such as `Connection refused`."""
-    words = "cut off in the middle"
+    message = "cut off in the middle"
     below: BaseException | None = error
     while below:
         if isinstance(below, OSError) and str(below):
-            words = below.strerror or str(below)
+            message = below.strerror or str(below)
         below = below.__cause__ or below.__context__
-    return words
+    return message

@@ -12,7 +12,7 @@ TAG = "twitter2kinesis"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule on X's side."""
+    """A rule that exists on X."""
 
     id: str
     value: str
@@ -28,7 +28,7 @@ class Change:
 
 
 def expressions(track: Iterable[str], rules: Iterable[str]) -> tuple[str, ...]:
-    """Return the rules of a run: a tracked term is a word or a phrase; a rule is used as it is."""
+    """Return the rules of a run: one for each tracked word or phrase, and the given ones unchanged."""
     terms = (_term(term) for term in track)
     return tuple(dict.fromkeys(value for value in (*terms, *(rule.strip() for rule in rules)) if value))
 
@@ -37,13 +37,13 @@ def parse_list(answer: Json) -> list[Rule]:
     """Parse the rules in an answer of X.
 
     Raises:
-        Interrupted: they have another form, so that this may be no answer of X.
+        Interrupted: they have another shape, so this may not be an answer of X.
     """
     rules = answer.get("data")
     if rules is None:
         return []
     if not isinstance(rules, list):
-        raise Interrupted("http", "X answered with something else than rules")
+        raise Interrupted("http", "X answered with something other than rules")
     return [_parse(rule) for rule in rules]
 
 
@@ -52,14 +52,14 @@ def _parse(rule: object) -> Rule:
         case {"id": str() | int() as identifier, "value": str(value), **others}:
             tag = others.get("tag")
             return Rule(str(identifier), value, tag if isinstance(tag, str) else None)
-    raise Interrupted("http", "X answered with something else than a rule")
+    raise Interrupted("http", "X answered with something other than a rule")
 
 
-def change(present: Sequence[Rule], wanted: Sequence[str]) -> Change:
-    """Add missing rules; delete the producer's own rules of earlier runs that are not wanted any more."""
-    there = {rule.value for rule in present}
+def plan_change(present: Sequence[Rule], wanted: Sequence[str]) -> Change:
+    """Plan to add missing rules, and to delete the producer's own rules that are no longer wanted."""
+    existing = {rule.value for rule in present}
     return Change(
-        add=tuple(value for value in wanted if value not in there),
+        add=tuple(value for value in wanted if value not in existing),
         delete=tuple(rule.id for rule in present if rule.tag == TAG and rule.value not in wanted),
     )
 

@@ -37,7 +37,7 @@ class Source(Protocol):
     """A stream of tweets; read from one thread, closed from any thread.
 
     Attributes:
-        position: where a later run can go on after the item yielded last; None if it cannot be told.
+        position: where a later run can resume after the item yielded last; None if the source cannot resume.
     """
 
     @property
@@ -47,8 +47,8 @@ class Source(Protocol):
         """Yield items until the source ends or is closed.
 
         Raises:
-            SourceError: the source refuses the request, and retrying is useless.
+            SourceError: the source rejects the request, and retrying is useless.
         """
 
     def close(self) -> None:
-        """Make `read` return soon, and give up what the source holds elsewhere. May be called twice."""
+        """Make `read` return soon, and release what the source has created elsewhere. May be called twice."""

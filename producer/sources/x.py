@@ -32,25 +32,25 @@ _MAX_LINE_BYTES = 1024 * 1024
 
 
 class XSource:
-    """The filtered stream, for one app, which may have one connection.
+    """The filtered stream of one app, which may have one connection.
 
     Each term and each rule becomes a tagged stream rule; other rules of the app stay. They share the stream,
     however: a post that matches only other rules was not requested, and is rejected with that reason.
     Without a term or a rule, the rules that already exist select the posts.
 
-    A lost connection is made again after the waits that X asks for; X does not repeat what passed meanwhile.
+    After a lost connection it reconnects with the waits that X requires; X does not repeat the posts of that time.
 
     Args:
-        credentials: of the app.
+        credentials: those of the app.
         track: words or phrases to look for.
         rules: expressions in X's rule language.
-        keep_rules: leave our rules on X at the end.
-        endpoint: scheme and host of the API; None is X itself.
-        notify: takes a line for the person at the terminal; called from the reading and the closing thread.
+        keep_rules: leave this run's rules on X at the end.
+        endpoint: scheme and host of the API; None for X itself.
+        notify: called with messages for the user, from the reading and the closing thread.
         backoff: the waits.
     """
 
-    position = None  # X keeps no place for a reader that was away
+    position = None  # X keeps no position for a disconnected reader
 
     def __init__(
         self,
@@ -70,19 +70,19 @@ class XSource:
         self._notify = notify
         self._backoff = backoff
         self._api: Any = None
-        self._asked_for: set[str] = set()  # ids of the rules that this run wants, whoever created them
+        self._wanted_ids: set[str] = set()  # ids of the rules that this run wants, whoever created them
         self._ours: set[str] = set()  # ids of the rules to remove at the end
         self._rules_lock = threading.Lock()
         self._response: requests.Response | None = None
         self._closing = threading.Event()
         self._lines_read = 0
-        self._told_of_others = False
+        self._others_reported = False
 
     def read(self) -> Iterator[Record | Rejected]:
         """Yield posts forever; reconnect as often as necessary.
 
         Raises:
-            SourceError: X refuses the credentials, the app, a rule or any further post, or was never reached.
+            SourceError: X rejects the credentials, the app, a rule or any further request, or was never reached.
         """
         for item in reconnecting(self._items, self._backoff, self._closing, self._notify):
             if item is not None:
@@ -101,7 +101,7 @@ class XSource:
                 try:
                     self._change_rules({"delete": {"ids": sorted(ours)}})
                 except (Interrupted, SourceError) as error:
-                    self._notify(f"the rules stay on X until the next run: {error}")
+                    self._notify(f"The rules stay on X until the next run: {error}")
 
     def _items(self, connected: Callable[[], None]) -> Generator[Record | Rejected | None]:
         """Read one connection: yield posts, rejected items, and None for each keep-alive."""
@@ -118,10 +118,10 @@ class XSource:
                 yield self._item(line)
 
     def _lines(self, body: urllib3.HTTPResponse) -> Iterator[bytes | None]:
-        """Yield each line as soon as it has arrived, and the last one although its end may be missing.
+        """Yield each line as soon as it has arrived, and the last one even if its end is missing.
 
         Raises:
-            Interrupted: the connection is over.
+            Interrupted: the connection has ended.
         """
         lines = LineSplitter(_MAX_LINE_BYTES)
         interruption = Interrupted("network", "X closed the stream")
@@ -134,25 +134,25 @@ class XSource:
                 if b"\n" in chunk:
                     last = time.monotonic()
                 elif time.monotonic() - last > self._backoff.silence:
-                    interruption = self._silence("has sent no end of a line")  # keep-alives are lines too
+                    interruption = self._silence("has sent no complete line")  # keep-alives are lines too
                     break
         except urllib3.exceptions.ReadTimeoutError:
             interruption = self._silence("has sent nothing, not even a keep-alive,")
         except (urllib3.exceptions.HTTPError, OSError) as error:
             interruption = Interrupted("network", f"the stream from X broke ({cause(error)})")
         if not self._closing.is_set():
-            yield from lines.end()  # it may say why X closes
+            yield from lines.end()  # it may contain X's reason
         raise interruption
 
-    def _silence(self, what: str) -> Interrupted:
-        return Interrupted("network", f"X {what} for {self._backoff.silence:.3g} s")
+    def _silence(self, symptom: str) -> Interrupted:
+        return Interrupted("network", f"X {symptom} for {self._backoff.silence:.3g} s")
 
     def _item(self, line: bytes | None) -> Record | Rejected | None:
-        """Convert a line to a post, or the reason why it is none; None for a keep-alive, which is empty.
+        """Convert a line to a post or a rejected item; return None for a keep-alive, which is empty.
 
         Raises:
             Interrupted: X announces the end of the connection.
-            SourceError: X announces that it sends no more.
+            SourceError: X announces that it sends no more posts.
         """
         if line is not None and not line.strip():
             return None
@@ -166,67 +166,67 @@ class XSource:
                 raise PoisonError(Reason.NOT_A_TWEET, "not a JSON object")
             if message.get("data") is None and ("errors" in message or "title" in message):
                 if not xapi.is_about_post(message):
-                    raise xapi.refusal(0, message, {})
+                    raise xapi.to_error(0, message, {})
                 return Rejected(where, f"X sent an error instead of the post: {xapi.describe(message)}")
             post = to_record(message, "x")
         except PoisonError as error:
             return Rejected(where, str(error))
-        if not self._is_asked_for(message):
-            return Rejected(f"post {post.id}", "only rules of others match it")
+        if not self._is_wanted(message):
+            return Rejected(f"post {post.id}", "only rules that this run did not ask for match it")
         return post
 
-    def _is_asked_for(self, message: Json) -> bool:
+    def _is_wanted(self, message: Json) -> bool:
         matching = message.get("matching_rules")
         if not self._wanted or not isinstance(matching, list) or not matching:
             return True
         ids = (xapi.text(rule.get("id")) for rule in matching if isinstance(rule, dict))
-        return any(identifier in self._asked_for for identifier in ids)
+        return any(identifier in self._wanted_ids for identifier in ids)
 
     def _synchronise_rules(self) -> None:
         """Create the wanted rules on X; without any, check that a rule exists.
 
         Raises:
-            Interrupted: X could not be reached, or asks to retry later.
-            SourceError: X refuses a rule, or no rule exists.
+            Interrupted: X could not be reached, or requires a later retry.
+            SourceError: X rejects a rule, or no rule exists.
         """
-        present = stream_rules.parse_list(xapi.ask(self._api, xapi.RULES, {}))
+        present = stream_rules.parse_list(xapi.get_json(self._api, xapi.RULES, {}))
         if not self._wanted:
             if not present:
                 raise SourceError("X has no rule that selects posts: give --track TERM or --rule EXPR.")
             return
-        self._tell_of_others(present)
-        change = stream_rules.change(present, self._wanted)
+        self._report_other_rules(present)
+        change = stream_rules.plan_change(present, self._wanted)
         if change.delete:
             self._change_rules({"delete": {"ids": list(change.delete)}})
         wanted = [rule for rule in present if rule.value in self._wanted]
-        self._asked_for = {rule.id for rule in wanted}
+        self._wanted_ids = {rule.id for rule in wanted}
         self._ours = {rule.id for rule in wanted if rule.tag == TAG}
         if change.add:
             answer = self._change_rules({"add": [{"value": value, "tag": TAG} for value in change.add]})
-            made = {rule.id for rule in stream_rules.parse_list(answer)}
-            self._asked_for |= made
-            self._ours |= made
-            refused = xapi.objects(answer, "errors")
-            self._check(refused)
-            if len(made) + len(refused) < len(change.add):
-                raise Interrupted("http", "X does not confirm the rules")
+            created = {rule.id for rule in stream_rules.parse_list(answer)}
+            self._wanted_ids |= created
+            self._ours |= created
+            errors = xapi.objects(answer, "errors")
+            self._check_rule_errors(errors)
+            if len(created) + len(errors) < len(change.add):
+                raise Interrupted("http", "X did not confirm the rules")
 
-    def _check(self, refused: Sequence[Json]) -> None:
-        for error in refused:
+    def _check_rule_errors(self, errors: Sequence[Json]) -> None:
+        for error in errors:
             if error.get("title") == "DuplicateRule":  # added since the rules were read
-                self._asked_for.add(xapi.text(error.get("id")))
+                self._wanted_ids.add(xapi.text(error.get("id")))
             else:
                 reasons = xapi.describe({**error, "value": None, "title": None})
-                raise SourceError(f"X refuses the rule `{xapi.text(error.get('value'))}`: {reasons}")
+                raise SourceError(f"X rejects the rule `{xapi.text(error.get('value'))}`: {reasons}")
 
     def _change_rules(self, change: Json) -> Json:
-        return xapi.ask(self._api, xapi.RULES, change, "POST")
+        return xapi.get_json(self._api, xapi.RULES, change, "POST")
 
-    def _tell_of_others(self, present: Sequence[Rule]) -> None:
+    def _report_other_rules(self, present: Sequence[Rule]) -> None:
         others = [rule.value for rule in present if rule.tag != TAG and rule.value not in self._wanted]
-        if others and not self._told_of_others:
-            self._told_of_others = True
+        if others and not self._others_reported:
+            self._others_reported = True
             self._notify(
-                f"X has other rules too ({len(others)}, such as `{others[0]}`): X sends and bills "
-                "their posts too, which are counted as rejected"
+                f"X has other rules too ({len(others)}, such as `{others[0]}`): X also sends and bills their posts, "
+                "which are counted as rejected."
             )

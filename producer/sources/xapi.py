@@ -1,4 +1,4 @@
-"""Calls the X API v2 through TwitterAPI: endpoint, credentials, and the meaning of errors."""
+"""Calls the X API v2 through TwitterAPI: endpoint, credentials, requests, and errors."""
 
 import logging
 from collections.abc import Mapping
@@ -29,16 +29,16 @@ logging.getLogger().addFilter(lambda record: record.module != "TwitterError")
 
 
 def sign_in(credentials: XCredentials, endpoint: str, silence: float) -> TwitterAPI:
-    """Get an app-only bearer token, unless one is configured, and a client that uses it.
+    """Return a client that uses the configured bearer token, or an app-only one that it requests.
 
     Args:
-        credentials: the app's; its access token is not used, since the stream takes app-only requests.
+        credentials: the app's; its access token is not used, since the stream needs app-only requests.
         endpoint: scheme and host of the API.
-        silence: seconds without a byte after which reading the stream fails.
+        silence: seconds without data after which reading the stream fails.
 
     Raises:
-        Interrupted: X could not be reached, or asks to retry later.
-        SourceError: X refuses the credentials, or the endpoint is not an address.
+        Interrupted: X could not be reached, or requires a later retry.
+        SourceError: X rejects the credentials, or the endpoint is not an address.
     """
     if not endpoint.startswith(("https://", "http://")):
         raise SourceError(f"x_endpoint is `{endpoint}`: give scheme and host, such as {ENDPOINT}.")
@@ -57,7 +57,7 @@ def sign_in(credentials: XCredentials, endpoint: str, silence: float) -> Twitter
 
 
 def _bearer_token(credentials: XCredentials, endpoint: str) -> str:
-    # Not by the library: it sets no timeout, and hides whether X refused or could not be reached.
+    # Not by the library: it sets no timeout, and hides whether X answered or could not be reached.
     try:
         answer = requests.post(
             f"{endpoint}/oauth2/token",
@@ -71,16 +71,16 @@ def _bearer_token(credentials: XCredentials, endpoint: str) -> str:
         case {"access_token": str(token)}:
             return token
         case body if answer.status_code >= 400:
-            raise refusal(answer.status_code, body or {"title": answer.reason}, answer.headers)
+            raise to_error(answer.status_code, body or {"title": answer.reason}, answer.headers)
     raise Interrupted("http", f"X answered {answer.status_code} without a token")
 
 
-def ask(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -> Json:
-    """Send one request; return the JSON object of the answer.
+def get_json(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -> Json:
+    """Send one request and return the JSON object of the answer.
 
     Raises:
-        Interrupted: X could not be reached, asks to retry later, or does not answer with JSON.
-        SourceError: X refuses.
+        Interrupted: X could not be reached, requires a later retry, or does not answer with JSON.
+        SourceError: X rejects the request.
     """
     response = request(api, resource, params, method)
     body = _json(response)
@@ -93,8 +93,8 @@ def request(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -
     """Send one request; the response of the stream must be closed by the caller.
 
     Raises:
-        Interrupted: X could not be reached, or asks to retry later.
-        SourceError: X refuses.
+        Interrupted: X could not be reached, or requires a later retry.
+        SourceError: X rejects the request.
     """
     try:
         response: requests.Response = api.request(resource, params, method_override=method).response
@@ -102,17 +102,17 @@ def request(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -
             return response
         with closing(response):
             body = _json(response) or {"title": response.reason}
-    # A redirection to what is no address raises errors that requests does not turn into its own.
+    # A redirection to an invalid address raises errors that requests does not convert to its own.
     except (TwitterConnectionError, requests.RequestException, HTTPError, ValueError) as error:
         raise Interrupted("network", f"the connection to X failed ({cause(error)})") from error
-    raise refusal(response.status_code, body, response.headers)
+    raise to_error(response.status_code, body, response.headers)
 
 
-def refusal(status: int, body: Json, headers: Mapping[str, str]) -> Interrupted | SourceError:
-    """Interpret an error of X: retry later, or give up and tell the user why.
+def to_error(status: int, body: Json, headers: Mapping[str, str]) -> Interrupted | SourceError:
+    """Convert an error of X: Interrupted if a later attempt may succeed, otherwise SourceError.
 
     Args:
-        status: the HTTP status; 0 for an error inside the stream that names none.
+        status: the HTTP status; 0 for an error inside the stream that has none.
         body: the problem, bare or the first of `errors`.
         headers: those of the response.
     """
@@ -134,7 +134,7 @@ def refusal(status: int, body: Json, headers: Mapping[str, str]) -> Interrupted 
         )
     if status == 403 or "client-forbidden" in kinds:
         return SourceError(
-            f"X refuses this app ({message}): check its keys, and that its project has access to the filtered "
+            f"X denies this app access ({message}): check its keys, and that its project has access to the filtered "
             "stream of API v2, at https://developer.x.com."
         )
     if status == 429:
@@ -145,28 +145,28 @@ def refusal(status: int, body: Json, headers: Mapping[str, str]) -> Interrupted 
         return Interrupted("network", f"X ended the stream ({message})")
     if status in {408, 409} or status >= 500:
         return Interrupted("http", f"X answered {status} ({message})")
-    return SourceError(f"X refuses the request with {status} ({message}).")
+    return SourceError(f"X rejects the request with status {status} ({message}).")
 
 
 def is_about_post(message: Json) -> bool:
-    """Tell whether the errors of a message without `data` are about one post, not about the stream."""
+    """Tell whether the errors of a message without `data` concern one post, not the stream."""
     return "matching_rules" in message or any(
         "resource_type" in error for error in objects(message, "errors")
     )
 
 
 def describe(body: Json) -> str:
-    """Return what an error of X says, whatever the types of its members."""
+    """Return the message of an error of X, whatever the types of its members."""
     problem = _problem(body)
     details = problem.get("details")
-    sayings = [problem.get("value"), problem.get("title"), problem.get("detail"), problem.get("message")]
-    sayings += details if isinstance(details, list) else [details]
-    sayings += [error.get("message") for error in objects(problem, "errors")[:1]]
-    return ": ".join(dict.fromkeys(filter(None, map(text, sayings)))) or "no reason given"
+    messages = [problem.get("value"), problem.get("title"), problem.get("detail"), problem.get("message")]
+    messages += details if isinstance(details, list) else [details]
+    messages += [error.get("message") for error in objects(problem, "errors")[:1]]
+    return ": ".join(dict.fromkeys(filter(None, map(text, messages)))) or "no reason given"
 
 
 def text(value: object) -> str:
-    """Return a member that should be a string; X's ids were integers once. Empty if it is something else."""
+    """Return a string or an integer, which X's ids once were, as a string; empty for any other value."""
     if isinstance(value, str):
         return value
     return str(value) if type(value) is int else ""
@@ -174,8 +174,8 @@ def text(value: object) -> str:
 
 def objects(body: Json, member: str) -> list[Json]:
     """Return the objects in a list; empty if the member is missing or not a list."""
-    found = body.get(member)
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    items = body.get(member)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _problem(body: Json) -> Json:

@@ -1,4 +1,4 @@
-"""The spool's lines and its cursor: both have a checksum, without which they do not count."""
+"""The spool's lines and its cursor: both have a checksum, without which they are not used."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,11 +7,11 @@ from zlib import crc32
 import orjson
 
 Position = tuple[str, int, int]
-"""Where a source stands: what it is, and the lines and bytes of it that were read."""
+"""Position in a source: the source's identity, and how many of its lines and bytes were read."""
 
 CRC_WIDTH = len(b"00000000 ")
 MAX_POSITION = 1 << 62
-"""Limit of the spool's positions: none comes near it, and the cursor's encoding ends at 64 bits."""
+"""Limit of the spool's positions: none comes near it, and the cursor's encoding has 64 bits."""
 
 
 def to_line(data: bytes) -> bytes:
@@ -31,13 +31,13 @@ def from_line(line: bytes) -> bytes | None:
 
 @dataclass(slots=True, frozen=True)
 class Cursor:
-    """What of the spool was acknowledged.
+    """The progress of sending: which of the spool's records are taken, and which of those still wait.
 
     Attributes:
-        taken: the position up to which records were taken.
-        waiting: positions below that which are not acknowledged.
-        segments: position, size and number of waiting records of each segment that holds any.
-        source: where the interrupted source stands, or None.
+        taken: the position after the last record taken.
+        waiting: earlier positions that are not acknowledged.
+        segments: position, size and number of waiting records of each segment that has any.
+        source: the position in the interrupted source, or None.
     """
 
     taken: int = 0
@@ -51,10 +51,10 @@ class Cursor:
 
     @classmethod
     def parse(cls, line: bytes) -> Self:
-        """Decode what `to_line` returned.
+        """Decode a line of `to_line`.
 
         Raises:
-            ValueError: it is anything else.
+            ValueError: the line is something else, or damaged.
         """
         data = from_line(line)
         if data is None:

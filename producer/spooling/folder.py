@@ -1,7 +1,7 @@
 """A directory of files that one process uses: appended, read at an offset, and replaced atomically.
 
-All that the spool asks of a disk; `tests/simulation` has the same in memory, with a disk that fills and a process
-that dies between any two calls.
+All that the spool needs of a disk. `tests/simulation` has a double in memory, whose disk fills up and whose process
+dies between any two calls.
 """
 
 import fcntl
@@ -42,7 +42,7 @@ class Folder:
         return {path.name: path.stat().st_size for path in sorted(self.path.glob(pattern))}
 
     def append(self, name: str, data: bytes, size: int) -> None:
-        """Append to a file of `size` bytes, created if it is missing: all of the data, or none."""
+        """Append to a file of `size` bytes, created if it is missing: all of the data or nothing."""
         file = self._file(name)
         try:
             rest = memoryview(data)
@@ -57,7 +57,7 @@ class Folder:
         return (self.path / name).read_bytes()
 
     def read_at(self, name: str, offset: int, size: int) -> bytes:
-        """Return up to `size` bytes from an offset on."""
+        """Return up to `size` bytes, starting at an offset."""
         file = os.open(self.path / name, os.O_RDONLY)
         try:
             return os.pread(file, size, offset)
@@ -65,7 +65,7 @@ class Folder:
             os.close(file)
 
     def replace(self, name: str, content: bytes) -> None:
-        """Write a file as a whole; the old content stays if that fails."""
+        """Replace a file's content; the old content stays if that fails."""
         temporary = (self.path / name).with_suffix(".new")
         try:
             temporary.write_bytes(content)
@@ -79,8 +79,8 @@ class Folder:
         """Rename a file."""
         (self.path / name).rename(self.path / new_name)
 
-    def set_aside(self, name: str) -> Path:
-        """Rename a damaged file, and return its new path; files set aside earlier are kept."""
+    def rename_damaged(self, name: str) -> Path:
+        """Rename a damaged file to `*.corrupt`, and return its new path; earlier ones stay."""
         path = self.path / name
         free, number = path.with_suffix(".corrupt"), 1
         while free.exists():
@@ -90,23 +90,23 @@ class Folder:
         return free
 
     def remove(self, name: str) -> None:
-        """Delete a file; one that is not there is not an error."""
+        """Delete a file; a missing one is not an error."""
         (self.path / name).unlink(missing_ok=True)
         if (file := self._open.pop(name, None)) is not None:
             os.close(file)
 
-    def flush(self) -> Callable[[], None]:
-        """Return a function that flushes what was appended so far to the disk itself, from any thread."""
+    def prepare_fsync(self) -> Callable[[], None]:
+        """Return a function that flushes the data appended so far to the disk itself, from any thread."""
         files = [os.dup(file) for file in self._open.values()]
         for name in list(self._open)[:-1]:
             os.close(self._open.pop(name))
 
-        def flush() -> None:
+        def fsync() -> None:
             for file in files:
                 os.fsync(file)
                 os.close(file)
 
-        return flush
+        return fsync
 
     def close(self) -> None:
         """Flush everything to the disk itself, and let other processes use the directory."""

@@ -1,24 +1,25 @@
 """The spool: records that the stream has not acknowledged yet, on disk; the queue between reader and publisher.
 
 It is an append-only log in segments, each named by the position of its first byte. A record is one line,
-`<CRC-32 in hex> <JSON>`. `cursor.json` and its copy tell what of it was acknowledged, and have a checksum too: without
-either, all is sent again. A segment is deleted once all of it is acknowledged. SQLite in WAL mode does the same for
-four times the CPU time, or half as much again if it may lose 499 records (benchmarks/README.md), and damage costs it
-more than a line.
+`<CRC-32 in hex> <JSON>`. `cursor.json` and its copy record which of them are acknowledged, and have a checksum
+too: without either, every record is sent again. A segment is deleted once all of its records are acknowledged. SQLite
+in WAL mode costs four times the CPU time, or half as much again if it may lose 499 records (benchmarks/README.md),
+and damage costs it more than a line.
 
-What survives: a record is in the kernel's page cache before it counts as received, so `kill -9` loses none.
-Under load that is a write for some records together; a single record is written at once.
-`sync`, called once a second, bounds what a power failure can take to a second's worth of waiting records.
+A record is in the kernel's page cache before it counts as received, so `kill -9` loses none. Under load, records are
+written in groups; a single record is written at once. `sync`, called once a second, limits the loss of a power failure
+to the waiting records of one second.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
+from event.limits import MAX_RECORD_BYTES
 from producer.errors import SpoolError
-from producer.record import MAX_RECORD_BYTES, partition_key
+from producer.record import StreamRecord, read_partition_key
 from producer.spooling.cursor import CRC_WIDTH, Cursor, Position, from_line, to_line
+from producer.spooling.entry import Entry
 from producer.spooling.folder import Folder
 from producer.spooling.recovery import CURSORS, Segment, recover
 
@@ -27,35 +28,21 @@ _CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
 _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
 _GROUP_SECONDS = 0.001
 _RETRY_SECONDS = 0.5  # between attempts to write to a full disk
-
-
-@dataclass(slots=True)
-class Entry:
-    """A record of the spool: its position, its end and its segment's, and what is put on the stream.
-
-    `size` is in bytes as Kinesis counts them: data and partition key.
-    """
-
-    position: int
-    end: int
-    segment: int
-    partition_key: str
-    data: bytes
-    size: int
+_MAX_KEYS = 10_000  # in memory, some 100 bytes each; further keys are read from their records
 
 
 class Spool:
-    """One thread appends, one takes and acknowledges, any thread may read the numbers.
+    """The queue on disk: one thread appends, one takes and acknowledges, any thread may read the numbers.
 
     Attributes:
-        replayed: records found at the start, left by an earlier run.
-        missing: records that an earlier run left, too, and that cannot be read any more.
-        appended: records added since, and written.
-        refused: records that could never be written; known after `close`.
-        acknowledged: records of both kinds that the stream accepted.
+        replayed: records that an earlier run left.
+        missing: records that an earlier run left and that can no longer be read.
+        appended: records that this run has written.
+        unwritten: records that could not be written; known after `close`.
+        acknowledged: replayed and appended records that the stream accepted.
         blocked: the reason why the appending thread waits, or None.
-        source: where the source stands, at the start that of the last run if that was interrupted; None otherwise.
-        read_to: the same, once this run has read something: what lies before is written, or was rejected.
+        source: the position in the source; at the start, that of the last run if it was interrupted, otherwise None.
+        read_to: the same, once this run has read something: all before it is written or rejected.
 
     Raises:
         SpoolError: the folder cannot be read or written.
@@ -73,7 +60,7 @@ class Spool:
         self._segments: dict[int, Segment] = {}  # by base, in order; the last one grows
         self._unread = 0  # records not yet taken
         self._wanted = 1.0  # how many of them the taking thread waits for
-        self._pending: list[bytes] = []  # lines not yet written
+        self._pending: list[tuple[str, bytes]] = []  # partition keys, and lines not yet written
         self._pending_bytes = 0
         self._pending_source: Position | None = None
         self._has_read = self._source_ended = False
@@ -81,10 +68,11 @@ class Spool:
         self._before = Cursor()  # of the last run
         self._left: dict[int, None] = {}  # its waiting positions that this run has not taken yet
         self._outstanding: dict[int, None] = {}  # positions taken and not acknowledged, in order
+        self._keys: dict[int, str] = {}  # partition keys by position: records written and not yet taken
         self._taken = 0  # the position after the last record taken
         self._next: Entry | None = None  # read, but too large for the last take
         self._saved = b""
-        self.appended = self.refused = self.acknowledged = self.replayed = self.missing = 0
+        self.appended = self.unwritten = self.acknowledged = self.replayed = self.missing = 0
         self.blocked: str | None = None
         self.source: Position | None = None
         self.read_to: Position | None = None
@@ -96,17 +84,17 @@ class Spool:
 
     @property
     def waiting(self) -> int:
-        """Records not yet acknowledged."""
+        """Number of records not yet acknowledged."""
         return self.replayed + self.appended - self.acknowledged
 
     @property
     def unread(self) -> int:
-        """Records not yet taken."""
+        """Number of records not yet taken."""
         return self._unread
 
     @property
     def is_empty(self) -> bool:
-        """Whether every record that `append` was given is written and acknowledged."""
+        """Whether every appended record is written and acknowledged."""
         with self._changed:
             return not (self.waiting or self._pending)
 
@@ -117,15 +105,15 @@ class Spool:
 
     # The appending thread
 
-    def append(self, data: bytes, source: Position | None = None) -> None:
+    def append(self, record: StreamRecord, source: Position | None = None) -> None:
         """Add a record; wait, and notify, when the limit is reached or the disk is full.
 
-        Records that arrive within a millisecond are written together, the last of them by `flush`. `source` tells
-        where the source stands once it has yielded this record.
+        Records that arrive within a millisecond are written together, the last of them by `flush`. `source` is the
+        position of the source after this record.
         """
-        line = to_line(data)
+        line = to_line(record.data)
         with self._changed:
-            self._pending.append(line)
+            self._pending.append((record.partition_key, line))
             self._pending_bytes += len(line)
             self._pending_source, self._has_read = source, True
             if self._pending_bytes < _GROUP_BYTES and time.monotonic() - self._flushed < _GROUP_SECONDS:
@@ -140,23 +128,23 @@ class Spool:
                 self._flush()
 
     def stop(self) -> None:
-        """Stop waiting in `append`: its current record is added even above the limit."""
+        """Stop waiting in `append`: its current record is added even beyond the limit."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
-    def pass_over(self, source: Position | None) -> None:
-        """Note where the source stands after something that is not kept."""
+    def advance_source(self, source: Position | None) -> None:
+        """Record the source's position after an item that is not appended."""
         with self._changed:
             self._pending_source, self._has_read = source, True
             if not self._pending:
                 self.source = self.read_to = source
 
     def finish_source(self, source: Position | None) -> None:
-        """Note that the source has come to its end: once all is sent, its next run starts at the beginning."""
+        """Record that the source has ended: once all is sent, its next run starts at the beginning."""
         with self._changed:
             self._source_ended = True
-            self.pass_over(source)
+            self.advance_source(source)
             self._flush()
 
     def _flush(self) -> bool:
@@ -166,16 +154,15 @@ class Spool:
             return False
         while self._pending:
             count = 1 if self.blocked else len(self._pending)  # on a full disk, as many as fit
-            lines = self._pending[:count]
+            group = self._pending[:count]
             try:
-                self._write(b"".join(lines))
+                self._write(group)
             except OSError as error:
                 self._block(f"the spool cannot be written: {error.strerror}")
                 if count == 1 and not self._free():
                     return False
                 continue
             del self._pending[:count]
-            self._pending_bytes -= sum(map(len, lines))
             self._last.waiting += count
             self._unread += count
             self.appended += count
@@ -196,24 +183,30 @@ class Spool:
                 f"Reading paused: {reason}. Nothing is lost; reading resumes as the stream accepts the backlog."
             )
 
-    def _write(self, lines: bytes) -> None:
+    def _write(self, group: list[tuple[str, bytes]]) -> None:
         if self._last.size >= self._segment_bytes:
             self._start_segment(self._last.end)
             self._save_cursor()
+        lines = b"".join([line for _, line in group])
+        position = self._last.end
         self.folder.append(self._last.name, lines, self._last.size)
         self._last.size += len(lines)
+        self._pending_bytes -= len(lines)
         self._synced = False
+        for key, line in group[: _MAX_KEYS - len(self._keys)]:
+            self._keys[position] = key
+            position += len(line)
 
     # The taking thread
 
     def wait(self, count: float, ready: Callable[[], bool], timeout: float) -> None:
-        """Wait for `count` records to take, or until `ready`, asked after each `wake`, or for `timeout` seconds."""
+        """Wait for `count` records, until `ready`, which is called after each `wake`, or for `timeout` seconds."""
         with self._changed:
             self._wanted = count
             self._changed.wait_for(lambda: self._unread >= count or ready(), timeout)
 
     def wake(self) -> None:
-        """Let `wait` ask again; called from any thread."""
+        """Make `wait` call `ready` again; called from any thread."""
         with self._changed:
             self._changed.notify_all()
 
@@ -241,7 +234,7 @@ class Spool:
         return entries
 
     def acknowledge(self, entries: Iterable[Entry]) -> None:
-        """Forget records that the stream accepted. Has no effect once closed."""
+        """Mark records as accepted by the stream. Has no effect once closed."""
         with self._changed:
             if self._closed:
                 return
@@ -270,7 +263,7 @@ class Spool:
                 if segment is None and count < self.replayed + self.appended:
                     raise SpoolError(
                         f"Another program has changed the spool {self.folder} while the producer used it: run the "
-                        "producer again, which sends what is left and counts what is missing."
+                        "producer again; it sends the remaining tweets and counts the missing ones."
                     )
             if segment is None:
                 yield None
@@ -293,7 +286,7 @@ class Spool:
                     data = from_line(line)
                 after = position + len(line)
                 if data is not None:
-                    key = partition_key(data)
+                    key = self._keys.pop(position, None) or read_partition_key(data)
                     count += 1
                     yield Entry(position, after, segment.base, key, data, len(data) + len(key.encode()))
                 position = after
@@ -303,27 +296,27 @@ class Spool:
     def sync(self) -> None:
         """Flush waiting records to the disk itself, and save the cursor.
 
-        The cursor may be a second old after `kill -9`: that much is sent again, which is harmless.
+        After `kill -9` the cursor may be a second old: the records of that second are sent again, which is harmless.
         """
         with self._changed:
             if self._closed:
                 return
-            flush = None if self._synced or not self.waiting else self.folder.flush()
+            fsync = None if self._synced or not self.waiting else self.folder.prepare_fsync()
             self._synced = True
-        if flush:
-            flush()
+        if fsync:
+            fsync()
         with self._changed:
             if not self._closed:
                 self._save_cursor()
 
     def close(self) -> None:
-        """Settle the numbers and unlock the directory; unacknowledged records stay."""
+        """Determine the final numbers and unlock the directory; unacknowledged records stay."""
         with self._changed:
             if self._closed:
                 return
             self._stopping = True
             if self._pending and not self._flush():
-                self.refused = len(self._pending)
+                self.unwritten = len(self._pending)
             self._closed = True
             if self._source_ended and not self.waiting:
                 self.source = None
@@ -343,22 +336,22 @@ class Spool:
         return self._segments[next(reversed(self._segments))]
 
     def _open(self) -> None:
-        found = recover(self.folder, self._notify)
-        self._before, self._left, self._segments = found.cursor, found.left, found.segments
-        self.source = self._pending_source = found.cursor.source
-        self.missing = found.missing
+        recovery = recover(self.folder, self._notify)
+        self._before, self._left, self._segments = recovery.cursor, recovery.left, recovery.segments
+        self.source = self._pending_source = recovery.cursor.source
+        self.missing = recovery.missing
         for segment in list(self._segments.values()):
             if not segment.waiting:
                 self._remove(segment)
         self.replayed = self._unread = sum(segment.waiting for segment in self._segments.values())
-        self._start_segment(found.start)
+        self._start_segment(recovery.start)
 
     def _start_segment(self, base: int) -> None:
         """Register a segment; its file appears with its first record."""
         self._segments[base] = Segment(base, own=True)
 
     def _free(self) -> bool:
-        """Delete what is acknowledged: whole segments, and the last one too while nothing can be written."""
+        """Delete acknowledged segments, and the last one too while nothing can be written; return whether any was."""
         last = self._last
         free = [
             segment
@@ -367,7 +360,7 @@ class Spool:
         ]
         if not free:
             return False
-        # The cursor goes first, so that what it names is never missing; on a full disk it follows.
+        # The cursor goes first, so that the segments it names always exist; on a full disk it follows.
         saved = self._save_cursor()
         for segment in free:
             self._remove(segment)
@@ -380,7 +373,7 @@ class Spool:
     def _remove(self, segment: Segment) -> None:
         del self._segments[segment.base]
         if segment.damaged:
-            self.folder.set_aside(segment.name)
+            self.folder.rename_damaged(segment.name)
         else:
             self.folder.remove(segment.name)
 

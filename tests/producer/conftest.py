@@ -65,7 +65,7 @@ class Produced(NamedTuple):
     log: list[dict[str, Any]]
 
     @property
-    def said(self) -> str:
+    def messages(self) -> str:
         return "\n".join(entry["message"] for entry in self.log)
 
     @property
@@ -161,4 +161,4 @@ class Fixed:
         yield from self._items
 
     def close(self) -> None:
-        """Nothing to give up."""
+        """Nothing to release."""

@@ -40,7 +40,7 @@ def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
 
     def run(*arguments: str, stdout: str | None = None) -> Produced:
         monkeypatch.setattr(sys, "argv", ["producer", *arguments])
-        kept = os.dup(1)
+        standard_output = os.dup(1)
         if stdout:
             there = os.open(stdout, os.O_WRONLY)
             os.dup2(there, 1)
@@ -49,8 +49,8 @@ def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
             with pytest.raises(SystemExit) as end:
                 cli.main()
         finally:
-            os.dup2(kept, 1)
-            os.close(kept)
+            os.dup2(standard_output, 1)
+            os.close(standard_output)
         out, err = capfd.readouterr()
         code = end.value.code
         assert isinstance(code, int)
@@ -85,7 +85,7 @@ def test_tweets_of_standard_input_arrive_and_bad_lines_are_counted(
     assert (done.code, done.lines) == (0, [])
     assert done.counts == counts(received=702, sent=701, rejected=1)
     assert sorted(stream.ids, key=int) == [str(number) for number in range(701)]
-    assert "Rejected line 701: not JSON" in done.said
+    assert "Rejected line 701: not JSON" in done.messages
     stored = [json.loads(data) for _, data in stream.stub.order]
     assert next(record for record in stored if record["id"] == "3") == {
         "username": "author3",
@@ -127,7 +127,7 @@ def test_a_run_whose_lines_are_all_rejected_fails(
     assert (sent.code, sent.counts) == (1, counts(received=3, rejected=3))
     assert (printed.code, printed.lines) == (1, [])
     for done in (sent, printed):
-        assert "Nothing was kept; rejected: 3." in done.said
+        assert "Every item was rejected (3)." in done.messages
 
 
 def test_a_dry_run_says_that_its_output_cannot_be_written(main: Main, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_dry_run_says_that_its_output_cannot_be_written(main: Main, tmp_path: 
     done = main("--source", "file", str(file), "--dry-run", stdout="/dev/full")
 
     assert done.code == 1
-    assert "Standard output cannot be written: No space left on device." in done.said
+    assert "Standard output cannot be written: No space left on device." in done.messages
 
 
 def test_a_dry_run_cannot_command_the_terminal_that_it_prints_on(main: Main, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_dry_run_can_be_read_again(main: Main, tmp_path: Path) -> None:
     ]
 
 
-def test_the_start_says_where_to_and_what_overrides_the_file(
+def test_the_first_messages_name_the_target_and_the_overriding_variables(
     stream: Stream, producer: Producer, main: Main, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     producer.configure("http://127.0.0.1:1", stream_name="another", secret_access_key="-")
@@ -188,11 +188,11 @@ def test_the_start_says_where_to_and_what_overrides_the_file(
         f"Environment variables override {producer.config}: "
         "PRODUCER_STREAM_NAME, PRODUCER_AWS_ENDPOINT, PRODUCER_SECRET_ACCESS_KEY."
     )
-    assert "the secret" not in done.said
+    assert "the secret" not in done.messages
 
 
 @pytest.mark.parametrize("variable", ["PRODUCER_AWS_ENDPOINT", "PRODUCER_X_ENDPOINT"])
-def test_an_endpoint_with_a_password_is_refused_without_showing_it(
+def test_an_endpoint_with_a_password_is_rejected_without_showing_the_password(
     producer: Producer, main: Main, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv(variable, "http://ada:the+password/@127.0.0.1:1")
@@ -203,9 +203,9 @@ def test_an_endpoint_with_a_password_is_refused_without_showing_it(
     done = main("--track", "cat", "--config", str(producer.config))
 
     assert done.code == 2
-    assert f"in {variable} holds a user name or a password" in done.said
-    assert "the+password" not in done.said
-    assert "ada" not in done.said
+    assert f"in {variable} contains a user name or a password" in done.messages
+    assert "the+password" not in done.messages
+    assert "ada" not in done.messages
 
 
 def test_a_dry_run_ends_quietly_when_its_reader_has_enough(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_dry_run_ends_quietly_when_its_reader_has_enough(tmp_path: Path) -> No
     assert "Traceback" not in (process.stderr.read() if process.stderr else "")
 
 
-def test_a_closed_standard_input_is_said_to_be() -> None:
+def test_a_closed_standard_input_is_reported() -> None:
     done = subprocess.run(
         ["sh", "-c", f"exec '{sys.executable}' -m producer --source file - --dry-run <&-"],
         cwd=PROJECT,
@@ -268,7 +268,7 @@ def test_the_duration_ends_a_source_that_does_not_end(stream: Stream, producer: 
     assert stream.ids == ["1"]
 
 
-def test_the_duration_bounds_a_run_whose_source_has_ended_and_whose_stream_is_away(
+def test_the_duration_limits_a_run_whose_source_has_ended_and_whose_stream_is_unreachable(
     stream: Stream, producer: Producer
 ) -> None:
     stream.stub.faults = away
@@ -278,11 +278,11 @@ def test_the_duration_bounds_a_run_whose_source_has_ended_and_whose_stream_is_aw
     done = producer.end(process, tweets(range(3)))
 
     assert (done.code, done.counts) == (1, counts(received=3, spooled=3))
-    assert "3 tweets remain in" in done.said
+    assert "3 tweets remain in" in done.messages
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_sends_what_waits_and_ends_with_an_exact_summary(
+def test_a_signal_sends_the_waiting_tweets_and_ends_with_an_exact_summary(
     stream: Stream, producer: Producer, number: signal.Signals
 ) -> None:
     process = producer.start("--source", "file", "-", "--linger", "60000")
@@ -298,7 +298,7 @@ def test_a_signal_sends_what_waits_and_ends_with_an_exact_summary(
     assert len(stream.ids) == 5
 
 
-def test_a_second_signal_ends_at_once_and_the_next_start_sends_the_rest(
+def test_a_second_signal_ends_the_run_at_once_and_the_next_run_sends_the_rest(
     stream: Stream, producer: Producer
 ) -> None:
     stream.stub.faults = away
@@ -312,7 +312,7 @@ def test_a_second_signal_ends_at_once_and_the_next_start_sends_the_rest(
     done = producer.end(process)
 
     assert (done.code, done.counts) == (1, counts(received=5, spooled=5))
-    assert "5 tweets remain in" in done.said
+    assert "5 tweets remain in" in done.messages
 
     stream.stub.faults = no_faults
     again = producer.run("--source", "file", "-", text=tweets(range(5, 7)))
@@ -321,7 +321,9 @@ def test_a_second_signal_ends_at_once_and_the_next_start_sends_the_rest(
     assert stream.ids == [str(number) for number in range(7)]
 
 
-def test_kill_9_in_the_middle_and_a_restart_leave_none_behind(stream: Stream, producer: Producer) -> None:
+def test_kill_9_in_the_middle_of_a_run_and_a_restart_lose_no_tweet(
+    stream: Stream, producer: Producer
+) -> None:
     stream.stub.faults = lambda call, _: None if call in (1, 2) else Fault(status=500)
     process = producer.start("--source", "file", "-", "--linger", "0")
     assert process.stdin
@@ -330,22 +332,22 @@ def test_kill_9_in_the_middle_and_a_restart_leave_none_behind(stream: Stream, pr
     eventually(lambda: stream.stub.order and spooled(producer))
     process.kill()
     process.communicate()
-    stored, kept = set(stream.ids), spooled(producer)
+    stored, waiting = set(stream.ids), spooled(producer)
     assert 0 < len(stored) < 3_000
     stream.stub.faults = no_faults
 
     again = producer.run("--source", "file", "-", text=tweets(range(3_000, 3_100)))
 
-    found = {int(identifier) for identifier in stream.ids}
-    unbroken = len(found & set(range(3_000)))
+    sent = {int(identifier) for identifier in stream.ids}
+    unbroken = len(sent & set(range(3_000)))
     assert again.code == 0
-    assert again.counts["replayed"] <= kept
+    assert again.counts["replayed"] <= waiting
     assert again.counts["sent"] == again.counts["received"] + again.counts["replayed"]
-    assert found == set(range(unbroken)) | set(range(3_000, 3_100))
-    assert unbroken >= kept > 0
+    assert sent == set(range(unbroken)) | set(range(3_000, 3_100))
+    assert unbroken >= waiting > 0
 
 
-def test_an_outage_outlasts_kill_9_without_losing_one(stream: Stream, producer: Producer) -> None:
+def test_an_outage_that_outlasts_kill_9_loses_no_tweet(stream: Stream, producer: Producer) -> None:
     stream.stub.faults = away
     process = producer.start("--source", "file", "-")
     assert process.stdin
@@ -363,11 +365,11 @@ def test_an_outage_outlasts_kill_9_without_losing_one(stream: Stream, producer: 
     assert sorted(stream.ids, key=int) == [str(number) for number in range(1_000)]
 
 
-def test_what_waits_for_one_stream_never_goes_to_another(stream: Stream, producer: Producer) -> None:
-    producer.configure(stream.url, stream_name="gone")
-    refused = producer.run("--source", "file", "-", text=tweet(1))
-    assert (refused.code, refused.counts) == (1, counts(received=1, spooled=1))
-    assert "Access key AKIAEXAMPLE is not allowed to write to stream gone" in refused.said
+def test_tweets_that_wait_for_one_stream_never_go_to_another(stream: Stream, producer: Producer) -> None:
+    producer.configure(stream.url, stream_name="missing")
+    denied = producer.run("--source", "file", "-", text=tweet(1))
+    assert (denied.code, denied.counts) == (1, counts(received=1, spooled=1))
+    assert "Access key AKIAEXAMPLE is not allowed to write to stream missing" in denied.messages
 
     producer.configure(stream.url)
     done = producer.run("--source", "file", "-", text=tweet(2))
@@ -402,12 +404,12 @@ def test_tweets_that_a_damaged_line_took_are_missing_and_fail_the_run(
 
     done = producer.run("--source", "file", "-")
 
-    assert "The spool is damaged: 1 unreadable lines" in done.said
+    assert "The spool is damaged: 1 unreadable lines" in done.messages
     assert (done.code, done.counts) == (1, counts(replayed=3, sent=2, missing=1))
     assert stream.ids == ["0", "2"]
 
 
-def test_a_cut_spool_fails_the_run_and_the_summary_counts_what_is_missing(
+def test_a_cut_spool_fails_the_run_and_the_summary_counts_the_missing_tweets(
     stream: Stream, producer: Producer
 ) -> None:
     segment = interrupt_before_it_sends(stream, producer, 1_000)
@@ -420,20 +422,18 @@ def test_a_cut_spool_fails_the_run_and_the_summary_counts_what_is_missing(
         "received 1 + replayed 1,000 = sent 401 + spooled 0 + rejected 0 + missing 600;"
         in done.log[-1]["text"]
     )
-    assert "600 tweets of an earlier run are missing from" in done.said
+    assert "600 tweets of an earlier run are missing from" in done.messages
     assert producer.run("--source", "file", "-").code == 0
 
 
-def test_a_spool_with_a_copy_of_a_segment_beside_it_is_sent_and_told(
-    stream: Stream, producer: Producer
-) -> None:
+def test_a_spool_with_a_copy_of_a_segment_is_sent_and_reported(stream: Stream, producer: Producer) -> None:
     segment = interrupt_before_it_sends(stream, producer, 300)
     segment.with_name(f"{7:020d}.log").write_bytes(segment.read_bytes())
 
     done = producer.run("--source", "file", "-")
 
     assert (done.code, done.counts) == (0, counts(replayed=600, sent=600))
-    assert len(re.findall("Segments of the spool .* overlap", done.said)) == 1
+    assert len(re.findall("Segments of the spool .* overlap", done.messages)) == 1
     assert {int(number) for number in stream.ids} == set(range(300))
 
 
@@ -451,7 +451,7 @@ def test_a_spool_that_is_changed_under_a_running_producer_ends_the_run(
     done = producer.end(process)
 
     assert done.code == 1
-    assert "Another program has changed the spool" in done.said
+    assert "Another program has changed the spool" in done.messages
     numbers = done.counts
     assert numbers["replayed"] == numbers["sent"] + numbers["spooled"] == 20_000
 
@@ -472,7 +472,7 @@ def configure_for_x(producer: Producer, stream: Stream, x: XServer) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_tweets_of_x_arrive_and_our_rules_are_gone_after_a_signal(
+def test_tweets_of_x_arrive_and_our_rules_are_removed_after_a_signal(
     stream: Stream, producer: Producer, number: signal.Signals
 ) -> None:
     with XServer(count=50) as x:
@@ -514,7 +514,7 @@ def test_a_closed_terminal_ends_the_run_in_order(stream: Stream, producer: Produ
         assert x.rules == []
 
 
-def test_a_run_that_ignores_hang_ups_goes_on_after_one(stream: Stream, producer: Producer) -> None:
+def test_a_run_that_ignores_hang_ups_continues_after_one(stream: Stream, producer: Producer) -> None:
     nohup = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); import producer.cli; producer.cli.main()"
     process = producer.start("--source", "file", "-", program=("-c", nohup))
     assert process.stdin
@@ -526,16 +526,16 @@ def test_a_run_that_ignores_hang_ups_goes_on_after_one(stream: Stream, producer:
     done = producer.end(process, tweet(2))
 
     assert (done.code, done.counts) == (0, counts(received=2, sent=2))
-    assert "Stopping" not in done.said
+    assert "Stopping" not in done.messages
 
 
-def test_a_refusal_of_x_ends_with_its_reason(stream: Stream, producer: Producer) -> None:
+def test_an_error_of_x_ends_the_run_with_its_reason(stream: Stream, producer: Producer) -> None:
     with XServer() as x:
         producer.configure(stream.url, x_endpoint=x.url, bearer_token="wrong")
         done = producer.run("--track", TERM)
 
     assert (done.code, done.counts) == (1, counts())
-    assert "X does not accept the credentials" in done.said
+    assert "X does not accept the credentials" in done.messages
 
 
 def test_a_source_that_was_never_reached_fails(stream: Stream, producer: Producer, main: Main) -> None:
@@ -546,11 +546,11 @@ def test_a_source_that_was_never_reached_fails(stream: Stream, producer: Produce
     done = main("--track", TERM, "--duration", "3", "--config", str(producer.config))
 
     assert (done.code, done.counts) == (1, counts())
-    assert "Nothing was read: the connection to X failed (Connection refused)." in done.said
+    assert "Nothing was read: the connection to X failed (Connection refused)." in done.messages
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--source", "file"], "needs a PATH"),
         (["--source", "file", ""], "needs a PATH"),
@@ -558,7 +558,7 @@ def test_a_source_that_was_never_reached_fails(stream: Stream, producer: Produce
         (["--source", "file", "-", "--track", "cat"], "--track needs"),
         (["--source", "bluesky", "--rule", "cat"], "--rule and --keep-rules need"),
         (["--rate", "1"], "--rate needs --source file"),
-        (["--track", "cat", "dog"], "'dog' is unexpected"),
+        (["--track", "cat", "dog"], "PATH 'dog' needs --source file"),
         (["--limit", "0"], "0 is not in the range"),
         (["--source", "file", "-", "--rate", "nan"], "'--rate': nan is not a finite number"),
         (["--source", "file", "-", "--rate", "inf"], "'--rate': inf is not a finite number"),
@@ -569,19 +569,19 @@ def test_a_source_that_was_never_reached_fails(stream: Stream, producer: Produce
     ],
 )
 def test_wrong_usage_or_configuration_has_exit_code_2(
-    producer: Producer, main: Main, arguments: list[str], said: str
+    producer: Producer, main: Main, arguments: list[str], message: str
 ) -> None:
     done = main(*arguments, "--config", str(producer.config))
 
     assert (done.code, done.lines) == (2, [])
-    assert said in done.said
+    assert message in done.messages
     assert all(set(entry) == {"time", "message"} for entry in done.log)  # JSON lines, like those of a run
 
 
 def test_a_directory_in_place_of_a_file_has_exit_code_2(tmp_path: Path, main: Main) -> None:
     done = main("--source", "file", str(tmp_path), "--dry-run")
 
-    assert (done.code, f"'{tmp_path}' is a directory" in done.said) == (2, True)
+    assert (done.code, f"'{tmp_path}' is a directory" in done.messages) == (2, True)
 
 
 def test_a_spool_in_use_has_exit_code_2(stream: Stream, producer: Producer) -> None:
@@ -592,16 +592,16 @@ def test_a_spool_in_use_has_exit_code_2(stream: Stream, producer: Producer) -> N
     done = producer.end(first)
 
     assert (second.code, done.code) == (2, 0)
-    assert "Another producer uses the spool" in second.said
+    assert "Another producer uses the spool" in second.messages
 
 
-def test_a_configuration_that_others_can_read_is_closed_to_them(producer: Producer) -> None:
+def test_a_configuration_that_others_can_read_is_restricted_to_its_owner(producer: Producer) -> None:
     producer.config.chmod(0o644)
 
     done = producer.run("--source", "file", "-")
 
     assert done.code == 0
-    assert "restricted its permissions to 0600" in done.said
+    assert "restricted its permissions to 0600" in done.messages
 
 
 def test_the_help_has_an_example_of_each_source() -> None:
@@ -632,9 +632,7 @@ def test_configure_is_a_command(producer: Producer, tmp_path: Path) -> None:
     assert json.loads(producer.config.read_text())["access_key"] == "AKIANEW"
 
 
-def test_a_person_at_a_terminal_sees_the_numbers_in_lines_that_fit(
-    stream: Stream, producer: Producer
-) -> None:
+def test_a_terminal_shows_the_numbers_in_lines_that_fit(stream: Stream, producer: Producer) -> None:
     tweets_file = producer.config.with_name("tweets.jsonl")
     tweets_file.write_text(tweets(range(20)) + "bad\n")
     here, there = pty.openpty()

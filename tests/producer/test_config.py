@@ -45,12 +45,12 @@ def test_a_ready_bearer_token_replaces_the_four_keys(path: Path) -> None:
 
 
 def test_the_environment_overrides_the_file(path: Path) -> None:
-    found = config(
+    loaded = config(
         path, AWS | X, PRODUCER_STREAM_NAME="other", PRODUCER_X_ENDPOINT="http://127.0.0.1:1", HOME="/"
     )
 
-    assert (found.aws().stream_name, found.x_endpoint) == ("other", "http://127.0.0.1:1")
-    assert found.overrides == ("stream_name", "x_endpoint")
+    assert (loaded.aws().stream_name, loaded.x_endpoint) == ("other", "http://127.0.0.1:1")
+    assert loaded.overrides == ("stream_name", "x_endpoint")
 
 
 def test_the_environment_is_enough_without_a_file(path: Path) -> None:
@@ -60,11 +60,13 @@ def test_the_environment_is_enough_without_a_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_variable_without_the_prefix_is_named_and_its_value_is_not(path: Path, key: str) -> None:
+def test_an_error_about_a_variable_without_the_prefix_shows_its_name_and_not_its_value(
+    path: Path, key: str
+) -> None:
     with pytest.raises(ConfigError) as error:
         config(path, AWS, **{key: "the value"})
 
-    assert f"unset {key}, or name them PRODUCER_{key.upper()}" in str(error.value)
+    assert f"unset {key}, or rename to PRODUCER_{key.upper()}" in str(error.value)
     assert "the value" not in str(error.value)
 
 
@@ -75,7 +77,7 @@ def test_a_variable_of_an_unknown_setting_is_named(path: Path) -> None:
 
 @pytest.mark.parametrize("key", [key for key in AWS_KEYS if key != "stream_arn"])
 @pytest.mark.parametrize(("value", "state"), [(None, "missing"), ("", "empty"), (" ", "empty")])
-def test_a_value_of_the_stack_that_is_not_there_is_named_with_file_and_remedy(
+def test_a_missing_value_of_the_stack_is_named_with_file_and_remedy(
     path: Path, key: str, value: str | None, state: str
 ) -> None:
     values = {**AWS, key: value} if value is not None else {k: v for k, v in AWS.items() if k != key}
@@ -88,7 +90,7 @@ def test_a_value_of_the_stack_that_is_not_there_is_named_with_file_and_remedy(
 
 
 @pytest.mark.parametrize("key", X_KEYS)
-def test_a_value_of_x_that_is_not_there_is_named_with_the_page_that_has_it(path: Path, key: str) -> None:
+def test_a_missing_value_of_x_is_named_with_the_page_that_shows_it(path: Path, key: str) -> None:
     with pytest.raises(ConfigError, match=f"`{key}` is missing in .*config.json: .*developer.x.com"):
         config(path, {k: v for k, v in X.items() if k != key}).x()
 
@@ -104,16 +106,16 @@ def test_an_output_that_pulumi_kept_secret_names_the_option_that_shows_it(path: 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
-        ("[]", "must hold a JSON object"),
+        ("[]", "must contain a JSON object"),
         ('{"region": 1}', "`region` .* must be a string"),
     ],
 )
-def test_a_file_that_is_something_else_is_refused(path: Path, text: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_a_file_that_is_not_a_json_object_is_an_error(path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         config(
             path,
             text,
@@ -130,30 +132,30 @@ def test_a_secret_of_a_wrong_type_is_not_shown(path: Path) -> None:
     assert "123456" not in str(error.value)
 
 
-def test_a_file_that_cannot_be_read_is_refused(path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_error(path: Path) -> None:
     path.mkdir()
 
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load(path, {}, pytest.fail)
 
 
-def test_a_file_that_others_can_read_is_closed_to_them_and_that_is_said(path: Path) -> None:
+def test_a_file_that_others_can_read_is_restricted_to_its_owner_with_a_message(path: Path) -> None:
     path.write_text(json.dumps(AWS))
     path.chmod(0o644)
-    said: list[str] = []
+    messages: list[str] = []
 
-    load(path, {}, said.append)
-    load(path, {}, said.append)
+    load(path, {}, messages.append)
+    load(path, {}, messages.append)
 
     assert path.stat().st_mode & 0o777 == 0o600
-    assert len(said) == 1
-    assert "0600" in said[0]
+    assert len(messages) == 1
+    assert "0600" in messages[0]
 
 
-def test_no_secret_shows_in_what_python_prints_of_the_configuration(path: Path) -> None:
-    found = config(path, AWS | X | {"bearer_token": "the bearer"})
+def test_the_representation_of_the_configuration_shows_no_secret(path: Path) -> None:
+    loaded = config(path, AWS | X | {"bearer_token": "the bearer"})
 
-    shown = f"{found!r} {found.aws()!r} {found.x()!r}"
+    shown = f"{loaded!r} {loaded.aws()!r} {loaded.x()!r}"
 
     for secret in (
         "secret_access_key",
@@ -181,7 +183,7 @@ def test_each_stream_has_a_directory_name_of_its_own(path: Path) -> None:
     assert not any(os.sep in name for name in names)
 
 
-def test_the_spool_tells_accounts_apart_and_not_keys(path: Path) -> None:
+def test_the_name_of_the_spool_differs_by_account_and_not_by_key(path: Path) -> None:
     arn = "arn:aws:kinesis:eu-west-1:111111111111:stream/tweets"
     other = arn.replace("111111111111", "222222222222")
     one = config(path, AWS | {"stream_arn": arn}).aws()
@@ -196,6 +198,6 @@ def test_without_an_access_key_the_default_chain_applies(path: Path) -> None:
     assert (aws.access_key, aws.secret_access_key, aws.profile) == (None, None, "work")
 
 
-def test_half_an_access_key_is_refused(path: Path) -> None:
+def test_half_an_access_key_is_an_error(path: Path) -> None:
     with pytest.raises(ConfigError, match="`secret_access_key` is missing"):
         config(path, {"region": "eu-west-1", "stream_name": "tweets", "access_key": "AKIA"}).aws()

@@ -33,11 +33,11 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_aws_half_is_written_and_the_rest_is_kept(tmp_path: Path, pulumi: Path) -> None:
-    path, said = tmp_path / "config.json", list[str]()
+    path, messages = tmp_path / "config.json", list[str]()
     path.write_text(json.dumps({"consumer_key": "mine", "region": "old"}))
     path.chmod(0o644)
 
-    configure(path, "dev", said.append)
+    configure(path, "dev", messages.append)
 
     expected = {key: value for key, value in OUTPUTS.items() if key != "table_name"} | {
         "consumer_key": "mine"
@@ -48,41 +48,41 @@ def test_the_aws_half_is_written_and_the_rest_is_kept(tmp_path: Path, pulumi: Pa
         "stack output --json --show-secrets --stack dev"
     )
     assert list(tmp_path.glob("config.json*")) == [path]
-    assert "the secret" not in "".join(said)
-    assert "consumer_secret, access_token_key, access_token_secret" in said[-1]
+    assert "the secret" not in "".join(messages)
+    assert "consumer_secret, access_token_key, access_token_secret" in messages[-1]
 
 
-def test_without_a_file_it_is_made(tmp_path: Path, pulumi: Path) -> None:
+def test_a_missing_file_is_created(tmp_path: Path, pulumi: Path) -> None:
     configure(tmp_path / "config.json", None, lambda _: None)
 
     assert json.loads((tmp_path / "config.json").read_text())["stream_name"] == "dev-EventStream"
     assert "--stack" not in Path(f"{pulumi}.arguments").read_text()
 
 
-def test_an_endpoint_that_stays_is_pointed_out(tmp_path: Path, pulumi: Path) -> None:
-    path, said = tmp_path / "config.json", list[str]()
+def test_an_endpoint_that_stays_is_reported(tmp_path: Path, pulumi: Path) -> None:
+    path, messages = tmp_path / "config.json", list[str]()
     path.write_text(json.dumps({"aws_endpoint": "http://127.0.0.1:4566"}))
 
-    configure(path, None, said.append)
+    configure(path, None, messages.append)
 
-    assert any("aws_endpoint is still http://127.0.0.1:4566" in line for line in said)
+    assert any("aws_endpoint is still http://127.0.0.1:4566" in line for line in messages)
 
 
-def test_a_stack_that_is_not_deployed_is_said_to_be(tmp_path: Path, pulumi: Path) -> None:
+def test_a_stack_that_is_not_deployed_is_reported(tmp_path: Path, pulumi: Path) -> None:
     pulumi.write_text("#!/bin/sh\necho '{}'\n")
 
     with pytest.raises(ConfigError, match=r"no output region, stream_name: .*pulumi up"):
         configure(tmp_path / "config.json", None, pytest.fail)
 
 
-def test_what_pulumi_says_when_it_fails_is_passed_on(tmp_path: Path, pulumi: Path) -> None:
+def test_an_error_of_pulumi_is_shown(tmp_path: Path, pulumi: Path) -> None:
     pulumi.write_text("#!/bin/sh\necho 'error: no stack named dev' >&2\nexit 255\n")
 
     with pytest.raises(ConfigError, match="failed: error: no stack named dev"):
         configure(tmp_path / "config.json", "dev", pytest.fail)
 
 
-def test_without_pulumi_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_pulumi_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("stack.outputs.BUILT_CLI", tmp_path)
 

@@ -54,6 +54,6 @@ def test_a_profile_that_does_not_exist_is_named() -> None:
         connect(keyless("nowhere"), pytest.fail)
 
 
-def test_without_any_credentials_the_message_says_what_to_do() -> None:
+def test_missing_credentials_are_reported_with_the_remedy() -> None:
     with pytest.raises(ConfigError, match="python -m producer configure"):
         connect(keyless(), pytest.fail)

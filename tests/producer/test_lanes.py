@@ -1,4 +1,4 @@
-"""Lanes: which records are sent together, when refused ones go again, and that each key keeps its order."""
+"""Lanes: which records are sent together, when throttled ones are sent again, and that each key keeps its order."""
 
 import math
 import random
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producer.publish.lanes import LANE_SECONDS, Lanes, backoff
-from producer.spooling.spool import Entry
+from producer.spooling.entry import Entry
 
 ALL = (500, 1 << 20)
 
@@ -52,7 +52,7 @@ def test_calls_under_way_together_share_no_key() -> None:
     assert lanes.next_call(*ALL) == [entry(3), entry(4)]
 
 
-def test_a_refused_record_is_due_after_its_back_off_and_then_once() -> None:
+def test_a_throttled_record_is_due_once_after_its_back_off() -> None:
     lanes = lanes_of([entry(1)])
     call = lanes.next_call(*ALL)
 
@@ -67,7 +67,7 @@ def test_a_refused_record_is_due_after_its_back_off_and_then_once() -> None:
     assert lanes.next_call(*ALL) == []
 
 
-def test_newer_records_of_the_same_key_queue_behind_and_others_pass() -> None:
+def test_newer_records_of_a_waiting_key_queue_and_those_of_other_keys_do_not() -> None:
     lanes = lanes_of([entry(1)])
     call = lanes.next_call(*ALL)
     lanes.settle(call, call, now=0)
@@ -76,11 +76,11 @@ def test_newer_records_of_the_same_key_queue_behind_and_others_pass() -> None:
 
     assert lanes.next_call(*ALL) == [entry(3, "grace")]
     lanes.advance(1)
-    lanes.settle(lanes.next_call(*ALL), [], now=1)  # first the one that was refused, alone
+    lanes.settle(lanes.next_call(*ALL), [], now=1)  # first the throttled one, alone
     assert lanes.next_call(*ALL) == [entry(2)]
 
 
-def test_a_key_leaves_nothing_behind_when_all_of_it_is_acknowledged() -> None:
+def test_a_key_is_forgotten_when_its_records_are_acknowledged() -> None:
     lanes = lanes_of([entry(1)])
 
     lanes.settle(lanes.next_call(*ALL), [], now=1)
@@ -88,7 +88,7 @@ def test_a_key_leaves_nothing_behind_when_all_of_it_is_acknowledged() -> None:
     assert (lanes.held, lanes.held_bytes, lanes.ready, lanes.next_due()) == (0, 0, 0, math.inf)
 
 
-def test_a_lane_that_is_mostly_accepted_goes_on_at_once_with_its_refused_records_first() -> None:
+def test_a_lane_that_is_mostly_accepted_continues_at_once_with_its_throttled_records_first() -> None:
     lanes = lanes_of(entry(number) for number in range(20))
     call = lanes.next_call(10, 1_000)
 
@@ -97,7 +97,7 @@ def test_a_lane_that_is_mostly_accepted_goes_on_at_once_with_its_refused_records
     assert [entry.position for entry in lanes.next_call(5, 1_000)] == [3, 4, 10, 11, 12]
 
 
-def test_a_lane_that_is_mostly_refused_sends_as_many_as_were_accepted_and_then_more_again() -> None:
+def test_a_lane_that_is_mostly_throttled_sends_as_many_as_were_accepted_and_then_more_again() -> None:
     lanes = lanes_of(entry(number) for number in range(100))
     call = lanes.next_call(*ALL)
     lanes.settle(call, call[8:], now=0)
@@ -109,7 +109,7 @@ def test_a_lane_that_is_mostly_refused_sends_as_many_as_were_accepted_and_then_m
     assert len(lanes.next_call(*ALL)) == 16
 
 
-def test_each_refusal_in_a_row_doubles_the_wait() -> None:
+def test_each_throttled_call_in_a_row_doubles_the_wait() -> None:
     lanes, now = lanes_of([entry(1)]), 0.0
     for attempt in range(1, 12):
         lanes.advance(now)
@@ -120,7 +120,7 @@ def test_each_refusal_in_a_row_doubles_the_wait() -> None:
         now = lanes.next_due()
 
 
-def test_refused_keys_of_a_call_are_due_together() -> None:
+def test_throttled_keys_of_a_call_are_due_together() -> None:
     lanes = lanes_of(entry(number, f"u{number}") for number in range(50))
     call = lanes.next_call(*ALL)
     lanes.settle(call, call, now=0)
@@ -141,7 +141,7 @@ def test_a_call_that_failed_is_ready_again_in_order() -> None:
 
 
 @given(st.integers(), st.integers(1, 60))
-def test_each_key_is_sent_in_order_whatever_is_refused_and_however_calls_overlap(
+def test_each_key_is_sent_in_order_whatever_is_throttled_and_however_calls_overlap(
     seed: int, count: int
 ) -> None:
     chance = random.Random(seed)
@@ -164,11 +164,11 @@ def test_each_key_is_sent_in_order_whatever_is_refused_and_however_calls_overlap
             if chance.random() < 0.2:
                 lanes.put_back(call)
             else:
-                # Only the last of a key: what a refused record is overtaken by within its call is no concern here.
+                # Only the last of a key: being overtaken within a call is not the lanes' concern.
                 last = {e.partition_key: e for e in call}
-                refused = [e for e in call if last[e.partition_key] is e and chance.random() < 0.5]
-                accepted += [e for e in call if e not in refused]
-                lanes.settle(call, refused, now)
+                throttled = [e for e in call if last[e.partition_key] is e and chance.random() < 0.5]
+                accepted += [e for e in call if e not in throttled]
+                lanes.settle(call, throttled, now)
         assert lanes.held == len(keys) - len(waiting) - len(accepted)
         now += chance.choice((0.01, 1, 10))
 

@@ -1,4 +1,4 @@
-"""What the producer prints of the outside: never a control character, never without measure."""
+"""Text from outside is printed without control characters and with a limited length."""
 
 import io
 import json
@@ -11,6 +11,7 @@ from producer.display.display import JsonDisplay, say
 from producer.display.progress import Progress
 from producer.display.terminal import TerminalDisplay
 from producer.reader import Reader
+from producer.record import StreamRecord
 from producer.sources.source import Record, Rejected
 from producer.spooling.cursor import Position
 from stack.printing import MAX_MESSAGE_CHARACTERS
@@ -46,13 +47,13 @@ ITEMS: list[Record | Rejected] = [
 ]
 
 
-def keep_none(data: bytes, position: Position | None) -> None:
-    pytest.fail("a hostile item was kept")
+def forward_none(record: StreamRecord, position: Position | None) -> None:
+    pytest.fail("a hostile item was forwarded")
 
 
 def test_hostile_items_show_as_json_lines_of_bounded_length(capsys: pytest.CaptureFixture[str]) -> None:
     display = JsonDisplay(HOSTILE, live=False)
-    Reader(Fixed(ITEMS), keep_none, None, display.note).run()
+    Reader(Fixed(ITEMS), forward_none, None, display.note).run()
     display.end(HOSTILE, {"received": 2}, [HOSTILE])
 
     lines = capsys.readouterr().err.splitlines()
@@ -68,7 +69,7 @@ def test_hostile_items_cannot_command_a_terminal(monkeypatch: pytest.MonkeyPatch
     display = TerminalDisplay(HOSTILE, live=False)
     screen = io.StringIO()
     monkeypatch.setattr(display, "_console", Console(file=screen, width=400))
-    Reader(Fixed(ITEMS), keep_none, None, display.note).run()
+    Reader(Fixed(ITEMS), forward_none, None, display.note).run()
     display.end("received 2", {}, [HOSTILE])
 
     shown = screen.getvalue()

@@ -13,6 +13,7 @@ from producer.config import AwsCredentials
 from producer.errors import ConfigError, PublishError
 from producer.publish.kinesis import connect
 from producer.publish.publisher import Publisher
+from producer.record import StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 from tests.doubles.http import Request, Response, serving
@@ -50,14 +51,14 @@ def publisher(stream: Stream, spool: Spool) -> Publisher:
     return publisher_of(spool, stream.aws, 0.02)
 
 
-def data(number: int, username: str = "ada", size: int = 0) -> bytes:
+def record(number: int, username: str = "ada", size: int = 0) -> StreamRecord:
     members = {"username": username, "id": str(number), "created_at": "2026-11-23T14:41:28.000Z"}
-    return json.dumps(members | {"text": "x" * size}).encode()
+    return StreamRecord(username, json.dumps(members | {"text": "x" * size}).encode())
 
 
 def fill(spool: Spool, count: int, authors: int = 1, size: int = 0) -> None:
     for number in range(count):
-        spool.append(data(number, f"author{number % authors}", size))
+        spool.append(record(number, f"author{number % authors}", size))
     spool.flush()
 
 
@@ -82,7 +83,7 @@ def sending(publisher: Publisher) -> Iterator[threading.Thread]:
         thread.join()
 
 
-def test_everything_is_stored_once_in_full_calls_and_each_author_in_order(
+def test_every_tweet_is_stored_once_in_full_calls_and_each_author_in_order(
     stream: Stream, spool: Spool, publisher: Publisher
 ) -> None:
     fill(spool, 1_201, authors=7)
@@ -116,7 +117,7 @@ def test_a_single_tweet_does_not_wait_for_a_full_call(
     assert stream.ids == ["0"]
 
 
-def test_only_the_refused_entries_of_a_call_are_sent_again(
+def test_only_the_throttled_entries_of_a_call_are_sent_again(
     stream: Stream, spool: Spool, publisher: Publisher
 ) -> None:
     stream.stub.faults = at_first(1, Fault(refused=frozenset({0, 3})))
@@ -129,7 +130,7 @@ def test_only_the_refused_entries_of_a_call_are_sent_again(
     assert (publisher.retried, spool.acknowledged) == (2, 5)
 
 
-def test_the_last_records_wait_for_refused_ones_and_share_their_calls(
+def test_the_last_records_wait_for_throttled_ones_and_share_their_calls(
     stream: Stream, spool: Spool, publisher: Publisher
 ) -> None:
     stream.stub.faults = lambda _, keys: Fault(refused=frozenset(range(0, len(keys), 2)) - {0})
@@ -141,7 +142,7 @@ def test_the_last_records_wait_for_refused_ones_and_share_their_calls(
     assert len(stream.stub.calls) < 30
 
 
-def test_a_username_keeps_its_order_behind_a_refused_tweet(
+def test_a_username_keeps_its_order_after_a_throttled_tweet(
     stream: Stream, spool: Spool, publisher: Publisher
 ) -> None:
     chance = random.Random(3)
@@ -185,7 +186,7 @@ def test_a_call_that_fails_as_a_whole_is_made_again(
     assert (publisher.retried, publisher.trouble, spool.waiting) == (1_500, None, 0)
 
 
-def test_a_lost_answer_stores_a_call_twice_and_loses_nothing(
+def test_a_lost_answer_stores_a_call_twice_and_loses_no_tweet(
     stream: Stream, spool: Spool, publisher: Publisher
 ) -> None:
     stream.stub.faults = at_first(1, Fault(status=0, stored=True))
@@ -197,7 +198,7 @@ def test_a_lost_answer_stores_a_call_twice_and_loses_nothing(
     assert len(stream.ids) == 1_100
 
 
-def test_an_endpoint_where_nobody_listens_is_tried_until_the_timeout_ends(spool: Spool) -> None:
+def test_an_endpoint_without_a_server_is_tried_until_the_timeout_ends(spool: Spool) -> None:
     publisher = publisher_of(spool, credentials("http://127.0.0.1:9"))
     fill(spool, 3)
 
@@ -218,9 +219,7 @@ def test_an_endpoint_where_nobody_listens_is_tried_until_the_timeout_ends(spool:
         (b'{"Records":[1,2,3]}', "not a list of objects"),
     ],
 )
-def test_an_answer_that_is_not_about_what_was_sent_is_not_believed(
-    spool: Spool, body: bytes, trouble: str
-) -> None:
+def test_an_answer_that_does_not_match_the_call_is_an_error(spool: Spool, body: bytes, trouble: str) -> None:
     async def answer(_: Request) -> Response:
         return Response(body=body)
 
@@ -234,14 +233,14 @@ def test_an_answer_that_is_not_about_what_was_sent_is_not_believed(
     assert spool.waiting == 3
 
 
-def test_the_endpoint_of_other_programs_is_not_the_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_endpoint_of_other_programs_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
 
     assert connect(credentials(None), ignore).meta.endpoint_url == "https://kinesis.eu-west-1.amazonaws.com"
 
 
-def test_slow_answers_and_every_fault_together_lose_and_repeat_nothing(
+def test_slow_answers_and_every_fault_together_lose_and_repeat_no_tweet(
     stream: Stream, spool: Spool, publisher: Publisher
 ) -> None:
     def faults(call: int, keys: list[str]) -> Fault:
@@ -256,7 +255,7 @@ def test_slow_answers_and_every_fault_together_lose_and_repeat_nothing(
     assert (spool.acknowledged, spool.waiting) == (10_000, 0)
 
 
-def test_a_throttled_stream_bounds_what_is_in_memory(
+def test_a_throttled_stream_does_not_fill_the_memory(
     stream: Stream, spool: Spool, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("producer.publish.publisher.MAX_HELD_RECORDS", 1_000)
@@ -270,12 +269,12 @@ def test_a_throttled_stream_bounds_what_is_in_memory(
     assert spool.waiting == 5_000
 
 
-def test_it_does_not_end_before_the_last_records_are_written_and_sent(
+def test_the_publisher_does_not_end_before_the_last_records_are_written_and_sent(
     stream: Stream, spool: Spool, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("producer.spooling.spool._GROUP_SECONDS", 60)
-    spool.append(data(0))
-    spool.append(data(1))  # not written yet, as if the disk were full
+    spool.append(record(0))
+    spool.append(record(1))  # not written yet, as if the disk were full
     publisher.finish(None)
     with sending(publisher) as thread:
         eventually(lambda: stream.ids == ["0"])
@@ -297,7 +296,7 @@ def test_it_does_not_end_before_the_last_records_are_written_and_sent(
         ("ValidationException", "configure"),
     ],
 )
-def test_what_cannot_succeed_ends_with_identity_stream_and_advice(
+def test_an_error_that_retries_cannot_solve_names_identity_stream_and_remedy(
     stream: Stream, spool: Spool, publisher: Publisher, code: str, advice: str
 ) -> None:
     stream.stub.faults = at_first(1, Fault(status=400, code=code))
@@ -313,16 +312,14 @@ def test_what_cannot_succeed_ends_with_identity_stream_and_advice(
 
 
 def test_a_stream_that_does_not_exist_ends_the_run(stream: Stream, spool: Spool) -> None:
-    elsewhere = credentials(stream.url, stream="gone")
+    elsewhere = credentials(stream.url, stream="missing")
     fill(spool, 1)
 
-    with pytest.raises(PublishError, match=r"stream gone .*Stream gone not found"):
+    with pytest.raises(PublishError, match=r"stream missing .*Stream missing not found"):
         send(publisher_of(spool, elsewhere))
 
 
 @pytest.mark.parametrize(("region", "endpoint"), [("not a region", None), ("eu-west-1", "nowhere")])
-def test_a_region_or_an_endpoint_that_is_none_is_a_configuration_error(
-    region: str, endpoint: str | None
-) -> None:
+def test_an_invalid_region_or_endpoint_is_a_configuration_error(region: str, endpoint: str | None) -> None:
     with pytest.raises(ConfigError, match=r"`region` or `aws_endpoint`"):
         connect(credentials(endpoint, region), ignore)

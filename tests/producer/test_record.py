@@ -1,21 +1,34 @@
-"""The record on the stream: how a line becomes one, its bytes, and what Kinesis or the table would refuse."""
+"""The record on the stream: how a line becomes one, its bytes, its partition key, and what is rejected."""
 
 import json
 
 import pytest
 
+from event.limits import MAX_RECORD_BYTES
 from event.poison import PoisonError
-from producer.record import MAX_RECORD_BYTES, load, objection, partition_key, to_json, to_record
-from producer.sources.source import Record
+from producer.record import StreamRecord, encode, load, read_partition_key, to_record
+from producer.sources.source import Record, Rejected
 
 
 def record(username: str = "ada", text: str = "hello", lang: str | None = "en") -> Record:
     return Record(username, "1", "2026-11-23T14:41:28.000Z", text, lang, "file")
 
 
+def encoded(record: Record) -> StreamRecord:
+    result = encode(record)
+    assert isinstance(result, StreamRecord)
+    return result
+
+
+def reason(record: Record) -> str | None:
+    """Return why a record is rejected; None if it is not."""
+    result = encode(record)
+    return result.reason if isinstance(result, Rejected) else None
+
+
 def test_a_record_is_compact_json_in_the_order_of_the_format() -> None:
     assert (
-        to_json(record(text="naïve 🦜\n", lang=None))
+        encoded(record(text="naïve 🦜\n", lang=None)).data
         == (
             '{"username":"ada","id":"1","created_at":"2026-11-23T14:41:28.000Z",'
             '"text":"naïve 🦜\\n","lang":null,"source":"file","version":1}'
@@ -24,15 +37,17 @@ def test_a_record_is_compact_json_in_the_order_of_the_format() -> None:
 
 
 def test_half_of_a_surrogate_pair_is_replaced() -> None:
-    data = to_json(record(username="a\udc00", text="cut \ud83d", lang=None))
+    result = encoded(record(username="a\udc00", text="cut \ud83d", lang=None))
 
-    assert json.loads(data)["text"] == "cut \ufffd"
-    assert partition_key(data) == "a\ufffd"
+    assert json.loads(result.data)["text"] == "cut \ufffd"
+    assert result.partition_key == "a\ufffd"
 
 
-@pytest.mark.parametrize("username", ["ada", 'say "hi"', "名前", "\\"])
-def test_the_partition_key_is_the_username(username: str) -> None:
-    assert partition_key(to_json(record(username))) == username
+@pytest.mark.parametrize("username", ["ada", 'say "hi"', "名前", "\\", "a\udc00"])
+def test_a_partition_key_is_the_same_decided_and_read_from_the_record(username: str) -> None:
+    result = encoded(record(username))
+
+    assert result.partition_key == read_partition_key(result.data) == username.replace("\udc00", "\ufffd")
 
 
 def test_half_of_a_surrogate_pair_in_a_line_is_replaced() -> None:
@@ -49,24 +64,20 @@ def test_half_of_a_surrogate_pair_in_a_line_is_replaced() -> None:
     ],
     ids=lambda line: repr(line[:16]),
 )
-def test_a_line_that_is_not_json_is_refused(line: bytes) -> None:
+def test_a_line_that_is_not_json_is_poison(line: bytes) -> None:
     with pytest.raises(PoisonError, match="not JSON: "):
         load(line)
 
 
-def said(record: Record) -> str | None:
-    return objection(record, to_json(record))
-
-
 def test_a_username_has_1_to_256_characters() -> None:
-    assert said(record("名" * 256)) is None
-    assert "257 characters" in (said(record("名" * 257)) or "")
-    assert "0 characters" in (said(record("")) or "")
+    assert reason(record("名" * 256)) is None
+    assert "257 characters" in (reason(record("名" * 257)) or "")
+    assert "0 characters" in (reason(record("")) or "")
 
 
 def test_an_id_has_1_to_1024_bytes() -> None:
     def of_id(identifier: str) -> str | None:
-        return said(Record("ada", identifier, "2026-11-23T14:41:28.000Z", "hello", "en", "bluesky"))
+        return reason(Record("ada", identifier, "2026-11-23T14:41:28.000Z", "hello", "en", "bluesky"))
 
     assert of_id("é" * 512) is None
     assert of_id("é" * 512 + "x") == "an id of 1,025 bytes; the table takes 1 to 1,024"
@@ -74,7 +85,7 @@ def test_an_id_has_1_to_1024_bytes() -> None:
 
 
 def test_data_and_partition_key_have_one_mebibyte_together() -> None:
-    room = MAX_RECORD_BYTES - len(to_json(record("é", ""))) - len("é".encode())
+    room = MAX_RECORD_BYTES - len(encoded(record("é", "")).data) - len("é".encode())
 
-    assert said(record("é", "x" * room)) is None
-    assert said(record("é", "x" * (room + 1))) == "1,048,577 bytes; the limit is 1,048,576"
+    assert reason(record("é", "x" * room)) is None
+    assert reason(record("é", "x" * (room + 1))) == "1,048,577 bytes; the limit is 1,048,576"

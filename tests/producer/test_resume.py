@@ -1,4 +1,4 @@
-"""An interrupted run over a file goes on where it stood; a feeder of standard input learns what is safe."""
+"""An interrupted run over a file resumes at its position; a feeder of standard input learns which lines are safe."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def saved_offset(producer: Producer) -> int:
-    """Return where the file stood when the cursor was saved, 0 before that."""
+    """Return the position in the file when the cursor was saved; 0 before that."""
     cursors = [json.loads(cursor.read_bytes()[9:]) for cursor in producer.spool.rglob("cursor.json")]
     return max((cursor["source"][2] for cursor in cursors if cursor.get("source")), default=0)
 
@@ -32,7 +32,7 @@ def interrupt(producer: Producer, stream: Stream, path: Path, after: int = 0) ->
     process.communicate()
 
 
-def test_a_killed_run_over_a_file_goes_on_where_it_stood(
+def test_a_killed_run_over_a_file_resumes_at_its_last_position(
     producer: Producer, stream: Stream, path: Path
 ) -> None:
     path.write_text(tweets(range(2_000)))
@@ -42,7 +42,7 @@ def test_a_killed_run_over_a_file_goes_on_where_it_stood(
     done = producer.run("--source", "file", str(path))
 
     assert done.code == 0
-    assert f"Resuming {path} after line " in done.said
+    assert f"Resuming {path} after line " in done.messages
     assert done.counts["received"] < 2_000
     assert {int(number) for number in stream.ids} == set(range(2_000))
     assert len(stream.ids) < 2_000 + before
@@ -58,7 +58,7 @@ def test_a_compressed_file_is_resumed_too(producer: Producer, stream: Stream, pa
     assert {int(number) for number in stream.ids} == set(range(1_000))
 
 
-def test_a_run_can_be_told_to_start_over(producer: Producer, stream: Stream, path: Path) -> None:
+def test_start_over_reads_a_file_from_its_beginning(producer: Producer, stream: Stream, path: Path) -> None:
     path.write_text(tweets(range(1_000)))
     interrupt(producer, stream, path)
 
@@ -92,7 +92,7 @@ def test_a_file_whose_lines_have_moved_is_read_again(
     producer: Producer, stream: Stream, path: Path, change: str
 ) -> None:
     path.write_text("".join(tweet(number, text="x" * 5_000) for number in range(1_000)))
-    interrupt(producer, stream, path, after=100_000)  # beyond the 64 KiB that tell a file from others
+    interrupt(producer, stream, path, after=100_000)  # beyond the 64 KiB that identify a file
     offset = saved_offset(producer)
     content = path.read_bytes()
     before, after = content[: offset - 5], content[offset - 5 :]
@@ -100,7 +100,7 @@ def test_a_file_whose_lines_have_moved_is_read_again(
 
     done = producer.run("--source", "file", str(path))
 
-    assert "has changed since an earlier run was interrupted" in done.said
+    assert "has changed since an earlier run was interrupted" in done.messages
     assert done.counts["received"] > 10
 
 
@@ -134,7 +134,7 @@ def test_a_finished_run_starts_at_the_beginning_the_next_time(producer: Producer
     assert counts == [100, 100]
 
 
-def test_receipts_tell_a_feeder_which_lines_are_safe(producer: Producer, stream: Stream) -> None:
+def test_receipts_count_the_lines_that_are_safe(producer: Producer, stream: Stream) -> None:
     process = producer.start("--source", "file", "-", "--receipts")
     assert process.stdin
     assert process.stdout

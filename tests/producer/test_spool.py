@@ -1,4 +1,4 @@
-"""The spool: what it keeps, in which order, and what a crash, a full disk or damage does to it."""
+"""The spool: its records, their order, and the effect of a crash, a full disk or damage."""
 
 import json
 import random
@@ -17,9 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer.errors import SpoolError
+from producer.record import StreamRecord
 from producer.spooling.cursor import to_line
+from producer.spooling.entry import Entry
 from producer.spooling.folder import Folder
-from producer.spooling.spool import Entry, Spool
+from producer.spooling.spool import Spool
 from stack.project import PROJECT
 from tests.waiting import eventually
 
@@ -36,9 +38,13 @@ def data(number: int, size: int = 0) -> bytes:
     return json.dumps({"username": f"u{number % 3}", "id": number, "text": "x" * size}).encode()
 
 
+def record(number: int, size: int = 0) -> StreamRecord:
+    return StreamRecord(f"u{number % 3}", data(number, size))
+
+
 def fill(spool: Spool, numbers: range, size: int = 0) -> None:
     for number in numbers:
-        spool.append(data(number, size))
+        spool.append(record(number, size))
     spool.flush()
 
 
@@ -80,6 +86,26 @@ def test_records_come_out_in_order_with_their_partition_keys(directory: Path) ->
     assert [entry.size for entry in entries] == [len(data(number)) + 2 for number in range(5)]
 
 
+def test_a_partition_key_is_carried_to_the_stream_and_read_from_its_record_after_a_restart(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.spooling.spool._MAX_KEYS", 3)
+    with opened(directory) as spool:
+        for _ in range(4):
+            spool.append(StreamRecord("carried", data(0)))
+        spool.flush()
+        taken = spool.take(1, LIMIT)
+        spool.append(StreamRecord("carried", data(0)))
+        spool.flush()
+        taken += spool.take(9, LIMIT)
+    with opened(directory) as spool:
+        left = spool.take(9, LIMIT)
+
+    # Three keys are held in memory; the fourth record finds no room, the fifth the room of the first.
+    assert [entry.partition_key for entry in taken] == ["carried", "carried", "carried", "u0", "carried"]
+    assert [entry.partition_key for entry in left] == ["u0"] * 5
+
+
 def test_a_take_is_limited_in_bytes_but_returns_at_least_one_record(directory: Path) -> None:
     with opened(directory) as spool:
         fill(spool, range(3), size=100)
@@ -89,7 +115,7 @@ def test_a_take_is_limited_in_bytes_but_returns_at_least_one_record(directory: P
         assert numbers(spool.take(500, 1)) == [2]
 
 
-def test_what_is_not_acknowledged_is_there_at_the_next_start(directory: Path) -> None:
+def test_records_that_are_not_acknowledged_wait_at_the_next_start(directory: Path) -> None:
     with opened(directory) as spool:
         fill(spool, range(10))
         entries = spool.take(8, LIMIT)
@@ -100,7 +126,7 @@ def test_what_is_not_acknowledged_is_there_at_the_next_start(directory: Path) ->
     assert left(directory) == [2, 3, 5, 7, 8, 9]
 
 
-def test_a_spool_without_waiting_records_leaves_nothing_behind(directory: Path) -> None:
+def test_a_spool_without_waiting_records_leaves_no_file(directory: Path) -> None:
     with opened(directory) as spool:
         fill(spool, range(10))
         spool.acknowledge(spool.take(10, LIMIT))
@@ -108,7 +134,7 @@ def test_a_spool_without_waiting_records_leaves_nothing_behind(directory: Path) 
     assert list(directory.iterdir()) == []
 
 
-def test_an_acknowledgement_after_the_end_changes_nothing(directory: Path) -> None:
+def test_an_acknowledgement_after_the_end_has_no_effect(directory: Path) -> None:
     with opened(directory) as spool:
         fill(spool, range(1))
         entries = spool.take(1, LIMIT)
@@ -128,15 +154,15 @@ def test_segments_are_deleted_as_they_are_acknowledged(directory: Path) -> None:
     assert left(directory) == list(range(20, 40))
 
 
-def test_at_the_limit_the_appending_thread_waits_says_so_and_goes_on(directory: Path) -> None:
-    said: list[str] = []
-    with opened(directory, limit=1 << 20, notify=said.append) as spool:
+def test_at_the_limit_the_appending_thread_waits_notifies_and_resumes(directory: Path) -> None:
+    messages: list[str] = []
+    with opened(directory, limit=1 << 20, notify=messages.append) as spool:
         appending = threading.Thread(target=fill, args=(spool, range(200), 10_000))
         appending.start()
         eventually(lambda: spool.blocked)
         assert spool.size <= 1 << 20
         assert 90 < spool.appended < 110
-        assert said == [
+        assert messages == [
             "Reading paused: the spool has reached its limit of 1,048,576 bytes. "
             "Nothing is lost; reading resumes as the stream accepts the backlog."
         ]
@@ -146,10 +172,10 @@ def test_at_the_limit_the_appending_thread_waits_says_so_and_goes_on(directory: 
             spool.acknowledge(spool.take(50, LIMIT))
         appending.join()
         assert spool.blocked is None
-        assert said[1] == "Reading resumed."
+        assert messages[1] == "Reading resumed."
 
 
-def test_a_record_in_the_hand_when_all_ends_goes_in_above_the_limit(directory: Path) -> None:
+def test_a_record_that_waits_when_the_run_ends_is_appended_beyond_the_limit(directory: Path) -> None:
     with opened(directory, limit=1 << 20, notify=lambda _: None) as spool:
         appending = threading.Thread(target=fill, args=(spool, range(106), 10_000))
         appending.start()
@@ -157,7 +183,7 @@ def test_a_record_in_the_hand_when_all_ends_goes_in_above_the_limit(directory: P
         spool.stop()
         appending.join()
 
-    assert (spool.appended, spool.refused) == (106, 0)
+    assert (spool.appended, spool.unwritten) == (106, 0)
 
 
 @contextmanager
@@ -173,9 +199,9 @@ def full_disk(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_on_a_full_disk_the_appending_thread_waits_says_so_and_loses_nothing(directory: Path) -> None:
-    said: list[str] = []
-    with opened(directory, notify=said.append) as spool:
+def test_on_a_full_disk_the_appending_thread_waits_notifies_and_loses_no_record(directory: Path) -> None:
+    messages: list[str] = []
+    with opened(directory, notify=messages.append) as spool:
         appending = threading.Thread(target=fill, args=(spool, range(100), 100))
         with full_disk(5_000):
             appending.start()
@@ -184,13 +210,13 @@ def test_on_a_full_disk_the_appending_thread_waits_says_so_and_loses_nothing(dir
         appending.join()
         eventually(lambda: flushed(spool) == 100)
 
-        assert said[0].startswith("Reading paused: the spool cannot be written: File too large.")
+        assert messages[0].startswith("Reading paused: the spool cannot be written: File too large.")
         assert numbers(spool.take(500, LIMIT)) == list(range(100))
 
     assert left(directory) == list(range(100))
 
 
-def test_a_full_disk_takes_records_again_once_the_stream_has_those_that_fill_it(directory: Path) -> None:
+def test_a_full_disk_accepts_records_again_once_the_stream_has_those_that_fill_it(directory: Path) -> None:
     with opened(directory, notify=lambda _: None) as spool:
         appending = threading.Thread(target=fill, args=(spool, range(200), 100))
         with full_disk(5_000):
@@ -203,7 +229,9 @@ def test_a_full_disk_takes_records_again_once_the_stream_has_those_that_fill_it(
     assert left(directory) == []
 
 
-def test_a_record_that_a_full_disk_refuses_at_the_end_is_not_counted_as_kept(directory: Path) -> None:
+def test_a_record_that_finds_no_room_on_the_disk_at_the_end_is_not_counted_as_appended(
+    directory: Path,
+) -> None:
     with opened(directory, notify=lambda _: None) as spool:
         fill(spool, range(1), 100)
         spool.stop()
@@ -211,7 +239,7 @@ def test_a_record_that_a_full_disk_refuses_at_the_end_is_not_counted_as_kept(dir
             fill(spool, range(1, 3), 100)
             spool.close()
 
-    assert (spool.appended, spool.refused) == (1, 2)
+    assert (spool.appended, spool.unwritten) == (1, 2)
 
     assert left(directory) == [0]
 
@@ -221,7 +249,7 @@ def test_two_producers_cannot_share_a_spool(directory: Path) -> None:
         Spool(Folder(directory), LIMIT, pytest.fail)
 
 
-def test_a_directory_that_cannot_be_used_is_said_to_be(directory: Path) -> None:
+def test_a_directory_that_cannot_be_used_is_reported(directory: Path) -> None:
     directory.write_text("a file")
 
     with pytest.raises(SpoolError, match="cannot be used"):
@@ -229,7 +257,7 @@ def test_a_directory_that_cannot_be_used_is_said_to_be(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["notes.log", "7.log", "x0000000000000000000.log"])
-def test_what_is_no_segment_is_left_alone(directory: Path, kept: Path, name: str) -> None:
+def test_files_that_are_not_segments_stay(directory: Path, segment: Path, name: str) -> None:
     other = directory / name
     other.write_text("of somebody else")
 
@@ -237,64 +265,64 @@ def test_what_is_no_segment_is_left_alone(directory: Path, kept: Path, name: str
     assert other.read_text() == "of somebody else"
 
 
-def segment(directory: Path) -> Path:
+def only_segment(directory: Path) -> Path:
     (path,) = directory.glob("*.log")
     return path
 
 
 @pytest.fixture
-def kept(directory: Path) -> Path:
+def segment(directory: Path) -> Path:
     """A spool with the records 0 to 9, of which 0 and 4 are acknowledged; gives its one segment."""
     with opened(directory) as spool:
         fill(spool, range(10))
         entries = spool.take(10, LIMIT)
         spool.acknowledge([entries[0], entries[4]])
-    return segment(directory)
+    return only_segment(directory)
 
 
 def test_a_damaged_line_is_skipped_and_its_segment_kept_once_the_others_are_sent(
-    directory: Path, kept: Path
+    directory: Path, segment: Path
 ) -> None:
-    content = kept.read_bytes().replace(b'"id": 6', b'"id": 7')
-    kept.write_bytes(content)
-    said: list[str] = []
+    content = segment.read_bytes().replace(b'"id": 6', b'"id": 7')
+    segment.write_bytes(content)
+    messages: list[str] = []
 
-    assert left(directory, said.append) == [1, 2, 3, 5, 7, 8, 9]
-    assert "1 unreadable lines" in said[0]
+    assert left(directory, messages.append) == [1, 2, 3, 5, 7, 8, 9]
+    assert "1 unreadable lines" in messages[0]
 
-    with opened(directory, notify=said.append) as spool:
+    with opened(directory, notify=messages.append) as spool:
         spool.acknowledge(spool.take(10, LIMIT))
-    assert kept.with_suffix(".corrupt").read_bytes() == content
+    assert segment.with_suffix(".corrupt").read_bytes() == content
     assert left(directory) == []
 
 
 @pytest.mark.parametrize("inserted", [b"", b"!"])
 def test_a_byte_too_many_or_too_few_keeps_every_record_that_can_be_read(
-    directory: Path, kept: Path, inserted: bytes
+    directory: Path, segment: Path, inserted: bytes
 ) -> None:
-    content = kept.read_bytes()
-    kept.write_bytes(content[:20] + inserted + content[20 + (not inserted) :])
+    content = segment.read_bytes()
+    segment.write_bytes(content[:20] + inserted + content[20 + (not inserted) :])
 
-    # What was acknowledged cannot be told from what was not.
+    # Acknowledged records cannot be distinguished from others.
     assert left(directory, lambda _: None) == list(range(1, 10))
 
 
 @pytest.mark.parametrize("content", [b"{}", b"[]", b"null", b'{"taken":1}'])
-def test_a_cursor_of_other_members_is_set_aside(directory: Path, kept: Path, content: bytes) -> None:
+def test_a_cursor_with_other_members_is_renamed(directory: Path, segment: Path, content: bytes) -> None:
     for name in ("cursor.json", "cursor.copy.json"):
         (directory / name).write_bytes(to_line(content))
 
     assert left(directory, lambda _: None) == list(range(10))
 
 
-def test_where_the_source_stands_is_known_only_of_what_is_written(directory: Path) -> None:
+def test_the_position_in_the_source_covers_only_written_records(directory: Path) -> None:
     with opened(directory, notify=lambda _: None) as spool:
         fill(spool, range(1), 100)
         assert spool.read_to is None
         with full_disk(200):
-            spool.append(data(1, 100), ("tweets", 2, 300))
-            spool.append(data(2, 100), ("tweets", 3, 450))
-            spool.pass_over(("tweets", 4, 460))
+            spool.append(record(1, 100), ("tweets", 2, 300))
+            spool.append(record(2, 100), ("tweets", 3, 450))
+            spool.advance_source(("tweets", 4, 460))
             spool.stop()
             spool.finish_source(("tweets", 5, 470))
             assert spool.read_to is None
@@ -310,23 +338,23 @@ def test_where_the_source_stands_is_known_only_of_what_is_written(directory: Pat
         assert spool.source is None
 
 
-def test_half_a_line_at_the_end_is_skipped(directory: Path, kept: Path) -> None:
-    kept.write_bytes(kept.read_bytes()[:-5])
+def test_half_a_line_at_the_end_is_skipped(directory: Path, segment: Path) -> None:
+    segment.write_bytes(segment.read_bytes()[:-5])
 
     assert left(directory, lambda _: None) == [1, 2, 3, 5, 6, 7, 8]
 
 
-def test_zeros_that_a_power_failure_left_are_skipped(directory: Path, kept: Path) -> None:
-    kept.write_bytes(kept.read_bytes() + bytes(5000))
+def test_zeros_that_a_power_failure_left_are_skipped(directory: Path, segment: Path) -> None:
+    segment.write_bytes(segment.read_bytes() + bytes(5000))
 
     assert left(directory, lambda _: None) == [1, 2, 3, 5, 6, 7, 8, 9]
 
 
-def test_damage_after_damage_keeps_what_was_set_aside_first(directory: Path) -> None:
+def test_a_second_damage_does_not_replace_the_file_renamed_at_the_first(directory: Path) -> None:
     for number in range(2):
         with opened(directory) as spool:
             fill(spool, range(number, number + 1))
-        segment(directory).write_bytes(b"nonsense")
+        only_segment(directory).write_bytes(b"nonsense")
         for path in directory.glob("cursor*.json"):
             path.unlink()
         assert left(directory, lambda _: None) == []
@@ -334,36 +362,37 @@ def test_damage_after_damage_keeps_what_was_set_aside_first(directory: Path) -> 
     assert len(list(directory.glob("*.corrupt"))) == 2
 
 
-def test_records_follow_a_damaged_segment_in_order(directory: Path, kept: Path) -> None:
-    kept.write_bytes(kept.read_bytes() + b"nonsense\n")
+def test_records_follow_a_damaged_segment_in_order(directory: Path, segment: Path) -> None:
+    segment.write_bytes(segment.read_bytes() + b"nonsense\n")
     with opened(directory, notify=lambda _: None) as spool:
         fill(spool, range(10, 13))
 
         assert numbers(spool.take(500, LIMIT)) == [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12]
 
 
-def test_a_missing_segment_is_reported_with_the_number_of_its_tweets(directory: Path, kept: Path) -> None:
-    kept.unlink()
-    said: list[str] = []
+def test_a_missing_segment_is_reported_with_the_number_of_its_tweets(directory: Path, segment: Path) -> None:
+    segment.unlink()
+    messages: list[str] = []
 
-    with opened(directory, notify=said.append) as spool:
+    with opened(directory, notify=messages.append) as spool:
         assert (spool.replayed, spool.missing) == (0, 8)
 
-    assert said == [
-        f"The spool is incomplete: 8 tweets that an earlier run left in {directory} are missing. The rest is sent."
+    assert messages == [
+        f"The spool is incomplete: 8 tweets that an earlier run left in {directory} are missing. "
+        "The others will be sent."
     ]
 
 
 @settings(max_examples=60)
 @given(length=st.integers(0, 700))
-def test_a_segment_that_was_cut_off_is_reported_with_what_is_missing(
+def test_a_segment_that_was_cut_off_is_reported_with_its_missing_tweets(
     tmp_path_factory: pytest.TempPathFactory, length: int
 ) -> None:
     directory = tmp_path_factory.mktemp("spool")
     with opened(directory) as spool:
         fill(spool, range(10))
         spool.acknowledge(spool.take(6, LIMIT)[2:4])
-    path = segment(directory)
+    path = only_segment(directory)
     content = path.read_bytes()[:length]
     path.write_bytes(content)
     lines = content.splitlines(keepends=True)
@@ -373,21 +402,21 @@ def test_a_segment_that_was_cut_off_is_reported_with_what_is_missing(
         assert (spool.replayed, spool.missing) == (readable, 8 - readable)
 
 
-def test_what_a_damaged_line_held_is_missing_only_if_it_waited(directory: Path, kept: Path) -> None:
-    content = kept.read_bytes()
+def test_the_record_of_a_damaged_line_is_missing_only_if_it_waited(directory: Path, segment: Path) -> None:
+    content = segment.read_bytes()
     for number, missing in ((4, 0), (5, 1)):
-        kept.write_bytes(content.replace(b'"id": %d' % number, b'"id": x'))
+        segment.write_bytes(content.replace(b'"id": %d' % number, b'"id": x'))
         (directory / "cursor.json").touch()
         with opened(directory, notify=lambda _: None) as spool:
             assert (spool.replayed, spool.missing) == (8 - missing, missing)
 
 
-def test_a_damaged_line_behind_what_the_cursor_knows_is_missing_and_half_a_line_is_not(
-    directory: Path, kept: Path
+def test_a_damaged_line_after_the_end_that_the_cursor_knows_is_missing_and_half_a_line_is_not(
+    directory: Path, segment: Path
 ) -> None:
     for path in directory.glob("cursor*.json"):
         path.unlink()
-    kept.write_bytes(kept.read_bytes().replace(b'"id": 4', b'"id": x')[:-5])
+    segment.write_bytes(segment.read_bytes().replace(b'"id": 4', b'"id": x')[:-5])
 
     with opened(directory, notify=lambda _: None) as spool:
         assert (spool.replayed, spool.missing) == (8, 1)
@@ -414,32 +443,32 @@ def test_overlapping_segments_keep_every_record_in_order_and_end(
     lines = [line for path in sorted(directory.glob("*.log")) for line in path.read_bytes().splitlines()]
 
     with opened(directory, notify=lambda _: None) as spool:
-        found = spool.take(10_000, LIMIT)
+        entries = spool.take(10_000, LIMIT)
         assert spool.unread == 0
-        assert spool.replayed == len(found)
-        spool.acknowledge(found)
+        assert spool.replayed == len(entries)
+        spool.acknowledge(entries)
 
-    assert set(range(acknowledged, 60)) <= set(numbers(found))
-    assert [entry.data for entry in found] == [line[9:] for line in lines][-len(found) :]
+    assert set(range(acknowledged, 60)) <= set(numbers(entries))
+    assert [entry.data for entry in entries] == [line[9:] for line in lines][-len(entries) :]
     assert list(directory.iterdir()) == []
 
 
-def test_overlapping_segments_are_said_once_with_the_remedy(directory: Path, kept: Path) -> None:
-    kept.with_name(f"{20:020d}.log").write_bytes(kept.read_bytes())
-    said: list[str] = []
+def test_overlapping_segments_are_reported_once_with_the_remedy(directory: Path, segment: Path) -> None:
+    segment.with_name(f"{20:020d}.log").write_bytes(segment.read_bytes())
+    messages: list[str] = []
 
-    assert left(directory, said.append) == [*range(10), *range(10)]
+    assert left(directory, messages.append) == [*range(10), *range(10)]
     assert left(directory) == [*range(10), *range(10)]
 
-    assert len(said) == 1
-    assert "overlap" in said[0]
-    assert "give it as --spool" in said[0]
+    assert len(messages) == 1
+    assert "overlap" in messages[0]
+    assert "give it as --spool" in messages[0]
 
 
-def test_records_that_are_missing_beside_an_overlap_are_counted(directory: Path, kept: Path) -> None:
-    lines = kept.read_bytes().splitlines(keepends=True)
-    kept.with_name(f"{20:020d}.log").write_bytes(lines[0])
-    kept.write_bytes(b"".join(lines[:-3]))
+def test_records_that_are_missing_beside_an_overlap_are_counted(directory: Path, segment: Path) -> None:
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.with_name(f"{20:020d}.log").write_bytes(lines[0])
+    segment.write_bytes(b"".join(lines[:-3]))
 
     with opened(directory, notify=lambda _: None) as spool:
         assert spool.missing == 3
@@ -447,14 +476,14 @@ def test_records_that_are_missing_beside_an_overlap_are_counted(directory: Path,
 
 
 @pytest.mark.parametrize("base", [10**20 - 1, 1 << 62, (1 << 62) - 10])
-def test_a_segment_whose_name_no_spool_gives_is_refused_and_named(
-    directory: Path, kept: Path, base: int
+def test_a_segment_whose_name_is_out_of_range_is_an_error_that_names_it(
+    directory: Path, segment: Path, base: int
 ) -> None:
-    strange = kept.with_name(f"{base:020d}.log")
-    strange.write_bytes(kept.read_bytes())
+    strange = segment.with_name(f"{base:020d}.log")
+    strange.write_bytes(segment.read_bytes())
 
     folder = Folder(directory)
-    with pytest.raises(SpoolError, match=rf"{strange.name}, a name that no spool gives: move the file"):
+    with pytest.raises(SpoolError, match=rf"{strange.name}, which no producer has written: move the file"):
         Spool(folder, LIMIT, pytest.fail)
     folder.close()
 
@@ -462,10 +491,10 @@ def test_a_segment_whose_name_no_spool_gives_is_refused_and_named(
     assert left(directory) == [1, 2, 3, 5, 6, 7, 8, 9]
 
 
-def test_one_key_that_is_refused_for_ever_keeps_its_segment_and_nothing_else(directory: Path) -> None:
+def test_a_key_that_is_always_throttled_keeps_only_its_own_segment(directory: Path) -> None:
     with opened(directory, limit=1 << 20) as spool:
         fill(spool, range(1))
-        refused = spool.take(1, LIMIT)
+        throttled = spool.take(1, LIMIT)
         for start in range(1, 5_000, 100):
             fill(spool, range(start, start + 100), size=1_000)
             spool.acknowledge(spool.take(100, LIMIT))
@@ -473,18 +502,18 @@ def test_one_key_that_is_refused_for_ever_keeps_its_segment_and_nothing_else(dir
 
         assert len(list(directory.glob("*.log"))) <= 2
         assert (directory / "cursor.json").stat().st_size < 200
-        assert spool.waiting == len(refused) == 1
+        assert spool.waiting == len(throttled) == 1
 
     assert left(directory) == [0]
 
 
-def test_a_wrong_cursor_sends_all_again_and_deletes_nothing(directory: Path, kept: Path) -> None:
+def test_a_wrong_cursor_sends_every_record_again_and_deletes_none(directory: Path, segment: Path) -> None:
     for name in ("cursor.json", "cursor.copy.json"):
         (directory / name).write_text('{"position":99999999999,"acknowledged":[]}')
-    said: list[str] = []
+    messages: list[str] = []
 
-    assert left(directory, said.append) == list(range(10))
-    assert "cursor is damaged" in said[0]
+    assert left(directory, messages.append) == list(range(10))
+    assert "cursor is damaged" in messages[0]
 
 
 HUGE = st.integers(-(1 << 63), (1 << 64) - 1)
@@ -530,16 +559,16 @@ def test_a_cursor_of_any_content_leaves_a_spool_that_works(
         before = spool.source
         assert before is None or [type(member) for member in before] == [str, int, int]
         fill(spool, range(5, 8))
-        found = spool.take(100, LIMIT)
+        entries = spool.take(100, LIMIT)
         assert spool.unread == 0
-        assert numbers(found)[-3:] == [5, 6, 7]
-    assert len(left(directory)) == len(found)
+        assert numbers(entries)[-3:] == [5, 6, 7]
+    assert len(left(directory)) == len(entries)
 
 
 @pytest.mark.parametrize("depth", [1_000, 100_000])
 @pytest.mark.parametrize("member", ["taken", "waiting", "segments", "source", None])
-def test_a_cursor_that_is_nested_deeply_is_set_aside(
-    directory: Path, kept: Path, depth: int, member: str | None
+def test_a_cursor_that_is_nested_deeply_is_renamed(
+    directory: Path, segment: Path, depth: int, member: str | None
 ) -> None:
     nest = b"[" * depth + b"]" * depth
     members = [
@@ -548,10 +577,10 @@ def test_a_cursor_that_is_nested_deeply_is_set_aside(
     content = b"{" + b",".join(members) + b"}" if member else nest
     for name in ("cursor.json", "cursor.copy.json"):
         (directory / name).write_bytes(to_line(content))
-    said: list[str] = []
+    messages: list[str] = []
 
-    assert left(directory, said.append) == list(range(10))
-    assert "cursor is damaged" in said[0]
+    assert left(directory, messages.append) == list(range(10))
+    assert "cursor is damaged" in messages[0]
 
 
 @settings(max_examples=60)
@@ -571,16 +600,16 @@ def test_no_damage_to_the_cursor_loses_a_record(
     assert set(left(directory, lambda _: None)) >= {2, 3, 4}
 
 
-def test_a_damaged_cursor_is_set_aside_and_its_copy_used(directory: Path, kept: Path) -> None:
+def test_a_damaged_cursor_is_renamed_and_its_copy_used(directory: Path, segment: Path) -> None:
     (directory / "cursor.json").write_text("{")
-    said: list[str] = []
+    messages: list[str] = []
 
-    assert left(directory, said.append) == [1, 2, 3, 5, 6, 7, 8, 9]
+    assert left(directory, messages.append) == [1, 2, 3, 5, 6, 7, 8, 9]
     assert (directory / "cursor.corrupt").exists()
-    assert "cursor is damaged" in said[0]
+    assert "cursor is damaged" in messages[0]
 
 
-def test_a_cursor_that_is_older_than_the_segments_does_no_harm(directory: Path) -> None:
+def test_a_cursor_that_is_older_than_the_segments_loses_no_record(directory: Path) -> None:
     with opened(directory, limit=1 << 20) as spool:
         fill(spool, range(40), size=10_000)
         spool.sync()
@@ -596,11 +625,12 @@ def test_kill_9_loses_no_record_that_counts_as_received(directory: Path) -> None
     program = f"""
 import itertools, json
 from pathlib import Path
+from producer.record import StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 spool = Spool(Folder(Path({str(directory)!r})), {LIMIT}, print)
 for number in itertools.count():
-    spool.append(json.dumps({{"username": "u", "id": number}}).encode())
+    spool.append(StreamRecord("u", json.dumps({{"username": "u", "id": number}}).encode()))
     print(spool.appended, flush=True)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=PROJECT) as process:
@@ -611,15 +641,15 @@ for number in itertools.count():
         counted = [int(line) for line in process.stdout.read().split()]
 
     # The write that the kill cut short may have left half a line, of a record that did not count yet.
-    found = left(directory, notify=print)
+    entries = left(directory, notify=print)
 
-    assert found == list(range(len(found)))
-    assert len(found) >= max(counted, default=500)
+    assert entries == list(range(len(entries)))
+    assert len(entries) >= max(counted, default=500)
 
 
 @settings(max_examples=25)
 @given(st.lists(st.sampled_from(["append", "take", "acknowledge", "reopen"]), max_size=40), st.randoms())
-def test_whatever_happens_each_record_waits_until_it_is_acknowledged(
+def test_each_record_waits_until_it_is_acknowledged_whatever_happens(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str], chance: random.Random
 ) -> None:
     directory = tmp_path_factory.mktemp("spool")

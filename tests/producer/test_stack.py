@@ -11,7 +11,7 @@ import pytest
 from event.item import build_put
 from event.types.tweet import parse_tweet
 from local.aws.server import Server
-from producer.record import partition_key, to_json
+from producer.record import StreamRecord, encode
 from producer.sources.source import Record
 from tests.producer.conftest import Producer, tweets
 
@@ -60,7 +60,7 @@ def stored(aws: Server) -> list[dict[str, Any]]:
     return records
 
 
-def test_the_permission_to_put_records_is_all_it_needs(aws: Server, producer: Producer) -> None:
+def test_the_producer_needs_only_the_permission_to_put_records(aws: Server, producer: Producer) -> None:
     done = producer.run("--source", "file", "-", text=tweets(range(600)))
 
     records = stored(aws)
@@ -70,15 +70,15 @@ def test_the_permission_to_put_records_is_all_it_needs(aws: Server, producer: Pr
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"stream_name": "other"}, "AccessDenied"),
         ({"secret_access_key": "wrong"}, "Signature"),
         ({"access_key": "AKIAUNKNOWN"}, "security token"),
     ],
 )
-def test_a_refusal_of_aws_ends_the_run_with_the_identity_and_keeps_the_tweets(
-    aws: Server, producer: Producer, values: dict[str, str], said: str
+def test_a_call_that_aws_denies_ends_the_run_with_the_identity_and_keeps_the_tweets(
+    aws: Server, producer: Producer, values: dict[str, str], message: str
 ) -> None:
     right = json.loads(producer.config.read_text())
     producer.configure(aws.endpoint, **{**right, **values})
@@ -87,16 +87,19 @@ def test_a_refusal_of_aws_ends_the_run_with_the_identity_and_keeps_the_tweets(
 
     assert done.code == 1
     assert done.counts["spooled"] == 3
-    assert f"Access key {({**right, **values})['access_key']} is not allowed to write to stream" in done.said
-    assert said in done.said
-    assert right["secret_access_key"] not in done.said
+    assert (
+        f"Access key {({**right, **values})['access_key']} is not allowed to write to stream" in done.messages
+    )
+    assert message in done.messages
+    assert right["secret_access_key"] not in done.messages
 
 
 def test_a_record_becomes_the_expected_item_in_the_function() -> None:
     text = 'naïve 🦜 "quoted"\n\\ and a cut \ud83d'
-    data = to_json(Record("名前", "1990000000000000001", "2026-11-23T14:41:28.000Z", text, None, "x"))
+    encoded = encode(Record("名前", "1990000000000000001", "2026-11-23T14:41:28.000Z", text, None, "x"))
+    assert isinstance(encoded, StreamRecord)
 
-    item = build_put(event_record(data), parse_tweet(event_record(data)), None)
+    item = build_put(event_record(encoded), parse_tweet(event_record(encoded)), None)
 
     assert json.loads(item.request)["PutRequest"]["Item"] == {
         "Username": {"S": "名前"},
@@ -106,14 +109,14 @@ def test_a_record_becomes_the_expected_item_in_the_function() -> None:
     }
 
 
-def event_record(data: bytes) -> Any:
+def event_record(record: StreamRecord) -> Any:
     """The record as an event source mapping passes it on."""
     return {
         "eventID": "shardId-000000000000:1",
         "eventSourceARN": f"arn:aws:kinesis:us-east-1:000000000000:stream/{STREAM}",
         "kinesis": {
-            "data": b64encode(data).decode(),
-            "partitionKey": partition_key(data),
+            "data": b64encode(record.data).decode(),
+            "partitionKey": record.partition_key,
             "sequenceNumber": "1",
             "approximateArrivalTimestamp": 1795444888.25,
         },

@@ -1,4 +1,4 @@
-"""The producer's threads under as many switches as the interpreter makes: what the simulation cannot see."""
+"""The producer's threads under as many switches as the interpreter makes, which the simulation cannot do."""
 
 import json
 import random
@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from producer.publish.publisher import Publisher
+from producer.record import StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 from tests.producer.conftest import credentials
@@ -21,7 +22,7 @@ COUNT = 6_000
 
 
 class Stream:
-    """Answers from many threads at once, in its own time; refuses some entries, and some calls."""
+    """Answers from many threads at once, with delays; throttles some entries, and fails some calls."""
 
     def __init__(self) -> None:
         self.order: list[tuple[str, int]] = []
@@ -39,10 +40,10 @@ class Stream:
             self.under_way.remove(keys)
             if random.random() < 0.05:
                 raise ConnectionClosedError(endpoint_url="https://kinesis")
-            refused = {key for key in keys if random.random() < 0.05}
+            throttled = {key for key in keys if random.random() < 0.05}
             results: list[dict[str, str]] = []
             for record in Records:
-                if record["PartitionKey"] in refused:
+                if record["PartitionKey"] in throttled:
                     results.append({"ErrorCode": "ProvisionedThroughputExceededException"})
                 else:
                     self.order.append((record["PartitionKey"], json.loads(record["Data"])["id"]))
@@ -50,7 +51,7 @@ class Stream:
         return {"Records": results}
 
 
-def test_reader_publisher_and_monitor_lose_nothing_and_keep_each_key_in_order(
+def test_reader_publisher_and_monitor_lose_no_record_and_keep_each_key_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("producer.publish.publisher.CALL_SECONDS", (0.001, 0.01))
@@ -72,7 +73,7 @@ def test_reader_publisher_and_monitor_lose_nothing_and_keep_each_key_in_order(
     monitoring.start()
     for number in range(COUNT):
         member = {"username": f"u{number % 40}", "id": number, "created_at": "", "text": "x" * 300}
-        spool.append(json.dumps(member).encode())
+        spool.append(StreamRecord(f"u{number % 40}", json.dumps(member).encode()))
     spool.flush()
     read.set()
     publisher.finish(None)

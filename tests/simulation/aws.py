@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from tests.simulation.scheduler import EPOCH, current
+from tests.simulation.scheduler import EPOCH, Process, current
 
 TABLE = "dev-EventData"
 BUCKET = "dev-quarantine"
@@ -27,7 +27,7 @@ _FIRST_SEQUENCE_NUMBER = 4959033827149025660855969253836157109592157598913658889
 Answer = TypeVar("Answer")
 
 WIRE_FAULTS = ("interim", "unasked", "late 408", "trickle")
-"""What the table's connections bring beside an answer, or how they bring it; see `network`."""
+"""Faults of the table's connections: bytes beside the answer, or an answer that arrives slowly; see `network`."""
 
 
 def aws_error(code: str, status: int = 400) -> ClientError:
@@ -40,19 +40,19 @@ def aws_error(code: str, status: int = 400) -> ClientError:
 
 
 UNREACHED = (ClientError, ConnectionClosedError, ReadTimeoutError)
-"""What a call raises that was refused or not answered."""
+"""The errors of a call that was denied, throttled or not answered."""
 
 
 @dataclass
 class Fault:
-    """What happens to the next calls of a service, from a moment on.
+    """A fault that affects the next calls of a service, from a moment on.
 
     Attributes:
         kind: `throttled`, `error` (500), `reset`, `ghost` (done, then a 500), `lost` (done, then no answer), `slow`,
-            `partial` (some entries are not taken), one of `WIRE_FAULTS`, or an error code.
-        calls: how many calls.
-        share: of the entries that are not taken, or, for `slow`, seconds.
-        key: only entries of this partition key are not taken.
+            `partial` (some entries are throttled), one of `WIRE_FAULTS`, or an error code.
+        calls: number of calls affected.
+        share: of the entries that are throttled, or, for `slow`, seconds.
+        key: only entries of this partition key are throttled.
     """
 
     kind: str
@@ -60,62 +60,51 @@ class Fault:
     share: float
     key: str | None = None
 
-    def leaves(self, key: str) -> bool:
-        """Choose whether an entry is not taken."""
-        concerned = self.kind == "partial" and self.key in (None, key)
-        return concerned and current().chance.random() < self.share
+    def throttles(self, key: str) -> bool:
+        """Choose whether an entry is throttled."""
+        affected = self.kind == "partial" and self.key in (None, key)
+        return affected and current().chance.random() < self.share
 
 
 class Service:
-    """What the services share: latency, faults and crashes, one scheduling point a call."""
+    """A service of AWS: latency, faults and crashes, one scheduling point a call."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
         self.crash: tuple[str, int] | None = None
-        """A kind of process, and how many more calls the first one that calls survives."""
+        """A kind of process, and the number of further calls that the first one to call survives."""
         self.failed: set[str] = set()
-        """Callers that did not always learn what came of a call."""
+        """Callers that did not always learn the outcome of a call."""
 
     def call(self, done: Callable[[Fault], Answer]) -> Answer:
-        """Make a call: `done` gets the fault, which tells what entries not to take, and does the work."""
+        """Make a call: `done` does the work, and leaves out the entries that the fault throttles."""
         scheduler = current()
         process = scheduler.process
         fault = self._next_fault()
         if fault.kind not in ("none", "slow", "partial", *WIRE_FAULTS):
             self.failed.add(process.name)
         scheduler.park(scheduler.chance.choice((0.001, 0.01, 0.05)))
-        dies_before = dies_after = False
-        if self.crash and process.name.startswith(self.crash[0]):
-            kind, calls = self.crash
-            self.crash = (kind, calls - 1) if calls else None
-            if not calls:
-                dies_before = scheduler.chance.random() < 0.5
-                dies_after = not dies_before
-                self.failed.add(process.name)
-        if dies_before:
+        crash = self._next_crash(process)
+        if crash == "before":
             scheduler.kill(process)
-        match fault.kind:
-            case "throttled":
-                raise aws_error("ProvisionedThroughputExceededException")
-            case "error":
-                raise aws_error("InternalFailure", 500)
-            case "reset":
-                raise ConnectionClosedError(endpoint_url="https://aws")
-            case "slow":
-                scheduler.park(fault.share)
-            case kind if kind in ("partial", "ghost", "lost", "none", *WIRE_FAULTS):
-                pass
-            case code:
-                raise aws_error(code)
+        _fail_before(fault)
         answer = done(fault)
-        if dies_after:
+        if crash == "after":
             scheduler.kill(process)
         scheduler.park(0.001)
-        if fault.kind == "ghost":
-            raise aws_error("InternalFailure", 500)
-        if fault.kind == "lost":
-            raise ReadTimeoutError(endpoint_url="https://aws")
+        _fail_after(fault)
         return answer
+
+    def _next_crash(self, process: Process) -> Literal["before", "after"] | None:
+        """Count a call of a process; return when it dies in this one, if it does."""
+        if not (self.crash and process.name.startswith(self.crash[0])):
+            return None
+        kind, calls = self.crash
+        self.crash = (kind, calls - 1) if calls else None
+        if calls:
+            return None
+        self.failed.add(process.name)
+        return "before" if current().chance.random() < 0.5 else "after"
 
     def _next_fault(self) -> Fault:
         while self.faults and not self.faults[0].calls:
@@ -124,6 +113,31 @@ class Service:
             return Fault("none", 1, 0.0)
         self.faults[0].calls -= 1
         return self.faults[0]
+
+
+def _fail_before(fault: Fault) -> None:
+    """Raise the error of a call that does not reach the service, or delay it."""
+    match fault.kind:
+        case "throttled":
+            raise aws_error("ProvisionedThroughputExceededException")
+        case "error":
+            raise aws_error("InternalFailure", 500)
+        case "reset":
+            raise ConnectionClosedError(endpoint_url="https://aws")
+        case "slow":
+            current().park(fault.share)
+        case kind if kind in ("partial", "ghost", "lost", "none", *WIRE_FAULTS):
+            pass
+        case code:
+            raise aws_error(code)
+
+
+def _fail_after(fault: Fault) -> None:
+    """Raise the error of a call that the service has done."""
+    if fault.kind == "ghost":
+        raise aws_error("InternalFailure", 500)
+    if fault.kind == "lost":
+        raise ReadTimeoutError(endpoint_url="https://aws")
 
 
 @dataclass
@@ -192,7 +206,7 @@ class Kinesis(Service):
         def done(fault: Fault) -> dict[str, Any]:
             results: list[dict[str, Any]] = []
             for entry in Records:
-                if fault.leaves(entry["PartitionKey"]):
+                if fault.throttles(entry["PartitionKey"]):
                     results.append({"ErrorCode": "ProvisionedThroughputExceededException"})
                 else:
                     results.append({"SequenceNumber": self._store(entry["PartitionKey"], entry["Data"])})
@@ -293,7 +307,7 @@ class Table(Service):
         def done(fault: Fault) -> tuple[dict[str, Any], str]:
             left = []
             for key, put in zip(keys, puts, strict=True):
-                if fault.leaves(key[0]):
+                if fault.throttles(key[0]):
                     left.append(put)
                 else:
                     self.rows[key] = put["PutRequest"]["Item"]["Message"]["S"]
@@ -322,8 +336,8 @@ class Bucket(Service):
     """The quarantine bucket.
 
     Attributes:
-        objects: what it holds now.
-        created: when each object appeared in it, its key and its body; not when it was written over.
+        objects: its current content, by key.
+        created: the time at which each object was created, its key and its body; overwriting does not count.
     """
 
     def __init__(self) -> None:

@@ -16,7 +16,8 @@ from ops.replay.replayer import Replayer
 from producer.publish.lanes import Lanes
 from producer.publish.publisher import _Answer
 from producer.spooling import recovery
-from producer.spooling.spool import Entry, Spool
+from producer.spooling.entry import Entry
+from producer.spooling.spool import Spool
 from tests.simulation import scheduler
 
 Defect = Callable[[], AbstractContextManager[object]]
@@ -86,10 +87,10 @@ DEFECTS: dict[str, Defect] = {
     "a full disk keeps the segment that fills it": lambda: mock.patch.object(
         Spool, "_free", _free_all_but_the_last
     ),
-    "refused entries count as stored": lambda: mock.patch(
+    "throttled entries count as stored": lambda: mock.patch(
         "producer.publish.publisher._evaluate", _take_all_for_stored
     ),
-    "a newer version does not wait for an older one that was refused": lambda: mock.patch(
+    "a newer version does not wait for an older one that was throttled": lambda: mock.patch(
         "producer.publish.publisher._tweet_id", lambda entry: str(entry.position)
     ),
     "a batch's progress uses up its retries": lambda: mock.patch(

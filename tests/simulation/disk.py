@@ -1,6 +1,6 @@
 """A disk that fills up and is damaged, and a process that dies between any two bytes that it writes.
 
-What was written is there after a crash, as with `kill -9`: a power failure is not simulated.
+Written data survives a crash, as with `kill -9`: a power failure is not simulated.
 """
 
 import errno
@@ -81,7 +81,7 @@ class SimulatedFolder(Folder):
         self._find(name)
         self._mutate(lambda: self._disk.files.update({new_name: self._disk.files.pop(name)}))
 
-    def set_aside(self, name: str) -> Path:
+    def rename_damaged(self, name: str) -> Path:
         self._find(name)
         free = f"{name}.{len(self._disk.files)}.corrupt"
         self._mutate(lambda: self._disk.files.update({free: self._disk.files.pop(name)}))
@@ -90,7 +90,7 @@ class SimulatedFolder(Folder):
     def remove(self, name: str) -> None:
         self._mutate(lambda: self._disk.files.pop(name, None))
 
-    def flush(self) -> Callable[[], None]:
+    def prepare_fsync(self) -> Callable[[], None]:
         return lambda: None
 
     def close(self) -> None:

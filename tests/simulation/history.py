@@ -1,4 +1,4 @@
-"""What happens in a world: a list of events, drawn from a seed, from which any can be left out."""
+"""A world's history: a list of events, drawn from a seed, any of which can be left out."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -102,7 +102,7 @@ class Redrive:
 
 @dataclass(frozen=True)
 class Replay:
-    """An operator replays the stream, or goes on with the replay that did not end."""
+    """An operator replays the stream, or resumes the replay that did not end."""
 
     at: float
 
@@ -179,7 +179,7 @@ def _stream_faults(chance: random.Random) -> Iterator[Event]:
         yield AwsFault(_early(chance), "kinesis", kind, chance.choice((1, 2, 10)), chance.choice((0.1, 0.5)))
 
 
-def _refused_entries(chance: random.Random) -> Iterator[Event]:
+def _throttled_entries(chance: random.Random) -> Iterator[Event]:
     """Some entries of some calls, or all of one username."""
     for _ in range(chance.randint(1, 4)):
         key = chance.choice((None, None, *USERNAMES[:2]))
@@ -272,7 +272,7 @@ def _redrives(chance: random.Random) -> Iterator[Event]:
 
 
 def _replays(chance: random.Random) -> Iterator[Event]:
-    """A replay, and what it meets: expired shards, a table that is missing for a while, a crash; then it goes on."""
+    """A replay with its troubles, expired shards, a missing table, a crash, and its resumption."""
     for _ in range(chance.randint(1, 3)):
         yield Reshard(_early(chance))
     for _ in range(chance.randint(1, 3)):
@@ -289,7 +289,7 @@ def _replays(chance: random.Random) -> Iterator[Event]:
 
 _TROUBLES: tuple[Callable[[random.Random], Iterator[Event]], ...] = (
     _stream_faults,
-    _refused_entries,
+    _throttled_entries,
     _table_faults,
     _wire_faults,
     _unprocessed_items,

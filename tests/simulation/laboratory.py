@@ -32,7 +32,7 @@ _SIMULATED = (
 _LIMITS: dict[str, Any] = {
     "producer.spooling.spool.SEGMENT_BYTES": 2_000,
     "producer.spooling.spool._GROUP_BYTES": 400,
-    "producer.publish.publisher.MAX_CALL_RECORDS": parts.MAX_CALL_RECORDS,
+    "producer.publish.publisher.MAX_PUT_RECORDS": parts.MAX_PUT_RECORDS,
     "producer.publish.publisher.MAX_HELD_RECORDS": parts.MAX_HELD_RECORDS,
     "local.aws.mapping.shard.READ_INTERVAL": 0.5,
     "local.aws.mapping.poller._MAPPINGS_INTERVAL": 1.0,
@@ -52,7 +52,7 @@ _world: World | None = None
 
 @contextmanager
 def laboratory() -> Iterator[None]:
-    """Import the function as Lambda would, and replace what waits, until the end."""
+    """Import the function as Lambda would, and replace everything that waits, until the end."""
     with ExitStack() as patches:
         patches.enter_context(mock.patch.dict("os.environ", _ENVIRONMENT))
         connect = scheduler.in_simulation(_connect, socket.create_connection)
@@ -68,7 +68,7 @@ def laboratory() -> Iterator[None]:
         for user in ("bucket", "redrive"):
             patches.enter_context(mock.patch(f"ops.quarantine.{user}.DaemonPool", executor))
         for pool in ("_table_calls", "_bucket_calls"):
-            patches.enter_context(mock.patch(f"handler.app.{pool}", _SandboxExecutor()))
+            patches.enter_context(mock.patch(f"handler.app.{pool}", _EnvironmentExecutor()))
         patches.enter_context(mock.patch("uuid.uuid4", scheduler.in_simulation(_seeded_uuid, uuid.uuid4)))
         yield
 
@@ -104,8 +104,8 @@ class _Session:
         return _world.bucket.put_object(**request)
 
 
-class _SandboxExecutor:
-    """A thread pool that lives as long as a sandbox: here, as long as the process of an invocation."""
+class _EnvironmentExecutor:
+    """A thread pool of an execution environment, which here is the process of an invocation."""
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> scheduler.Future:
         pools = _pools.setdefault(scheduler.current().process, {})

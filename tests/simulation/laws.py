@@ -1,4 +1,4 @@
-"""What must hold in every world; each law yields a sentence for each violation."""
+"""The laws that hold in every world; each yields a sentence for each violation."""
 
 import base64
 import json
@@ -19,12 +19,12 @@ _SLACK_SECONDS = 20.0
 """Beyond the maximum record age: one invocation, the wait before it, and reading."""
 
 
-def nothing_breaks(world: World) -> Iterator[str]:
+def no_part_fails(world: World) -> Iterator[str]:
     """No part ends with an error of its own."""
     yield from world.errors
 
 
-def it_comes_to_rest(world: World) -> Iterator[str]:
+def the_world_comes_to_rest(world: World) -> Iterator[str]:
     """Once every fault has ended, the producer sends all, and the mapping handles all."""
     if not world.producer.ended:
         run = world.runs[-1] if world.runs else None
@@ -42,7 +42,7 @@ def each_tweet_is_accounted_for(world: World) -> Iterator[str]:
     An older version that an operator redrives or replays, or that a restored copy repeats, may replace it (README.md,
     "Order").
     """
-    kept = _quarantined(world) | _spooled(world) | world.dropped
+    preserved = _quarantined(world) | _spooled(world) | world.dropped
     redriven = {_identify(data)[:2] for data in _redriven(world) if data.startswith(b"{")}
     sent_again = redriven | _replayed(world)
     for data in _received(world):
@@ -51,10 +51,10 @@ def each_tweet_is_accounted_for(world: World) -> Iterator[str]:
         stored = row is not None and (
             _version(row) >= version or (username, tweet_id) in sent_again or world.copied
         )
-        if not stored and data not in kept and not world.damaged:
+        if not stored and data not in preserved and not world.damaged:
             yield f"lost: {username}/{tweet_id} v{version}"
     for data in world.foreign:
-        if data in {record.data for record in world.kinesis.records} and data not in kept:
+        if data in {record.data for record in world.kinesis.records} and data not in preserved:
             yield f"lost: {data.decode()}"
 
 
@@ -66,7 +66,7 @@ def each_run_adds_up(world: World) -> Iterator[str]:
             yield f"a run does not add up: {spool.replayed} + {len(run.taken)} ≠ {spool.acknowledged}"
 
 
-def what_is_missing_is_counted(world: World) -> Iterator[str]:
+def missing_records_are_counted(world: World) -> Iterator[str]:
     """Records that were cut from the spool are counted, no others are, and the run that counts them fails."""
     for run in world.runs:
         missing = run.spool.missing
@@ -141,8 +141,8 @@ def each_invocation_reports_in_time(world: World) -> Iterator[str]:
             yield f"the invocation that ended at {invocation.at:.3f} s did not report"
 
 
-def nothing_is_given_up_early(world: World) -> Iterator[str]:
-    """A batch is given up after its retries: as many invocations that got nothing done."""
+def no_batch_is_discarded_early(world: World) -> Iterator[str]:
+    """A batch is discarded only after its retries: as many invocations without progress."""
     for _, key, body in world.bucket.created:
         if not key.startswith("aws/lambda/"):
             continue
@@ -157,13 +157,13 @@ def nothing_is_given_up_early(world: World) -> Iterator[str]:
             for invocation in world.invocations
         )
         if failures <= world.setup.maximum_retries:
-            yield f"given up after {failures} invocations, with {world.setup.maximum_retries} retries allowed"
+            yield f"discarded after {failures} invocations, with {world.setup.maximum_retries} retries allowed"
 
 
 def a_redrive_sends_once(world: World) -> Iterator[str]:
     """Operators put no record on the stream twice, unless an answer was lost or one of them was killed.
 
-    An object of Lambda's stays whole while the stream refuses some of its records, and is sent whole again.
+    An object of Lambda's stays whole while the stream throttles some of its records, and is sent whole again.
     """
     if any(caller.startswith("operator") for caller in world.kinesis.failed | world.bucket.failed):
         return
@@ -184,8 +184,8 @@ def a_redrive_sends_once(world: World) -> Iterator[str]:
 
 
 def a_replay_sends_every_record(world: World) -> Iterator[str]:
-    """A replay that ended had each record of its range handled or refused once, except those of expired shards."""
-    refused = {number for _, number in _refused(world)}
+    """A replay that ended had each record of its range handled or quarantined once, except those of expired shards."""
+    quarantined = {number for _, number in _quarantined_by_replay(world)}
     for index, replay in enumerate(world.replay.done):
         if not world.replay.stream.expired.issuperset(replay.expired):
             yield f"replay {index} names shards as expired that are not: {replay.expired}"
@@ -205,16 +205,16 @@ def a_replay_sends_every_record(world: World) -> Iterator[str]:
             if shard.id in replay.shards
         }
         numbers = set().union(*(in_range[shard_id] for shard_id in replay.finished))
-        if missing := numbers - handled - refused:
+        if missing := numbers - handled - quarantined:
             yield f"replay {index} did not send {len(missing)} of {len(numbers)} records"
         if not replay.expired and replay.records != len(numbers):
             yield f"replay {index} counts {replay.records} records, not {len(numbers)}"
 
 
-def a_replay_refuses_only_what_is_at_fault(world: World) -> Iterator[str]:
+def a_replay_quarantines_only_records_at_fault(world: World) -> Iterator[str]:
     """A replay puts a record into quarantine only if the function stored another one since the first failure."""
     tweets = {record.sequence_number for record in world.kinesis.records if record.data.startswith(b"{")}
-    for at, number in _refused(world):
+    for at, number in _quarantined_by_replay(world):
         replayed = [each for each in world.invocations if each.caller.startswith("replay") and each.at <= at]
         failed_at = next(each.at for each in replayed if each.numbers == (number,) and each.failed == 0)
         stored = (each.numbers[: each.failed] for each in replayed if each.at > failed_at)
@@ -223,24 +223,24 @@ def a_replay_refuses_only_what_is_at_fault(world: World) -> Iterator[str]:
 
 
 def memory_is_bounded(world: World) -> Iterator[str]:
-    """What is held for a retry, and the cursor, stay within their limits."""
+    """The records held for a retry, and the cursor, stay within their limits."""
     yield from world.excesses
 
 
 LAWS: tuple[Callable[[World], Iterator[str]], ...] = (
-    nothing_breaks,
-    it_comes_to_rest,
+    no_part_fails,
+    the_world_comes_to_rest,
     each_tweet_is_accounted_for,
     each_run_adds_up,
-    what_is_missing_is_counted,
+    missing_records_are_counted,
     the_newest_version_is_the_last,
     a_username_stays_in_order,
     no_shard_is_blocked,
     each_invocation_reports_in_time,
-    nothing_is_given_up_early,
+    no_batch_is_discarded_early,
     a_redrive_sends_once,
     a_replay_sends_every_record,
-    a_replay_refuses_only_what_is_at_fault,
+    a_replay_quarantines_only_records_at_fault,
     memory_is_bounded,
 )
 
@@ -279,7 +279,7 @@ def _replayed(world: World) -> set[tuple[str, str]]:
     }
 
 
-def _refused(world: World) -> Iterator[tuple[float, str]]:
+def _quarantined_by_replay(world: World) -> Iterator[tuple[float, str]]:
     """Yield when a replay put a record into quarantine, and its sequence number."""
     for at, key, _ in world.bucket.created:
         if key.startswith("records/refused/"):
@@ -308,7 +308,7 @@ def _payload_records(content: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _spooled(world: World) -> set[bytes]:
-    """Return what lies in the spool's segments when the producer did not end."""
+    """Return the records in the spool's segments if the producer did not end."""
     if world.producer.ended:
         return set()
     lines = (

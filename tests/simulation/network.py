@@ -104,4 +104,4 @@ _PARTS: dict[str, Callable[[bytes], Iterable[bytes]]] = {
     "late 408": lambda answer: [answer, _IDLE_TOO_LONG],
     "trickle": _trickle,
 }
-"""What arrives for an answer, by the kind of fault."""
+"""The bytes that arrive for an answer, by kind of fault."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from local.aws.mapping.poller import Poller
 from producer.config import AwsCredentials
 from producer.publish.publisher import Publisher
+from producer.record import StreamRecord
 from producer.run import shortfalls
 from producer.spooling.cursor import Cursor
 from producer.spooling.spool import Spool
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 FUNCTION = "dev-DDBEventProcessor"
 FUNCTION_SECONDS = 10
-MAX_CALL_RECORDS = 10
+MAX_PUT_RECORDS = 10
 MAX_HELD_RECORDS = 30
 MAX_CURSOR_BYTES = 500
 _DELIVERY_ATTEMPTS = 4
@@ -59,7 +60,7 @@ class Run:
     cut: int = 0
     """Records that waited, and were cut from its spool before it began."""
     shortfalls: list[str] = field(default_factory=list)
-    """What it says at its end that was not sent."""
+    """Its messages at the end about records that were not sent."""
 
     @property
     def received(self) -> list[bytes]:
@@ -102,24 +103,24 @@ class ProducerPart:
                     self._damage(self._crash.damage)
                 self._crash = None
 
-    def _damage(self, what: str) -> None:
+    def _damage(self, kind: history.Damage) -> None:
         world, chance = self._world, current().chance
-        if what == "cursor":
+        if kind == "cursor":
             self._damage_cursor(chance.choice(("cursor.json", "cursor.copy.json")))
         segments = [
             content for name, content in world.disk.files.items() if name.endswith(".log") and content
         ]
-        if what == "segment" and segments:
+        if kind == "segment" and segments:
             content = chance.choice(segments)
             world.damaged = True
             content[chance.randrange(len(content))] ^= 1 << chance.randrange(7)
-        if what == "cut":
+        if kind == "cut":
             self._cut_segment()
-        if what == "copy":
+        if kind == "copy":
             self._copy_segment()
 
     def _cut_segment(self) -> None:
-        """Cut a segment off within what the cursor knows, and note the waiting records that are gone."""
+        """Truncate a segment before the end that the cursor knows, and note the waiting records that are lost."""
         files, chance = self._world.disk.files, current().chance
         try:
             cursor = Cursor.parse(bytes(files["cursor.json"]))
@@ -191,7 +192,7 @@ class ProducerPart:
 
     def _check_limits(self, publisher: Publisher) -> None:
         world = self._world
-        if publisher.held > MAX_HELD_RECORDS + MAX_CALL_RECORDS:
+        if publisher.held > MAX_HELD_RECORDS + MAX_PUT_RECORDS:
             world.excesses.append(f"{publisher.held} records are held in memory")
         if (cursor := len(world.disk.files.get("cursor.json", b""))) > MAX_CURSOR_BYTES:
             world.excesses.append(f"the cursor has {cursor} bytes")
@@ -202,13 +203,13 @@ class ProducerPart:
             if world.inbox:
                 data = world.inbox.popleft()
                 run.taken.append(data)
-                run.spool.append(data)
+                run.spool.append(StreamRecord(json.loads(data)["username"], data))
             else:
                 current().park(0.1)
 
 
 class MappingPart:
-    """The poller of event source mappings, with one mapping; what it holds is lost in a crash."""
+    """The poller of event source mappings, with one mapping; a crash loses its memory."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -244,7 +245,7 @@ class MappingPart:
         self._note_downtime()
 
         def restart() -> None:
-            # What an invocation that nobody waits for writes late is not promised (README.md, "Order").
+            # Late writes of an invocation that nobody waits for may break the order (README.md, "Order").
             current().park(max(event.restart, FUNCTION_SECONDS))
             self.start()
 
@@ -324,7 +325,7 @@ class FunctionPart(aws.Service):
 
 
 class SimulatedServer:
-    """What the poller uses of `local.aws.server.Server`: clients, and the destination's bucket."""
+    """The part of `local.aws.server.Server` that the poller uses: clients, and the destination's bucket."""
 
     def __init__(self, world: "World", mapping: MappingPart) -> None:
         self._world = world
@@ -344,9 +345,9 @@ class SimulatedServer:
     def role_client(self, service: str, _function: str, **_: Any) -> Any:
         if service == "kinesis":
             return self._world.kinesis
-        return SimpleNamespace(head_bucket=lambda **_: None, put_object=self._give_up)
+        return SimpleNamespace(head_bucket=lambda **_: None, put_object=self._discard)
 
-    def _give_up(self, **request: Any) -> Any:
+    def _discard(self, **request: Any) -> Any:
         records = json.loads(json.loads(request["Body"])["payload"])["Records"]
         try:
             for left in reversed(range(_DELIVERY_ATTEMPTS)):

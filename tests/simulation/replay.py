@@ -1,4 +1,4 @@
-"""An operator who replays a world's stream, and goes on from the checkpoint after a crash or an error."""
+"""An operator who replays a world's stream, and resumes from the checkpoint after a crash or an error."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ class ReplayPart:
     """The operator; one run at a time, as the lock of the checkpoint has it.
 
     Attributes:
-        stream: what the runs read.
+        stream: the stream that the runs read.
         file: the content of the checkpoint's file; None if there is none.
         done: the replays that came to their end; the invocations of each have `replay <index>` as their caller.
     """
@@ -39,17 +39,17 @@ class ReplayPart:
 
     @property
     def at_rest(self) -> bool:
-        """Whether no replay runs, and none is left to go on with."""
+        """Whether no replay runs, and none is left to resume."""
         return not self._process.alive and self.file is None
 
     def start(self) -> None:
-        """Go on with the replay that did not end, or begin one of the whole stream up to now."""
+        """Resume the replay that did not end, or begin one of the whole stream up to now."""
         if not self._process.alive:
             self._process = Process(f"replay {len(self.done)}")
             current().spawn(self._run, self._process)
 
     def resume(self) -> None:
-        """Go on with the replay that did not end, if there is one."""
+        """Resume the replay that did not end, if one exists."""
         if self.file is not None:
             self.start()
 
@@ -102,7 +102,7 @@ class _MemoryCheckpoint(Checkpoint):
 class ReplayedStream:
     """The stream as a replay reads it, a few records at a time.
 
-    A shard expires for replays alone, and only once the mapping has handled its records: what expires before is lost.
+    A shard expires for replays alone, and only once the mapping has handled its records: others would be lost.
 
     Attributes:
         expired: the shards that can no longer be read.

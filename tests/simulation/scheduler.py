@@ -1,10 +1,10 @@
 """Runs threaded code on a virtual clock, one task at a time, in an order that a seed decides.
 
 `stand_ins` replaces `time`, `threading`, `random`, `ThreadPoolExecutor` and `wait` in some modules. Each thread is then
-a greenlet: it runs until it waits, for a lock, a time-out or an answer of AWS, and the seed chooses which task goes on.
+a greenlet: it runs until it waits, for a lock, a time-out or an answer of AWS, and the seed chooses which task resumes.
 Threads that other tests left running in this process keep the real ones.
 The same seed gives the same run. A killed process never runs again, not even its `finally` blocks, as after `kill -9`.
-What two threads do to each other between two waits is not simulated: `tests/producer/test_stress.py` is for that.
+Races of two threads between two waits are not simulated: `tests/producer/test_stress.py` is for that.
 """
 
 import heapq
@@ -23,11 +23,11 @@ from unittest import mock
 from greenlet import GreenletExit, getcurrent, greenlet
 
 EPOCH = 1_795_000_000.0
-"""What the wall clock says when the virtual clock says 0."""
+"""The wall clock's time at the virtual clock's 0."""
 MAX_STEPS = 500_000
 """A world that takes more does not come to rest."""
 MAX_WAITS = 10_000
-"""A task that waits as often without letting others run spins: a thread would use up a processor."""
+"""A task that waits as often without letting others run spins: a thread would use a whole CPU."""
 
 
 class StuckError(Exception):
@@ -35,7 +35,7 @@ class StuckError(Exception):
 
 
 class Process:
-    """What is killed together."""
+    """A group of tasks that are killed together."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -52,7 +52,9 @@ class _Task:
         self.woken = False
         self.ticket = 0
         self.joining: list[_Task] = []
-        self.greenlet = greenlet(self._run, hub)  # not its starter's child, which its end would let go on
+        self.greenlet = greenlet(
+            self._run, hub
+        )  # not its starter's child, whose end would resume the starter
         self._work = work
 
     def _run(self) -> None:
@@ -129,14 +131,14 @@ class Scheduler:
             raise StuckError(f"{self.process.name} spins, after {self.now:,.0f} seconds")
 
     def wake(self, task: _Task) -> None:
-        """Let a parked task go on."""
+        """Make a parked task ready."""
         if not task.woken and not task.done:
             task.ticket += 1
             task.woken = True
             self._ready.append(task)
 
     def kill(self, process: Process) -> None:
-        """End a process where it stands; does not return to a task of that process."""
+        """End a process at once; does not return to a task of that process."""
         process.alive = False
         if self._task is not None and self._task.process is process:
             self.park()
@@ -439,7 +441,7 @@ def wait(futures: Iterable[Future], timeout: float | None = None) -> SimpleNames
 
 @contextmanager
 def stand_ins(modules: Iterable[ModuleType]) -> Iterator[None]:
-    """Replace what waits, what tells the time, and what is random, in some modules."""
+    """Replace waiting, the clock and randomness in some modules."""
     virtual_time = SimpleNamespace(
         monotonic=in_simulation(lambda: current().now, time.monotonic),
         perf_counter=in_simulation(lambda: current().now, time.perf_counter),

@@ -27,7 +27,7 @@ def run(seed: int, setup: Setup, events: Sequence[Event]) -> list[str]:
     try:
         return laws.violations(laboratory.live(seed, setup, events))
     except Exception as error:  # noqa: BLE001  -- whatever it is, it is a finding
-        return [f"nothing_breaks: {error!r}"]
+        return [f"no_part_fails: {error!r}"]
 
 
 def find(seeds: Iterable[int], *, on_done: Callable[[], object] = lambda: None) -> Failure | None:
@@ -50,9 +50,9 @@ def shrink(failure: Failure) -> Failure:
         start, left_out = 0, False
         while start < len(events):
             fewer = events[:start] + events[start + size :]
-            found = run(failure.seed, failure.setup, fewer)
-            if any(violation.startswith(f"{law}:") for violation in found):
-                events, broken, left_out = fewer, found, True
+            violations = run(failure.seed, failure.setup, fewer)
+            if any(violation.startswith(f"{law}:") for violation in violations):
+                events, broken, left_out = fewer, violations, True
             else:
                 start += size
         if size == 1 and not left_out:

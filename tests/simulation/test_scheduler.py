@@ -33,7 +33,7 @@ def test_time_passes_only_while_every_task_waits() -> None:
     assert run(lambda: current().park(3_600)).now == 3_600
 
 
-def test_a_task_that_ends_does_not_let_the_one_that_started_it_go_on() -> None:
+def test_a_task_that_ends_does_not_resume_its_starter() -> None:
     def work() -> None:
         current().spawn(lambda: None, Process("part"))
         assert not current().park(5)
@@ -41,7 +41,7 @@ def test_a_task_that_ends_does_not_let_the_one_that_started_it_go_on() -> None:
     assert run(work).now == 5
 
 
-def test_a_wait_ends_with_its_time_out_or_when_it_is_notified() -> None:
+def test_a_wait_ends_at_its_timeout_or_at_a_notification() -> None:
     seen = []
 
     def work() -> None:
@@ -91,7 +91,7 @@ def test_a_lock_excludes_other_tasks_and_not_its_owner() -> None:
     assert "".join(order) in ("aabb", "bbaa")
 
 
-def test_a_condition_gives_its_lock_away_while_it_waits() -> None:
+def test_a_condition_releases_its_lock_while_a_task_waits() -> None:
     values: list[int] = []
 
     def work() -> None:
@@ -109,7 +109,7 @@ def test_a_condition_gives_its_lock_away_while_it_waits() -> None:
     assert run(work).now == 0
 
 
-def test_a_pool_runs_as_many_calls_at_once_as_it_has_workers() -> None:
+def test_a_pool_runs_one_call_per_worker_at_once() -> None:
     def work() -> None:
         with Executor(2) as pool:
             assert list(pool.map(lambda seconds: current().park(seconds), [1, 1, 1])) == [False] * 3
@@ -117,7 +117,7 @@ def test_a_pool_runs_as_many_calls_at_once_as_it_has_workers() -> None:
     assert run(work).now == 2
 
 
-def test_the_error_of_a_call_is_raised_where_its_result_is_asked_for() -> None:
+def test_the_error_of_a_call_is_raised_by_its_result() -> None:
     def work() -> None:
         with Executor(1) as pool:
             future = pool.submit(int, "x")
@@ -153,7 +153,7 @@ def test_a_world_in_which_every_task_waits_is_stuck() -> None:
         run(lambda: current().park())
 
 
-def test_a_task_that_waits_for_what_is_over_again_and_again_spins() -> None:
+def test_a_task_whose_waits_end_at_once_spins() -> None:
     def work() -> None:
         event = Event()
         while not event.wait(0):

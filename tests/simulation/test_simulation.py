@@ -1,4 +1,4 @@
-"""The worlds keep their laws, and the simulation would find it if they did not; `make simulate` runs many more."""
+"""The worlds keep their laws, and the simulation finds deliberate defects; `make simulate` runs many more worlds."""
 
 import pytest
 
@@ -64,15 +64,15 @@ def test_a_deliberate_defect_is_found_within_300_seeds(defect: Defect) -> None:
 
 def test_no_event_of_a_shrunk_history_can_be_left_out() -> None:
     with DEFECTS["the function forgets unprocessed items"]():
-        found = search.find(range(300))
-        assert found
-        failure = search.shrink(found)
+        whole = search.find(range(300))
+        assert whole
+        failure = search.shrink(whole)
 
         law = failure.violations[0].partition(":")[0]
         for left_out in failure.events:
             events = [event for event in failure.events if event is not left_out]
             assert not any(line.startswith(law) for line in search.run(failure.seed, failure.setup, events))
-    assert len(failure.events) < len(found.events)
+    assert len(failure.events) < len(whole.events)
     assert f"seed {failure.seed}" in str(failure)
 
 

@@ -15,21 +15,21 @@ from tests.simulation.replay import ReplayPart
 from tests.simulation.scheduler import Process, current
 
 REST_SECONDS = 600.0
-"""How long a world may take to come to rest after its last event."""
+"""Maximum time in which a world must come to rest after its last event."""
 
 
 class World:
-    """The services, what is on the disk, and the parts that run.
+    """The services, the disk, and the parts that run.
 
     Attributes:
         runs: of the producer.
         invocations: of the function.
-        handled: when each sequence number was first handled: stored, quarantined or given up.
+        handled: when each sequence number was first handled: stored, quarantined or discarded.
         caught_up: the sequence numbers that were handled since the mapping was started last, from the beginning.
-        dropped: payloads that Lambda gave up and could not write to the bucket, which its metrics tell.
-        notes: what the producer and the operators said.
-        errors: what ended a part that should not have ended.
-        excesses: what grew above its limit.
+        dropped: payloads that Lambda discarded and could not write to the bucket, as its metrics show.
+        notes: messages of the producer and the operators.
+        errors: those that ended a part.
+        excesses: violations of a limit.
         damaged: records of the spool were destroyed.
         copied: a copy of a segment was put beside it, so that old versions may be sent after newer ones.
     """
@@ -86,7 +86,7 @@ class World:
         )
 
     def note_handled(self, sequence_number: str) -> None:
-        """Note that a record was stored, quarantined or given up."""
+        """Note that a record was stored, quarantined or discarded."""
         self.handled.setdefault(sequence_number, current().now)
         self.caught_up.add(sequence_number)
 

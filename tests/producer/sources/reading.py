@@ -60,7 +60,7 @@ class Reading:
         """Wait for that many items."""
         self.until(lambda: len(self.items) >= number)
 
-    def refusal(self) -> str:
-        """Wait for the source to give up, and return why."""
+    def failure(self) -> str:
+        """Wait for the source to fail, and return its message."""
         self.until(lambda: self.error)
         return str(self.error)

@@ -104,7 +104,7 @@ def test_a_post_may_have_no_words() -> None:
         {"kind": "something new"},
     ],
 )
-def test_other_events_are_passed_over(other: Json) -> None:
+def test_other_events_are_ignored(other: Json) -> None:
     assert parse_event(other) is None
 
 
@@ -126,7 +126,7 @@ KINDS: list[Json] = [{}, {"kind": None}, {"kind": 5}, {"kind": "commit"}]
     ],
     ids=str,
 )
-def test_what_is_neither_a_post_nor_another_event_is_refused(post: Json) -> None:
+def test_a_message_that_is_neither_a_post_nor_another_event_is_poison(post: Json) -> None:
     with pytest.raises(PoisonError, match="neither an event of another kind nor a post"):
         parse_event(post)
 
@@ -139,7 +139,7 @@ JSON = st.recursive(
 
 
 @given(st.data())
-def test_any_value_in_any_member_is_a_post_or_another_event_or_refused(data: st.DataObject) -> None:
+def test_any_value_in_any_member_is_a_post_or_another_event_or_poison(data: st.DataObject) -> None:
     changed: Any = json.loads(json.dumps(event()))
     inner = data.draw(st.sampled_from([changed, changed["commit"], changed["commit"]["record"]]))
     inner[data.draw(st.sampled_from(list(inner)))] = data.draw(JSON)
@@ -223,7 +223,7 @@ class Watched(BlueskySource):
         super().__init__(track=track, endpoint=endpoint, notify=self.notes.append, backoff=backoff)
 
 
-def test_posts_arrive_at_once_and_alone_are_asked_for() -> None:
+def test_posts_arrive_at_once_and_only_they_are_requested() -> None:
     with jetstream(sends(event("one"), event("two"), then=stay)) as jet, Reading(Watched(jet.url)) as reading:
         reading.until_items(2)
         assert (reading.texts, jet.queries) == (
@@ -232,7 +232,7 @@ def test_posts_arrive_at_once_and_alone_are_asked_for() -> None:
         )
 
 
-def test_terms_are_looked_for_whatever_the_case() -> None:
+def test_terms_match_in_any_case() -> None:
     posts = [event(text) for text in ("Paper LANTERNS", "straße", "lamp", "a STRASSE", "good night")]
     with (
         jetstream(sends(*posts, then=stay)) as jet,
@@ -242,7 +242,7 @@ def test_terms_are_looked_for_whatever_the_case() -> None:
         assert it.texts == ["Paper LANTERNS", "straße", "a STRASSE", "good night"]
 
 
-def test_after_a_lost_connection_it_goes_on_from_a_few_seconds_before() -> None:
+def test_a_new_connection_resumes_a_few_seconds_before_the_lost_one() -> None:
     last = {"did": DID, "time_us": TIME_US + 9_000_000, "kind": "identity"}
     with jetstream(sends(event("one"), last), sends(event("two"), then=stay)) as jet:
         source = Watched(jet.url)
@@ -254,7 +254,7 @@ def test_after_a_lost_connection_it_goes_on_from_a_few_seconds_before() -> None:
 
 
 @pytest.mark.parametrize("time_us", [-1, 2**63 - 1])
-def test_an_absurd_time_is_rejected_and_nothing_to_go_on_from(time_us: int) -> None:
+def test_an_absurd_time_is_rejected_and_not_resumed_from(time_us: int) -> None:
     absurd = event("absurd", time_us=time_us)
     with jetstream(sends(event("one"), absurd), sends(event("two"), then=stay)) as jet:
         with Reading(Watched(jet.url)) as reading:
@@ -273,7 +273,7 @@ def test_a_connection_that_breaks_is_made_again() -> None:
         assert reading.texts == ["one", "two"]
 
 
-def test_a_connection_without_an_answer_to_pings_is_given_up() -> None:
+def test_a_connection_without_an_answer_to_pings_is_closed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         source = Watched(
             f"ws://127.0.0.1:{server.getsockname()[1]}", backoff=Backoff(network=0.01, silence=2)
@@ -306,7 +306,7 @@ def deaf(server: socket.socket) -> Iterator[None]:
         (json.dumps(event(rkey=None)), "nor a post with author, time, key and text"),
     ],
 )
-def test_what_is_no_event_is_rejected_and_the_next_is_read(message: str, reason: str) -> None:
+def test_a_message_that_is_not_an_event_is_rejected_and_the_next_is_read(message: str, reason: str) -> None:
     with jetstream(sends(message, event("after"), then=stay)) as jet, Reading(Watched(jet.url)) as reading:
         reading.until_items(2)
     assert reading.texts == ["after"]
@@ -321,7 +321,7 @@ def test_an_event_of_some_megabytes_is_read() -> None:
 
 
 @pytest.mark.parametrize("gap", [1, 100_000])
-def test_an_event_without_measure_is_counted_and_passed(monkeypatch: pytest.MonkeyPatch, gap: int) -> None:
+def test_an_event_that_is_too_large_is_counted_and_skipped(monkeypatch: pytest.MonkeyPatch, gap: int) -> None:
     monkeypatch.setattr(bluesky, "_MAX_EVENT_BYTES", 10_000)
     texts = [*map(str, range(20)), "x" * 20_000, *map(str, range(21, 40))]
     events = [event(text, TIME_US + number * gap) for number, text in enumerate(texts)]
@@ -340,7 +340,7 @@ def test_an_event_without_measure_is_counted_and_passed(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS])
-def test_an_http_error_is_waited_out(status: HTTPStatus) -> None:
+def test_an_http_error_leads_to_a_retry(status: HTTPStatus) -> None:
     with jetstream(status, status, sends(event("at last"), then=stay)) as jet:
         source = Watched(jet.url)
         with Reading(source) as reading:
@@ -350,15 +350,15 @@ def test_an_http_error_is_waited_out(status: HTTPStatus) -> None:
 
 def test_an_address_without_a_jetstream_ends_the_run() -> None:
     with jetstream(HTTPStatus.NOT_FOUND) as jet, Reading(Watched(jet.url)) as reading:
-        assert "is not a Jetstream: it answered 404" in reading.refusal()
+        assert "is not a Jetstream: it answered 404" in reading.failure()
 
 
-def test_an_address_of_no_websocket_ends_the_run() -> None:
+def test_an_address_without_a_websocket_ends_the_run() -> None:
     with Reading(Watched("https://127.0.0.1/")) as reading:
-        assert "is not the address of a websocket" in reading.refusal()
+        assert "is not the address of a websocket" in reading.failure()
 
 
-def test_jetstream_may_be_out_of_reach_for_a_while() -> None:
+def test_an_unreachable_jetstream_is_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     source = Watched(f"ws://127.0.0.1:{port}/subscribe")
@@ -375,10 +375,10 @@ def test_a_jetstream_that_was_never_reached_is_an_error() -> None:
     source = Watched(f"ws://127.0.0.1:{port}/subscribe")
     with Reading(source) as reading:
         reading.until(lambda: source.notes)
-    assert "Nothing was read: " in reading.refusal()
+    assert "Nothing was read: " in reading.failure()
 
 
-def test_closing_before_reading_connects_to_nothing() -> None:
+def test_closing_before_reading_makes_no_connection() -> None:
     with jetstream(stay) as jet:
         source = Watched(jet.url)
         source.close()

@@ -18,7 +18,7 @@ from producer.sources.reconnect import Backoff, Interrupted, Kind, cause, reconn
         ("rate", {1: 60, 2: 120, 3: 240, 5: 900, 10_000: 900}),
     ],
 )
-def test_the_waits_are_those_that_x_asks_for(kind: Kind, waits: dict[int, float]) -> None:
+def test_the_waits_are_those_that_x_requires(kind: Kind, waits: dict[int, float]) -> None:
     interruption = Interrupted(kind, "")
     assert {attempt: Backoff().wait(interruption, attempt, now=0) for attempt in waits} == waits
 
@@ -26,13 +26,13 @@ def test_the_waits_are_those_that_x_asks_for(kind: Kind, waits: dict[int, float]
 @pytest.mark.parametrize(
     ("reset", "wait"),
     [(1_030, 30), (1_900, 900), (1_000, 60), (900, 60), (1_901, 60), (None, 60)],
-    ids=["soon", "a window away", "now", "past", "beyond a window", "not said"],
+    ids=["soon", "a window away", "now", "past", "beyond a window", "unknown"],
 )
-def test_a_rate_limit_ends_when_x_says_so_if_that_makes_sense(reset: float | None, wait: float) -> None:
+def test_a_rate_limit_ends_at_its_reset_if_that_is_plausible(reset: float | None, wait: float) -> None:
     assert Backoff().wait(Interrupted("rate", "", reset), attempt=1, now=1_000) == wait
 
 
-def test_the_waits_grow_until_something_arrives_or_the_kind_changes() -> None:
+def test_the_waits_grow_until_an_item_arrives_or_the_kind_changes() -> None:
     plan: list[tuple[Kind, bool]] = [
         ("network", False),
         ("network", False),
@@ -77,11 +77,11 @@ def test_a_service_that_was_never_reached_is_an_error_at_the_end(reached: bool) 
         assert list(items) == []
 
 
-def test_the_cause_is_what_the_system_said_first() -> None:
+def test_the_cause_is_the_first_message_of_the_system() -> None:
     error = OSError("HTTPConnectionPool: Max retries exceeded")
     error.__context__ = ConnectionRefusedError(111, "Connection refused")
     assert cause(error) == "Connection refused"
 
 
-def test_an_error_without_words_of_the_system_is_a_cut() -> None:
+def test_an_error_without_a_message_of_the_system_is_a_cut() -> None:
     assert cause(ValueError("IncompleteRead")) == "cut off in the middle"

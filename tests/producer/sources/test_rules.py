@@ -2,7 +2,7 @@
 
 import pytest
 
-from producer.sources.rules import TAG, Change, Rule, change, expressions
+from producer.sources.rules import TAG, Change, Rule, expressions, plan_change
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,11 @@ from producer.sources.rules import TAG, Change, Rule, change, expressions
         ('the "good" boat', '"the good boat"'),
     ],
 )
-def test_a_tracked_term_is_looked_for_as_it_is(term: str, rule: str) -> None:
+def test_a_tracked_term_matches_literally(term: str, rule: str) -> None:
     assert expressions([term], []) == (rule,)
 
 
-def test_rules_are_taken_as_they_are_and_once() -> None:
+def test_rules_are_used_unchanged_and_once() -> None:
     assert expressions(["tea", "tea", " "], ["lang:en (tea OR bun)", "tea", ""]) == (
         "tea",
         "lang:en (tea OR bun)",
@@ -40,8 +40,10 @@ UNTAGGED = Rule("4", "juice", None)
 
 
 def test_missing_rules_are_added_and_our_old_ones_deleted() -> None:
-    assert change([OURS, STALE, OTHERS, UNTAGGED], ["tea", "milk"]) == Change(add=("milk",), delete=("2",))
+    assert plan_change([OURS, STALE, OTHERS, UNTAGGED], ["tea", "milk"]) == Change(
+        add=("milk",), delete=("2",)
+    )
 
 
-def test_nothing_changes_where_all_rules_are_there_whoever_made_them() -> None:
-    assert change([OURS, OTHERS, UNTAGGED], ["tea", "cocoa"]) == Change(add=(), delete=())
+def test_existing_rules_are_not_changed_whoever_created_them() -> None:
+    assert plan_change([OURS, OTHERS, UNTAGGED], ["tea", "cocoa"]) == Change(add=(), delete=())

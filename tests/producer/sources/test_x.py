@@ -88,7 +88,7 @@ def test_lines_may_end_with_a_line_feed_alone() -> None:
     assert (reading.texts, reading.rejected) == (["one", "two", "three"], [])
 
 
-def test_a_line_without_measure_is_rejected_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_rejected_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(x_source, "_MAX_LINE_BYTES", 100_000)
     raw = line(post("x" * 1_000_000)) + line(post("next"))
     with XServer(script=[Connection(0, raw=raw)]) as x, Reading(WatchedX(x)) as reading:
@@ -98,12 +98,12 @@ def test_a_line_without_measure_is_rejected_and_the_next_is_read(monkeypatch: py
     assert reading.texts == ["next"]
 
 
-def test_a_line_that_never_ends_is_given_up() -> None:
+def test_a_connection_whose_line_never_ends_is_closed() -> None:
     with XServer(count=1, script=[Connection(0, ending="endless line")]) as x:
         source = WatchedX(x, backoff=Backoff(network=0.01, silence=2))
         with Reading(source) as reading:
             reading.until_items(2)
-    assert "no end of a line for 2 s" in source.notes[0]
+    assert "no complete line for 2 s" in source.notes[0]
     assert [type(item) for item in reading.items] == [Rejected, Record]
 
 
@@ -134,11 +134,13 @@ def test_a_post_that_matches_other_rules_is_not_ours(matching: object) -> None:
     raw = line(post("no") | {"matching_rules": matching})
     with XServer(script=[Connection(0, raw=raw)]) as x, Reading(WatchedX(x)) as reading:
         reading.until_items(1)
-    assert reading.items == [Rejected("post 1890000000000000001", "only rules of others match it")]
+    assert reading.items == [
+        Rejected("post 1890000000000000001", "only rules that this run did not ask for match it")
+    ]
 
 
 @pytest.mark.parametrize("matching", [None, [], {}])
-def test_a_post_that_does_not_say_what_it_matches_is_taken(matching: object) -> None:
+def test_a_post_without_matching_rules_is_accepted(matching: object) -> None:
     raw = line(post("yes") | {"matching_rules": matching})
     with XServer(script=[Connection(0, raw=raw)]) as x, Reading(WatchedX(x)) as reading:
         reading.until_items(1)
@@ -195,7 +197,7 @@ def test_an_error_in_the_stream_leads_to_one_new_connection(message: Json) -> No
 
 @pytest.mark.parametrize("path", [STREAM, RULES, TOKEN])
 @pytest.mark.parametrize(
-    ("refusal", "said"),
+    ("refusal", "message"),
     [
         (Refusal(503, "<html>Over capacity</html>"), "X answered 503 (Service Unavailable)"),
         (Refusal(500, problem("Internal Error")), "X answered 500 (Internal Error: about Internal Error)"),
@@ -204,13 +206,13 @@ def test_an_error_in_the_stream_leads_to_one_new_connection(message: Json) -> No
     ],
     ids=["503", "500", "429", "429 with nonsense"],
 )
-def test_an_http_error_is_waited_out(refusal: Refusal, said: str, path: str) -> None:
+def test_an_http_error_leads_to_a_retry(refusal: Refusal, message: str, path: str) -> None:
     step = Refusal(refusal.status, refusal.body, refusal.headers, path)
     with XServer(count=1, script=[step, step]) as x:
         source = WatchedX(x)
         with Reading(source) as reading:
             reading.until_items(1)
-    assert [said in note for note in source.notes] == [True, True]
+    assert [message in note for note in source.notes] == [True, True]
 
 
 def test_a_rate_limit_is_waited_out_until_its_reset() -> None:
@@ -236,13 +238,13 @@ def test_a_connection_that_is_still_open_elsewhere_is_waited_for() -> None:
 
 
 def test_rules_that_somebody_removed_are_added_again() -> None:
-    gone = problem("RuleConfigurationIssue")
-    with XServer(count=1, script=[Refusal(409, gone)]) as x, Reading(WatchedX(x)) as reading:
+    removed = problem("RuleConfigurationIssue")
+    with XServer(count=1, script=[Refusal(409, removed)]) as x, Reading(WatchedX(x)) as reading:
         reading.until_items(1)
         assert x.requests.count(f"GET {RULES}") == 2
 
 
-def test_a_silent_stream_is_given_up() -> None:
+def test_a_silent_connection_is_closed() -> None:
     with XServer(count=2, script=[Connection(1, ending="silence")]) as x:
         source = WatchedX(x, backoff=Backoff(network=0.01, silence=2))
         with Reading(source) as reading:
@@ -250,7 +252,7 @@ def test_a_silent_stream_is_given_up() -> None:
     assert any("not even a keep-alive, for 2 s" in note for note in source.notes)
 
 
-def test_x_may_be_out_of_reach_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreachable_x_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     source = WatchedX(f"http://127.0.0.1:{port}")
@@ -281,7 +283,7 @@ def test_closing_ends_a_wait() -> None:
             reading.until(lambda: source.notes)
 
 
-def test_closing_before_reading_leaves_nothing_on_x() -> None:
+def test_closing_before_reading_leaves_no_rule_on_x() -> None:
     with XServer() as x:
         source = WatchedX(x)
         source.close()

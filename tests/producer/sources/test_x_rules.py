@@ -1,4 +1,4 @@
-"""The rules of the X source: on X while it reads, and gone afterwards."""
+"""The rules of the X source: on X while it reads, and removed afterwards."""
 
 from local.x.server import RULES, Connection, Refusal, XServer
 from producer.sources.rules import TAG
@@ -6,7 +6,7 @@ from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX
 
 
-def test_our_rules_are_on_x_while_we_read_and_gone_afterwards() -> None:
+def test_our_rules_exist_on_x_only_while_we_read() -> None:
     with XServer(count=1) as x:
         others = x.add_rule("bun", "another program")
         with Reading(WatchedX(x, track=[TERM, "paper boat"], rules=["kite OR soup"])) as reading:
@@ -29,7 +29,7 @@ def test_closing_twice_is_harmless() -> None:
         assert x.requests.count(f"POST {RULES}") == 2
 
 
-def test_our_rules_are_gone_after_a_reconnection_too() -> None:
+def test_our_rules_are_removed_after_a_reconnection_too() -> None:
     with XServer(count=2, script=[Connection(1, ending="end")]) as x:
         with Reading(WatchedX(x)) as reading:
             reading.until_items(2)
@@ -53,7 +53,7 @@ def test_our_rules_of_an_earlier_run_are_removed() -> None:
             assert [rule.value for rule in x.rules] == [TERM]
 
 
-def test_a_rule_of_others_that_says_the_same_serves_and_stays() -> None:
+def test_an_equal_rule_of_others_is_used_and_stays() -> None:
     with XServer(count=1) as x:
         others = x.add_rule(TERM, "another program")
         with Reading(WatchedX(x)) as reading:
@@ -70,11 +70,11 @@ def test_posts_that_only_rules_of_others_match_are_rejected() -> None:
             reading.until_items(160)
     assert reading.texts
     assert all("soup" in text for text in reading.texts)
-    assert {item.reason for item in reading.rejected} == {"only rules of others match it"}
+    assert {item.reason for item in reading.rejected} == {"only rules that this run did not ask for match it"}
     assert sum("X has other rules too (1, such as `e`)" in note for note in source.notes) == 1
 
 
-def test_without_terms_the_rules_on_x_select() -> None:
+def test_the_rules_on_x_select_if_no_terms_are_given() -> None:
     with XServer(count=1) as x:
         others = x.add_rule(TERM, "another program")
         with Reading(WatchedX(x, track=[])) as reading:
@@ -83,20 +83,20 @@ def test_without_terms_the_rules_on_x_select() -> None:
         assert x.rules == [others]
 
 
-def test_no_rule_at_all_is_refused_with_what_to_do() -> None:
+def test_missing_rules_are_an_error_with_the_remedy() -> None:
     with XServer() as x, Reading(WatchedX(x, track=[])) as reading:
-        assert "give --track TERM or --rule EXPR" in reading.refusal()
+        assert "give --track TERM or --rule EXPR" in reading.failure()
         assert GET_STREAM not in x.requests
 
 
 def test_a_rule_that_x_does_not_understand_is_named() -> None:
     with XServer() as x:
         with Reading(WatchedX(x, rules=["colour:blue"])) as reading:
-            assert "X refuses the rule `colour:blue`: Operator `colour:blue`" in reading.refusal()
+            assert "X rejects the rule `colour:blue`: Operator `colour:blue`" in reading.failure()
         assert x.rules == []
 
 
-def test_a_rule_that_somebody_adds_at_the_same_time_serves() -> None:
+def test_a_rule_that_somebody_adds_at_the_same_time_is_used() -> None:
     none_yet = Refusal(200, {"meta": {"result_count": 0}}, path=RULES)
     with XServer(count=1, script=[none_yet]) as x:
         others = x.add_rule(TERM, "another program")
@@ -112,4 +112,4 @@ def test_rules_that_cannot_be_removed_are_reported() -> None:
         with Reading(source) as reading:
             reading.until_items(1)
             x.plan(Refusal(503, path=RULES))
-    assert "the rules stay on X until the next run: X answered 503" in source.notes[-1]
+    assert "The rules stay on X until the next run: X answered 503" in source.notes[-1]

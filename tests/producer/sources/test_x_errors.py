@@ -1,4 +1,4 @@
-"""A final refusal of X ends the run with the reason; an answer that is not X's does not."""
+"""A final error of X ends the run with its reason; an answer that is not X's does not."""
 
 import pytest
 from hypothesis import given, settings
@@ -42,53 +42,53 @@ MEMBERS = (
 
 
 @pytest.mark.parametrize(
-    ("refusal", "said"),
+    ("refusal", "message"),
     [
         (Refusal(401, problem("Unauthorized")), "does not accept the credentials"),
         (
             Refusal(403, problem("client-forbidden", reason="client-not-enrolled")),
-            "refuses this app (client-for",
+            "denies this app access (client-for",
         ),
         (Refusal(402, problem("CreditsDepleted")), "delivers no more posts to this app (CreditsDepleted"),
         (
             Refusal(429, problem("UsageCapExceeded", period="Monthly")),
             "delivers no more posts to this app (Usage",
         ),
-        (Refusal(400, problem("Invalid Request")), "refuses the request with 400 (Invalid Request"),
+        (Refusal(400, problem("Invalid Request")), "rejects the request with status 400 (Invalid Request"),
     ],
     ids=["401", "403", "402", "cap", "400"],
 )
-def test_a_final_refusal_ends_the_run_with_the_reason(refusal: Refusal, said: str) -> None:
+def test_a_final_error_ends_the_run_with_its_reason(refusal: Refusal, message: str) -> None:
     with XServer(script=[refusal]) as x:
         with Reading(WatchedX(x)) as reading:
-            assert said in reading.refusal()
+            assert message in reading.failure()
         assert x.requests.count(GET_STREAM) == 1
         assert x.rules == []
 
 
 @pytest.mark.parametrize(
-    ("message", "said"),
+    ("frame", "message"),
     [
         (problem("UsageCapExceeded"), "delivers no more posts"),
-        ({"errors": [problem("client-forbidden")]}, "refuses this app"),
+        ({"errors": [problem("client-forbidden")]}, "denies this app access"),
         ({"errors": [problem("Unauthorized", status=401)]}, "does not accept the credentials"),
     ],
 )
-def test_a_final_refusal_may_come_in_the_stream(message: Json, said: str) -> None:
-    with XServer(script=[Connection(1, raw=line(message))]) as x, Reading(WatchedX(x)) as reading:
-        assert said in reading.refusal()
+def test_a_final_error_in_the_stream_ends_the_run(frame: Json, message: str) -> None:
+    with XServer(script=[Connection(1, raw=line(frame))]) as x, Reading(WatchedX(x)) as reading:
+        assert message in reading.failure()
         assert (len(reading.items), x.requests.count(GET_STREAM)) == (1, 1)
 
 
-def test_the_last_line_of_a_connection_may_be_a_final_refusal() -> None:
+def test_a_final_error_in_the_last_line_of_a_connection_ends_the_run() -> None:
     last = line(problem("UsageCapExceeded"))[:-2]
     with XServer(script=[Connection(1, raw=last, ending="end")]) as x, Reading(WatchedX(x)) as reading:
-        assert "delivers no more posts" in reading.refusal()
+        assert "delivers no more posts" in reading.failure()
         assert x.requests.count(GET_STREAM) == 1
 
 
 @pytest.mark.parametrize(
-    ("refusal", "said"),
+    ("refusal", "message"),
     [
         (
             Refusal(200, "<html>Log in to the hotel's network</html>", path=RULES),
@@ -97,17 +97,17 @@ def test_the_last_line_of_a_connection_may_be_a_final_refusal() -> None:
         (Refusal(200, "<html>Log in to the hotel's network</html>", path=TOKEN), "200 without a token"),
         (Refusal(200, {"access_token": None}, path=TOKEN), "200 without a token"),
         (Refusal(200, "[" * 100_000, path=RULES), "200 with something that is not JSON"),
-        (Refusal(200, {"data": {"id": "1"}}, path=RULES), "something else than rules"),
-        (Refusal(200, {"data": [{"id": "1"}]}, path=RULES), "something else than a rule"),
-        (Refusal(200, {"data": [None]}, path=RULES), "something else than a rule"),
+        (Refusal(200, {"data": {"id": "1"}}, path=RULES), "something other than rules"),
+        (Refusal(200, {"data": [{"id": "1"}]}, path=RULES), "something other than a rule"),
+        (Refusal(200, {"data": [None]}, path=RULES), "something other than a rule"),
     ],
 )
-def test_an_answer_that_is_not_of_x_is_waited_out(refusal: Refusal, said: str) -> None:
+def test_an_answer_that_is_not_of_x_leads_to_a_retry(refusal: Refusal, message: str) -> None:
     with XServer(count=1, script=[refusal]) as x:
         source = WatchedX(x)
         with Reading(source) as reading:
             reading.until_items(1)
-    assert [said in note for note in source.notes] == [True]
+    assert [message in note for note in source.notes] == [True]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_rules_that_x_does_not_confirm_are_added_again(answer: Json) -> None:
         source = WatchedX(x)
         with Reading(source) as reading:
             reading.until_items(1)
-    assert ["does not confirm the rules" in note for note in source.notes] == [True]
+    assert ["did not confirm the rules" in note for note in source.notes] == [True]
 
 
 JSON = st.recursive(
@@ -151,9 +151,9 @@ def test_any_frame_is_a_post_or_counted_or_ends_the_connection_for_a_reason(fram
 
 @settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(MEMBERS), JSON))
-def test_any_answer_is_rules_or_a_reason_to_retry_or_to_give_up(answer: Json) -> None:
+def test_any_answer_is_rules_or_a_reason_to_retry_or_to_end(answer: Json) -> None:
     assert isinstance(
-        xapi.refusal(400, answer, {"x-rate-limit-reset": "9" * 5_000}), Interrupted | SourceError
+        xapi.to_error(400, answer, {"x-rate-limit-reset": "9" * 5_000}), Interrupted | SourceError
     )
     try:
         assert all(isinstance(rule.value, str) for rule in parse_list(answer))
@@ -162,19 +162,19 @@ def test_any_answer_is_rules_or_a_reason_to_retry_or_to_give_up(answer: Json) ->
 
 
 @pytest.mark.parametrize("endpoint", ["127.0.0.1:8080", "api.x.com", "ftp://api.x.com"])
-def test_an_endpoint_that_is_no_address_ends_the_run(endpoint: str) -> None:
+def test_an_invalid_endpoint_ends_the_run(endpoint: str) -> None:
     with Reading(WatchedX(endpoint)) as reading:
-        assert f"x_endpoint is `{endpoint}`: give scheme and host" in reading.refusal()
+        assert f"x_endpoint is `{endpoint}`: give scheme and host" in reading.failure()
 
 
 @pytest.mark.parametrize("pair", [("wrong", CONSUMER_SECRET), (CONSUMER_KEY, "wrong"), ("a:b", "c/d")])
 def test_wrong_keys_end_the_run(pair: tuple[str, str]) -> None:
     with XServer() as x, Reading(WatchedX(x, XCredentials(*pair, "", ""))) as reading:
-        assert "Unable to verify your credentials" in reading.refusal()
+        assert "Unable to verify your credentials" in reading.failure()
         assert x.requests == [f"POST {TOKEN}"]
 
 
-def test_a_ready_bearer_token_serves_without_keys() -> None:
+def test_a_configured_bearer_token_needs_no_keys() -> None:
     with XServer(count=1) as x:
         with Reading(WatchedX(x, XCredentials("", "", "", "", BEARER_TOKEN))) as reading:
             reading.until_items(1)
@@ -183,4 +183,4 @@ def test_a_ready_bearer_token_serves_without_keys() -> None:
 
 def test_a_wrong_bearer_token_ends_the_run() -> None:
     with XServer() as x, Reading(WatchedX(x, XCredentials("", "", "", "", "wrong"))) as reading:
-        assert "does not accept the credentials (Unauthorized)" in reading.refusal()
+        assert "does not accept the credentials (Unauthorized)" in reading.failure()
