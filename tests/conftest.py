@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
-# A script's background job ignores Ctrl-C, and so would the commands that tests interrupt.
+# A script's background job ignores Ctrl-C, and `nohup` the closing of the terminal: so would the commands that tests signal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_xdist_auto_num_workers() -> int:
