@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handler.event import MAX_EVENT_BYTES
 from local.aws.mapping import decisions
+from local.aws.mapping.contract import MAX_EVENT_BYTES
 from local.aws.mapping.decisions import Batch, Record, Settings, Verdict
 from local.aws.mapping.destination import object_key
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from handler import event as event_format
+from local.aws.mapping import contract
 
 _ENVELOPE_BYTES = len('{"Records": []}')
 
@@ -93,7 +93,7 @@ class Record:
 
 def build_record(answer: dict[str, Any], shard_id: str, stream_arn: str, role_arn: str) -> Record:
     """Convert a record of ``GetRecords`` to the function's event format."""
-    event = event_format.build_record(answer, shard_id, stream_arn, role_arn)
+    event = contract.build_event_record(answer, shard_id, stream_arn, role_arn)
     return Record(
         answer["SequenceNumber"],
         answer["PartitionKey"],
@@ -140,7 +140,7 @@ def batch_to_send(
     size = _ENVELOPE_BYTES
     for count, record in enumerate(waiting[: settings.batch_size]):
         size += len(record.event) + 2
-        if size > event_format.MAX_EVENT_BYTES:
+        if size > contract.MAX_EVENT_BYTES:
             return max(count, 1)
     count = min(len(waiting), settings.batch_size)
     due = count == settings.batch_size or waited >= settings.batching_window or last
@@ -164,7 +164,7 @@ def first_failure(batch: Batch, response: bytes, settings: Settings) -> int | No
     """Return the index of the first record that a response reports as failed; None if the batch succeeded."""
     if not settings.reports_failures:
         return None
-    return event_format.first_failure([record.sequence_number for record in batch.records], response)
+    return contract.first_failure([record.sequence_number for record in batch.records], response)
 
 
 def after_failure(batch: Batch, failed: int, settings: Settings) -> Verdict:
