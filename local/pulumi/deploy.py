@@ -28,8 +28,11 @@ from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
 from infra.settings import read_project, with_defaults
-from local.errors import DeploymentError
-from local.pulumi.resources import INVOKES, RESOURCES, SERVICES, Aws, ConfigError, Properties, Resource
+from local.errors import ConfigError, DeploymentError
+from local.pulumi.provider.aws import SERVICES, Aws
+from local.pulumi.provider.invokes import INVOKES
+from local.pulumi.provider.resource import Properties, Resource
+from local.pulumi.resources import RESOURCES
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 

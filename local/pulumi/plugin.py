@@ -20,7 +20,11 @@ from pulumi.provider.experimental import provider
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.server import main as serve
 
-from local.pulumi.resources import INVOKES, RESOURCES, Aws, ConfigError, Properties, Resource
+from local.errors import ConfigError
+from local.pulumi.provider.aws import Aws
+from local.pulumi.provider.invokes import INVOKES
+from local.pulumi.provider.resource import Properties, Resource
+from local.pulumi.resources import RESOURCES
 from stack.project import PROJECT
 
 VERSION = version("pulumi-aws")

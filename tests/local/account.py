@@ -8,7 +8,9 @@ from typing import Any, Self
 import pulumi
 
 from local.aws.local_aws import LocalAws
-from local.pulumi.resources import RESOURCES, SERVICES, Aws, Properties, Resource
+from local.pulumi.provider.aws import SERVICES, Aws
+from local.pulumi.provider.resource import Properties, Resource
+from local.pulumi.resources import RESOURCES
 from tests.local.conftest import READ_STREAM, TRUST_LAMBDA, unique
 
 

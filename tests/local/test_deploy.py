@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from local.aws.local_aws import LocalAws
-from local.errors import DeploymentError
+from local.errors import ConfigError, DeploymentError
 from local.pulumi.deploy import Deployment, Event, deploy
-from local.pulumi.resources import ConfigError
 from stack.project import PROJECT
 from tests.local.conftest import unique
 

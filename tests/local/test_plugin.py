@@ -16,7 +16,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from local.aws.local_aws import LocalAws
 from local.pulumi import plugin
-from local.pulumi.resources import SERVICES
+from local.pulumi.provider.aws import SERVICES
 from tests.local.conftest import unique
 
 SECRET = {rpc._special_sig_key: rpc._special_secret_sig}

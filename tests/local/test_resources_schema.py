@@ -8,8 +8,10 @@ import pulumi
 import pytest
 import yaml
 
-from local.pulumi.resources import RESOURCES, SERVICES, Aws, ConfigError
-from local.pulumi.resources.schema import UNKNOWN
+from local.errors import ConfigError
+from local.pulumi.provider.aws import SERVICES, Aws
+from local.pulumi.provider.schema import UNKNOWN
+from local.pulumi.resources import RESOURCES
 
 NOWHERE = Aws("us-east-1", "test", "test", {})
 STREAM: dict[str, Any] = {"name": "events", "shardCount": 1.0}

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws.local_aws import LocalAws
-from local.pulumi.resources.archive import zipped
+from local.pulumi.provider.archive import zipped
 from tests.local.account import Account, allow
 from tests.local.conftest import READ_STREAM, unique
 

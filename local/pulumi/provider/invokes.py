@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local.pulumi.resources.aws import Aws
+from local.pulumi.provider.aws import Aws
 
 
 def _alias(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from local.pulumi.resources.aws import Aws
-from local.pulumi.resources.schema import Inputs, InvalidError, checked, unknown
+from local.pulumi.provider.aws import Aws
+from local.pulumi.provider.schema import Inputs, InvalidError, checked, unknown
 
 # Input or output properties by their Pulumi names (camelCase), plain values, `id` among the outputs.
 Properties = dict[str, Any]

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Any, ClassVar, Final
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag
-from local.pulumi.resources.schema import Block, Inputs, Integer, Number, Strings, Text
+from local.pulumi.provider.resource import GoneError, Properties, Resource, retag
+from local.pulumi.provider.schema import Block, Inputs, Integer, Number, Strings, Text
 
 NAMESPACE: Final = "dynamodb"
 DIMENSION: Final = "dynamodb:table:WriteCapacityUnits"

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
-from local.pulumi.resources.schema import UNKNOWN, Inputs, Integer, Items, Json, Number, Strings, Text
+from local.pulumi.provider.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
+from local.pulumi.provider.schema import UNKNOWN, Inputs, Integer, Items, Json, Number, Strings, Text
 
 COMPARISONS = (
     "GreaterThanOrEqualToThreshold",

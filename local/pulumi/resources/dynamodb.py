@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import Properties, Resource, retag, tag_list, tag_map, wait_until
-from local.pulumi.resources.schema import UNKNOWN, Block, Flag, Inputs, Integer, Items, Strings, Text
+from local.pulumi.provider.resource import Properties, Resource, retag, tag_list, tag_map, wait_until
+from local.pulumi.provider.schema import UNKNOWN, Block, Flag, Inputs, Integer, Items, Strings, Text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ import json
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
-from local.pulumi.resources.schema import Inputs, Items, Json, Strings, Text
+from local.pulumi.provider.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
+from local.pulumi.provider.schema import Inputs, Items, Json, Strings, Text
 
 NAME = r"[\w+=,.@-]{1,128}"
 BOUNDARY = Text(pattern=r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+")

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import Properties, Resource, retag, tag_map, wait_until
-from local.pulumi.resources.schema import UNKNOWN, Block, Inputs, Integer, Items, Strings, Text
+from local.pulumi.provider.resource import Properties, Resource, retag, tag_map, wait_until
+from local.pulumi.provider.schema import UNKNOWN, Block, Inputs, Integer, Items, Strings, Text
 
 
 class Stream(Resource):

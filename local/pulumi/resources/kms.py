@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag
-from local.pulumi.resources.schema import Flag, Inputs, Integer, Strings, Text
+from local.pulumi.provider.resource import GoneError, Properties, Resource, retag
+from local.pulumi.provider.schema import Flag, Inputs, Integer, Strings, Text
 
 
 class Key(Resource):

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
-from local.pulumi.resources.archive import Archive, checksum, zipped
-from local.pulumi.resources.resource import Properties, Resource, retag, wait_until
-from local.pulumi.resources.schema import (
+from local.pulumi.provider.archive import Archive, checksum, zipped
+from local.pulumi.provider.resource import Properties, Resource, retag, wait_until
+from local.pulumi.provider.schema import (
     UNKNOWN,
     Arn,
     Block,

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import ClassVar
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag
-from local.pulumi.resources.schema import Inputs, Integer, Strings, Text
+from local.pulumi.provider.resource import GoneError, Properties, Resource, retag
+from local.pulumi.provider.schema import Inputs, Integer, Strings, Text
 
 # CloudWatch Logs API reference, PutRetentionPolicy; 0 means "never expire".
 DAYS = (

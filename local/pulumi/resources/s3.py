@@ -4,8 +4,8 @@ import time
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import Properties, Resource, tag_list, tag_map
-from local.pulumi.resources.schema import Block, Flag, Inputs, Integer, Items, Json, Strings, Text
+from local.pulumi.provider.resource import Properties, Resource, tag_list, tag_map
+from local.pulumi.provider.schema import Block, Flag, Inputs, Integer, Items, Json, Strings, Text
 
 BUCKET = Text(required=True, replaces=True)
 NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"

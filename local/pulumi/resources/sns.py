@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import ClassVar
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
-from local.pulumi.resources.schema import Inputs, Json, Strings, Text
+from local.pulumi.provider.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
+from local.pulumi.provider.schema import Inputs, Json, Strings, Text
 
 PROTOCOLS = ("application", "email", "email-json", "firehose", "http", "https", "lambda", "sms", "sqs")
 
