@@ -27,12 +27,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from benchmarks.producer import write_tweets
 from local.aws.server import REGION, ROOT_KEY
 from local.session import STACK
+from stack.project import PROJECT
 
-_PROJECT = Path(__file__).resolve().parents[1]
 _TABLE = f"{STACK}-EventData"
 _TICK_SECONDS = 0.05
 _SAMPLE_SECONDS = 0.25
-_PATIENCE_SECONDS = 60
+_TIMEOUT_SECONDS = 60
 _PARTS = (
     ("local.aws.ministack.server", "AWS: all services, IAM on"),
     ("local demo", "demo: X, mapping, deployment"),
@@ -123,7 +123,7 @@ def demo(run: Run, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", s
     """Start the command; return it with the endpoint of its AWS, once printed."""
     command = [sys.executable, "-m", "local", "demo", *arguments]
     started = time.monotonic()
-    with subprocess.Popen(command, cwd=_PROJECT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         endpoint: Queue[str] = Queue()
 
         def read() -> None:
@@ -137,7 +137,7 @@ def demo(run: Run, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", s
         reading = threading.Thread(target=read)
         reading.start()
         try:
-            yield process, endpoint.get(timeout=_PATIENCE_SECONDS)
+            yield process, endpoint.get(timeout=_TIMEOUT_SECONDS)
         finally:
             process.terminate()
             reading.join()
