@@ -2,7 +2,7 @@
 
 The engine runs the launcher that `install` puts into PULUMI_HOME wherever it would run AWS's own plugin:
 the program and its configuration stay as they are. Secrets need little here: the engine marks an output
-whose input was secret, and the plugin marks what AWS itself makes up.
+whose input was secret, and the plugin marks the outputs that AWS generates.
 """
 
 import asyncio
@@ -42,8 +42,8 @@ main()
 """
 
 
-class RefusedError(Exception):
-    """AWS refused a call; the message is AWS's."""
+class CallError(Exception):
+    """A call to AWS failed; the message is AWS's."""
 
     # The SDK's server appends the traceback to the message, which the engine shows to the user.
     __traceback__ = None
@@ -150,11 +150,11 @@ class AwsProvider(provider.Provider):
 
 
 async def _work(function: Callable[..., Result], *arguments: Any) -> Result:
-    """Call AWS on a thread; raises `RefusedError` if it refuses."""
+    """Call AWS on a thread; raises `CallError` if AWS denies or rejects the call."""
     try:
         return await asyncio.to_thread(function, *arguments)
     except (BotoCoreError, ClientError, ConfigError, TimeoutError) as error:
-        raise RefusedError(str(error)) from None
+        raise CallError(str(error)) from None
 
 
 def install(pulumi_home: Path) -> Path:
@@ -172,7 +172,7 @@ def install(pulumi_home: Path) -> Path:
 
 
 def main() -> None:
-    """Serve the engine that started this process, until the engine ends it or is gone."""
+    """Serve the engine that started this process, until the engine ends."""
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     serve(sys.argv[1:], VERSION, AwsProvider())
 

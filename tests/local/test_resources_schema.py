@@ -1,4 +1,4 @@
-"""What a resource type accepts, what counts as a change, and which changes replace; without AWS."""
+"""Resource types check properties, and tell changes and replacements apart; without AWS."""
 
 import json
 from pathlib import Path
@@ -81,7 +81,7 @@ METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
         (
             KINESIS,
             STREAM | {"streamModeDetails": {"streamMode": "ON_DEMAND"}},
-            "shardCount: is refused for a stream in ON_DEMAND mode",
+            "shardCount: is not allowed for a stream in ON_DEMAND mode",
         ),
         (KINESIS, {"name": "events"}, "shardCount: is required for a stream in PROVISIONED mode"),
         (DYNAMODB, TABLE | {"ttl": {"attribute": "x"}}, "ttl.attribute: is not a property"),
@@ -121,7 +121,7 @@ def test_names_every_property_that_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("key", ["name", "hashKey", "rangeKey", "attributes", "billingMode", "ttl", "tags"])
-def test_what_a_preview_cannot_know_is_accepted_and_stays_unknown(key: str) -> None:
+def test_a_value_that_a_preview_does_not_know_is_accepted_and_stays_unknown(key: str) -> None:
     assert accepted(DYNAMODB, **TABLE | {key: UNKNOWN})[key] == UNKNOWN
 
 
@@ -238,7 +238,7 @@ def test_a_policy_that_a_preview_does_not_know_is_a_change() -> None:
         ("tags", {"by": "hand"}, None, False),
     ],
 )
-def test_what_is_a_change_of_a_mapping(key: str, actual: Any, wanted: Any, same: bool) -> None:
+def test_a_change_of_a_mapping_is_recognised(key: str, actual: Any, wanted: Any, same: bool) -> None:
     assert RESOURCES[MAPPING](NOWHERE).unchanged(key, {key: actual}, wanted) is same
 
 
