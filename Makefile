@@ -73,7 +73,7 @@ benchmark: install ## Measure the function, the producer and the whole path (tak
 	$(BIN)/python -m benchmarks.path
 
 campaign: install ## Put 100,000 tweets through local AWS while everything breaks; none may be lost (takes minutes)
-	$(BIN)/python -m benchmarks.campaign
+	$(BIN)/python -m tests.campaign
 
 requirements: install ## Regenerate the pinned requirement files from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)

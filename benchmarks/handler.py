@@ -206,7 +206,7 @@ def main() -> None:
 @contextlib.contextmanager
 def stub() -> Iterator[None]:
     """Serve DynamoDB's stub over TLS, and set the environment as Lambda does."""
-    from tests.doubles.http import constant_answer, make_certificate
+    from local.stubs.http import constant_answer, make_certificate
 
     with tempfile.TemporaryDirectory() as folder:
         certificate = make_certificate(Path(folder))

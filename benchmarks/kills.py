@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from benchmarks.producer import producer, write_tweets
+from local.stubs.kinesis import get_counts, in_process
 from producer.spooling.spool import SEGMENT_BYTES
-from tests.doubles.kinesis import ask, in_process
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
             if process.returncode != -signal.SIGKILL:
                 sys.exit(errors.decode())
             kills += 1
-        counts = ask(url)
+        counts = get_counts(url)
     sent_again = counts["stored"] - counts["distinct"]
     per_segment = SEGMENT_BYTES // 400
     print(

@@ -27,8 +27,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from benchmarks.producer import write_tweets
 from local.aws.server import REGION, ROOT_KEY
 from local.session import STACK
+from stack.project import PROJECT
 
-_PROJECT = Path(__file__).resolve().parents[1]
 _TABLE = f"{STACK}-EventData"
 _TICK_SECONDS = 0.05
 _SAMPLE_SECONDS = 0.25
@@ -123,7 +123,7 @@ def demo(run: Run, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", s
     """Start the command; return it with the endpoint of its AWS, once printed."""
     command = [sys.executable, "-m", "local", "demo", *arguments]
     started = time.monotonic()
-    with subprocess.Popen(command, cwd=_PROJECT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         endpoint: Queue[str] = Queue()
 
         def read() -> None:

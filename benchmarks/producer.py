@@ -20,7 +20,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.doubles.kinesis import ask, in_process
+from local.stubs.kinesis import get_counts, in_process
 
 _WORDS = ("quick", "brown", "fox", "jumps", "over", "lazy", "dog", "boxing", "wizards", "liquor", "jugs")
 
@@ -58,10 +58,10 @@ def compare(work: Path, count: int, rounds: int) -> None:
             loop = measure(["-m", "benchmarks.producer_loop", str(tweets), url])
         with in_process("sound") as url:
             plain = measure(producer(work, url, tweets))
-            assert ask(url)["stored"] == count
+            assert get_counts(url)["stored"] == count
         with in_process("faulty") as url:
             faulty = measure(producer(work, url, tweets))
-            assert ask(url)["distinct"] == count
+            assert get_counts(url)["distinct"] == count
         ratios.append(plain.cpu / loop.cpu)
         for name, cost in ("bare loop", loop), ("producer", plain), ("producer, faults", faulty):
             print(
@@ -90,7 +90,7 @@ def vary_the_stream(work: Path, count: int) -> None:
                 started = time.monotonic()
                 output = work / "summary"
                 wall = wait(start(producer(work, url, tweets), output), started).wall
-                assert ask(url)["distinct"] == count
+                assert get_counts(url)["distinct"] == count
             retried = json.loads(output.read_text().splitlines()[-1])["retried"]
             sound = sound or wall
             print(
@@ -108,9 +108,9 @@ def build_and_drain_a_backlog(work: Path, count: int) -> None:
         filled = settled(work / "spool")
         reading = time.monotonic() - started - _SETTLED_SECONDS
         started = time.monotonic()
-        ask(f"{url}/back")
+        get_counts(f"{url}/back")
         cost = wait(pid, started)
-        assert ask(url)["distinct"] == count
+        assert get_counts(url)["distinct"] == count
     print(
         f"backlog of {count:,} tweets, {filled / 2**20:,.0f} MiB in the spool: "
         f"read at {count / reading:,.0f}/s, sent at {count / cost.wall:,.0f}/s, {cost.peak:.0f} MiB at most"

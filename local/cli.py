@@ -77,7 +77,7 @@ def up(port: int | None, x_port: int | None, rate: int, faults: tuple[Fault, ...
             console.print(instructions(aws, x_url, session), soft_wrap=True)
             Display(aws, console).run()
     except KeyboardInterrupt:
-        console.print("Stopped; its state is gone.")
+        console.print("Stopped; its state is lost.")
     except LocalError as error:
         console.print(f"Error: {error}", markup=False, style="red")
         sys.exit(1)

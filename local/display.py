@@ -87,7 +87,7 @@ class Display:
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
             while True:
                 self._aws.check()
-                with contextlib.suppress(ClientError):  # something listed was deleted meanwhile: read again
+                with contextlib.suppress(ClientError):  # a listed resource was deleted meanwhile: read again
                     now = self._look()
                     live.update(render(now, before or now), refresh=True)
                     before = now
@@ -114,40 +114,70 @@ def render(now: Snapshot, before: Snapshot) -> RenderableType:
     if not (now.streams or now.tables or now.buckets):
         return Text("Nothing is deployed yet.", style="dim")
     seconds = max(now.time - before.time, _INTERVAL)
-    delivered = {mapping.uuid: mapping.delivered for mapping in before.mappings}
-    streams = _table("Stream", "Shards", "Mapping", "Records/s", "Delivered", "Waiting", "Lag")
-    problems = []
-    for name, shards in now.streams.items():
-        readers = [mapping for mapping in now.mappings if mapping.stream_arn.endswith(f":stream/{name}")]
-        for mapping in readers:
-            rate = (mapping.delivered - delivered.get(mapping.uuid, 0)) / seconds
-            waiting = max(0, now.records.get(name, 0) - mapping.delivered) if mapping.from_oldest else None
-            broken = mapping.result.startswith("PROBLEM")
-            state = "disabled" if not mapping.enabled else "failing" if broken else "ok"
-            streams.add_row(
-                name,
-                str(shards),
-                Text(state, style="green" if state == "ok" else "bold red"),
-                f"{rate:,.0f}",
-                f"{mapping.delivered:,}",
-                "" if waiting is None else Text(f"{waiting:,}", style="" if state == "ok" else "bold red"),
-                # Of a mapping that does not read, the lag is not known.
-                f"{mapping.lag:.1f} s" if state == "ok" or mapping.lag else "",
-            )
-            if broken:
-                problems.append(Text(f"{name}: {mapping.result}", style="red"))
-        if not readers:
-            streams.add_row(name, str(shards), Text("none", style="bold red"), "", "", "", "")
-    tables = _table("Table", "Items", "Items/s")
-    for name, items in now.tables.items():
-        rate = (items - before.tables.get(name, items)) / seconds
-        tables.add_row(name, f"{items:,}", f"{rate:,.0f}")
-    buckets = _table("Bucket", "Objects")
-    for name, objects in now.buckets.items():
-        buckets.add_row(name, objects)
+    tables = (_streams(now, before, seconds), _tables(now, before, seconds), _buckets(now))
+    problems = [Text(problem, style="red") for problem in _problems(now)]
     for problem in problems:
         problem.truncate(_PROBLEM_CHARACTERS, overflow="ellipsis")
-    return Group(*(table for table in (streams, tables, buckets) if table.row_count), *problems)
+    return Group(*(table for table in tables if table.row_count), *problems)
+
+
+def _streams(now: Snapshot, before: Snapshot, seconds: float) -> Table:
+    """Draw a row for each mapping of a stream, and one for a stream without a mapping."""
+    delivered_before = {mapping.uuid: mapping.delivered for mapping in before.mappings}
+    table = _table("Stream", "Shards", "Mapping", "Records/s", "Delivered", "Waiting", "Lag")
+    for name, shards in now.streams.items():
+        mappings = [mapping for mapping in now.mappings if _reads(mapping, name)]
+        for mapping in mappings:
+            rate = (mapping.delivered - delivered_before.get(mapping.uuid, 0)) / seconds
+            table.add_row(name, str(shards), *_mapping_cells(mapping, rate, now.records.get(name, 0)))
+        if not mappings:
+            table.add_row(name, str(shards), Text("none", style="bold red"))
+    return table
+
+
+def _mapping_cells(mapping: Progress, rate: float, records: int) -> list[RenderableType]:
+    state = "disabled" if not mapping.enabled else "failing" if _is_failing(mapping) else "ok"
+    waiting = f"{max(0, records - mapping.delivered):,}" if mapping.from_oldest else ""
+    return [
+        Text(state, style="green" if state == "ok" else "bold red"),
+        f"{rate:,.0f}",
+        f"{mapping.delivered:,}",
+        Text(waiting, style="" if state == "ok" else "bold red"),
+        # The lag of a mapping that does not read is unknown.
+        f"{mapping.lag:.1f} s" if state == "ok" or mapping.lag else "",
+    ]
+
+
+def _tables(now: Snapshot, before: Snapshot, seconds: float) -> Table:
+    table = _table("Table", "Items", "Items/s")
+    for name, items in now.tables.items():
+        rate = (items - before.tables.get(name, items)) / seconds
+        table.add_row(name, f"{items:,}", f"{rate:,.0f}")
+    return table
+
+
+def _buckets(now: Snapshot) -> Table:
+    table = _table("Bucket", "Objects")
+    for name, objects in now.buckets.items():
+        table.add_row(name, objects)
+    return table
+
+
+def _problems(now: Snapshot) -> list[str]:
+    return [
+        f"{name}: {mapping.result}"
+        for name in now.streams
+        for mapping in now.mappings
+        if _reads(mapping, name) and _is_failing(mapping)
+    ]
+
+
+def _reads(mapping: Progress, stream: str) -> bool:
+    return mapping.stream_arn.endswith(f":stream/{stream}")
+
+
+def _is_failing(mapping: Progress) -> bool:
+    return mapping.result.startswith("PROBLEM")
 
 
 def _table(first: str, *others: str) -> Table:

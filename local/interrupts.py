@@ -1,4 +1,4 @@
-"""Delays Ctrl-C and SIGTERM where Python cannot bear them."""
+"""Delays Ctrl-C and SIGTERM during imports, which they could leave half done."""
 
 import signal
 from collections.abc import Iterator

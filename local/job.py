@@ -23,9 +23,7 @@ OWN = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
 
 def _without_password(_context: click.Context, _option: click.Parameter, value: str) -> str:
     if "@" in value:
-        raise click.BadParameter(
-            "it holds a user name or a password: remove what stands before the @, and the @."
-        )
+        raise click.BadParameter("it holds a user name or a password: remove everything up to the @.")
     return value
 
 
@@ -79,7 +77,7 @@ def job(role: str, stack: str, repository: str, subject: str | None, endpoint: s
         print_exports(job_environment(_sts(endpoint), role, stack, f"repo:{repository}:{subject}"))
     except ClientError as error:
         raise click.ClickException(
-            f"{PREFIX}-{stack}-{role} refuses repo:{repository}:{subject}: {error}"
+            f"{PREFIX}-{stack}-{role} does not trust repo:{repository}:{subject}: {error}"
         ) from error
 
 

@@ -14,7 +14,7 @@ STACK = "dev"
 
 
 class Session:
-    """The files of a deployed stack, in a folder that goes away with the server.
+    """The files of a deployed stack, in a folder that is deleted with the server.
 
     Attributes:
         outputs: the stack outputs, secrets as `[secret]`.

@@ -36,7 +36,7 @@ class Fault:
     Attributes:
         operation: the IAM action, for instance ``kinesis:PutRecords``.
         entries: throttled entries, as PutRecords and BatchWriteItem report them one by one.
-        throttle: calls refused as a whole with the service's throttling error.
+        throttle: calls rejected as a whole with the service's throttling error.
         error: calls answered with status 500.
         reset: calls whose connection is reset before anything was done.
         lost: calls that are carried out, and whose connection is then reset instead of answered.
@@ -89,7 +89,7 @@ class Fault:
 
 
 def rules_from(values: Iterable[dict[str, Any]]) -> dict[str, Fault]:
-    """Rules by operation, from their JSON form."""
+    """Return the rules by operation, from their JSON form."""
     return {value["operation"]: Fault(**value) for value in values}
 
 
@@ -149,7 +149,7 @@ class Injector:
             if self._strikes(rule, fault):
                 if fault == "reset":
                     raise ConnectionLost
-                return _refusal(operation, fault)
+                return _error_answer(operation, fault)
         if rule.entries:
             answer = await self._some_entries(rule, body, call)
         else:
@@ -170,13 +170,17 @@ class Injector:
         self, rule: Fault, body: bytes, call: Callable[[bytes], Awaitable[Answer]]
     ) -> Answer:
         take_out, put_back, nothing_done = _ENTRY_FAULTS[rule.operation]
-        kept, throttled = take_out(json.loads(body), lambda: self._chance() < rule.entries)
+        remaining, throttled = take_out(json.loads(body), lambda: self._chance() < rule.entries)
         if not throttled:
             return await call(body)
         if rule.times is not None:
             rule.times -= 1
         self.injected[f"{rule.operation} entries"] += len(throttled)
-        answer = (200, dict(_JSON), nothing_done) if kept is None else await call(json.dumps(kept).encode())
+        answer = (
+            (200, dict(_JSON), nothing_done)
+            if remaining is None
+            else await call(json.dumps(remaining).encode())
+        )
         status, headers, content = answer
         if status != 200:
             return answer
@@ -188,7 +192,7 @@ class Injector:
         )
 
 
-def _refusal(operation: str, fault: str) -> Answer:
+def _error_answer(operation: str, fault: str) -> Answer:
     if fault == "error":
         code, message, status = "InternalFailure", "An injected fault: internal error.", 500
     else:
@@ -212,42 +216,42 @@ _THROTTLING = {
 # --- Entries of batch calls: take some out, let the rest pass, put what was taken out into the answer ----
 
 Entries = list[Any]
-Chosen = Callable[[], bool]
+Chooser = Callable[[], bool]
 
 
-def _take_records(request: dict[str, Any], throttled: Chosen) -> tuple[dict[str, Any] | None, Entries]:
-    refused = [index for index, _ in enumerate(request["Records"]) if throttled()]
-    kept = [record for index, record in enumerate(request["Records"]) if index not in set(refused)]
-    return ({**request, "Records": kept} if kept else None), refused
+def _take_records(request: dict[str, Any], is_throttled: Chooser) -> tuple[dict[str, Any] | None, Entries]:
+    throttled = [index for index, _ in enumerate(request["Records"]) if is_throttled()]
+    remaining = [record for index, record in enumerate(request["Records"]) if index not in set(throttled)]
+    return ({**request, "Records": remaining} if remaining else None), throttled
 
 
-def _put_records_back(answer: dict[str, Any], refused: Entries) -> dict[str, Any]:
+def _put_records_back(answer: dict[str, Any], throttled: Entries) -> dict[str, Any]:
     failure = {
         "ErrorCode": "ProvisionedThroughputExceededException",
         "ErrorMessage": "An injected fault: rate exceeded for shard.",
     }
     records = list(answer["Records"])
-    for index in refused:
+    for index in throttled:
         records.insert(index, failure)
-    failed = answer["FailedRecordCount"] + len(refused)
+    failed = answer["FailedRecordCount"] + len(throttled)
     return {**answer, "FailedRecordCount": failed, "Records": records}
 
 
-def _take_items(request: dict[str, Any], throttled: Chosen) -> tuple[dict[str, Any] | None, Entries]:
-    kept: dict[str, Any] = {}
-    refused = []
+def _take_items(request: dict[str, Any], is_throttled: Chooser) -> tuple[dict[str, Any] | None, Entries]:
+    remaining: dict[str, Any] = {}
+    throttled = []
     for table, writes in request["RequestItems"].items():
         for write in writes:
-            if throttled():
-                refused.append((table, write))
+            if is_throttled():
+                throttled.append((table, write))
             else:
-                kept.setdefault(table, []).append(write)
-    return ({**request, "RequestItems": kept} if kept else None), refused
+                remaining.setdefault(table, []).append(write)
+    return ({**request, "RequestItems": remaining} if remaining else None), throttled
 
 
-def _put_items_back(answer: dict[str, Any], refused: Entries) -> dict[str, Any]:
+def _put_items_back(answer: dict[str, Any], throttled: Entries) -> dict[str, Any]:
     unprocessed = dict(answer.get("UnprocessedItems", {}))
-    for table, write in refused:
+    for table, write in throttled:
         unprocessed.setdefault(table, []).append(write)
     return {**answer, "UnprocessedItems": unprocessed}
 

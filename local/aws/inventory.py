@@ -12,7 +12,7 @@ def inventory(aws: "Server", prefix: str = "") -> list[str]:
     iam = aws.client("iam")
     cloudwatch = aws.client("cloudwatch")
     mappings = lambda_.list_event_source_mappings()["EventSourceMappings"]
-    found = {
+    names_by_service = {
         "stream": aws.client("kinesis").list_streams()["StreamNames"],
         "table": aws.client("dynamodb").list_tables()["TableNames"],
         "function": [each["FunctionName"] for each in lambda_.list_functions()["Functions"]],
@@ -32,7 +32,10 @@ def inventory(aws: "Server", prefix: str = "") -> list[str]:
         "dashboard": [each["DashboardName"] for each in cloudwatch.list_dashboards()["DashboardEntries"]],
     }
     return sorted(
-        f"{service}: {name}" for service, names in found.items() for name in names if name.startswith(prefix)
+        f"{service}: {name}"
+        for service, names in names_by_service.items()
+        for name in names
+        if name.startswith(prefix)
     )
 
 

@@ -20,7 +20,7 @@ from local.aws.server import Server
 
 _INTERVAL = 1.0
 _LATE_MILLISECONDS = 2000
-"""How long after a line with a later timestamp a log line may appear."""
+"""Maximum delay of a log line behind a line with a later timestamp."""
 _MAX_VALUES = 150
 """Of one metric in a call (PutMetricData, API reference)."""
 _MAX_METRICS = 1000

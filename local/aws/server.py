@@ -4,7 +4,7 @@
         aws.client("kinesis").create_stream(StreamName="dev-EventStream", ShardCount=1)
 
 The child dies with this process, however this process ends, and takes the workers of its functions along.
-State is in memory: what ends is gone.
+State is in memory and ends with the server.
 """
 
 import contextlib
@@ -47,8 +47,8 @@ class Server:
         port: its port, on the loopback interface only.
         pid: its process, which leads the process group of all that it starts; a child process that joins
             the group (``Popen(process_group=aws.pid)``) ends with it.
-        log: the file with what the server wrote; removed at a regular end, kept after a failure.
-        directory: for files that go away with the server, however this process ends.
+        log: the server's log file; removed at a regular end, kept after a failure.
+        directory: for files that are deleted with the server, however this process ends.
         faults: rules for faults, see ``local.aws.faults``.
     """
 
@@ -151,7 +151,7 @@ class Server:
         AWS gives these to Lambda only, so this uses a control path of the server, not an API call.
 
         Raises:
-            LookupError: there is no such function.
+            LookupError: the function does not exist.
         """
         name = urllib.parse.quote(function, safe="")
         keys = self.request("GET", f"/_local/credentials/{name}")

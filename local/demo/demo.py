@@ -10,7 +10,6 @@ import os
 import shlex
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,14 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from botocore.exceptions import ClientError
-from rich.cells import cell_len
-from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.console import Console
 from rich.padding import Padding
 
 from local.aws.inventory import inventory
 from local.aws.local_aws import LocalAws
 from local.demo.contents import find_user, list_quarantined, read_keys, read_records
+from local.demo.output import INDENT, announce, indent, live_display, print_lines
 from local.demo.replay import check_same_rows, empty_table, read_rows
 from local.demo.tree import ResourceTree
 from local.errors import DemoError, DeploymentError, LocalAwsError
@@ -40,7 +38,6 @@ from stack.project import PROJECT
 if TYPE_CHECKING:
     from local.pulumi.deploy import Deployment
     from ops.aws.stack import Stack
-    from ops.health.frame import Frame
 
 TERM = "#LanternNight"
 TWEETS = 3000
@@ -51,7 +48,6 @@ _STALL_SECONDS = 120
 _TICK_SECONDS = 0.1
 _LOOK_SECONDS = 0.5
 _METRICS_SECONDS = 3
-_INDENT = 2
 
 
 @click.command()
@@ -101,11 +97,7 @@ def run_demo(console: Console, path: Path | None = None, *, keep: bool = False) 
 def _prepared(console: Console) -> Iterator["Demonstration"]:
     """Run local AWS and local X until the block ends."""
     with ExitStack() as stack:
-        _announce(
-            console,
-            "Start AWS and X on this machine, in memory, on loopback",
-            "nothing to do: both are there",
-        )
+        announce(console, "Start AWS and X on this machine, in memory, on loopback", "nothing to do")
         with uninterrupted():
             # Importing the program takes as long as starting the server.
             importing = threading.Thread(target=_import_program)
@@ -118,15 +110,10 @@ def _prepared(console: Console) -> Iterator["Demonstration"]:
 
 
 def _import_program() -> None:
-    """Import the deployment, everything that the program imports, and what shows the stack at work."""
+    """Import the deployment, everything that the program imports, and `watch`."""
     modules = sorted((PROJECT / "infra").glob("[!_]*.py"))
     for name in ("local.pulumi.deploy", "ops.health.watch", *(f"infra.{module.stem}" for module in modules)):
         importlib.import_module(name)
-
-
-def _announce(console: Console, what: str, on_aws: str) -> None:
-    console.print(f"\n[bold cyan]{what}[/]")
-    console.print(f"  [dim]on AWS:[/] {on_aws}", soft_wrap=True)
 
 
 class Demonstration:
@@ -167,7 +154,7 @@ class Demonstration:
         self._step("Deploy the dev stack from __main__.py", f"pulumi up --stack {STACK}")
         tree = ResourceTree(STACK)
         try:
-            with self._live(tree, refresh_per_second=10):
+            with live_display(self.console, tree, refresh_per_second=10):
                 return deploy(
                     STACK, PROJECT, PROJECT / f"Pulumi.{STACK}.yaml", self.aws.endpoint, on_event=tree.show
                 )
@@ -220,7 +207,7 @@ class Demonstration:
             if producer.poll() is None:
                 producer.terminate()
                 producer.wait()
-        self.console.print(Padding(f"producer: {summary['text']}", (0, 0, 0, _INDENT)))
+        self.console.print(indent(f"producer: {summary['text']}"))
         return summary
 
     def _watch(self, producer: "subprocess.Popen[bytes]", log: Path) -> dict[str, Any]:
@@ -233,7 +220,7 @@ class Demonstration:
         with uninterrupted():
             self.stack.connect()
         watch = Watch(self.stack, interval=_LOOK_SECONDS)
-        with self._live(auto_refresh=False, vertical_overflow="crop") as live:
+        with live_display(self.console, auto_refresh=False, vertical_overflow="crop") as live:
             while summary is None or delivered < summary["sent"]:
                 if time.monotonic() > deadline:
                     raise DemoError(
@@ -245,13 +232,13 @@ class Demonstration:
                     deadline = time.monotonic() + _STALL_SECONDS
                 if summary is None and producer.poll() is not None:
                     summary = _summary(producer.returncode, log)
-                live.update(_indented(watch.look()), refresh=True)
+                live.update(indent(watch.look()), refresh=True)
                 time.sleep(_TICK_SECONDS)
             # The metrics of the last records are a second behind them.
             deadline = time.monotonic() + _METRICS_SECONDS
             while (frame := watch.look()).total("received") < delivered and time.monotonic() < deadline:
                 time.sleep(_TICK_SECONDS)
-            live.update(_indented(frame), refresh=True)
+            live.update(indent(frame), refresh=True)
         return summary
 
     def explore(self) -> None:
@@ -276,19 +263,19 @@ class Demonstration:
 
         wrong = {check.text.split()[0] for check in run_checks(self.stack) if check.unhealthy}
         if wrong == {f"{STACK}-Quarantined"}:
-            text = "That is right: the alarm reports what cannot be stored, which is in quarantine (below)."
-            self.console.print(Padding(text, (1, 0, 0, _INDENT), expand=False))
+            text = "As expected: the alarm reports the records in quarantine (below)."
+            self.console.print(Padding(text, (1, 0, 0, INDENT), expand=False))
 
     def account_for(self, deployment: "Deployment", summary: dict[str, Any]) -> None:
-        """Check that every tweet sent is a row, a repeat of one, or in quarantine, by reading the stream."""
+        """Check that every tweet sent is a row, a duplicate, or in quarantine, by reading the stream."""
         self._step("Account for every tweet", "the dashboard at dashboard_url shows the same counts")
         records = list(read_records(self.aws, deployment.outputs["stream_name"]))
         distinct = {(record["username"], record["id"]) for record in records}
         rows = read_keys(self.aws, deployment.outputs["table_name"])
         objects = list_quarantined(self.aws, deployment.outputs["quarantine_bucket"])
-        repeats = len(records) - len(distinct)
+        duplicates = len(records) - len(distinct)
         self.console.print(
-            f"  sent {summary['sent']:,} = {len(rows):,} rows + {repeats:,} repeats of a row"
+            f"  sent {summary['sent']:,} = {len(rows):,} rows + {duplicates:,} duplicates"
             f" + {len(objects):,} in quarantine"
         )
         if len(records) != summary["sent"]:
@@ -368,15 +355,8 @@ class Demonstration:
         deployment.destroy()
         self.console.print(f"  {count} resources removed")
 
-    @contextmanager
-    def _live(self, *content: RenderableType, **options: Any) -> Iterator[Live]:
-        with Live(*content, console=self.console, **options) as live:
-            yield live
-        if not self.console.is_terminal:
-            self.console.print()  # there the display ends without a new line
-
-    def _step(self, what: str, on_aws: str) -> None:
-        _announce(self.console, what, on_aws)
+    def _step(self, title: str, on_aws: str) -> None:
+        announce(self.console, title, on_aws)
 
     def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run an operator's command."""
@@ -384,37 +364,17 @@ class Demonstration:
         return subprocess.run(
             [sys.executable, "-m", "ops", *arguments, *options],
             cwd=PROJECT,
-            env=os.environ | {"COLUMNS": str(self.console.width - _INDENT)},
+            env=os.environ | {"COLUMNS": str(self.console.width - INDENT)},
             capture_output=True,
             text=True,
             check=False,
         )
 
-    def _wrap(self, line: str) -> list[str]:
-        """Break a line that is wider than the terminal between words; a payload or a key stays whole."""
-        width = self.console.width - _INDENT
-        if (
-            not self.console.is_terminal
-            or cell_len(line) <= width
-            or line.lstrip().startswith(("{", "records/"))
-        ):
-            return [line]
-        indent = " " * (len(line) - len(line.lstrip()))
-        return textwrap.wrap(
-            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-        )
-
     def _show(self, result: "subprocess.CompletedProcess[str]", expected: tuple[int, ...] = (0,)) -> None:
         """Show what an operator's command wrote."""
-        for line in (result.stderr + result.stdout).splitlines():
-            for part in self._wrap(line):
-                self.console.print(f"{'':{_INDENT}}{part}".rstrip(), markup=False, soft_wrap=True)
+        print_lines(self.console, result.stderr + result.stdout)
         if result.returncode not in expected:
             raise DemoError(f"python {' '.join(result.args[1:4])} ended with {result.returncode}")
-
-
-def _indented(frame: "Frame") -> Padding:
-    return Padding(frame, (0, 0, 0, _INDENT))
 
 
 def _summary(exit_code: int, log: Path) -> dict[str, Any]:

@@ -38,10 +38,10 @@ def check_same_rows(before: set[Row], after: set[Row]) -> None:
     """Check that the table is what it was.
 
     Raises:
-        DemoError: rows are missing, or are not what they were.
+        DemoError: rows are missing, or differ.
     """
     if before != after:
-        raise DemoError(f"{len(before - after):,} rows did not come back, {len(after - before):,} are others")
+        raise DemoError(f"{len(before - after):,} rows are missing, {len(after - before):,} differ")
 
 
 def _items(aws: LocalAws, table: str) -> Iterator[dict[str, Any]]:

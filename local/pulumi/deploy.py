@@ -5,7 +5,7 @@
         deployment.outputs["stream_name"]
         deployment.destroy()
 
-Pulumi's mock monitor stands where the engine would; everything else is the SDK as it is. There is no
+Pulumi's mock monitor takes the engine's place; everything else is the SDK as it is. There is no
 state beyond the returned `Deployment`, so nothing is compared and nothing is updated.
 """
 
@@ -27,8 +27,11 @@ from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
-from local.errors import DeploymentError
-from local.pulumi.resources import INVOKES, RESOURCES, SERVICES, Aws, ConfigError, Properties, Resource
+from local.errors import ConfigError, DeploymentError
+from local.pulumi.provider.aws import SERVICES, Aws
+from local.pulumi.provider.invokes import INVOKES
+from local.pulumi.provider.resource import Properties, Resource
+from local.pulumi.resources import RESOURCES
 from stack.project import read_project, with_defaults
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -50,7 +53,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Made:
+class CreatedResource:
     """A created resource; `state` holds its inputs and outputs, secrets in plain text."""
 
     token: str
@@ -83,19 +86,19 @@ class Deployment:
 
     outputs: dict[str, Any]
     secret_outputs: frozenset[str]
-    resources: list[Made]
+    resources: list[CreatedResource]
     _on_event: Callable[[Event], None]
 
     def destroy(self) -> None:
-        """Delete everything in reverse order of creation. It is not an error if something is already gone.
+        """Delete everything in reverse order of creation. It is not an error if a resource no longer exists.
 
-        Raises `DeploymentError` if a resource is protected, before anything is deleted, or if AWS refuses;
+        Raises `DeploymentError` if a resource is protected, before anything is deleted, or if a call to AWS fails;
         it may then be called again.
         """
-        for made in self.resources:
-            if made.protect:
+        for resource in self.resources:
+            if resource.protect:
                 raise DeploymentError(
-                    f"{made.token} {made.name!r} is protected: nothing was deleted. Set protect to false,"
+                    f"{resource.token} {resource.name!r} is protected: nothing was deleted. Set protect to false,"
                     " deploy, and destroy again."
                 )
         _remove(self.resources, self._on_event)
@@ -116,7 +119,7 @@ def deploy(
     is called from several threads, one at a time.
 
     Raises `ConfigError` for configuration that cannot be used, `DeploymentError` when a resource
-    cannot be made, or whatever the program raises; in all cases nothing that was made is left.
+    cannot be created, or whatever the program raises; in all cases every created resource is deleted.
     """
     settings = read_project(project)
     values = _configuration(settings, config)
@@ -133,13 +136,13 @@ def deploy(
         # The SDK raises the first failure it meets, which may be a mere consequence.
         failure = monitor.failure or error
         try:
-            _remove(monitor.made, monitor.tell)
+            _remove(monitor.created, monitor.report)
         except DeploymentError as left:
             failure.add_note(f"Cleaning up after the failure failed too: {left}")
         if failure is error:
             raise
         raise failure from failure.__cause__
-    return Deployment(monitor.outputs, frozenset(monitor.secret_outputs), monitor.made, monitor.tell)
+    return Deployment(monitor.outputs, frozenset(monitor.secret_outputs), monitor.created, monitor.report)
 
 
 async def _run(
@@ -180,14 +183,14 @@ class _Monitor(mocks.MockMonitor):
     def __init__(self, aws: Aws, on_event: Callable[[Event], None]) -> None:
         super().__init__(_Functions(aws))
         self.aws = aws
-        self.made: list[Made] = []
+        self.created: list[CreatedResource] = []
         self.outputs: dict[str, Any] = {}
         self.secret_outputs: list[str] = []
         self.failure: DeploymentError | None = None
         self._on_event = on_event
         self._lock = threading.Lock()
 
-    def tell(self, event: Event) -> None:
+    def report(self, event: Event) -> None:
         with self._lock:
             self._on_event(event)
 
@@ -196,26 +199,26 @@ class _Monitor(mocks.MockMonitor):
     ) -> resource_pb2.RegisterResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
 
-        def tell(phase: Literal["creating", "created", "failed"]) -> None:
-            self.tell(Event(phase, request.type, request.name, urn, request.parent))
+        def report(phase: Literal["creating", "created", "failed"]) -> None:
+            self.report(Event(phase, request.type, request.name, urn, request.parent))
 
         if not request.custom:
             if request.type != STACK_TYPE:
-                tell("created")
+                report("created")
             return resource_pb2.RegisterResourceResponse(urn=urn)
         if self.failure:
             raise DeploymentError(f"{request.type} {request.name!r} was not created: another resource failed")
         _ensure_event_loop()  # type: ignore[no-untyped-call]  # deserialising needs one on this thread
-        tell("creating")
+        report("creating")
         try:
-            state, secret = self._make(urn, request)
+            state, secret = self._create(urn, request)
         except Exception as error:
-            tell("failed")
+            report("failed")
             failure = DeploymentError(f"{request.type} {request.name!r} could not be created: {error}")
             with self._lock:
                 self.failure = self.failure or failure
             raise failure from error
-        tell("created")
+        report("created")
         wrapped = {
             key: rpc.wrap_rpc_secret(value) if key in secret else value for key, value in state.items()
         }
@@ -223,7 +226,7 @@ class _Monitor(mocks.MockMonitor):
             urn=urn, id=state["id"], object=_sync_await(rpc.serialize_properties(wrapped, {}))
         )
 
-    def _make(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> tuple[Properties, set[str]]:
+    def _create(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> tuple[Properties, set[str]]:
         """Create the resource; return its state and which of its properties are secrets."""
         with self._lock:
             if urn in self.resources:
@@ -237,9 +240,11 @@ class _Monitor(mocks.MockMonitor):
         if wrong:
             raise DeploymentError("; ".join(map(str, wrong)))
         state = kind.create(inputs)
-        made = Made(request.type, request.name, urn, request.parent, request.protect, state, kind)
+        resource = CreatedResource(
+            request.type, request.name, urn, request.parent, request.protect, state, kind
+        )
         with self._lock:
-            self.made.append(made)
+            self.created.append(resource)
         return state, {*kind.secret, *(key for key, value in given.items() if _holds_secret(value))}
 
     def RegisterResourceOutputs(  # noqa: N802 # the SDK's name
@@ -253,18 +258,20 @@ class _Monitor(mocks.MockMonitor):
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
-def _remove(resources: list[Made], on_event: Callable[[Event], None]) -> None:
+def _remove(resources: list[CreatedResource], on_event: Callable[[Event], None]) -> None:
     """Delete the resources in reverse order of creation, and remove each from the list."""
     while resources:
-        made = resources[-1]
-        on_event(made.event("deleting"))
+        resource = resources[-1]
+        on_event(resource.event("deleting"))
         try:
-            made.kind.delete(made.id, made.state)
+            resource.kind.delete(resource.id, resource.state)
         except Exception as error:
-            on_event(made.event("failed"))
-            raise DeploymentError(f"{made.token} {made.name!r} could not be deleted: {error}") from error
+            on_event(resource.event("failed"))
+            raise DeploymentError(
+                f"{resource.token} {resource.name!r} could not be deleted: {error}"
+            ) from error
         resources.pop()
-        on_event(made.event("deleted"))
+        on_event(resource.event("deleted"))
 
 
 def _configuration(settings: Mapping[str, Any], config: Mapping[str, Any] | Path) -> dict[str, str]:

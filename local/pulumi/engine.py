@@ -38,10 +38,10 @@ class Engine:
         Raises:
             NoEngineError: neither on PATH nor built by `make engine`, or AWS's own plugin cannot be downloaded.
         """
-        found = shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT_CLI))
-        if not found:
+        cli = shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT_CLI))
+        if not cli:
             raise NoEngineError("no Pulumi CLI on PATH or in .pulumi/bin: run `make engine`")
-        engine = cls(cli=Path(found), state=state, project=project)
+        engine = cls(cli=Path(cli), state=state, project=project)
         for folder in (engine.home, engine.backend):
             folder.mkdir(parents=True, exist_ok=True)
         if os.environ.get("PLUGIN") == "aws":

@@ -2,7 +2,7 @@
 
 The engine runs the launcher that `install` puts into PULUMI_HOME wherever it would run AWS's own plugin:
 the program and its configuration stay as they are. Secrets need little here: the engine marks an output
-whose input was secret, and the plugin marks what AWS itself makes up.
+whose input was secret, and the plugin marks the outputs that AWS generates.
 """
 
 import asyncio
@@ -20,7 +20,11 @@ from pulumi.provider.experimental import provider
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.server import main as serve
 
-from local.pulumi.resources import INVOKES, RESOURCES, Aws, ConfigError, Properties, Resource
+from local.errors import ConfigError
+from local.pulumi.provider.aws import Aws
+from local.pulumi.provider.invokes import INVOKES
+from local.pulumi.provider.resource import Properties, Resource
+from local.pulumi.resources import RESOURCES
 from stack.project import PROJECT
 
 VERSION = version("pulumi-aws")
@@ -38,8 +42,8 @@ main()
 """
 
 
-class RefusedError(Exception):
-    """AWS refused a call; the message is AWS's."""
+class CallError(Exception):
+    """A call to AWS failed; the message is AWS's."""
 
     # The SDK's server appends the traceback to the message, which the engine shows to the user.
     __traceback__ = None
@@ -146,11 +150,11 @@ class AwsProvider(provider.Provider):
 
 
 async def _work(function: Callable[..., Result], *arguments: Any) -> Result:
-    """Call AWS on a thread; raises `RefusedError` if it refuses."""
+    """Call AWS on a thread; raises `CallError` if AWS denies or rejects the call."""
     try:
         return await asyncio.to_thread(function, *arguments)
     except (BotoCoreError, ClientError, ConfigError, TimeoutError) as error:
-        raise RefusedError(str(error)) from None
+        raise CallError(str(error)) from None
 
 
 def install(pulumi_home: Path) -> Path:
@@ -168,7 +172,7 @@ def install(pulumi_home: Path) -> Path:
 
 
 def main() -> None:
-    """Serve the engine that started this process, until the engine ends it or is gone."""
+    """Serve the engine that started this process, until the engine ends."""
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     serve(sys.argv[1:], VERSION, AwsProvider())
 

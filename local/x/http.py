@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from local.aws.browser_guard import refusal_reason
+from local.aws.browser_guard import rejection_reason
 
 Json = dict[str, Any]
 Encoding = Literal["chunked", "plain", "gzip"]
@@ -31,7 +31,7 @@ class Request:
     socket: socket.socket
 
     def json(self) -> Json:
-        """The body as a JSON object; an empty one if it is something else."""
+        """Return the body as a JSON object; an empty one if the body is anything else."""
         try:
             decoded = json.loads(self.body)
         except ValueError:
@@ -65,7 +65,7 @@ class Body:
         self._chunked = encoding != "plain"
 
     def write(self, data: bytes) -> None:
-        """Send at once; nothing if there is nothing."""
+        """Send at once, unless the data is empty."""
         if data and self._gzip:
             data = self._gzip.compress(data) + self._gzip.flush(zlib.Z_SYNC_FLUSH)
         self._send(data)
@@ -104,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
             if not self.raw_requestline or not self.parse_request():
                 return
             self.close_connection = True
-            if reason := refusal_reason(self.headers.items()):
+            if reason := rejection_reason(self.headers.items()):
                 self._send_answer(Answer(403, {"title": "Forbidden", "detail": reason}))
                 return
             url = urlsplit(self.path)

@@ -1,4 +1,4 @@
-"""The made-up posts of `tweets.jsonl` as an endless stream: matched, cut to what was asked for, ever new."""
+"""The made-up posts of `tweets.jsonl` as an endless stream: matched, with the requested fields and new ids."""
 
 import itertools
 import time
@@ -40,7 +40,7 @@ def load(path: Path = TWEETS) -> list[Json]:
 
 
 def visible(sample: Json, query: Mapping[str, Sequence[str]]) -> Json:
-    """What X sends of a post: the default fields, those asked for, and the objects of the expansions."""
+    """Return what X sends of a post: default fields, requested fields, and the objects of the expansions."""
     expansions = set(query.get("expansions", ()))
     references = expansions & {"referenced_tweets.id", "referenced_tweets.id.author_id"}
     included = sample.get("includes", {})
@@ -70,7 +70,7 @@ def visible(sample: Json, query: Mapping[str, Sequence[str]]) -> Json:
 
 
 def matching(sample: Json, rules: Sequence[Rule]) -> list[Json]:
-    """The rules that match the whole text of a post, as X names them beside it."""
+    """Return the rules that match the whole text of a post, in the form of X's `matching_rules`."""
     texts = [sample["data"], *sample.get("includes", {}).get("tweets", [])]
     folded = "\n".join(text.get("note_tweet", text)["text"] for text in texts).casefold()
     # Older posts of the real stream have the id as a number.
@@ -85,19 +85,19 @@ def stream(
     first: int,
     poisonous: int,
 ) -> Iterator[bytes]:
-    """Endless lines: the posts that a rule matches, over and over, each time with new ids and times.
+    """Yield the posts that a rule matches as lines, endlessly, each time with new ids and times.
 
     Args:
         samples: the posts; two of one id keep one id, as repeats that X sends do.
         rules: those that are on X.
-        query: the fields and expansions asked for.
+        query: the requested fields and expansions.
         first: how many posts the stream has sent before.
         poisonous: how many, each the tenth, shall be too large to be ever stored.
     """
     selected = [
-        (sample["data"]["id"], visible(sample, query) | {"matching_rules": found})
+        (sample["data"]["id"], visible(sample, query) | {"matching_rules": matches})
         for sample in samples
-        if (found := matching(sample, rules))
+        if (matches := matching(sample, rules))
     ]
     number = first
     stamps: dict[str, tuple[str, str]] = {}

@@ -198,13 +198,13 @@ class XServer:
         summary = {"created": len(data), "not_created": len(errors)}
         summary |= {"valid": len(wanted) - invalid, "invalid": invalid}
         body: Json = {"meta": {"sent": _now(), "summary": summary}}
-        body |= {name: found for name, found in (("data", data), ("errors", errors)) if found}
+        body |= {name: items for name, items in (("data", data), ("errors", errors)) if items}
         return x_http.Answer(201 if data else 200, body)
 
     def _delete_rules(self, ids: set[str]) -> x_http.Answer:
-        kept = [rule for rule in self.rules if rule.id not in ids]
-        deleted = len(self.rules) - len(kept)
-        self.rules = kept
+        remaining = [rule for rule in self.rules if rule.id not in ids]
+        deleted = len(self.rules) - len(remaining)
+        self.rules = remaining
         summary = {"deleted": deleted, "not_deleted": len(ids) - deleted}
         return x_http.Answer(200, {"meta": {"sent": _now(), "summary": summary}})
 

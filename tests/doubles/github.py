@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.doubles.http import Request, Response
+from local.stubs.http import Request, Response
 
 REPOSITORY = "octo/tweets"
 TOKEN = "ghs_token"

@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 from local.aws.inventory import inventory
 from local.aws.local_aws import LocalAws
 from local.aws.server import ACCOUNT, REGION
+from local.stubs.http import serving
 from stack.project import PROJECT
 from tests.delivery.bootstrap.test_permissions import listed
 from tests.doubles.github import TOKEN, Github
-from tests.doubles.http import serving
 from tests.engine.account import PreparedAccount
 from tests.engine.stack import TWEET
 from tests.waiting import eventually

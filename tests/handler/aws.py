@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tests.doubles.http import Request, Response
+from local.stubs.http import Request, Response
 
 TABLE = "dev-EventData"
 BUCKET = "dev-quarantine"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from event.record import KinesisRecord
-from tests.doubles.http import Request, Response, serving
+from local.stubs.http import Request, Response, serving
 from tests.handler.aws import BUCKET, TABLE, Aws
 from tests.handler.events import record, tweet
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from handler.dynamodb import BatchWriteClient, sign
 from handler.errors import ConfigError
 from handler.retries import is_transient
-from tests.doubles.http import Request, Response, constant_answer, make_certificate, serving
+from local.stubs.http import Request, Response, constant_answer, make_certificate, serving
 
 BODY = b'{"RequestItems":{"dev-EventData":[]}}'
 NOW = datetime(2026, 11, 23, 14, 41, 28, tzinfo=UTC)

@@ -17,7 +17,7 @@ import pytest
 
 from event import metrics
 from infra.processor import HANDLER
-from tests.doubles.http import serving
+from local.stubs.http import serving
 from tests.handler.aws import BUCKET, TABLE, Aws
 from tests.handler.events import record, tweet
 from tests.infra.recorder import deploy

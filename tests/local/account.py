@@ -8,12 +8,14 @@ from typing import Any, Self
 import pulumi
 
 from local.aws.local_aws import LocalAws
-from local.pulumi.resources import RESOURCES, SERVICES, Aws, Properties, Resource
+from local.pulumi.provider.aws import SERVICES, Aws
+from local.pulumi.provider.resource import Properties, Resource
+from local.pulumi.resources import RESOURCES
 from tests.local.conftest import READ_STREAM, TRUST_LAMBDA, unique
 
 
 @dataclass
-class Made:
+class CreatedResource:
     """A resource in AWS; `given` are its inputs as a program has them, `inputs` the checked ones."""
 
     kind: Resource
@@ -50,20 +52,20 @@ class Account:
 
     def __init__(self, local: LocalAws) -> None:
         self.aws = _connection(local.endpoint)
-        self.made: list[Made] = []
+        self.created: list[CreatedResource] = []
 
-    def make(self, token: str, **inputs: Any) -> Made:
+    def create(self, token: str, **inputs: Any) -> CreatedResource:
         kind = RESOURCES[token](self.aws)
         checked, wrong = kind.check(unique("x"), inputs)
         assert not wrong
-        self.made.append(Made(kind, inputs, checked, kind.create(checked)))
-        return self.made[-1]
+        self.created.append(CreatedResource(kind, inputs, checked, kind.create(checked)))
+        return self.created[-1]
 
-    def stream(self, **inputs: Any) -> Made:
-        return self.make("aws:kinesis/stream:Stream", **{"shardCount": 1.0, **inputs})
+    def stream(self, **inputs: Any) -> CreatedResource:
+        return self.create("aws:kinesis/stream:Stream", **{"shardCount": 1.0, **inputs})
 
-    def table(self, **inputs: Any) -> Made:
-        return self.make(
+    def table(self, **inputs: Any) -> CreatedResource:
+        return self.create(
             "aws:dynamodb/table:Table",
             **{
                 "hashKey": "Username",
@@ -74,38 +76,38 @@ class Account:
             },
         )
 
-    def bucket(self, **inputs: Any) -> Made:
-        return self.make("aws:s3/bucket:Bucket", **inputs)
+    def bucket(self, **inputs: Any) -> CreatedResource:
+        return self.create("aws:s3/bucket:Bucket", **inputs)
 
-    def role(self, **inputs: Any) -> Made:
+    def role(self, **inputs: Any) -> CreatedResource:
         policy = json.dumps(TRUST_LAMBDA)
-        return self.make("aws:iam/role:Role", assumeRolePolicy=policy, **inputs)
+        return self.create("aws:iam/role:Role", assumeRolePolicy=policy, **inputs)
 
-    def user(self, **inputs: Any) -> Made:
-        return self.make("aws:iam/user:User", **inputs)
+    def user(self, **inputs: Any) -> CreatedResource:
+        return self.create("aws:iam/user:User", **inputs)
 
-    def policy(self, **inputs: Any) -> Made:
-        return self.make("aws:iam/policy:Policy", policy=allow(["s3:GetObject"], "*"), **inputs)
+    def policy(self, **inputs: Any) -> CreatedResource:
+        return self.create("aws:iam/policy:Policy", policy=allow(["s3:GetObject"], "*"), **inputs)
 
-    def topic(self, **inputs: Any) -> Made:
-        return self.make("aws:sns/topic:Topic", **inputs)
+    def topic(self, **inputs: Any) -> CreatedResource:
+        return self.create("aws:sns/topic:Topic", **inputs)
 
-    def log_group(self, **inputs: Any) -> Made:
-        return self.make("aws:cloudwatch/logGroup:LogGroup", **inputs)
+    def log_group(self, **inputs: Any) -> CreatedResource:
+        return self.create("aws:cloudwatch/logGroup:LogGroup", **inputs)
 
-    def function(self, **inputs: Any) -> Made:
+    def function(self, **inputs: Any) -> CreatedResource:
         code = pulumi.AssetArchive({"app.py": pulumi.StringAsset("def handle(event, context): pass")})
-        return self.make(
+        return self.create(
             "aws:lambda/function:Function",
             **{"role": self.role()["arn"], "handler": "app.handle", "runtime": "python3.13", "code": code}
             | inputs,
         )
 
-    def mapping(self, **inputs: Any) -> Made:
+    def mapping(self, **inputs: Any) -> CreatedResource:
         stream, function = self.stream(), self.function()
         role = function["role"].rpartition("/")[2]
-        self.make("aws:iam/rolePolicy:RolePolicy", role=role, policy=allow(READ_STREAM, stream["arn"]))
-        return self.make(
+        self.create("aws:iam/rolePolicy:RolePolicy", role=role, policy=allow(READ_STREAM, stream["arn"]))
+        return self.create(
             "aws:lambda/eventSourceMapping:EventSourceMapping",
             functionName=function["name"],
             eventSourceArn=stream["arn"],
@@ -113,8 +115,8 @@ class Account:
             **inputs,
         )
 
-    def alarm(self, **inputs: Any) -> Made:
-        return self.make(
+    def alarm(self, **inputs: Any) -> CreatedResource:
+        return self.create(
             "aws:cloudwatch/metricAlarm:MetricAlarm",
             **{
                 "namespace": "AWS/Lambda",
@@ -133,7 +135,7 @@ class Account:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for made in reversed(self.made):
+        for made in reversed(self.created):
             made.kind.delete(made.id, made.state)
 
 

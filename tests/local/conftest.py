@@ -160,7 +160,7 @@ class Pipeline:
         self.allow(["s3:PutObject", "s3:ListBucket"], f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*")
         return f"arn:aws:s3:::{bucket}"
 
-    def given_up(self, bucket_arn: str) -> dict[str, dict[str, Any]]:
+    def discarded(self, bucket_arn: str) -> dict[str, dict[str, Any]]:
         """Wait for an object in the bucket; return all by their key."""
         bucket = bucket_arn.rpartition(":")[2]
         found = eventually(lambda: self.s3.list_objects_v2(Bucket=bucket).get("Contents", []))

@@ -26,7 +26,7 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     CliRunner().invoke(background.stop)
 
 
-def test_what_is_started_answers_until_it_is_stopped(port: int) -> None:
+def test_local_aws_in_the_background_answers_until_it_is_stopped(port: int) -> None:
     started = CliRunner().invoke(background.start)
     assert f"answers at http://127.0.0.1:{port}" in started.output, started.output
     pid = int(background.PID.read_text())
@@ -47,6 +47,6 @@ def test_a_process_id_that_nobody_locks_is_left_alone(port: int) -> None:
 
 def test_a_port_that_another_server_has_is_named(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "_answers", lambda: True)
-    refused = CliRunner().invoke(background.start)
-    assert refused.exit_code == 1
-    assert f"port {port} is in use" in refused.output
+    failed = CliRunner().invoke(background.start)
+    assert failed.exit_code == 1
+    assert f"port {port} is in use" in failed.output

@@ -15,8 +15,8 @@ from local.aws.local_aws import LocalAws
 from local.aws.server import REGION
 from local.job import job_environment
 from local.pulumi.deploy import Deployment, deploy
+from local.stubs.http import serving
 from tests.doubles.github import TOKEN, Github
-from tests.doubles.http import serving
 
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "delivery" / "bootstrap"
 HOST = "token.actions.githubusercontent.com"

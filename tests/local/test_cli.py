@@ -62,16 +62,16 @@ def test_up_serves_aws_and_x_until_it_is_interrupted(ending: signal.Signals) -> 
         process.send_signal(ending)
         output, errors = process.communicate()
         assert process.returncode == 0, errors
-        assert output.endswith("Stopped; its state is gone.\n")
+        assert output.endswith("Stopped; its state is lost.\n")
         for url in (aws, x):
             with pytest.raises(requests.ConnectionError):
                 requests.get(url, timeout=SECONDS)
 
 
-def test_a_fault_that_makes_no_sense_is_refused_before_anything_starts() -> None:
-    refused = CliRunner().invoke(main, ["up", "--fault", "kinesis:PutRecords eror=1"])
-    assert refused.exit_code == 2
-    assert "expected one of entries, throttle, error" in refused.output
+def test_an_invalid_fault_is_rejected_before_anything_starts() -> None:
+    rejected = CliRunner().invoke(main, ["up", "--fault", "kinesis:PutRecords eror=1"])
+    assert rejected.exit_code == 2
+    assert "expected one of entries, throttle, error" in rejected.output
 
 
 def shown(now: Snapshot, before: Snapshot, width: int = 80) -> list[str]:

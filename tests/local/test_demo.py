@@ -93,7 +93,7 @@ def test_the_figures_of_a_demo_with_an_own_file_add_up(demo: Start, tmp_path: Pa
     assert code == 0, output
     check_width(output, 80)
     assert "received 222 = sent 221 + spooled 0 + rejected 1" in output
-    assert "sent 221 = 200 rows + 20 repeats of a row + 1 in quarantine" in output
+    assert "sent 221 = 200 rows + 20 duplicates + 1 in quarantine" in output
     assert output.count(" denied ") == 3
     assert "200 rows deleted, 0 left" in output
     assert "221 records = 221 handled by the function + 0 refused." in output
@@ -120,7 +120,7 @@ def test_an_empty_file_fails_the_checks_with_exit_code_1(demo: Start, tmp_path: 
         pytest.param(signal.SIGKILL, "producer", -signal.SIGKILL, id="SIGKILL"),
     ],
 )
-def test_nothing_is_left_of_one_that_ends_in_the_middle(
+def test_a_demo_that_is_interrupted_leaves_nothing(
     demo: Start, ending: signal.Signals, once: str, code: int
 ) -> None:
     command = demo()

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from local.aws.local_aws import LocalAws
-from local.errors import DeploymentError
+from local.errors import ConfigError, DeploymentError
 from local.pulumi.deploy import Deployment, Event, deploy
-from local.pulumi.resources import ConfigError
 from stack.project import PROJECT
 from tests.local.conftest import unique
 
@@ -91,11 +90,11 @@ class TestConfiguration:
         )
         assert deployment.outputs == {"colour": "red", "on": True}
 
-    def test_that_is_encrypted_is_refused(self, program: Program) -> None:
+    def test_that_is_encrypted_is_rejected(self, program: Program) -> None:
         with pytest.raises(ConfigError, match="small:colour is encrypted"):
             program("", colour={"secure": "v1:abc"})
 
-    def test_of_the_provider_that_is_not_implemented_is_refused(self, aws: LocalAws) -> None:
+    def test_of_the_provider_that_is_not_implemented_is_rejected(self, aws: LocalAws) -> None:
         config = {"aws:region": "us-east-1", "aws:defaultTags": {"tags": {"a": "b"}}}
         with pytest.raises(ConfigError, match="aws:defaultTags is not implemented"):
             deploy("dev", PROJECT, config, aws.endpoint)
@@ -181,7 +180,7 @@ class TestFailures:
             ("aws.get_availability_zones()", "aws:index/getAvailabilityZones:getAvailabilityZones is not"),
         ],
     )
-    def test_are_refused_where_they_would_pass_unseen(
+    def test_are_rejected_where_they_would_pass_unseen(
         self, program: Program, lines: str, message: str
     ) -> None:
         with pytest.raises(Exception, match=message):
@@ -205,12 +204,12 @@ class TestDestroying:
             ("deleted", "user"),
         ]
 
-    def test_is_no_error_where_someone_was_there_before(self, program: Program, aws: LocalAws) -> None:
+    def test_is_no_error_if_a_resource_no_longer_exists(self, program: Program, aws: LocalAws) -> None:
         deployment = program('pulumi.export("name", aws.iam.User("user", name=name).name)')
         aws.client("iam").delete_user(UserName=deployment.outputs["name"])
         deployment.destroy()
 
-    def test_refuses_what_is_protected(self, program: Program, aws: LocalAws) -> None:
+    def test_deletes_nothing_if_a_resource_is_protected(self, program: Program, aws: LocalAws) -> None:
         deployment = program(
             """
             topic = aws.sns.Topic("topic", name=name, opts=pulumi.ResourceOptions(protect=True))

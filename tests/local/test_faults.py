@@ -57,7 +57,7 @@ def test_a_fraction_of_the_entries_of_put_records_is_throttled(
     assert stored(kinesis, stream) == kept
 
 
-def test_all_entries_of_put_records_can_be_throttled(faults: Faults, kinesis: Any, stream: str) -> None:
+def test_put_records_can_be_throttled_in_all_its_entries(faults: Faults, kinesis: Any, stream: str) -> None:
     faults.set("kinesis:PutRecords", entries=1)
     assert kinesis.put_records(StreamName=stream, Records=entries(5))["FailedRecordCount"] == 5
     assert stored(kinesis, stream) == []
@@ -84,7 +84,7 @@ def test_items_of_batch_write_item_come_back_unprocessed(faults: Faults, aws: Lo
     ("fault", "error"),
     [("error", "InternalFailure"), ("throttle", "ProvisionedThroughputExceededException")],
 )
-def test_a_call_is_refused(faults: Faults, kinesis: Any, stream: str, fault: str, error: str) -> None:
+def test_a_call_is_rejected(faults: Faults, kinesis: Any, stream: str, fault: str, error: str) -> None:
     faults.set("kinesis:PutRecords", **{fault: 1})
     with pytest.raises(ClientError, match=error):
         kinesis.put_records(StreamName=stream, Records=entries(1))

@@ -1,4 +1,4 @@
-"""What reaches the function, in which order and batches, and the effect of changing a mapping."""
+"""Records reach the function in order and in batches, also while their mapping changes."""
 
 import time
 
@@ -44,7 +44,7 @@ def test_a_batch_waits_for_its_window(pipeline: Pipeline) -> None:
     assert time.monotonic() - started >= 2
 
 
-def test_what_is_read_within_a_window_shares_a_batch(pipeline: Pipeline) -> None:
+def test_records_that_are_read_within_a_window_share_a_batch(pipeline: Pipeline) -> None:
     uuid = pipeline.map(BatchSize=3, MaximumBatchingWindowInSeconds=300)
     for count, number in enumerate(numbers(3), 1):
         pipeline.put(number)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handler.event import MAX_EVENT_BYTES
 from local.aws.mapping import decisions
+from local.aws.mapping.contract import MAX_EVENT_BYTES
 from local.aws.mapping.decisions import Batch, Record, Settings, Verdict
 from local.aws.mapping.destination import object_key
 
@@ -166,7 +166,7 @@ def test_no_response_is_read_unless_the_mapping_asks_for_reports() -> None:
     assert decisions.first_failure(batch(5), json.dumps(failures("3")).encode(), settings) is None
 
 
-# --- What is sent again, and what is given up ------------------------------------------------------------
+# --- Retried and discarded batches ------------------------------------------------------------------------
 
 
 def test_a_failed_batch_is_sent_again_and_uses_a_retry() -> None:
@@ -179,11 +179,11 @@ def test_a_partial_success_leaves_the_rest_with_a_new_retry_quota() -> None:
     )
 
 
-def test_a_batch_is_given_up_after_its_last_retry() -> None:
+def test_a_batch_is_discarded_after_its_last_retry() -> None:
     settings = replace(SETTINGS, maximum_retries=2)
-    assert decisions.after_failure(batch(2, retries=1), 0, settings).given_up is None
+    assert decisions.after_failure(batch(2, retries=1), 0, settings).discarded is None
     last = decisions.after_failure(batch(2, retries=2), 0, settings)
-    assert last == Verdict(given_up=Batch(records(2), 3, 2))
+    assert last == Verdict(discarded=Batch(records(2), 3, 2))
 
 
 def test_bisect_halves_what_failed_as_a_whole_and_uses_no_retry() -> None:
@@ -201,7 +201,7 @@ def test_bisect_splits_at_the_reported_record_and_uses_no_retry() -> None:
 def test_a_single_record_cannot_be_bisected() -> None:
     settings = replace(SETTINGS, bisect=True, maximum_retries=1)
     assert decisions.after_failure(batch(1), 0, settings) == Verdict((Batch(records(1), 1, 1),))
-    assert decisions.after_failure(batch(1, retries=1), 0, settings).given_up is not None
+    assert decisions.after_failure(batch(1, retries=1), 0, settings).discarded is not None
 
 
 @given(
@@ -210,11 +210,11 @@ def test_a_single_record_cannot_be_bisected() -> None:
     retries=st.integers(min_value=0, max_value=3),
     reports=st.booleans(),
 )
-def test_with_bisect_exactly_the_bad_records_are_given_up_and_the_others_taken_in_order(
+def test_with_bisect_exactly_the_bad_records_are_discarded_and_the_others_taken_in_order(
     bad: set[int], size: int, retries: int, reports: bool
 ) -> None:
     settings = replace(SETTINGS, bisect=True, maximum_retries=retries)
-    left, taken, given_up = [batch(size)], [], []
+    left, taken, discarded = [batch(size)], [], []
     while left:
         sent = left.pop(0)
         numbers = [int(record.sequence_number) for record in sent.records]
@@ -226,18 +226,18 @@ def test_with_bisect_exactly_the_bad_records_are_given_up_and_the_others_taken_i
         taken += numbers[:failed]
         verdict = decisions.after_failure(sent, failed, settings)
         left[:0] = verdict.again
-        if verdict.given_up:
-            given_up += [int(record.sequence_number) for record in verdict.given_up.records]
-            assert verdict.given_up.retries == retries
-    assert given_up == sorted(bad & set(range(size)))
+        if verdict.discarded:
+            discarded += [int(record.sequence_number) for record in verdict.discarded.records]
+            assert verdict.discarded.retries == retries
+    assert discarded == sorted(bad & set(range(size)))
     assert taken == sorted(set(range(size)) - bad)
 
 
 @pytest.mark.parametrize(("now", "old"), [(9, 0), (10, 0), (11, 1), (12.5, 3), (99, 5)])
-def test_records_beyond_the_maximum_age_are_given_up(now: float, old: int) -> None:
+def test_records_beyond_the_maximum_age_are_discarded(now: float, old: int) -> None:
     settings = replace(SETTINGS, maximum_age=10)
-    kept, given_up = decisions.too_old(batch(5), settings, now)
-    assert [len(part.records) if part else 0 for part in (given_up, kept)] == [old, 5 - old]
+    current, discarded = decisions.too_old(batch(5), settings, now)
+    assert [len(part.records) if part else 0 for part in (discarded, current)] == [old, 5 - old]
 
 
 def test_without_a_maximum_age_nothing_is_too_old() -> None:
@@ -278,10 +278,10 @@ def test_an_object_is_named_as_lambda_names_it() -> None:
     assert key.startswith("aws/lambda/uuid/shardId-000000000000/2026/11/23/2026-11-23T14.41.28-")
 
 
-def test_the_record_of_a_given_up_batch_says_what_lambda_says() -> None:
-    given_up = batch(3, retries=2)
+def test_the_record_of_a_discarded_batch_is_that_of_lambda() -> None:
+    discarded = batch(3, retries=2)
     record = decisions.failure_record(
-        given_up, "RetryAttemptsExhausted", "shard", SETTINGS, "id", 7.25, "Unhandled"
+        discarded, "RetryAttemptsExhausted", "shard", SETTINGS, "id", 7.25, "Unhandled"
     )
     assert record == {
         "requestContext": {

@@ -10,10 +10,10 @@ from tests.local.conftest import RAISE_ON_BAD, REPORT_BAD, Pipeline, unique
 from tests.waiting import eventually
 
 
-def received_payloads(given_up: dict[str, Any]) -> list[str]:
+def received_payloads(discarded: dict[str, Any]) -> list[str]:
     import base64
 
-    records = json.loads(given_up["payload"])["Records"]
+    records = json.loads(discarded["payload"])["Records"]
     return [base64.b64decode(record["kinesis"]["data"]).decode() for record in records]
 
 
@@ -49,7 +49,7 @@ def test_without_the_setting_a_report_is_not_read(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("respond", [RAISE_ON_BAD, REPORT_BAD], ids=["raises", "reports"])
-def test_a_bad_record_is_retried_given_up_and_does_not_block_the_shard(
+def test_a_bad_record_is_retried_discarded_and_does_not_block_the_shard(
     pipeline: Pipeline, respond: str
 ) -> None:
     bucket = pipeline.create_bucket()
@@ -58,7 +58,7 @@ def test_a_bad_record_is_retried_given_up_and_does_not_block_the_shard(
     uuid = pipeline.map(
         respond, MaximumRetryAttempts=2, DestinationConfig={"OnFailure": {"Destination": bucket}}
     )
-    [(key, record)] = pipeline.given_up(bucket).items()
+    [(key, record)] = pipeline.discarded(bucket).items()
     pipeline.put("good")
     pipeline.receives(4)
     assert pipeline.batches() == [["bad"], ["bad"], ["bad"], ["good"]]  # the first attempt and two retries
@@ -76,7 +76,7 @@ def test_a_bad_record_is_retried_given_up_and_does_not_block_the_shard(
     assert received_payloads(record) == ["bad"]
 
 
-def test_bisect_gives_up_the_bad_record_alone(pipeline: Pipeline) -> None:
+def test_bisect_discards_the_bad_record_alone(pipeline: Pipeline) -> None:
     bucket = pipeline.create_bucket()
     pipeline.create_stream()
     good = [f"good {number}" for number in range(9)]
@@ -87,30 +87,30 @@ def test_bisect_gives_up_the_bad_record_alone(pipeline: Pipeline) -> None:
         MaximumRetryAttempts=0,
         DestinationConfig={"OnFailure": {"Destination": bucket}},
     )
-    [record] = pipeline.given_up(bucket).values()
+    [record] = pipeline.discarded(bucket).values()
     assert received_payloads(record) == ["bad"]
     eventually(lambda: good[-1] in [batch[-1] for batch in pipeline.batches() if "bad" not in batch])
     taken = [payload for batch in pipeline.batches() if "bad" not in batch for payload in batch]
     assert taken == good
 
 
-def test_without_bisect_the_rest_of_the_batch_is_given_up_with_the_bad_record(pipeline: Pipeline) -> None:
+def test_without_bisect_the_rest_of_the_batch_is_discarded_with_the_bad_record(pipeline: Pipeline) -> None:
     bucket = pipeline.create_bucket()
     pipeline.create_stream()
     pipeline.put("a", "bad", "b")
     pipeline.map(REPORT_BAD, MaximumRetryAttempts=1, DestinationConfig={"OnFailure": {"Destination": bucket}})
-    [record] = pipeline.given_up(bucket).values()
+    [record] = pipeline.discarded(bucket).values()
     assert received_payloads(record) == ["bad", "b"]
 
 
-def test_records_that_grow_too_old_are_given_up(pipeline: Pipeline) -> None:
+def test_records_that_grow_too_old_are_discarded(pipeline: Pipeline) -> None:
     bucket = pipeline.create_bucket()
     pipeline.create_stream()
     pipeline.put("bad")
     pipeline.map(
         REPORT_BAD, MaximumRecordAgeInSeconds=2, DestinationConfig={"OnFailure": {"Destination": bucket}}
     )
-    [record] = pipeline.given_up(bucket).values()
+    [record] = pipeline.discarded(bucket).values()
     assert record["requestContext"]["condition"] == "RecordAgeExceeded"
     assert received_payloads(record) == ["bad"]
 
@@ -121,11 +121,11 @@ def test_a_timeout_is_a_failure_of_the_function(pipeline: Pipeline) -> None:
     pipeline.put("slow")
     pipeline.create_function("def respond(payloads, numbers): time.sleep(30)", timeout=1)
     pipeline.map(MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": bucket}})
-    [record] = pipeline.given_up(bucket).values()
+    [record] = pipeline.discarded(bucket).values()
     assert received_payloads(record) == ["slow"]
 
 
-def test_a_destination_that_refuses_the_record_does_not_block_the_shard(pipeline: Pipeline) -> None:
+def test_a_destination_that_denies_the_record_does_not_block_the_shard(pipeline: Pipeline) -> None:
     bucket = unique("forbidden")
     pipeline.s3.create_bucket(Bucket=bucket)
     pipeline.create_stream()

@@ -41,7 +41,7 @@ class Aws:
     def __init__(self) -> None:
         self.handled: list[tuple[str, int]] = []
         """Partition key and number of each record that the function succeeded with, in order."""
-        self.given_up: list[int] = []
+        self.discarded: list[int] = []
         self.dropped = 0
         self._lock = threading.Lock()
 
@@ -84,7 +84,7 @@ class Aws:
     def put_object(self, *, Body: bytes, **_: Any) -> None:  # noqa: N803
         with self._lock:
             records = json.loads(json.loads(Body)["payload"])["Records"]
-            self.given_up += [_number(record["kinesis"]) for record in records]
+            self.discarded += [_number(record["kinesis"]) for record in records]
 
     def add(self, _namespace: str, name: str, value: float, *_: object) -> None:
         with self._lock:
@@ -108,7 +108,7 @@ def test_ten_lanes_handle_each_record_once_and_each_key_in_order(monkeypatch: py
     reader = ShardReader(source, SETTINGS, "shardId-000000000000", None)
     eventually(lambda: reader.finished)
 
-    ends = Counter(number for _, number in aws.handled) + Counter(aws.given_up)
+    ends = Counter(number for _, number in aws.handled) + Counter(aws.discarded)
     assert set(ends.values()) == {1}
     assert len(ends) + aws.dropped == reader.delivered == COUNT
     by_key = defaultdict(list)

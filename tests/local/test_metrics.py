@@ -74,7 +74,7 @@ def test_another_line_holds_none(line: str) -> None:
 
 
 @pytest.mark.parametrize("group", [None, "own"])
-def test_what_the_function_prints_is_counted_once(pipeline: Pipeline, group: str | None) -> None:
+def test_metrics_that_the_function_prints_are_counted_once(pipeline: Pipeline, group: str | None) -> None:
     pipeline.create_stream()
     pipeline.create_function(PRINT_METRICS)
     pipeline.allow(LOGS, "*")

@@ -18,7 +18,7 @@ from tests.waiting import eventually
 
 CONFIG = {
     "aws:region": "us-east-1",
-    # Nobody wants to wait: a batch goes at once, and is given up after its second failure.
+    # Short waits: a batch is sent at once, and discarded after its second failure.
     "stream-processing:mappingBatchingWindow": 0,
     "stream-processing:mappingMaximumRetries": 1,
 }
@@ -185,7 +185,7 @@ def test_poison_at_the_head_of_the_shard_holds_nothing_back(
     assert sorted(stack.quarantined("records/")) == sorted(poison)
 
 
-def test_poison_that_the_function_cannot_quarantine_is_given_up_alone(
+def test_poison_that_the_function_cannot_quarantine_is_discarded_alone(
     stack: DeployedStack, produce: Produce, user: str
 ) -> None:
     lambdas_part = f"arn:aws:s3:::{stack.outputs['quarantine_bucket']}/aws/lambda/*"

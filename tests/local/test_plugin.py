@@ -16,7 +16,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from local.aws.local_aws import LocalAws
 from local.pulumi import plugin
-from local.pulumi.resources import SERVICES
+from local.pulumi.provider.aws import SERVICES
 from tests.local.conftest import unique
 
 SECRET = {rpc._special_sig_key: rpc._special_secret_sig}
@@ -127,7 +127,7 @@ def engine(stub: Any, aws: LocalAws) -> Engine:
     return Engine(stub)
 
 
-def test_is_installed_beside_awss_own_and_never_over_it(tmp_path: Path) -> None:
+def test_the_plugin_is_installed_beside_awss_own_and_never_over_it(tmp_path: Path) -> None:
     own = tmp_path / "aws-plugin"
     own.mkdir()
     (tmp_path / "home").mkdir()
@@ -137,7 +137,7 @@ def test_is_installed_beside_awss_own_and_never_over_it(tmp_path: Path) -> None:
     assert list(own.iterdir()) == []
 
 
-def test_is_installed_where_the_engine_looks(tmp_path: Path) -> None:
+def test_the_plugin_is_installed_where_the_engine_looks(tmp_path: Path) -> None:
     folder = plugin.install(tmp_path)
     assert folder == tmp_path / "plugins" / f"resource-aws-v{plugin.VERSION}"
     assert os.access(folder / "pulumi-resource-aws", os.X_OK)
@@ -156,7 +156,7 @@ class TestCheck:
         failures = engine.failures(STREAM, {"name": "events", "shardCount": 0, "colour": "red"})
         assert [key for key, _ in failures] == ["colour", "shardCount"]
 
-    def test_refuses_a_type_that_is_not_implemented(self, engine: Engine) -> None:
+    def test_rejects_a_type_that_is_not_implemented(self, engine: Engine) -> None:
         assert "type" in engine.failures("aws:sqs/queue:Queue", {})[0][1]
 
     def test_passes_what_a_preview_does_not_know(self, engine: Engine) -> None:
@@ -254,10 +254,10 @@ def test_secret_of_an_access_key_is_marked(engine: Engine) -> None:
     engine.delete(USER, user, user_state)
 
 
-def test_what_aws_refuses_is_told_in_its_own_words(engine: Engine) -> None:
-    with pytest.raises(grpc.RpcError) as refused:
+def test_an_error_of_aws_is_shown_in_its_own_words(engine: Engine) -> None:
+    with pytest.raises(grpc.RpcError) as error:
         engine.create(KEY, user=unique("nobody"))
-    details = refused.value.details()
+    details = error.value.details()
     assert "NoSuchEntity" in details
     assert "Traceback" not in details
     assert "File " not in details

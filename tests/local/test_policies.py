@@ -297,9 +297,9 @@ def call(identity: Identity, action: str, its: Resources) -> None:
 @contextmanager
 def denied(action: str) -> Iterator[None]:
     """Expect IAM to deny the action by name; any other failure is not a denial."""
-    with pytest.raises(ClientError, match=f"not authorized to perform: {action}") as refusal:
+    with pytest.raises(ClientError, match=f"not authorized to perform: {action}") as denial:
         yield
-    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
+    assert denial.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
 
 
 def test_the_actions_tested_here_are_all_that_the_deployed_policies_grant(stack: Stack) -> None:
@@ -331,7 +331,7 @@ def test_each_action_works_with_its_statement_and_is_denied_without(
 
 
 @pytest.mark.parametrize(("identity", "sid", "action"), EACH_ACTION)
-def test_what_is_granted_is_denied_on_the_resources_of_others(
+def test_a_granted_action_is_denied_on_the_resources_of_others(
     stack: Stack, identity: str, sid: str, action: str
 ) -> None:
     with denied(action):
@@ -347,7 +347,7 @@ def test_what_is_granted_is_denied_on_the_resources_of_others(
         if action not in {granted for actions in statements.values() for granted in actions}
     ],
 )
-def test_what_no_statement_grants_is_denied(stack: Stack, identity: str, action: str) -> None:
+def test_an_action_that_no_statement_grants_is_denied(stack: Stack, identity: str, action: str) -> None:
     with denied(action):
         call(stack.identities[identity], action, stack.own)
 

@@ -1,4 +1,4 @@
-"""How local AWS evaluates policies where AWS uses an ARN, a condition key or an action that a request does not name."""
+"""Local AWS evaluates policies as AWS does: ARNs, condition keys and actions that a request does not name."""
 
 import json
 from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.aws.local_aws import LocalAws
-from tests.local.account import Account, Made, allow
+from tests.local.account import Account, CreatedResource, allow
 from tests.local.conftest import unique
 
 S3 = "aws:s3/bucket"
@@ -18,11 +18,11 @@ LIFECYCLE: dict[str, Any] = {
     "noncurrentVersionExpiration": {"noncurrentDays": 365.0},
     "abortIncompleteMultipartUpload": {"daysAfterInitiation": 1.0},
 }
-OF_EACH_TYPE: dict[str, Callable[[Account], Made]] = {
+OF_EACH_TYPE: dict[str, Callable[[Account], CreatedResource]] = {
     "aws:kinesis/stream:Stream": lambda account: account.stream(
         retentionPeriod=48.0, encryptionType="KMS", kmsKeyId="alias/aws/kinesis", tags={"a": "b"}
     ),
-    "aws:kinesis/stream:Stream on demand": lambda account: account.make(
+    "aws:kinesis/stream:Stream on demand": lambda account: account.create(
         "aws:kinesis/stream:Stream", streamModeDetails={"streamMode": "ON_DEMAND"}
     ),
     "aws:dynamodb/table:Table": lambda account: account.table(
@@ -35,20 +35,20 @@ OF_EACH_TYPE: dict[str, Callable[[Account], Made]] = {
         billingMode="PROVISIONED", readCapacity=5.0, writeCapacity=5.0
     ),
     "aws:s3/bucket:Bucket": lambda account: account.bucket(bucketPrefix="events-", tags={"a": "b"}),
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": lambda account: account.make(
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": lambda account: account.create(
         f"{S3}PublicAccessBlock:BucketPublicAccessBlock", bucket=account.bucket().id, blockPublicAcls=True
     ),
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": lambda account: account.make(
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": lambda account: account.create(
         f"{S3}OwnershipControls:BucketOwnershipControls",
         bucket=account.bucket().id,
         rule={"objectOwnership": "BucketOwnerEnforced"},
     ),
-    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": lambda account: account.make(
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": lambda account: account.create(
         f"{S3}LifecycleConfiguration:BucketLifecycleConfiguration",
         bucket=account.bucket().id,
         rules=[LIFECYCLE],
     ),
-    "aws:s3/bucketPolicy:BucketPolicy": lambda account: account.make(
+    "aws:s3/bucketPolicy:BucketPolicy": lambda account: account.create(
         f"{S3}Policy:BucketPolicy",
         bucket=account.bucket(bucket=(name := unique("policy"))).id,
         policy=allow(["s3:GetObject"], f"arn:aws:s3:::{name}/*", principal="cloudtrail.amazonaws.com"),
@@ -57,7 +57,7 @@ OF_EACH_TYPE: dict[str, Callable[[Account], Made]] = {
         retentionInDays=7.0, tags={"a": "b"}
     ),
     "aws:iam/role:Role": lambda account: account.role(tags={"a": "b"}),
-    "aws:iam/rolePolicy:RolePolicy": lambda account: account.make(
+    "aws:iam/rolePolicy:RolePolicy": lambda account: account.create(
         "aws:iam/rolePolicy:RolePolicy", role=account.role().id, policy=allow(["s3:GetObject"], "*")
     ),
     "aws:iam/role:Role with a boundary": lambda account: account.role(
@@ -67,29 +67,29 @@ OF_EACH_TYPE: dict[str, Callable[[Account], Made]] = {
         permissionsBoundary=account.policy().id
     ),
     "aws:iam/policy:Policy": lambda account: account.policy(tags={"a": "b"}),
-    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": lambda account: account.make(
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": lambda account: account.create(
         "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
         url=f"https://{unique('issuer')}.example.com",
         clientIdLists=["sts.amazonaws.com"],
         tags={"a": "b"},
     ),
-    "aws:kms/key:Key": lambda account: account.make(
+    "aws:kms/key:Key": lambda account: account.create(
         "aws:kms/key:Key",
         description="secrets",
         deletionWindowInDays=7.0,
         enableKeyRotation=True,
         tags={"a": "b"},
     ),
-    "aws:kms/alias:Alias": lambda account: account.make(
+    "aws:kms/alias:Alias": lambda account: account.create(
         "aws:kms/alias:Alias",
         name=f"alias/{unique('key')}",
-        targetKeyId=account.make("aws:kms/key:Key").id,
+        targetKeyId=account.create("aws:kms/key:Key").id,
     ),
     "aws:iam/user:User": lambda account: account.user(tags={"a": "b"}),
-    "aws:iam/userPolicy:UserPolicy": lambda account: account.make(
+    "aws:iam/userPolicy:UserPolicy": lambda account: account.create(
         "aws:iam/userPolicy:UserPolicy", user=account.user().id, policy=allow(["s3:GetObject"], "*")
     ),
-    "aws:iam/accessKey:AccessKey": lambda account: account.make(
+    "aws:iam/accessKey:AccessKey": lambda account: account.create(
         "aws:iam/accessKey:AccessKey", user=account.user().id
     ),
     "aws:lambda/function:Function": lambda account: account.function(
@@ -106,7 +106,7 @@ OF_EACH_TYPE: dict[str, Callable[[Account], Made]] = {
         tags={"a": "b"},
     ),
     "aws:sns/topic:Topic": lambda account: account.topic(tags={"a": "b"}),
-    "aws:sns/topicSubscription:TopicSubscription": lambda account: account.make(
+    "aws:sns/topicSubscription:TopicSubscription": lambda account: account.create(
         "aws:sns/topicSubscription:TopicSubscription",
         topic=account.topic().id,
         protocol="email",
@@ -115,7 +115,7 @@ OF_EACH_TYPE: dict[str, Callable[[Account], Made]] = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": lambda account: account.alarm(
         alarmActions=[account.topic().id], tags={"a": "b"}
     ),
-    "aws:cloudwatch/dashboard:Dashboard": lambda account: account.make(
+    "aws:cloudwatch/dashboard:Dashboard": lambda account: account.create(
         "aws:cloudwatch/dashboard:Dashboard",
         dashboardName=unique("dashboard"),
         dashboardBody='{"widgets": []}',
@@ -123,23 +123,23 @@ OF_EACH_TYPE: dict[str, Callable[[Account], Made]] = {
 }
 
 
-def encryption(account: Account) -> Made:
+def encryption(account: Account) -> CreatedResource:
     by_default = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": "alias/events"}
-    return account.make(
+    return account.create(
         f"{S3}ServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
         bucket=account.bucket().id,
         rules=[{"applyServerSideEncryptionByDefault": by_default, "bucketKeyEnabled": True}],
     )
 
 
-def topic_policy(account: Account) -> Made:
+def topic_policy(account: Account) -> CreatedResource:
     arn = account.topic().id
     policy = allow(["sns:Publish"], arn, principal="cloudwatch.amazonaws.com")
-    return account.make("aws:sns/topicPolicy:TopicPolicy", arn=arn, policy=policy)
+    return account.create("aws:sns/topicPolicy:TopicPolicy", arn=arn, policy=policy)
 
 
-def versioning(account: Account) -> Made:
-    return account.make(
+def versioning(account: Account) -> CreatedResource:
+    return account.create(
         f"{S3}Versioning:BucketVersioning",
         bucket=account.bucket().id,
         versioningConfiguration={"status": "Enabled"},
@@ -147,7 +147,7 @@ def versioning(account: Account) -> Made:
 
 
 # Without ours, AWS has its own.
-ALWAYS_THERE = [encryption, topic_policy, versioning]
+WITH_DEFAULT = [encryption, topic_policy, versioning]
 
 
 @pytest.fixture
@@ -156,20 +156,24 @@ def account(aws: LocalAws) -> Iterator[Account]:
         yield account
 
 
-@pytest.mark.parametrize("make", OF_EACH_TYPE.values(), ids=OF_EACH_TYPE)
-def test_is_made_as_asked_for_and_removed_for_good(account: Account, make: Callable[..., Made]) -> None:
-    made = make(account)
-    assert made.changes() == set()
-    assert made.refresh() == made.state
-    made.kind.delete(made.id, made.state)
-    assert made.refresh() is None
-    made.kind.delete(made.id, made.state)  # no error
+@pytest.mark.parametrize("create", OF_EACH_TYPE.values(), ids=OF_EACH_TYPE)
+def test_a_resource_is_created_as_declared_and_deleted_for_good(
+    account: Account, create: Callable[..., CreatedResource]
+) -> None:
+    created = create(account)
+    assert created.changes() == set()
+    assert created.refresh() == created.state
+    created.kind.delete(created.id, created.state)
+    assert created.refresh() is None
+    created.kind.delete(created.id, created.state)  # no error
 
 
-@pytest.mark.parametrize("make", ALWAYS_THERE)
-def test_is_made_as_asked_for_and_removed_to_what_was(account: Account, make: Callable[..., Made]) -> None:
-    made = make(account)
-    assert made.changes() == set()
-    assert made.refresh() == made.state
-    made.kind.delete(made.id, made.state)
-    assert made.kind.diff(made.refresh() or {}, made.inputs)
+@pytest.mark.parametrize("create", WITH_DEFAULT)
+def test_a_setting_is_created_as_declared_and_deleted_to_its_default(
+    account: Account, create: Callable[..., CreatedResource]
+) -> None:
+    created = create(account)
+    assert created.changes() == set()
+    assert created.refresh() == created.state
+    created.kind.delete(created.id, created.state)
+    assert created.kind.diff(created.refresh() or {}, created.inputs)

@@ -1,4 +1,4 @@
-"""What a resource type accepts, what counts as a change, and which changes replace; without AWS."""
+"""Resource types check properties, and tell changes and replacements apart; without AWS."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,10 @@ import pulumi
 import pytest
 import yaml
 
-from local.pulumi.resources import RESOURCES, SERVICES, Aws, ConfigError
-from local.pulumi.resources.schema import UNKNOWN
+from local.errors import ConfigError
+from local.pulumi.provider.aws import SERVICES, Aws
+from local.pulumi.provider.schema import UNKNOWN
+from local.pulumi.resources import RESOURCES
 
 NOWHERE = Aws("us-east-1", "test", "test", {})
 STREAM: dict[str, Any] = {"name": "events", "shardCount": 1.0}
@@ -79,7 +81,7 @@ METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
         (
             KINESIS,
             STREAM | {"streamModeDetails": {"streamMode": "ON_DEMAND"}},
-            "shardCount: is refused for a stream in ON_DEMAND mode",
+            "shardCount: is not allowed for a stream in ON_DEMAND mode",
         ),
         (KINESIS, {"name": "events"}, "shardCount: is required for a stream in PROVISIONED mode"),
         (DYNAMODB, TABLE | {"ttl": {"attribute": "x"}}, "ttl.attribute: is not a property"),
@@ -119,7 +121,7 @@ def test_names_every_property_that_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("key", ["name", "hashKey", "rangeKey", "attributes", "billingMode", "ttl", "tags"])
-def test_what_a_preview_cannot_know_is_accepted_and_stays_unknown(key: str) -> None:
+def test_a_value_that_a_preview_does_not_know_is_accepted_and_stays_unknown(key: str) -> None:
     assert accepted(DYNAMODB, **TABLE | {key: UNKNOWN})[key] == UNKNOWN
 
 
@@ -236,7 +238,7 @@ def test_a_policy_that_a_preview_does_not_know_is_a_change() -> None:
         ("tags", {"by": "hand"}, None, False),
     ],
 )
-def test_what_is_a_change_of_a_mapping(key: str, actual: Any, wanted: Any, same: bool) -> None:
+def test_a_change_of_a_mapping_is_recognised(key: str, actual: Any, wanted: Any, same: bool) -> None:
     assert RESOURCES[MAPPING](NOWHERE).unchanged(key, {key: actual}, wanted) is same
 
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws.local_aws import LocalAws
-from local.pulumi.resources.archive import zipped
+from local.pulumi.provider.archive import zipped
 from tests.local.account import Account, allow
 from tests.local.conftest import READ_STREAM, unique
 
@@ -62,7 +62,7 @@ class TestTable:
         assert table.change(ttl={"enabled": False}) == {"ttl"}
         assert not table["ttl"]["enabled"]
 
-    def test_is_not_removed_while_it_is_protected(self, account: Account) -> None:
+    def test_is_not_deleted_while_it_is_protected(self, account: Account) -> None:
         table = account.table(deletionProtectionEnabled=True)
         with pytest.raises(ClientError, match="protected"):
             table.kind.delete(table.id, table.state)
@@ -158,7 +158,7 @@ class TestFunction:
 
 
 class TestMapping:
-    def test_is_refused_until_the_role_may_read_the_stream(self, account: Account) -> None:
+    def test_is_rejected_until_the_role_may_read_the_stream(self, account: Account) -> None:
         stream, function = account.stream(), account.function()
         wanted = {
             "functionName": function["arn"],
@@ -166,11 +166,11 @@ class TestMapping:
             "startingPosition": "LATEST",
         }
         with pytest.raises(ClientError, match="Cannot access stream"):
-            account.make("aws:lambda/eventSourceMapping:EventSourceMapping", **wanted)
+            account.create("aws:lambda/eventSourceMapping:EventSourceMapping", **wanted)
         role = function["role"].rpartition("/")[2]
         policy = allow(READ_STREAM, stream["arn"])
-        account.make("aws:iam/rolePolicy:RolePolicy", role=role, policy=policy)
-        mapping = account.make("aws:lambda/eventSourceMapping:EventSourceMapping", **wanted)
+        account.create("aws:iam/rolePolicy:RolePolicy", role=role, policy=policy)
+        mapping = account.create("aws:lambda/eventSourceMapping:EventSourceMapping", **wanted)
         assert mapping["state"] == "Enabled"
 
     def test_changes_in_place_and_keeps_its_identity(self, account: Account) -> None:
@@ -185,7 +185,7 @@ class TestPolicies:
     def test_widened_by_hand_shows_and_is_repaired(self, account: Account) -> None:
         role = account.role()
         narrow = allow(["s3:GetObject"], "*")
-        policy = account.make("aws:iam/rolePolicy:RolePolicy", role=role.id, policy=narrow, name="p")
+        policy = account.create("aws:iam/rolePolicy:RolePolicy", role=role.id, policy=narrow, name="p")
         wide = allow(["s3:*"], "*")
         account.aws.iam.put_role_policy(RoleName=role.id, PolicyName="p", PolicyDocument=wide)
         drifted = policy.refresh()
@@ -198,7 +198,7 @@ class TestPolicies:
 
 class TestPermissionsBoundary:
     @pytest.mark.parametrize("kind", ["role", "user"])
-    def test_is_set_changed_and_taken_away(self, account: Account, kind: str) -> None:
+    def test_is_set_changed_and_removed(self, account: Account, kind: str) -> None:
         one, two = account.policy(), account.policy()
         made = getattr(account, kind)()
         for boundary in (one.id, two.id, None):
@@ -208,7 +208,7 @@ class TestPermissionsBoundary:
 
 class TestKey:
     def test_changes_in_place(self, account: Account) -> None:
-        key = account.make("aws:kms/key:Key", description="one", tags={"kept": "1", "gone": "2"})
+        key = account.create("aws:kms/key:Key", description="one", tags={"kept": "1", "gone": "2"})
         assert key.change(description="two", enableKeyRotation=True, tags={"kept": "3"}) == {
             "description",
             "enableKeyRotation",
@@ -217,14 +217,14 @@ class TestKey:
         assert key.change(enableKeyRotation=False) == {"enableKeyRotation"}
 
     def test_alias_moves_to_another(self, account: Account) -> None:
-        one, two = account.make("aws:kms/key:Key"), account.make("aws:kms/key:Key")
-        alias = account.make("aws:kms/alias:Alias", name=f"alias/{unique('key')}", targetKeyId=one.id)
+        one, two = account.create("aws:kms/key:Key"), account.create("aws:kms/key:Key")
+        alias = account.create("aws:kms/alias:Alias", name=f"alias/{unique('key')}", targetKeyId=one.id)
         assert alias.change(targetKeyId=two.id) == {"targetKeyId"}
 
 
 class TestAccessKey:
     def test_works_until_it_is_deleted(self, account: Account, aws: LocalAws) -> None:
-        key = account.make("aws:iam/accessKey:AccessKey", user=account.user().id)
+        key = account.create("aws:iam/accessKey:AccessKey", user=account.user().id)
         sts = aws.client("sts", access_key=key.id, secret_key=key["secret"])
         assert sts.get_caller_identity()["Arn"].endswith(f":user/{key['user']}")
         key.kind.delete(key.id, key.state)
@@ -232,7 +232,7 @@ class TestAccessKey:
             sts.get_caller_identity()
 
     def test_secret_outlives_a_refresh(self, account: Account) -> None:
-        key = account.make("aws:iam/accessKey:AccessKey", user=account.user().id)
+        key = account.create("aws:iam/accessKey:AccessKey", user=account.user().id)
         refreshed = key.refresh()
         assert refreshed is not None
         assert refreshed["secret"] == key["secret"]

@@ -110,7 +110,7 @@ def owner(tmp_path: Path) -> Iterator[Owner]:
 @pytest.mark.parametrize(
     "ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ending: ending.name
 )
-def test_nothing_is_left_when_the_owner_ends(owner: Owner, ending: signal.Signals) -> None:
+def test_the_server_leaves_nothing_when_its_owner_ends(owner: Owner, ending: signal.Signals) -> None:
     assert len(owner.children) == 2
     files = owner.files()
     assert all(file.exists() for file in files)
@@ -158,7 +158,7 @@ def test_the_next_free_port_is_taken_if_none_is_asked_for(monkeypatch: pytest.Mo
             assert 0 < aws.port - server.DEFAULT_PORT < 100
 
 
-def test_it_listens_on_the_loopback_interface_alone(aws: Server) -> None:
+def test_the_server_listens_on_the_loopback_interface_only(aws: Server) -> None:
     listening = {
         line.split()[1]
         for table in ("tcp", "tcp6")

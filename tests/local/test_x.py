@@ -63,7 +63,7 @@ def test_a_token_is_given_for_the_right_keys_only(x: XServer) -> None:
 
 @pytest.mark.parametrize("path", [RULES, STREAM])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
-def test_nothing_is_answered_without_the_token(x: XServer, path: str, headers: Json) -> None:
+def test_a_request_without_the_token_is_rejected(x: XServer, path: str, headers: Json) -> None:
     assert call(x, "GET", path, headers=headers).status_code == 401
 
 
@@ -149,7 +149,7 @@ def test_an_unknown_parameter_is_refused(x: XServer, query: dict[str, str]) -> N
     assert "colour" in answer.json()["errors"][0]["message"]
 
 
-def test_what_is_not_asked_for_is_not_sent(x: XServer) -> None:
+def test_fields_that_are_not_requested_are_not_sent(x: XServer) -> None:
     members = [set(post) for post in posts(x, 80)]
     assert set.union(*members) == {"data", "matching_rules", "errors"}
     fields = [set(post["data"]) for post in posts(x, 80)]
@@ -162,7 +162,7 @@ def test_a_field_that_refers_does_not_bring_what_it_refers_to(x: XServer) -> Non
     assert not any("includes" in post for post in got)
 
 
-def test_what_is_asked_for_is_sent(x: XServer) -> None:
+def test_fields_that_are_requested_are_sent(x: XServer) -> None:
     query = {
         "tweet.fields": "created_at,lang,note_tweet",
         "expansions": "author_id,referenced_tweets.id",

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from local.stubs.http import serving
+from local.stubs.kinesis import KinesisStub
 from producer.config import KEYS, PREFIX, AwsCredentials
 from producer.sources.source import Record, Rejected
 from stack.project import PROJECT
-from tests.doubles.http import serving
-from tests.doubles.kinesis import KinesisStub
 
 
 def credentials(endpoint: str | None, region: str = "eu-west-1", stream: str = "tweets") -> AwsCredentials:

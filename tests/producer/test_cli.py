@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from local.stubs.kinesis import Fault, away, no_faults
 from local.x.server import CONSUMER_KEY, CONSUMER_SECRET, XServer
 from producer import cli
 from producer.cli import run_command
 from producer.config import AwsCredentials
 from stack.project import PROJECT
-from tests.doubles.kinesis import Fault, away, no_faults
 from tests.producer.conftest import Produced, Producer, Stream, is_foreign, tweet, tweets
 from tests.producer.sources.watched_x import TERM
 from tests.waiting import eventually

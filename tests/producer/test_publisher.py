@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from local.stubs.http import Request, Response, serving
+from local.stubs.kinesis import Fault, Faults, faulty
 from producer.config import AwsCredentials
 from producer.errors import ConfigError, PublishError
 from producer.publish.kinesis import connect
@@ -16,8 +18,6 @@ from producer.publish.publisher import Publisher
 from producer.record import StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
-from tests.doubles.http import Request, Response, serving
-from tests.doubles.kinesis import Fault, Faults, faulty
 from tests.producer.conftest import Stream, credentials
 from tests.waiting import eventually
 
@@ -120,7 +120,7 @@ def test_a_single_tweet_does_not_wait_for_a_full_call(
 def test_only_the_throttled_entries_of_a_call_are_sent_again(
     stream: Stream, spool: Spool, publisher: Publisher
 ) -> None:
-    stream.stub.faults = at_first(1, Fault(refused=frozenset({0, 3})))
+    stream.stub.faults = at_first(1, Fault(throttled=frozenset({0, 3})))
     fill(spool, 5, authors=5)
 
     send(publisher)
@@ -133,7 +133,7 @@ def test_only_the_throttled_entries_of_a_call_are_sent_again(
 def test_the_last_records_wait_for_throttled_ones_and_share_their_calls(
     stream: Stream, spool: Spool, publisher: Publisher
 ) -> None:
-    stream.stub.faults = lambda _, keys: Fault(refused=frozenset(range(0, len(keys), 2)) - {0})
+    stream.stub.faults = lambda _, keys: Fault(throttled=frozenset(range(0, len(keys), 2)) - {0})
     fill(spool, 600, authors=60)
 
     send(publisher)
@@ -147,7 +147,7 @@ def test_a_username_keeps_its_order_after_a_throttled_tweet(
 ) -> None:
     chance = random.Random(3)
     stream.stub.faults = lambda _, keys: Fault(
-        refused=frozenset({len(keys) - 1}) if chance.random() < 0.7 else frozenset()
+        throttled=frozenset({len(keys) - 1}) if chance.random() < 0.7 else frozenset()
     )
     fill(spool, 1_500, authors=400)
 
@@ -259,7 +259,7 @@ def test_a_throttled_stream_does_not_fill_the_memory(
     stream: Stream, spool: Spool, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("producer.publish.publisher.MAX_HELD_RECORDS", 1_000)
-    stream.stub.faults = lambda _, keys: Fault(refused=frozenset(range(len(keys))))
+    stream.stub.faults = lambda _, keys: Fault(throttled=frozenset(range(len(keys))))
     fill(spool, 5_000, authors=5_000)
 
     with sending(publisher):

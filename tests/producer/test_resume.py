@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.kinesis import Fault
+from local.stubs.kinesis import Fault
 from tests.producer.conftest import Producer, Stream, tweet, tweets
 from tests.waiting import eventually
 

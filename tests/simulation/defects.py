@@ -33,7 +33,7 @@ def _count_progress_as_a_retry(batch: Batch, failed: int, settings: Settings) ->
     if not failed:
         return verdict
     if 0 <= settings.maximum_retries <= batch.retries:
-        return Verdict(given_up=replace(batch, records=batch.records[failed:]))
+        return Verdict(discarded=replace(batch, records=batch.records[failed:]))
     return Verdict(again=tuple(replace(rest, retries=batch.retries + 1) for rest in verdict.again))
 
 

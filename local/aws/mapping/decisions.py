@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from handler import event as event_format
+from local.aws.mapping import contract
 
 _ENVELOPE_BYTES = len('{"Records": []}')
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
-"""Why Lambda gave records up, as named in the record that a destination receives."""
+"""Why Lambda discarded records, as named in the record that a destination receives."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Record:
 
 def build_record(answer: dict[str, Any], shard_id: str, stream_arn: str, role_arn: str) -> Record:
     """Convert a record of ``GetRecords`` to the function's event format."""
-    event = event_format.build_record(answer, shard_id, stream_arn, role_arn)
+    event = contract.build_event_record(answer, shard_id, stream_arn, role_arn)
     return Record(
         answer["SequenceNumber"],
         answer["PartitionKey"],
@@ -123,10 +123,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of a failed batch: the batches to send, in order, and what is given up."""
+    """The outcome of a failed batch: the batches to send, in order, and the discarded one."""
 
     again: tuple[Batch, ...] = ()
-    given_up: Batch | None = None
+    discarded: Batch | None = None
 
 
 def batch_to_send(
@@ -140,7 +140,7 @@ def batch_to_send(
     size = _ENVELOPE_BYTES
     for count, record in enumerate(waiting[: settings.batch_size]):
         size += len(record.event) + 2
-        if size > event_format.MAX_EVENT_BYTES:
+        if size > contract.MAX_EVENT_BYTES:
             return max(count, 1)
     count = min(len(waiting), settings.batch_size)
     due = count == settings.batch_size or waited >= settings.batching_window or last
@@ -153,9 +153,9 @@ def too_old(batch: Batch, settings: Settings, now: float) -> tuple[Batch | None,
         return batch, None
     oldest = now - settings.maximum_age
     expired = sum(record.arrival < oldest for record in batch.records)  # arrival order: the first ones
-    kept, old = batch.records[expired:], batch.records[:expired]
+    young, old = batch.records[expired:], batch.records[:expired]
     return (
-        Batch(kept, batch.invocations, batch.retries) if kept else None,
+        Batch(young, batch.invocations, batch.retries) if young else None,
         Batch(old, batch.invocations, batch.retries) if old else None,
     )
 
@@ -164,7 +164,7 @@ def first_failure(batch: Batch, response: bytes, settings: Settings) -> int | No
     """Return the index of the first record that a response reports as failed; None if the batch succeeded."""
     if not settings.reports_failures:
         return None
-    return event_format.first_failure([record.sequence_number for record in batch.records], response)
+    return contract.first_failure([record.sequence_number for record in batch.records], response)
 
 
 def after_failure(batch: Batch, failed: int, settings: Settings) -> Verdict:
@@ -182,7 +182,7 @@ def after_failure(batch: Batch, failed: int, settings: Settings) -> Verdict:
         halves = rest[:middle], rest[middle:]
         return Verdict(again=tuple(Batch(half, invocations, batch.retries) for half in halves))
     if 0 <= settings.maximum_retries <= batch.retries:
-        return Verdict(given_up=Batch(rest, invocations, batch.retries))
+        return Verdict(discarded=Batch(rest, invocations, batch.retries))
     return Verdict(again=(Batch(rest, invocations, batch.retries + 1),))
 
 
@@ -195,10 +195,10 @@ def failure_record(
     now: float,
     function_error: str | None = None,
 ) -> dict[str, Any]:
-    """Return the record that a destination receives of a batch that was given up; S3 also gets a ``payload``.
+    """Return the record that a destination receives of a discarded batch; S3 also gets a ``payload``.
 
     ``function_error`` is that of the last invocation: None if the function reported the failures itself. A
-    batch that grew too old has no response, and counts at least one invocation (both recorded from AWS).
+    batch that is too old has no response, and counts at least one invocation (both recorded from AWS).
     """
     context = {"statusCode": 200, "executedVersion": "$LATEST", "functionError": function_error}
     exhausted = condition == "RetryAttemptsExhausted"

@@ -1,4 +1,4 @@
-"""Writes what a mapping gave up to its on-failure destination, with the role's credentials."""
+"""Writes discarded batches to the on-failure destination of a mapping, with the role's credentials."""
 
 import json
 import uuid
@@ -13,7 +13,7 @@ Clients = Callable[[str], Any]
 
 
 def deliver(clients: Clients, settings: Settings, shard_id: str, record: dict[str, Any], event: str) -> None:
-    """Write the record of a batch that was given up, with the function's event, to the bucket.
+    """Write the record of a discarded batch, with the function's event, to the bucket.
 
     The format is that of "Retain discarded batch records for a Kinesis Data Streams event source" (AWS Lambda
     Developer Guide). Queues and topics, which receive no payload, are not implemented: this stack has none.
@@ -33,6 +33,6 @@ def deliver(clients: Clients, settings: Settings, shard_id: str, record: dict[st
 
 
 def object_key(mapping_uuid: str, shard_id: str, timestamp: str) -> str:
-    """Return the key of the object of a batch that was given up at an ISO 8601 time."""
+    """Return the key of the object of a batch that was discarded at an ISO 8601 time."""
     moment = datetime.fromisoformat(timestamp)
     return f"aws/lambda/{mapping_uuid}/{shard_id}/{moment:%Y/%m/%d}/{moment:%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"

@@ -34,7 +34,7 @@ class _Mapping:
     kinesis: Any = None  # with the role's credentials
     stream_created: Any = None
     next_look: float = 0.0
-    delivered_before: int = 0  # by readers that are gone
+    delivered_before: int = 0  # by readers that were dropped
 
     def set_result(self, result: str) -> None:
         self.result = result
@@ -114,14 +114,14 @@ class Poller:
 
     def _follow_mappings(self) -> None:
         listed = self._lambda.get_paginator("list_event_source_mappings").paginate().build_full_result()
-        found = {
+        current = {
             mapping["UUID"]: Settings.of(mapping)
             for mapping in listed["EventSourceMappings"]
             if ":kinesis:" in mapping["EventSourceArn"]
         }
-        for uuid in self._mappings.keys() - found.keys():
+        for uuid in self._mappings.keys() - current.keys():
             self._drop_readers(self._mappings.pop(uuid))
-        for uuid, settings in found.items():
+        for uuid, settings in current.items():
             mapping = self._mappings.setdefault(uuid, _Mapping(settings, time.time()))
             mapping.settings = settings
             for reader in mapping.readers.values():
@@ -149,7 +149,9 @@ class Poller:
             self._drop_readers(mapping)
             raise
         created = summary["StreamDescriptionSummary"]["StreamCreationTimestamp"]
-        if mapping.stream_created != created or any(reader.gone for reader in mapping.readers.values()):
+        if mapping.stream_created != created or any(
+            reader.stream_deleted for reader in mapping.readers.values()
+        ):
             self._drop_readers(mapping)  # they read an earlier stream of that name
         mapping.stream_created = created
         source = Source(self._aws, self._metrics, self._lambda, function["Role"], mapping.set_result)

@@ -21,13 +21,13 @@ from local.aws.server import Server
 from local.errors import LocalAwsError
 
 READ_INTERVAL = 0.2
-"""Seconds between reads that found no more: a shard serves five a second (Kinesis quotas)."""
+"""Seconds between reads once a shard has no more records: it serves five reads a second (Kinesis quotas)."""
 _MAX_RECORDS = 10_000
 """Of one read (Kinesis quotas)."""
 _MAX_RETRY_WAIT = 2.0
 """Maximum seconds between attempts. AWS waits longer, but here a person is watching."""
-_NOT_REACHED = (ClientError, BotoCoreError, LocalAwsError, LookupError)
-"""What a call raises that did not do its work; LookupError: the function was deleted."""
+_CALL_ERRORS = (ClientError, BotoCoreError, LocalAwsError, LookupError)
+"""Raised by a call that failed; LookupError: the function was deleted."""
 
 log = logging.getLogger("local.aws.mapping")
 
@@ -45,7 +45,7 @@ class _Lane:
     not_before: float = 0.0
 
     def batches(self) -> list[tuple[Record, ...]]:
-        """All that is held, in order."""
+        """Return all records in memory, in order."""
         sent = [self.batch.records] if self.batch else []
         return [
             *sent,
@@ -56,7 +56,7 @@ class _Lane:
 
 @dataclass(frozen=True)
 class _Sent:
-    """What came of sending a batch."""
+    """The outcome of sending a batch."""
 
     again: tuple[Batch, ...]
     same_again: bool  # no progress: wait before the next attempt
@@ -76,13 +76,13 @@ class Source:
 class ShardReader:
     """Reads one shard in a thread of its own until the shard is at its end, or it is stopped.
 
-    Where it stands is in memory, each lane for itself: a mapping that is disabled and enabled, or updated,
-    goes on where it was. Without a failure no record is sent twice; with one, only what did not succeed.
+    The position of each lane is in memory: a mapping that is disabled and enabled, or updated, resumes where it
+    stopped. Without a failure no record is sent twice; with one, only the records that did not succeed.
 
     Attributes:
         settings: may be replaced at any time; holds from the next batch on.
         finished: the shard was closed by a reshard and all its records were handled.
-        gone: the stream was deleted.
+        stream_deleted: the stream was deleted.
         delivered: how many records were handled.
         lag: the age of the oldest record that is not yet handled, in seconds.
     """
@@ -92,7 +92,7 @@ class ShardReader:
         self.settings = settings
         self.shard_id = shard_id
         self.finished = False
-        self.gone = False
+        self.stream_deleted = False
         self.delivered = 0
         self.lag = 0.0
         self._source = source
@@ -112,12 +112,12 @@ class ShardReader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Send nothing more; ``join`` to know that it is so."""
+        """Tell the thread to send nothing more; ``join`` waits for its end."""
         self._stopping = True
         self._wake.set()
 
     def join(self) -> None:
-        """Wait until nothing more is sent, but not for what the function is still busy with."""
+        """Wait until nothing more is sent, but not for batches that the function is still processing."""
         self._thread.join()
 
     def _run(self) -> None:
@@ -127,10 +127,10 @@ class ShardReader:
             if self.settings.enabled:
                 try:
                     self._read()
-                except _NOT_REACHED as error:
-                    # A stream of this name that comes later is another one, for another reader.
-                    self.gone = self.gone or _is_gone(error)
-                    self._closed = self._closed or self.gone
+                except _CALL_ERRORS as error:
+                    # A later stream of this name is another one, for another reader.
+                    self.stream_deleted = self.stream_deleted or _is_not_found(error)
+                    self._closed = self._closed or self.stream_deleted
                     self._clients.clear()  # the role may have changed
                     self._next_read = time.monotonic() + READ_INTERVAL
                     self._source.report(f"PROBLEM: {error}")
@@ -141,7 +141,7 @@ class ShardReader:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _collect(self) -> None:
-        """Take back the lanes whose batch has come back."""
+        """Take the results of the batches that were processed."""
         for lane in self._lanes:
             if lane.sent is None or not lane.sent.done():
                 continue
@@ -158,7 +158,7 @@ class ShardReader:
         self.finished = self._closed and not held
 
     def _spread(self) -> bool:
-        """Follow a change of the parallelization factor. False: not yet, batches are still on their way."""
+        """Follow a change of the parallelization factor; return False while batches are still being processed."""
         if len(self._lanes) == self.settings.lanes:
             return True
         if any(lane.sent for lane in self._lanes):
@@ -233,49 +233,49 @@ class ShardReader:
                 del lane.waiting[:count]
                 lane.since = now
             lane.batch = batch
-            lane.sent = self._pool.submit(self._deal_with, batch, self.settings)
+            lane.sent = self._pool.submit(self._process, batch, self.settings)
             lane.sent.add_done_callback(lambda _: self._wake.set())
 
     # --- In the threads of the pool, one for each batch on its way ---------------------------------------
 
-    def _deal_with(self, batch: Batch, settings: Settings) -> _Sent:
-        kept, old = decisions.too_old(batch, settings, time.time())
+    def _process(self, batch: Batch, settings: Settings) -> _Sent:
+        current, old = decisions.too_old(batch, settings, time.time())
         if old:
-            self._give_up(old, "RecordAgeExceeded", settings, str(uuid.uuid4()))
-        if kept is None:
+            self._discard(old, "RecordAgeExceeded", settings, str(uuid.uuid4()))
+        if current is None:
             return _Sent((), same_again=False)
         self._source.metrics.add(
             "AWS/Lambda",
             "IteratorAge",
-            (time.time() - kept.records[-1].arrival) * 1000,
+            (time.time() - current.records[-1].arrival) * 1000,
             "Milliseconds",
             {"FunctionName": settings.function_name},
         )
         try:
             answer = self._source.invoker.invoke(
-                FunctionName=settings.function_arn, Payload=decisions.build_event(kept.records).encode()
+                FunctionName=settings.function_arn, Payload=decisions.build_event(current.records).encode()
             )
             response = answer["Payload"].read()
-        except _NOT_REACHED as error:
+        except _CALL_ERRORS as error:
             # Not an error of the function: tried again until the records are too old, whatever the quota.
             self._source.report(f"PROBLEM: {error}")
-            return _Sent((kept,), same_again=True)
-        failed = 0 if "FunctionError" in answer else decisions.first_failure(kept, response, settings)
-        self._count("InvokedEventCount", len(kept.records))
+            return _Sent((current,), same_again=True)
+        failed = 0 if "FunctionError" in answer else decisions.first_failure(current, response, settings)
+        self._count("InvokedEventCount", len(current.records))
         if failed is None:
             self._source.report("OK")
             return _Sent((), same_again=False)
         self._source.report("PROBLEM: Function call failed")
-        self._count("FailedInvokeEventCount", len(kept.records) - failed)
-        verdict = decisions.after_failure(kept, failed, settings)
-        if verdict.given_up:
+        self._count("FailedInvokeEventCount", len(current.records) - failed)
+        verdict = decisions.after_failure(current, failed, settings)
+        if verdict.discarded:
             request_id = answer["ResponseMetadata"]["RequestId"]
             function_error = answer.get("FunctionError")
-            self._give_up(verdict.given_up, "RetryAttemptsExhausted", settings, request_id, function_error)
-        nothing_gained = len(verdict.again) == 1 and len(verdict.again[0].records) == len(kept.records)
-        return _Sent(verdict.again, same_again=nothing_gained)
+            self._discard(verdict.discarded, "RetryAttemptsExhausted", settings, request_id, function_error)
+        no_progress = len(verdict.again) == 1 and len(verdict.again[0].records) == len(current.records)
+        return _Sent(verdict.again, same_again=no_progress)
 
-    def _give_up(
+    def _discard(
         self,
         batch: Batch,
         condition: Condition,
@@ -283,7 +283,7 @@ class ShardReader:
         request_id: str,
         function_error: str | None = None,
     ) -> None:
-        log.warning("%s: %d records given up (%s)", self.shard_id, len(batch.records), condition)
+        log.warning("%s: %d records discarded (%s)", self.shard_id, len(batch.records), condition)
         if settings.destination_arn is None:
             self._count("DroppedEventCount", len(batch.records))
             return
@@ -292,9 +292,9 @@ class ShardReader:
         )
         try:
             deliver(self._client, settings, self.shard_id, record, decisions.build_event(batch.records))
-        except _NOT_REACHED as error:
-            # As on AWS: the shard goes on, and metrics are all that tells of the records.
-            log.error("%d records are lost, the destination refused them: %s", len(batch.records), error)
+        except _CALL_ERRORS as error:
+            # As on AWS: the shard continues, and only metrics show the loss.
+            log.error("%d records are lost, writing to the destination failed: %s", len(batch.records), error)
             self._source.report(f"PROBLEM: {error}")
             self._count("DroppedEventCount", len(batch.records))
             function = {"FunctionName": settings.function_name}
@@ -303,7 +303,7 @@ class ShardReader:
             self._count("OnFailureDestinationDeliveredEventCount", len(batch.records))
 
     def _client(self, service: str) -> Any:
-        """The client of a service that holds the credentials of the function's role."""
+        """Return the client of a service with the credentials of the function's role."""
         client = self._clients.get(service)
         if client is None:
             # Reads are repeated by the loop; what goes to the destination would be lost.
@@ -314,10 +314,10 @@ class ShardReader:
         return client
 
     def _count(self, metric: str, records: int) -> None:
-        """The metrics of a mapping itself ("Lambda event source mapping metrics", developer guide)."""
+        """Record a metric of the mapping itself ("Lambda event source mapping metrics", developer guide)."""
         mapping = {"EventSourceMappingUUID": self.settings.uuid}
         self._source.metrics.add("AWS/Lambda", metric, records, "Count", mapping)
 
 
-def _is_gone(error: Exception) -> bool:
+def _is_not_found(error: Exception) -> bool:
     return isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException"

@@ -1,6 +1,6 @@
 """Application Auto Scaling, which ministack does not have: scalable targets and target tracking policies.
 
-Only what this stack uses: the write capacity of DynamoDB tables. Targets and policies are kept, checked and
+Only what this stack uses: the write capacity of DynamoDB tables. Targets and policies are stored, checked and
 returned as AWS does ("Application Auto Scaling API Reference"); no scaling takes place, because nothing here
 throttles a table. Throttled writes are injected by ``local.aws.faults``.
 """
@@ -35,7 +35,7 @@ Key = tuple[str, str, str]
 
 
 class _RequestError(Exception):
-    """The request is refused with an error code of the API and its message."""
+    """The request is rejected with an error code of the API and its message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -97,9 +97,9 @@ def _evaluated_arn(
         return str(key["Arn"]) if key else f"arn:aws:kms:{region}:{account}:key/none"
     if arn != "*":
         return arn
-    found = request.get("ResourceARN") or request.get("ResourceArn") or request.get("SubscriptionArn")
-    if isinstance(found, str):
-        return found
+    target = request.get("ResourceARN") or request.get("ResourceArn") or request.get("SubscriptionArn")
+    if isinstance(target, str):
+        return target
     match service:
         case "lambda" if path.rstrip("/").endswith("/functions") and method == "POST":
             return f"arn:aws:lambda:{region}:{account}:function:{request.get('FunctionName')}"
@@ -177,8 +177,8 @@ def _with_pass_role(handler: Handler) -> Handler:
             )
             if denied:
                 who = getattr(denied, "principal_arn", "")
-                refusal: Answer = iam_actions.access_denied_response("lambda", "iam:PassRole", who, "")
-                return refusal
+                denial: Answer = iam_actions.access_denied_response("lambda", "iam:PassRole", who, "")
+                return denial
         return await handler(method, path, headers, body, query)
 
     return handle

@@ -21,9 +21,9 @@ Operation = Callable[[dict[str, Any]], Answer]
 
 def install() -> None:
     """Make this process's ministack keep the parents of a reshard, and count what is put."""
-    kinesis._put_records = _counting(_refusing(kinesis._put_records, _records_error))
-    kinesis._put_record = _counting(_refusing(kinesis._put_record, lambda _: None))
-    kinesis._get_shard_iterator = _refusing(kinesis._get_shard_iterator, _iterator_error)
+    kinesis._put_records = _counting(_rejecting(kinesis._put_records, _records_error))
+    kinesis._put_record = _counting(_rejecting(kinesis._put_record, lambda _: None))
+    kinesis._get_shard_iterator = _rejecting(kinesis._get_shard_iterator, _iterator_error)
     kinesis._split_shard = _keeping_parents(kinesis._split_shard)
     kinesis._merge_shards = _keeping_parents(kinesis._merge_shards)
     kinesis._update_shard_count = _update_shard_count
@@ -42,14 +42,14 @@ def record_counts() -> dict[str, int]:
     }
 
 
-def _refusing(operation: Operation, error: Callable[[dict[str, Any]], tuple[str, str] | None]) -> Operation:
-    """Refuse what AWS was recorded to refuse, in its words (tests/local/conformance/test_kinesis.py)."""
+def _rejecting(operation: Operation, error: Callable[[dict[str, Any]], tuple[str, str] | None]) -> Operation:
+    """Reject what AWS was recorded to reject, in its words (tests/local/conformance/test_kinesis.py)."""
 
     def checked(data: dict[str, Any]) -> Answer:
         name, stream = kinesis._resolve_stream(data)
         missing = f"Stream {name} under account {get_account_id()} not found."
-        refusal = error(data) if stream else ("ResourceNotFoundException", missing)
-        return kinesis.error_response_json(*refusal, 400) if refusal else operation(data)
+        rejection = error(data) if stream else ("ResourceNotFoundException", missing)
+        return kinesis.error_response_json(*rejection, 400) if rejection else operation(data)
 
     return checked
 
@@ -165,8 +165,8 @@ def _paging(list_shards: Operation) -> Operation:
             for member in ("StreamName", "StreamARN", "ShardFilter"):
                 if member in data:
                     message = f"NextToken and {member} cannot be provided together."
-                    refusal: Answer = kinesis.error_response_json("InvalidArgumentException", message, 400)
-                    return refusal
+                    rejection: Answer = kinesis.error_response_json("InvalidArgumentException", message, 400)
+                    return rejection
             data = {**data, **_listings.get(token, {})}
         status, headers, body = list_shards({**data, "MaxResults": min(data.get("MaxResults", 1000), 1000)})
         if status != 200:
@@ -184,13 +184,13 @@ def _paging(list_shards: Operation) -> Operation:
 
 
 _listings: dict[str, dict[str, Any]] = {}
-"""What each token of a next page continues."""
+"""The request that each token of a next page continues."""
 
 _FILTERS: dict[str, Callable[[dict[str, Any], dict[str, Any]], bool]] = {
     "AT_LATEST": lambda shard, _: _end_time(shard) == float("inf"),
     "FROM_TIMESTAMP": lambda shard, chosen: _end_time(shard) >= chosen["Timestamp"],
 }
-"""Whether a ShardFilter of a type chooses a shard."""
+"""Tells whether a ShardFilter of a type selects a shard."""
 
 
 def _end_time(shard: dict[str, Any]) -> float:

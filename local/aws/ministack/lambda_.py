@@ -1,6 +1,6 @@
 """Adds what ministack's Lambda lacks: checks of a function's role, and fields of Kinesis mappings.
 
-On AWS, Lambda refuses a function whose role it may not assume and a mapping whose role may not read the
+On AWS, Lambda rejects a function whose role it may not assume and a mapping whose role may not read the
 stream, and writes no log that the role does not permit. Without these checks a role's policy could lack them
 and everything here would still work.
 """
@@ -80,16 +80,16 @@ def _create_checked_mapping(data: dict[str, Any]) -> Answer:
     if failure or ":kinesis:" not in stream:
         answer: Answer = _create_mapping(data)
         return answer
-    if refusal := _starting_position_error(data.get("StartingPosition")):
-        return refusal
+    if rejection := _starting_position_error(data.get("StartingPosition")):
+        return rejection
     config = lambda_svc._functions[name]["config"]
     if not all(_may(config, f"kinesis:{action}", stream) for action in _READS):
-        return _refused(
+        return _rejected(
             f"Cannot access stream {stream}. Please ensure the role can perform the "
             f"{', '.join(_READS)} Actions on your stream in IAM."
         )
     if stream.rpartition("/")[2] not in kinesis._streams:
-        return _refused(f"Stream not found: {stream}")
+        return _rejected(f"Stream not found: {stream}")
     for uuid, mapping in lambda_svc._esms.items():
         if mapping["EventSourceArn"] == stream and mapping["FunctionName"] == name:
             return _conflict(
@@ -101,9 +101,9 @@ def _create_checked_mapping(data: dict[str, Any]) -> Answer:
 
 
 def _starting_position_error(position: str | None) -> Answer | None:
-    """Return the refusal of a missing or unknown starting position."""
+    """Return the rejection of a missing or unknown starting position."""
     if position is None:
-        return _refused(
+        return _rejected(
             "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: "
             "Member must not be null."
         )
@@ -145,14 +145,14 @@ def _complete(answer: Answer, data: dict[str, Any]) -> Answer:
 
 
 def _role_error(data: dict[str, Any]) -> Answer | None:
-    """Return the refusal of a role that does not trust Lambda; None if it does, or if no role is named."""
+    """Return the rejection of a role that does not trust Lambda; None if it does, or if no role is named."""
     if "Role" not in data:
         return None
     role = iam._roles.get(data["Role"].rsplit("/", 1)[-1])
     statements = json.loads(role["AssumeRolePolicyDocument"])["Statement"] if role else []
     if any(_trusts_lambda(statement) for statement in statements):
         return None
-    return _refused("The role defined for the function cannot be assumed by Lambda.")
+    return _rejected("The role defined for the function cannot be assumed by Lambda.")
 
 
 def _trusts_lambda(statement: dict[str, Any]) -> bool:
@@ -193,6 +193,6 @@ def _may(config: dict[str, Any], action: str, resource: str) -> bool:
     return decision == "Allow"
 
 
-def _refused(message: str) -> Answer:
+def _rejected(message: str) -> Answer:
     answer: Answer = lambda_svc._invalid_parameter_value(message)
     return answer

@@ -34,10 +34,10 @@ async def _handle_request(
     request = json.loads(body)
     group = cloudwatch_logs._log_groups.get(request["logGroupName"])
     if group is None:
-        refusal: Answer = cloudwatch_logs.error_response_json(
+        rejection: Answer = cloudwatch_logs.error_response_json(
             "ResourceNotFoundException", "The specified log group does not exist.", 400
         )
-        return refusal
+        return rejection
     group["kmsKeyId"] = request.get("kmsKeyId")
     done: Answer = cloudwatch_logs.json_response({})
     return done

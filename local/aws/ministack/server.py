@@ -37,7 +37,7 @@ from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core.iam_actions import extract_iam_action
 
-from local.aws.browser_guard import refusal_reason
+from local.aws.browser_guard import rejection_reason
 from local.aws.faults import Answer, ConnectionLost, Injector, rules_from
 from local.aws.ministack import autoscaling as ministack_autoscaling
 from local.aws.ministack import iam as ministack_iam
@@ -117,7 +117,7 @@ async def _remember_connection(server: TCPServer) -> None:
 
 def _application(injector: Injector) -> Callable[..., Awaitable[None]]:
     async def application(scope: Message, receive: Callable[[], Awaitable[Message]], send: Send) -> None:
-        if scope["type"] != "lifespan" and (reason := _refusal_reason(scope)):
+        if scope["type"] != "lifespan" and (reason := _rejection_reason(scope)):
             await _send_json(send, 403, {"message": reason})
             return
         if scope["type"] == "http" and scope["path"].startswith("/_local/"):
@@ -131,7 +131,7 @@ def _application(injector: Injector) -> Callable[..., Awaitable[None]]:
             await _send_json(send, status, answer)
             return
         try:
-            # Loopback stands for TLS: a policy that demands aws:SecureTransport holds on both.
+            # Loopback counts as TLS: a policy that demands aws:SecureTransport holds on both.
             await ministack.app({**scope, "scheme": "https"}, receive, _without_cors(send))
         except ConnectionLost:
             _connection.get().transport.abort()
@@ -139,8 +139,8 @@ def _application(injector: Injector) -> Callable[..., Awaitable[None]]:
     return application
 
 
-def _refusal_reason(scope: Message) -> str | None:
-    return refusal_reason(
+def _rejection_reason(scope: Message) -> str | None:
+    return rejection_reason(
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
     )
 
@@ -150,8 +150,10 @@ def _without_cors(send: Send) -> Send:
 
     async def send_without_cors(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [pair for pair in message["headers"] if not pair[0].lower().startswith(b"access-control-")]
-            message = {**message, "headers": kept}
+            headers = [
+                pair for pair in message["headers"] if not pair[0].lower().startswith(b"access-control-")
+            ]
+            message = {**message, "headers": headers}
         await send(message)
 
     return send_without_cors
@@ -182,8 +184,8 @@ def _control(injector: Injector, method: str, path: str, body: bytes) -> tuple[i
         case ["GET", "actions", role]:
             return 200, ministack_iam.allowed_actions(urllib.parse.unquote(role))
         case ["PUT", "mappings", uuid]:
-            found = ministack_lambda.update_mapping(uuid, json.loads(body))
-            return (200, {}) if found else (404, {"message": f"no event source mapping {uuid}"})
+            updated = ministack_lambda.update_mapping(uuid, json.loads(body))
+            return (200, {}) if updated else (404, {"message": f"no event source mapping {uuid}"})
     return 404, {"message": f"no control path {method} {path}"}
 
 

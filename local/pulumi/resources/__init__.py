@@ -1,11 +1,11 @@
-"""The resource types of the aws provider that the programs use, made in AWS with boto3.
+"""The resource types of the aws provider that the programs use: one module a service, calls by boto3.
 
 `deploy.py` drives them without an engine, `plugin.py` under the real one.
 """
 
 from collections.abc import Mapping
 
-from local.errors import ConfigError
+from local.pulumi.provider.resource import Resource
 from local.pulumi.resources import (
     appautoscaling,
     cloudwatch,
@@ -18,11 +18,6 @@ from local.pulumi.resources import (
     s3,
     sns,
 )
-from local.pulumi.resources.aws import SERVICES, Aws
-from local.pulumi.resources.invokes import INVOKES
-from local.pulumi.resources.resource import Properties, Resource
-
-__all__ = ["INVOKES", "RESOURCES", "SERVICES", "Aws", "ConfigError", "Properties", "Resource"]
 
 RESOURCES: Mapping[str, type[Resource]] = {
     kind.token: kind

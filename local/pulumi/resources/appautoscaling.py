@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Any, ClassVar, Final
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag
-from local.pulumi.resources.schema import Block, Inputs, Integer, Number, Strings, Text
+from local.pulumi.provider.resource import NotFoundError, Properties, Resource, retag
+from local.pulumi.provider.schema import Block, Inputs, Integer, Number, Strings, Text
 
 NAMESPACE: Final = "dynamodb"
 DIMENSION: Final = "dynamodb:table:WriteCapacityUnits"
@@ -37,20 +37,20 @@ class Target(Resource):
         return {"id": inputs["resourceId"]}
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        found = self.aws.appautoscaling.describe_scalable_targets(
+        targets = self.aws.appautoscaling.describe_scalable_targets(
             ServiceNamespace=NAMESPACE, ResourceIds=[id_], ScalableDimension=DIMENSION
         )["ScalableTargets"]
-        if not found:
-            raise GoneError(f"scalable target {id_} does not exist")
-        arn = found[0]["ScalableTargetARN"]
+        if not targets:
+            raise NotFoundError(f"scalable target {id_} does not exist")
+        arn = targets[0]["ScalableTargetARN"]
         tags = self.aws.appautoscaling.list_tags_for_resource(ResourceARN=arn)["Tags"]
         return {
             "arn": arn,
             "serviceNamespace": NAMESPACE,
             "scalableDimension": DIMENSION,
             "resourceId": id_,
-            "minCapacity": found[0]["MinCapacity"],
-            "maxCapacity": found[0]["MaxCapacity"],
+            "minCapacity": targets[0]["MinCapacity"],
+            "maxCapacity": targets[0]["MaxCapacity"],
             "tags": tags,
             "tagsAll": tags,
         }
@@ -105,20 +105,20 @@ class Policy(Resource):
         return {"id": inputs["name"]}
 
     def read_resource(self, id_: str, known: Properties) -> Properties:
-        found = self.aws.appautoscaling.describe_scaling_policies(
+        policies = self.aws.appautoscaling.describe_scaling_policies(
             ServiceNamespace=NAMESPACE, ResourceId=known["resourceId"], PolicyNames=[id_]
         )["ScalingPolicies"]
-        if not found:
-            raise GoneError(f"scaling policy {id_} does not exist")
-        tracking = found[0]["TargetTrackingScalingPolicyConfiguration"]
+        if not policies:
+            raise NotFoundError(f"scaling policy {id_} does not exist")
+        tracking = policies[0]["TargetTrackingScalingPolicyConfiguration"]
         metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
         return {
-            "arn": found[0]["PolicyARN"],
+            "arn": policies[0]["PolicyARN"],
             "name": id_,
-            "policyType": found[0]["PolicyType"],
+            "policyType": policies[0]["PolicyType"],
             "serviceNamespace": NAMESPACE,
             "scalableDimension": DIMENSION,
-            "resourceId": found[0]["ResourceId"],
+            "resourceId": policies[0]["ResourceId"],
             "targetTrackingScalingPolicyConfiguration": {
                 "targetValue": tracking["TargetValue"],
                 "predefinedMetricSpecification": {"predefinedMetricType": metric},

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
-from local.pulumi.resources.schema import UNKNOWN, Inputs, Integer, Items, Json, Number, Strings, Text
+from local.pulumi.provider.resource import NotFoundError, Properties, Resource, retag, tag_list, tag_map
+from local.pulumi.provider.schema import UNKNOWN, Inputs, Integer, Items, Json, Number, Strings, Text
 
 COMPARISONS = (
     "GreaterThanOrEqualToThreshold",
@@ -54,10 +54,10 @@ class MetricAlarm(Resource):
         return {"id": inputs["name"]}
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        found: Any = self.aws.cloudwatch.describe_alarms(AlarmNames=[id_])["MetricAlarms"]
-        if not found:
-            raise GoneError(f"alarm {id_} does not exist")
-        alarm = found[0]
+        alarms: Any = self.aws.cloudwatch.describe_alarms(AlarmNames=[id_])["MetricAlarms"]
+        if not alarms:
+            raise NotFoundError(f"alarm {id_} does not exist")
+        alarm = alarms[0]
         tags = tag_map(self.aws.cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"])
         return (
             {key: alarm.get(name) for key, name in self.settings.items()}
@@ -104,11 +104,11 @@ class Dashboard(Resource):
         return {"id": inputs["dashboardName"]}
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        found = self.aws.cloudwatch.get_dashboard(DashboardName=id_)
+        dashboard = self.aws.cloudwatch.get_dashboard(DashboardName=id_)
         return {
             "dashboardName": id_,
-            "dashboardBody": found["DashboardBody"],
-            "dashboardArn": found["DashboardArn"],
+            "dashboardBody": dashboard["DashboardBody"],
+            "dashboardArn": dashboard["DashboardArn"],
         }
 
     def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import Properties, Resource, retag, tag_list, tag_map, wait_until
-from local.pulumi.resources.schema import UNKNOWN, Block, Flag, Inputs, Integer, Items, Strings, Text
+from local.pulumi.provider.resource import Properties, Resource, retag, tag_list, tag_map, wait_until
+from local.pulumi.provider.schema import UNKNOWN, Block, Flag, Inputs, Integer, Items, Strings, Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Table(Resource):
     def contradictions(self, inputs: Properties) -> Iterable[tuple[str, str]]:
         for key in ("readCapacity", "writeCapacity"):
             if inputs["billingMode"] == "PAY_PER_REQUEST" and key in inputs:
-                yield key, "is refused for billingMode PAY_PER_REQUEST"
+                yield key, "is not allowed for billingMode PAY_PER_REQUEST"
         if UNKNOWN in inputs["attributes"]:
             return
         keys = {inputs["hashKey"], inputs.get("rangeKey", inputs["hashKey"])}
@@ -163,7 +163,7 @@ class Table(Resource):
         now: Any = self.aws.dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         enabled = now.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
         attribute = ttl.get("attributeName") or now.get("AttributeName")
-        # AWS refuses to enable what is enabled, and to disable what is disabled.
+        # AWS rejects a call that changes nothing.
         if (enabled, now.get("AttributeName") if enabled else None) == (
             ttl["enabled"],
             attribute if ttl["enabled"] else None,

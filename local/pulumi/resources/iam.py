@@ -4,8 +4,8 @@ import json
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
-from local.pulumi.resources.schema import Inputs, Items, Json, Strings, Text
+from local.pulumi.provider.resource import NotFoundError, Properties, Resource, retag, tag_list, tag_map
+from local.pulumi.provider.schema import Inputs, Items, Json, Strings, Text
 
 NAME = r"[\w+=,.@-]{1,128}"
 BOUNDARY = Text(pattern=r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+")
@@ -236,7 +236,7 @@ class UserPolicy(Resource):
 
 
 class AccessKey(Resource):
-    """A user's key; its id is the access key id. AWS tells the secret once, when the key is made."""
+    """A user's key; its id is the access key id. AWS returns the secret once, when the key is created."""
 
     token = "aws:iam/accessKey:AccessKey"
     inputs: ClassVar[Inputs] = {
@@ -252,7 +252,7 @@ class AccessKey(Resource):
         keys = self.aws.iam.list_access_keys(UserName=known["user"])["AccessKeyMetadata"]
         key = next((one for one in keys if one["AccessKeyId"] == id_), None)
         if key is None:
-            raise GoneError(f"{known['user']} has no access key {id_}")
+            raise NotFoundError(f"{known['user']} has no access key {id_}")
         return {
             "user": known["user"],
             "createDate": key["CreateDate"].isoformat(),
@@ -284,12 +284,12 @@ class OpenIdConnectProvider(Resource):
         return {"id": created["OpenIDConnectProviderArn"]}
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        found = self.aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=id_)
-        tags = tag_map(found["Tags"])
+        provider = self.aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=id_)
+        tags = tag_map(provider["Tags"])
         return {
             "arn": id_,
-            "url": f"https://{found['Url'].removeprefix('https://')}",  # AWS returns it without the scheme
-            "clientIdLists": found["ClientIDList"],
+            "url": f"https://{provider['Url'].removeprefix('https://')}",  # AWS returns it without the scheme
+            "clientIdLists": provider["ClientIDList"],
             "tags": tags,
             "tagsAll": tags,
         }

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import Properties, Resource, retag, tag_map, wait_until
-from local.pulumi.resources.schema import UNKNOWN, Block, Inputs, Integer, Items, Strings, Text
+from local.pulumi.provider.resource import Properties, Resource, retag, tag_map, wait_until
+from local.pulumi.provider.schema import UNKNOWN, Block, Inputs, Integer, Items, Strings, Text
 
 
 class Stream(Resource):
@@ -32,7 +32,7 @@ class Stream(Resource):
         if UNKNOWN in (mode, mode["streamMode"]):
             return
         if mode["streamMode"] == "ON_DEMAND" and "shardCount" in inputs:
-            yield "shardCount", "is refused for a stream in ON_DEMAND mode"
+            yield "shardCount", "is not allowed for a stream in ON_DEMAND mode"
         if mode["streamMode"] == "PROVISIONED" and "shardCount" not in inputs:
             yield "shardCount", "is required for a stream in PROVISIONED mode"
         if inputs["encryptionType"] == "KMS" and "kmsKeyId" not in inputs:
@@ -53,19 +53,19 @@ class Stream(Resource):
 
     def read_resource(self, id_: str, known: Properties) -> Properties:
         name = _name(id_)
-        found = self._summary(name)
+        summary = self._summary(name)
         return {
             "arn": id_,
             "name": name,
             "region": self.aws.region,
-            "shardCount": found["OpenShardCount"],
-            "retentionPeriod": found["RetentionPeriodHours"],
-            "streamModeDetails": {"streamMode": found["StreamModeDetails"]["StreamMode"]},
+            "shardCount": summary["OpenShardCount"],
+            "retentionPeriod": summary["RetentionPeriodHours"],
+            "streamModeDetails": {"streamMode": summary["StreamModeDetails"]["StreamMode"]},
             # ministack takes them and tells nothing of them.
-            "shardLevelMetrics": found["EnhancedMonitoring"][0]["ShardLevelMetrics"]
+            "shardLevelMetrics": summary["EnhancedMonitoring"][0]["ShardLevelMetrics"]
             or known.get("shardLevelMetrics"),
-            "encryptionType": found.get("EncryptionType", "NONE"),
-            "kmsKeyId": found.get("KeyId"),
+            "encryptionType": summary.get("EncryptionType", "NONE"),
+            "kmsKeyId": summary.get("KeyId"),
             "tags": self._tags(name),
             "tagsAll": self._tags(name),
         }

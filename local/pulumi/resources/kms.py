@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag
-from local.pulumi.resources.schema import Flag, Inputs, Integer, Strings, Text
+from local.pulumi.provider.resource import NotFoundError, Properties, Resource, retag
+from local.pulumi.provider.schema import Flag, Inputs, Integer, Strings, Text
 
 
 class Key(Resource):
@@ -28,7 +28,7 @@ class Key(Resource):
     def read_resource(self, id_: str, _known: Properties) -> Properties:
         key = self.aws.kms.describe_key(KeyId=id_)["KeyMetadata"]
         if key["KeyState"] == "PendingDeletion":
-            raise GoneError(f"key {id_} is being deleted")
+            raise NotFoundError(f"key {id_} is being deleted")
         tags = self._tags(id_)
         return {
             "arn": key["Arn"],
@@ -81,7 +81,7 @@ class Alias(Resource):
             for alias in page["Aliases"]:
                 if alias["AliasName"] == id_:
                     return {"arn": alias["AliasArn"], "name": id_, "targetKeyId": alias["TargetKeyId"]}
-        raise GoneError(f"{id_} does not exist")
+        raise NotFoundError(f"{id_} does not exist")
 
     def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         if "targetKeyId" in changed:

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
-from local.pulumi.resources.archive import Archive, checksum, zipped
-from local.pulumi.resources.resource import Properties, Resource, retag, wait_until
-from local.pulumi.resources.schema import (
+from local.pulumi.provider.archive import Archive, checksum, zipped
+from local.pulumi.provider.resource import Properties, Resource, retag, wait_until
+from local.pulumi.provider.schema import (
     UNKNOWN,
     Arn,
     Block,
@@ -68,11 +68,11 @@ class Function(Resource):
     def check(
         self, name: str, inputs: Mapping[str, Any], before: Mapping[str, Any] | None = None, seed: bytes = b""
     ) -> tuple[Properties, list[InvalidError]]:
-        found, wrong = super().check(name, inputs, before, seed)
+        canonical, wrong = super().check(name, inputs, before, seed)
         # AWS returns only the checksum of the code, which is compared.
-        if not wrong and found["code"] != UNKNOWN:
-            found["sourceCodeHash"] = checksum(found["code"])
-        return found, wrong
+        if not wrong and canonical["code"] != UNKNOWN:
+            canonical["sourceCodeHash"] = checksum(canonical["code"])
+        return canonical, wrong
 
     def create_resource(self, inputs: Properties) -> Properties:
         self.aws.lambda_.create_function(
@@ -86,14 +86,17 @@ class Function(Resource):
 
     def settle(self, id_: str) -> None:
         def ready() -> bool:
-            found = self.aws.lambda_.get_function_configuration(FunctionName=id_)
-            return found.get("State") == "Active" and found.get("LastUpdateStatus") != "InProgress"
+            configuration = self.aws.lambda_.get_function_configuration(FunctionName=id_)
+            return (
+                configuration.get("State") == "Active"
+                and configuration.get("LastUpdateStatus") != "InProgress"
+            )
 
         wait_until(ready, f"the function {id_}")
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        found: Any = self.aws.lambda_.get_function(FunctionName=id_)
-        function, tags = found["Configuration"], found.get("Tags", {})
+        answer: Any = self.aws.lambda_.get_function(FunctionName=id_)
+        function, tags = answer["Configuration"], answer.get("Tags", {})
         arn = function["FunctionArn"]
         logging = function.get("LoggingConfig", {})
         return {
@@ -185,31 +188,31 @@ class EventSourceMapping(Resource):
         wait_until(settled, f"the event source mapping {id_}")
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        found: Any = self.aws.lambda_.get_event_source_mapping(UUID=id_)
-        arn = found["EventSourceMappingArn"]
+        mapping: Any = self.aws.lambda_.get_event_source_mapping(UUID=id_)
+        arn = mapping["EventSourceMappingArn"]
         tags = self.aws.lambda_.list_tags(Resource=arn)["Tags"]
-        failed = found.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        failed = mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         return {
             "arn": arn,
             "uuid": id_,
             "region": self.aws.region,
-            "functionName": found["FunctionArn"],
-            "functionArn": found["FunctionArn"],
-            "eventSourceArn": found["EventSourceArn"],
-            "startingPosition": found["StartingPosition"],
-            "state": found["State"],
-            "stateTransitionReason": found.get("StateTransitionReason"),
-            "lastProcessingResult": found.get("LastProcessingResult"),
-            "enabled": found["State"] in ("Creating", "Enabled", "Enabling", "Updating"),
-            "batchSize": found["BatchSize"],
-            "maximumBatchingWindowInSeconds": found.get("MaximumBatchingWindowInSeconds", 0),
-            "parallelizationFactor": found.get("ParallelizationFactor", 1),
-            "bisectBatchOnFunctionError": found.get("BisectBatchOnFunctionError", False),
-            "maximumRecordAgeInSeconds": found.get("MaximumRecordAgeInSeconds", -1),
-            "maximumRetryAttempts": found.get("MaximumRetryAttempts", -1),
-            "functionResponseTypes": found.get("FunctionResponseTypes", []),
+            "functionName": mapping["FunctionArn"],
+            "functionArn": mapping["FunctionArn"],
+            "eventSourceArn": mapping["EventSourceArn"],
+            "startingPosition": mapping["StartingPosition"],
+            "state": mapping["State"],
+            "stateTransitionReason": mapping.get("StateTransitionReason"),
+            "lastProcessingResult": mapping.get("LastProcessingResult"),
+            "enabled": mapping["State"] in ("Creating", "Enabled", "Enabling", "Updating"),
+            "batchSize": mapping["BatchSize"],
+            "maximumBatchingWindowInSeconds": mapping.get("MaximumBatchingWindowInSeconds", 0),
+            "parallelizationFactor": mapping.get("ParallelizationFactor", 1),
+            "bisectBatchOnFunctionError": mapping.get("BisectBatchOnFunctionError", False),
+            "maximumRecordAgeInSeconds": mapping.get("MaximumRecordAgeInSeconds", -1),
+            "maximumRetryAttempts": mapping.get("MaximumRetryAttempts", -1),
+            "functionResponseTypes": mapping.get("FunctionResponseTypes", []),
             "destinationConfig": {"onFailure": {"destinationArn": failed}} if failed else {},
-            "metricsConfig": {"metrics": found.get("MetricsConfig", {}).get("Metrics", [])},
+            "metricsConfig": {"metrics": mapping.get("MetricsConfig", {}).get("Metrics", [])},
             "tags": tags,
             "tagsAll": tags,
         }

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import ClassVar
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag
-from local.pulumi.resources.schema import Inputs, Integer, Strings, Text
+from local.pulumi.provider.resource import NotFoundError, Properties, Resource, retag
+from local.pulumi.provider.schema import Inputs, Integer, Strings, Text
 
 # CloudWatch Logs API reference, PutRetentionPolicy; 0 means "never expire".
 DAYS = (
@@ -60,7 +60,7 @@ class LogGroup(Resource):
         pages = self.aws.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=id_)
         group = next((one for page in pages for one in page["logGroups"] if one["logGroupName"] == id_), None)
         if group is None:
-            raise GoneError(f"log group {id_} does not exist")
+            raise NotFoundError(f"log group {id_} does not exist")
         arn = group["arn"].removesuffix(":*")
         tags = self.aws.logs.list_tags_for_resource(resourceArn=arn)["tags"]
         return {

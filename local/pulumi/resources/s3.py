@@ -4,8 +4,8 @@ import time
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from local.pulumi.resources.resource import Properties, Resource, tag_list, tag_map
-from local.pulumi.resources.schema import Block, Flag, Inputs, Integer, Items, Json, Strings, Text
+from local.pulumi.provider.resource import Properties, Resource, tag_list, tag_map
+from local.pulumi.provider.schema import Block, Flag, Inputs, Integer, Items, Json, Strings, Text
 
 BUCKET = Text(required=True, replaces=True)
 NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
@@ -28,7 +28,7 @@ class Bucket(Resource):
         # A unique name, built on the prefix as Terraform's AWS provider does.
         name = inputs.get("bucket") or f"{inputs['bucketPrefix']}{time.time_ns():026d}"
         region = self.aws.region
-        # us-east-1 is S3's default, which it refuses by name.
+        # us-east-1 is S3's default, which it rejects by name.
         place: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": region}}
         self.aws.s3.create_bucket(Bucket=name, **(place if region != "us-east-1" else {}))
         return {"id": name}
@@ -81,8 +81,8 @@ class BucketPublicAccessBlock(Resource):
         return {"id": inputs["bucket"]}
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        found: Any = self.aws.s3.get_public_access_block(Bucket=id_)["PublicAccessBlockConfiguration"]
-        return {"bucket": id_} | {flag: found.get(_upper(flag), False) for flag in self.flags}
+        block: Any = self.aws.s3.get_public_access_block(Bucket=id_)["PublicAccessBlockConfiguration"]
+        return {"bucket": id_} | {flag: block.get(_upper(flag), False) for flag in self.flags}
 
     def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         wanted: Any = {_upper(flag): inputs[flag] for flag in self.flags}
@@ -93,7 +93,7 @@ class BucketPublicAccessBlock(Resource):
 
 
 class BucketOwnershipControls(Resource):
-    """Who owns the objects."""
+    """The ownership of a bucket's objects."""
 
     token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
     ownerships = ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
@@ -122,7 +122,7 @@ class BucketOwnershipControls(Resource):
 
 
 class BucketVersioning(Resource):
-    """Whether a bucket keeps what is overwritten or deleted. Deleting it suspends versioning."""
+    """The versioning of a bucket. Deleting it suspends versioning."""
 
     token = "aws:s3/bucketVersioning:BucketVersioning"
     inputs: ClassVar[Inputs] = {
@@ -137,8 +137,8 @@ class BucketVersioning(Resource):
         return {"id": inputs["bucket"]}
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        found = self.aws.s3.get_bucket_versioning(Bucket=id_)
-        return {"bucket": id_, "versioningConfiguration": {"status": found.get("Status", "Suspended")}}
+        versioning = self.aws.s3.get_bucket_versioning(Bucket=id_)
+        return {"bucket": id_, "versioningConfiguration": {"status": versioning.get("Status", "Suspended")}}
 
     def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
         self._put(id_, inputs["versioningConfiguration"]["status"])
@@ -179,9 +179,9 @@ class BucketServerSideEncryptionConfiguration(Resource):
         return {"id": inputs["bucket"]}
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        found = self.aws.s3.get_bucket_encryption(Bucket=id_)["ServerSideEncryptionConfiguration"]
+        encryption = self.aws.s3.get_bucket_encryption(Bucket=id_)["ServerSideEncryptionConfiguration"]
         rules = []
-        for rule in found["Rules"]:
+        for rule in encryption["Rules"]:
             by_default: Any = rule.get("ApplyServerSideEncryptionByDefault", {})
             rules.append(
                 {
@@ -240,9 +240,9 @@ class BucketLifecycleConfiguration(Resource):
         return {"id": inputs["bucket"]}
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        found: Any = self.aws.s3.get_bucket_lifecycle_configuration(Bucket=id_)["Rules"]
+        lifecycle: Any = self.aws.s3.get_bucket_lifecycle_configuration(Bucket=id_)
         rules = []
-        for rule in found:
+        for rule in lifecycle["Rules"]:
             uploads = rule.get("AbortIncompleteMultipartUpload", {})
             rules.append(
                 _present(
@@ -309,5 +309,5 @@ def _upper(name: str) -> str:
 
 
 def _present(**values: Any) -> dict[str, Any]:
-    """Drop empty members: S3 refuses empty elements."""
+    """Drop empty members: S3 rejects empty elements."""
     return {key: value for key, value in values.items() if value not in (None, {})}

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import ClassVar
 
-from local.pulumi.resources.resource import GoneError, Properties, Resource, retag, tag_list, tag_map
-from local.pulumi.resources.schema import Inputs, Json, Strings, Text
+from local.pulumi.provider.resource import NotFoundError, Properties, Resource, retag, tag_list, tag_map
+from local.pulumi.provider.schema import Inputs, Json, Strings, Text
 
 PROTOCOLS = ("application", "email", "email-json", "firehose", "http", "https", "lambda", "sms", "sqs")
 
@@ -110,16 +110,16 @@ class TopicSubscription(Resource):
         return {"id": subscription["SubscriptionArn"]}
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
-        found = self.aws.sns.get_subscription_attributes(SubscriptionArn=id_)["Attributes"]
-        if not found:
-            raise GoneError(f"subscription {id_} does not exist")
+        attributes = self.aws.sns.get_subscription_attributes(SubscriptionArn=id_)["Attributes"]
+        if not attributes:
+            raise NotFoundError(f"subscription {id_} does not exist")
         return {
             "arn": id_,
-            "topic": found["TopicArn"],
-            "protocol": found["Protocol"],
-            "endpoint": found["Endpoint"],
-            "ownerId": found.get("Owner"),
-            "pendingConfirmation": found.get("PendingConfirmation") == "true",
+            "topic": attributes["TopicArn"],
+            "protocol": attributes["Protocol"],
+            "endpoint": attributes["Endpoint"],
+            "ownerId": attributes.get("Owner"),
+            "pendingConfirmation": attributes.get("PendingConfirmation") == "true",
         }
 
     def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:

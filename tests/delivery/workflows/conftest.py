@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.stubs.http import serving
 from tests.doubles.github import REPOSITORY, TOKEN, Github
-from tests.doubles.http import serving
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def item(**attributes: Any) -> dict[str, Any]:
     return {"PutRequest": {"Item": {"Username": {"S": "mira"}, "Id": {"S": "1"}, **attributes}}}
 
 
-def refusal(aws: LocalAws, table: str, requests: list[Any]) -> ClientError:
+def rejection(aws: LocalAws, table: str, requests: list[Any]) -> ClientError:
     client = aws.client("dynamodb", parameter_validation=False)
     with pytest.raises(ClientError) as raised:
         client.batch_write_item(RequestItems={table: requests})
@@ -52,7 +52,7 @@ def refusal(aws: LocalAws, table: str, requests: list[Any]) -> ClientError:
 
 def test_an_item_without_the_tables_keys_does_not_match_the_schema(aws: LocalAws, table: str) -> None:
     """LocalStack's `test_batch_write_not_matching_schema`."""
-    error = refusal(aws, table, [{"PutRequest": {"Item": {"Other": {"S": "key"}}}}])
+    error = rejection(aws, table, [{"PutRequest": {"Item": {"Other": {"S": "key"}}}}])
     assert error.response["Error"]["Code"] == "ValidationException"
     assert error.response["Error"]["Message"] == "The provided key element does not match the schema"
     assert not handler_table._is_rejection(error)
@@ -60,7 +60,7 @@ def test_an_item_without_the_tables_keys_does_not_match_the_schema(aws: LocalAws
 
 def test_a_missing_table_is_not_found(aws: LocalAws) -> None:
     """LocalStack's `test_batch_write_not_existing_table`, and dynalite's case of 25 items."""
-    error = refusal(aws, unique("missing"), [item()])
+    error = rejection(aws, unique("missing"), [item()])
     assert error.response["Error"]["Code"] == "ResourceNotFoundException"
     assert error.response["Error"]["Message"] == "Requested resource not found"
 
@@ -69,13 +69,13 @@ def test_the_same_key_twice_is_a_duplicate(aws: LocalAws, table: str) -> None:
     """Dynalite: a put and a delete of one item, in both orders."""
     delete = {"DeleteRequest": {"Key": {"Username": {"S": "mira"}, "Id": {"S": "1"}}}}
     for requests in ([item(), delete], [delete, item()], [item(), item()]):
-        error = refusal(aws, table, requests)
+        error = rejection(aws, table, requests)
         assert error.response["Error"]["Message"] == "Provided list of item keys contains duplicates"
 
 
 def test_more_than_25_items_fail_the_validation_of_the_call(aws: LocalAws, table: str) -> None:
     """Dynalite: 26 requests."""
-    error = refusal(aws, table, [item(Id={"S": str(number)}) for number in range(26)])
+    error = rejection(aws, table, [item(Id={"S": str(number)}) for number in range(26)])
     message = error.response["Error"]["Message"]
     assert message.startswith("1 validation error detected: Value ")
     assert "Member must have length less than or equal to 25" in message
@@ -92,11 +92,11 @@ def test_more_than_25_items_fail_the_validation_of_the_call(aws: LocalAws, table
     ],
     ids=["two types", "not a number", "too many digits", "too large a number"],
 )
-def test_a_bad_value_refuses_the_item(
+def test_a_bad_value_rejects_the_item(
     aws: LocalAws, table: str, attributes: dict[str, Any], message: str
 ) -> None:
     """Dynalite, of the key attribute `a` there; the function counts each of these as an item's fault."""
-    error = refusal(aws, table, [item(**attributes)])
+    error = rejection(aws, table, [item(**attributes)])
     assert error.response["Error"]["Code"] == "ValidationException"
     assert error.response["Error"]["Message"].startswith(message)
     assert handler_table._is_rejection(error)

@@ -24,7 +24,7 @@ def stream(aws: LocalAws) -> Iterator[str]:
     aws.client("kinesis").delete_stream(StreamName=name)
 
 
-def refusal(aws: LocalAws, operation: str, **request: Any) -> tuple[str, str]:
+def rejection(aws: LocalAws, operation: str, **request: Any) -> tuple[str, str]:
     client = aws.client("kinesis", parameter_validation=False)
     with pytest.raises(ClientError) as raised:
         getattr(client, operation)(**request)
@@ -35,7 +35,7 @@ def refusal(aws: LocalAws, operation: str, **request: Any) -> tuple[str, str]:
 
 def test_putting_on_a_missing_stream_names_the_stream_and_the_account(aws: LocalAws) -> None:
     name = unique("missing")
-    assert refusal(aws, "put_records", StreamName=name, Records=[{"Data": b"a", "PartitionKey": "a"}]) == (
+    assert rejection(aws, "put_records", StreamName=name, Records=[{"Data": b"a", "PartitionKey": "a"}]) == (
         "ResourceNotFoundException",
         f"Stream {name} under account {ACCOUNT} not found.",
     )
@@ -43,7 +43,7 @@ def test_putting_on_a_missing_stream_names_the_stream_and_the_account(aws: Local
 
 def test_an_iterator_at_a_sequence_number_needs_the_number(aws: LocalAws, stream: str) -> None:
     for kind in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"):
-        assert refusal(
+        assert rejection(
             aws,
             "get_shard_iterator",
             StreamName=stream,
@@ -58,7 +58,7 @@ def test_an_iterator_at_a_sequence_number_needs_the_number(aws: LocalAws, stream
 
 
 def test_an_iterator_of_a_missing_shard_is_not_found(aws: LocalAws, stream: str) -> None:
-    assert refusal(
+    assert rejection(
         aws,
         "get_shard_iterator",
         StreamName=stream,
@@ -71,7 +71,7 @@ def test_an_iterator_of_a_missing_shard_is_not_found(aws: LocalAws, stream: str)
 
 
 def test_a_call_without_records_fails_its_validation(aws: LocalAws, stream: str) -> None:
-    code, message = refusal(aws, "put_records", StreamName=stream, Records=[])
+    code, message = rejection(aws, "put_records", StreamName=stream, Records=[])
     assert code == "ValidationException"
     assert (
         "at 'records' failed to satisfy constraint: Member must have length greater than or equal to 1"
@@ -86,7 +86,7 @@ def test_the_token_of_a_next_page_names_the_stream_alone(aws: LocalAws, stream: 
     )
     first = aws.client("kinesis").list_shards(StreamName=stream, MaxResults=2)
     token = first["NextToken"]
-    assert refusal(aws, "list_shards", StreamName=stream, NextToken=token) == (
+    assert rejection(aws, "list_shards", StreamName=stream, NextToken=token) == (
         "InvalidArgumentException",
         "NextToken and StreamName cannot be provided together.",
     )

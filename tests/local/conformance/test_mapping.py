@@ -123,7 +123,7 @@ class TestApi:
         source = {"EventSourceArn": pipeline.stream_arn, "FunctionName": pipeline.function}
         assert error(create, **source, **position) == (400, code, message)
 
-    def test_a_mapping_of_a_missing_stream_is_refused(self, pipeline: Pipeline) -> None:
+    def test_a_mapping_of_a_missing_stream_is_rejected(self, pipeline: Pipeline) -> None:
         pipeline.create_function()
         assert error(
             pipeline.function_api.create_event_source_mapping,
@@ -132,7 +132,7 @@ class TestApi:
             StartingPosition="LATEST",
         ) == (400, "InvalidParameterValueException", f"Stream not found: {pipeline.stream_arn}")
 
-    def test_a_mapping_to_a_missing_function_is_refused(self, pipeline: Pipeline) -> None:
+    def test_a_mapping_to_a_missing_function_is_rejected(self, pipeline: Pipeline) -> None:
         pipeline.create_stream()
         status, code, message = error(
             pipeline.function_api.create_event_source_mapping,
@@ -148,7 +148,7 @@ class TestApi:
 
 
 class TestEvents:
-    """What the function receives."""
+    """The event that the function receives."""
 
     def test_a_disabled_mapping_delivers_nothing(self, pipeline: Pipeline) -> None:
         uuid = pipeline.map()
@@ -182,7 +182,7 @@ class TestEvents:
 
 
 class TestFailures:
-    """Retries, and the records of what is given up."""
+    """Retries, and the records of discarded batches."""
 
     @pytest.mark.parametrize(
         ("response", "function_error"),
@@ -204,7 +204,7 @@ class TestFailures:
         on_failure = {"OnFailure": {"Destination": bucket}}
         pipeline.map(answer(response), BatchSize=1, MaximumRetryAttempts=2, DestinationConfig=on_failure)
         pipeline.put("bad")
-        [record] = pipeline.given_up(bucket).values()
+        [record] = pipeline.discarded(bucket).values()
         assert pipeline.batches() == [["bad"]] * 3
         assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
         assert record["requestContext"]["approximateInvokeCount"] == 3
@@ -225,7 +225,7 @@ class TestFailures:
             MaximumRetryAttempts=3,
             DestinationConfig={"OnFailure": {"Destination": bucket}},
         )
-        [record] = pipeline.given_up(bucket).values()
+        [record] = pipeline.discarded(bucket).values()
         assert pipeline.batches() == [["1", "2", "3"], ["4", "5", "bad"], *[["bad"]] * 4]
         assert record["requestContext"]["approximateInvokeCount"] == 4
         assert record["responseContext"]["functionError"] is None
@@ -242,7 +242,7 @@ class TestFailures:
             MaximumRetryAttempts=1,
             DestinationConfig={"OnFailure": {"Destination": bucket}},
         )
-        [(key, record)] = pipeline.given_up(bucket).items()
+        [(key, record)] = pipeline.discarded(bucket).items()
         payload = record.pop("payload")
         info = record.pop("KinesisBatchInfo")
         assert re.fullmatch(UUID, record["requestContext"].pop("requestId"))
@@ -287,7 +287,7 @@ class TestFailures:
         # AWS takes 60 seconds or more; the double takes less, so that a test need not wait for a minute.
         eventually(lambda: time.time() - put > 1.1)
         pipeline.map(MaximumRecordAgeInSeconds=1, DestinationConfig=on_failure)
-        [record] = pipeline.given_up(bucket).values()
+        [record] = pipeline.discarded(bucket).values()
         assert "responseContext" not in record
         assert re.fullmatch(UUID, record["requestContext"]["requestId"])
         assert record["requestContext"]["condition"] == "RecordAgeExceeded"
@@ -302,7 +302,7 @@ def test_operators_read_the_payload_as_a_string_and_as_an_object(pipeline: Pipel
     pipeline.put("bad")
     on_failure = {"OnFailure": {"Destination": bucket}}
     pipeline.map(RAISE_ON_BAD, MaximumRetryAttempts=0, DestinationConfig=on_failure)
-    [(key, record)] = pipeline.given_up(bucket).items()
+    [(key, record)] = pipeline.discarded(bucket).items()
     name = bucket.rpartition(":")[2]
     event = record["payload"]
     event = json.loads(event) if isinstance(event, str) else event

@@ -1,6 +1,6 @@
 """A campaign of faults: 100,000 tweets through the stack on local AWS while everything breaks, and none lost.
 
-    python -m benchmarks.campaign [--tweets 100000] [--minutes 10]
+    python -m tests.campaign [--tweets 100000] [--minutes 10]
 
 Records of every kind (the stream's own, X's v2 and v1.1, aggregated by the Kinesis Producer Library, poison) are
 put while the faults below strike one after the other. When they have ended and the function has caught up, every

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from local.pulumi.resources.aws import Aws
-from local.pulumi.resources.schema import Inputs, InvalidError, checked, unknown
+from local.pulumi.provider.aws import Aws
+from local.pulumi.provider.schema import Inputs, InvalidError, checked, unknown
 
 # Input or output properties by their Pulumi names (camelCase), plain values, `id` among the outputs.
 Properties = dict[str, Any]
@@ -33,15 +33,15 @@ NOT_FOUND = {
 }
 
 
-class GoneError(LookupError):
-    """The resource does not exist, and AWS said so by an empty list instead of an error."""
+class NotFoundError(LookupError):
+    """The resource does not exist, and AWS says so by an empty list instead of an error."""
 
 
-def is_gone(error: Exception) -> bool:
+def is_not_found(error: Exception) -> bool:
     """Tell whether an error of AWS means that the resource does not exist."""
     if isinstance(error, ClientError):
         return error.response["Error"]["Code"] in NOT_FOUND
-    return isinstance(error, GoneError)
+    return isinstance(error, NotFoundError)
 
 
 class Resource(ABC):
@@ -77,7 +77,7 @@ class Resource(ABC):
 
     @abstractmethod
     def read_resource(self, id_: str, known: Properties) -> Properties:
-        """Read inputs and outputs from AWS. Raises AWS's not-found error if it is gone.
+        """Read inputs and outputs from AWS. Raises AWS's not-found error if it does not exist.
 
         `known` is the last known state, for properties that AWS does not return.
         """
@@ -88,7 +88,7 @@ class Resource(ABC):
 
     @abstractmethod
     def delete_resource(self, id_: str, state: Properties) -> None:
-        """Delete it. Raises AWS's not-found error if it is already gone."""
+        """Delete it. Raises AWS's not-found error if it no longer exists."""
 
     # The engine's operations.
 
@@ -101,7 +101,7 @@ class Resource(ABC):
         the same name in preview and update.
         """
         wrong = [InvalidError(key, unknown(self.inputs)) for key in inputs if key not in self.inputs]
-        found: Properties = {}
+        canonical: Properties = {}
         for key, kind in self.inputs.items():
             value = inputs.get(key)
             if value is None and key == self.named_by and f"{key}Prefix" not in inputs:
@@ -111,10 +111,10 @@ class Resource(ABC):
             except InvalidError as error:
                 wrong.append(error)
             if value is not None:
-                found[key] = value
+                canonical[key] = value
         if not wrong:
-            wrong = [InvalidError(key, reason) for key, reason in self.contradictions(found)]
-        return found, wrong
+            wrong = [InvalidError(key, reason) for key, reason in self.contradictions(canonical)]
+        return canonical, wrong
 
     def contradictions(self, _inputs: Properties) -> Iterable[tuple[str, str]]:
         """Yield inputs that AWS does not accept together, each with the reason."""
@@ -158,11 +158,11 @@ class Resource(ABC):
         return stays | self._without_write_only(inputs)
 
     def read(self, id_: str, known: Properties) -> Properties | None:
-        """Read the current state from AWS; None if the resource is gone."""
+        """Read the current state from AWS; None if the resource no longer exists."""
         try:
             return self._state(id_, known, known)
-        except (ClientError, GoneError) as error:
-            if is_gone(error):
+        except (ClientError, NotFoundError) as error:
+            if is_not_found(error):
                 return None
             raise
 
@@ -173,15 +173,15 @@ class Resource(ABC):
         """
         actual = self._state(id_, state, inputs)
         self.update_resource(id_, inputs, list(self.diff(actual, inputs)))
-        kept = {key: value for key, value in state.items() if key not in self.inputs}
-        return self._state(id_, kept | inputs, inputs)
+        outputs = {key: value for key, value in state.items() if key not in self.inputs}
+        return self._state(id_, outputs | inputs, inputs)
 
     def delete(self, id_: str, state: Properties) -> None:
-        """Delete it; it is not an error if it is already gone."""
+        """Delete it; it is not an error if it no longer exists."""
         try:
             self.delete_resource(id_, state)
         except ClientError as error:
-            if not is_gone(error):
+            if not is_not_found(error):
                 raise
 
     def _state(self, id_: str, known: Properties, inputs: Properties) -> Properties:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi
 
-from local.pulumi.resources.schema import InvalidError, Property
+from local.pulumi.provider.schema import InvalidError, Property
 
 # The zip's content: by name, the path of a local file or the text itself.
 Manifest = Mapping[str, Mapping[str, str]]

@@ -1,4 +1,4 @@
-"""A Kinesis stream on loopback: refuses what Kinesis refuses, fails on demand, and counts what it stored.
+"""A Kinesis stream on loopback: rejects what Kinesis rejects, fails on demand, and counts the stored records.
 
 In a test it runs on a thread (`serving(stream.answer)`), for a benchmark in a process (`in_process`).
 The rules are those of the API reference, PutRecords.
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from tests.doubles.http import Request, Response, serving
+from local.stubs.http import Request, Response, serving
 
 THROTTLED = "ProvisionedThroughputExceededException"
 _FIRST_SEQUENCE_NUMBER = 49590338271490256608559692538361571095921575989136588898
@@ -28,13 +28,13 @@ _TARGET = "Kinesis_20131202.PutRecords"
 
 
 class Fault(NamedTuple):
-    """A fault of one call: a delay, refused entries, or an error instead of storing.
+    """A fault of one call: a delay, throttled entries, or an error instead of storing.
 
     `status` 0 closes the connection; with `stored`, all this happens after the records are stored.
     """
 
     delay: float = 0.0
-    refused: frozenset[int] = frozenset()
+    throttled: frozenset[int] = frozenset()
     status: int | None = None
     code: str = "InternalFailure"
     stored: bool = False
@@ -44,7 +44,7 @@ Faults = Callable[[int, list[str]], Fault | None]
 
 
 def no_faults(_call: int, _keys: list[str]) -> None:
-    """Every call succeeds."""
+    """Let every call succeed."""
 
 
 class KinesisStub:
@@ -74,57 +74,57 @@ class KinesisStub:
             return Response(body=orjson.dumps({"stored": len(self.order), "distinct": len(self.stored)}))
         try:
             records = self._records(request)
-        except _RefusedError as error:
+        except _RejectedError as error:
             return _error(400, *error.args)
         fault = self.faults(len(self.calls), [key for key, _ in records]) or Fault()
         self.calls.append(len(records))
         await asyncio.sleep(fault.delay)
         if fault.status is None or fault.stored:
-            kept = [record for index, record in enumerate(records) if index not in fault.refused]
-            self.order += kept
-            self.stored.update(data for _, data in kept)
+            accepted = [record for index, record in enumerate(records) if index not in fault.throttled]
+            self.order += accepted
+            self.stored.update(data for _, data in accepted)
         if fault.status is not None:
             return Response(status=0) if not fault.status else _error(fault.status, fault.code, "as planned")
         results = [
             {"ErrorCode": THROTTLED, "ErrorMessage": "Rate exceeded for shard"}
-            if index in fault.refused
+            if index in fault.throttled
             else {"SequenceNumber": f"{_FIRST_SEQUENCE_NUMBER + index}", "ShardId": "shardId-000000000000"}
             for index in range(len(records))
         ]
-        return Response(body=orjson.dumps({"FailedRecordCount": len(fault.refused), "Records": results}))
+        return Response(body=orjson.dumps({"FailedRecordCount": len(fault.throttled), "Records": results}))
 
     def _records(self, request: Request) -> list[tuple[str, bytes]]:
         if not request.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 Credential="):
-            raise _RefusedError("MissingAuthenticationTokenException", "Missing Authentication Token")
+            raise _RejectedError("MissingAuthenticationTokenException", "Missing Authentication Token")
         if request.headers.get("x-amz-target") != _TARGET:
-            raise _RefusedError("AccessDeniedException", "not authorized to perform anything but PutRecords")
+            raise _RejectedError("AccessDeniedException", "not authorized to perform anything but PutRecords")
         body: dict[str, Any] = orjson.loads(request.body)
         if body.keys() != {"StreamName", "Records"} or not 1 <= len(body["Records"]) <= 500:
-            raise _RefusedError("ValidationException", "a call has a stream name and 1 to 500 records")
+            raise _RejectedError("ValidationException", "a call has a stream name and 1 to 500 records")
         if body["StreamName"] != self._name:
-            raise _RefusedError("ResourceNotFoundException", f"Stream {body['StreamName']} not found.")
+            raise _RejectedError("ResourceNotFoundException", f"Stream {body['StreamName']} not found.")
         records, total = [], 0
         for entry in body["Records"]:
             key, data = entry["PartitionKey"], _decode(entry["Data"])
             size = len(data) + len(key.encode())
             total += size
             if not 1 <= len(key) <= 256 or size > 1_048_576:
-                raise _RefusedError("ValidationException", "a key has 1 to 256 characters, a record 1 MiB")
+                raise _RejectedError("ValidationException", "a key has 1 to 256 characters, a record 1 MiB")
             records.append((key, data))
         if total > 10_485_760:
-            raise _RefusedError("InvalidArgumentException", "a call has 10 MiB")
+            raise _RejectedError("InvalidArgumentException", "a call has 10 MiB")
         return records
 
 
-class _RefusedError(Exception):
-    """A refusal with status 400: code and message."""
+class _RejectedError(Exception):
+    """A rejection with status 400: code and message."""
 
 
 def _decode(data: str) -> bytes:
     try:
         return base64.b64decode(data, validate=True)
     except binascii.Error as error:
-        raise _RefusedError("SerializationException", str(error)) from error
+        raise _RejectedError("SerializationException", str(error)) from error
 
 
 def _error(status: int, code: str, message: str) -> Response:
@@ -132,7 +132,7 @@ def _error(status: int, code: str, message: str) -> Response:
 
 
 def away(_call: int, _keys: list[str]) -> Fault:
-    """An outage, which ends with a GET of `/back`."""
+    """Fail every call, until a GET of `/back` ends the outage."""
     return Fault(status=503, code="ServiceUnavailable")
 
 
@@ -140,7 +140,7 @@ def faulty(call: int, keys: list[str]) -> Fault:
     """Fail one call in fifty, and one entry in ten of the others."""
     if call % 50 == 25:
         return Fault(status=500)
-    return Fault(refused=frozenset(random.sample(range(len(keys)), len(keys) // 10)))
+    return Fault(throttled=frozenset(random.sample(range(len(keys)), len(keys) // 10)))
 
 
 def slow(seconds: float) -> Faults:
@@ -149,7 +149,7 @@ def slow(seconds: float) -> Faults:
 
 
 class Limited:
-    """A shard at its limit: so many records a second, and no more than that at once."""
+    """A shard at its limit: stores `rate` records a second, and no more than that at once."""
 
     def __init__(self, rate: int = 1000) -> None:
         self._rate = rate
@@ -161,7 +161,7 @@ class Limited:
         self._at = now
         stored = min(len(keys), int(self._room))
         self._room -= stored
-        return Fault(refused=frozenset(range(stored, len(keys))))
+        return Fault(throttled=frozenset(range(stored, len(keys))))
 
 
 _MODES: dict[str, Callable[[], Faults]] = {
@@ -177,15 +177,15 @@ _MODES: dict[str, Callable[[], Faults]] = {
 @contextmanager
 def in_process(mode: str) -> Iterator[str]:
     """Serve the stream `tweets` from another process, in one of the modes below; yield the URL."""
-    command = [sys.executable, "-m", "tests.doubles.kinesis", mode]
+    command = [sys.executable, "-m", "local.stubs.kinesis", mode]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.communicate()  # the end of its input ends it
 
 
-def ask(url: str) -> dict[str, int]:
-    """Return how many records a stub stored, and how many distinct ones."""
+def get_counts(url: str) -> dict[str, int]:
+    """Return the numbers of `stored` and of `distinct` records of a stub."""
     with urllib.request.urlopen(url) as answer:  # noqa: S310  -- loopback
         numbers: dict[str, int] = json.load(answer)
     return numbers

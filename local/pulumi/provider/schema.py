@@ -8,7 +8,7 @@ from typing import Any
 
 from pulumi.runtime import rpc
 
-# Stands for a value that a preview does not know yet; it passes every check and equals nothing.
+# Represents a value that a preview does not know yet; it passes every check and equals nothing.
 UNKNOWN: str = rpc.UNKNOWN
 
 
@@ -27,10 +27,10 @@ class Property:
 
     Attributes:
         required: Leaving it out is an error.
-        default: What AWS's provider puts in for a property that was left out.
+        default: The value that AWS's provider uses for a property that was left out.
         replaces: A change makes a new resource; otherwise the resource is updated in place.
         computed: AWS chooses a value where none is given, so leaving it out is never a change.
-        write_only: AWS never tells it, so it is not part of the state and no change by itself.
+        write_only: AWS never returns it, so it is not part of the state and no change by itself.
     """
 
     required: bool = False
@@ -57,7 +57,7 @@ class Property:
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether a value says nothing, as a block does of which each property says nothing."""
+    """Tell whether a value is empty, or a block of empty values."""
     return all(map(_is_empty, value.values())) if isinstance(value, Mapping) else not value
 
 
@@ -108,7 +108,7 @@ class Json(Property):
 
 
 def _unordered(document: Any) -> Any:
-    """A policy with its lists of strings sorted, a list of one taken for the string itself."""
+    """Sort the lists of strings in a policy, and replace a list of one string by the string."""
     if isinstance(document, dict):
         return {key: _unordered(value) for key, value in document.items()}
     if isinstance(document, list):
@@ -207,12 +207,12 @@ class Block(Property):
         for key in value:
             if key not in self.fields:
                 raise InvalidError(f"{path}.{key}", unknown(self.fields))
-        found = {}
+        canonical = {}
         for key, kind in self.fields.items():
             item = checked(kind, f"{path}.{key}", value.get(key))
             if item is not None:
-                found[key] = item
-        return found
+                canonical[key] = item
+        return canonical
 
     def same(self, one: Any, other: Any) -> bool:
         ours, theirs = one or {}, other or {}
@@ -220,7 +220,7 @@ class Block(Property):
 
 
 def checked(kind: Property, path: str, value: Any) -> Any:
-    """A value in canonical form, its default if it was left out; raises `InvalidError`."""
+    """Return a value in canonical form, its default if it was left out; raises `InvalidError`."""
     if value is None:
         if kind.required:
             raise InvalidError(path, "is required")
@@ -229,5 +229,5 @@ def checked(kind: Property, path: str, value: Any) -> Any:
 
 
 def unknown(properties: Inputs) -> str:
-    """Return the reason why any other property is refused."""
+    """Return the reason why any other property is rejected."""
     return f"is not a property that local AWS implements for this type; it implements {', '.join(sorted(properties))}"

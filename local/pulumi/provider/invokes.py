@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local.pulumi.resources.aws import Aws
+from local.pulumi.provider.aws import Aws
 
 
 def _alias(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,8 +38,8 @@ def _partition(_aws: Aws, _arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _open_id_connect_provider(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
     host = arguments["url"].removeprefix("https://")
     arn = f"arn:aws:iam::{aws.account}:oidc-provider/{host}"
-    found = aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    return {"id": arn, "arn": arn, "url": host, "clientIdLists": found["ClientIDList"]}
+    answer = aws.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    return {"id": arn, "arn": arn, "url": host, "clientIdLists": answer["ClientIDList"]}
 
 
 INVOKES: Mapping[str, Callable[[Aws, Mapping[str, Any]], dict[str, Any]]] = {

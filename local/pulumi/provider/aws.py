@@ -90,11 +90,11 @@ class Aws:
         values = {key: value for key, value in config.items() if key not in IGNORED}
         if "accessKey" not in values and "secretKey" not in values:
             values |= {key: os.environ[name] for key, name in _CREDENTIALS.items() if name in os.environ}
-        found: dict[str, str] = {}
+        required: dict[str, str] = {}
         for key in ("region", "accessKey", "secretKey"):
             if not values.get(key):
                 raise ConfigError(f"aws:{key} is not set: pulumi config set aws:{key} VALUE")
-            found[key] = values.pop(key)
+            required[key] = values.pop(key)
         token = values.pop("token", None)
         endpoints = values.pop("endpoints", _endpoints_of_environment())
         if values:
@@ -102,7 +102,7 @@ class Aws:
         if isinstance(endpoints, str):
             endpoints = json.loads(endpoints)
         by_service = {service: url for group in endpoints for service, url in group.items()}
-        return cls(found["region"], found["accessKey"], found["secretKey"], by_service, token)
+        return cls(required["region"], required["accessKey"], required["secretKey"], by_service, token)
 
     def _client(self, service: str) -> Any:
         if service not in self.endpoints:

@@ -1,7 +1,7 @@
 """A fast HTTP/1.1 server on loopback that answers as the caller says, in place of a service's endpoint.
 
 It parses no more of HTTP than AWS's clients send: a request line, headers, and a body of a known length. In
-a test it runs on a thread (`serving`), and its answers may check what they are asked, or wait; in a benchmark
+a test it runs on a thread (`serving`), and its answers may check the request, or wait; in a benchmark
 it runs in a process of its own (`constant_answer`), so that its CPU time is not counted as the client's.
 """
 
@@ -32,7 +32,7 @@ class Response(NamedTuple):
     Attributes:
         before: bytes sent before the answer.
         after: bytes sent behind it, which belong to no answer.
-        hold: what `after` waits for; then the connection is closed.
+        hold: event that `after` waits for; then the connection is closed.
         pause: seconds between any two bytes.
     """
 
@@ -146,7 +146,7 @@ def constant_answer(body: bytes, delay: float, certificate: Path | None = None) 
 
     With a certificate, TLS is spoken.
     """
-    command = [sys.executable, "-m", "tests.doubles.http", "--body", body.decode(), "--delay", str(delay)]
+    command = [sys.executable, "-m", "local.stubs.http", "--body", body.decode(), "--delay", str(delay)]
     if certificate:
         command += ["--certificate", str(certificate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -158,7 +158,7 @@ def constant_answer(body: bytes, delay: float, certificate: Path | None = None) 
 
 
 def make_certificate(folder: Path) -> Path:
-    """Make a self-signed certificate of the loopback address; return the file, which has its key too."""
+    """Create a self-signed certificate of the loopback address; return the file, which has its key too."""
     certificate = folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     command += ["-days", "1", "-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1"]
