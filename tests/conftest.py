@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
-# A script's background job ignores Ctrl-C, and `nohup` the closing of the terminal: so would the commands that tests signal.
+# Commands inherit what a script's background job or `nohup` ignores, and tests send them these signals.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
