@@ -101,16 +101,7 @@ def test_every_module_belongs_to_a_folder_with_a_border() -> None:
     assert [module for module in MODULES if not folder_of(module)] == []
 
 
-PENDING = {"event", "stack", "infra", "ops", "local.pulumi"}  # until their modules have moved
-
-
-@pytest.mark.parametrize(
-    "folder",
-    [
-        pytest.param(folder, marks=[pytest.mark.xfail(reason="not moved")] if folder in PENDING else [])
-        for folder in IMPORTS
-    ],
-)
+@pytest.mark.parametrize("folder", IMPORTS)
 def test_a_folder_imports_only_what_lies_below_it(folder: str) -> None:
     allowed = IMPORTS[folder] | {folder}
     forbidden = [pair for pair in imports()[folder] if top(pair[1]) in OURS and not within(pair[1], allowed)]

@@ -5,6 +5,7 @@ import hashlib
 from contextlib import suppress
 from typing import Any
 
+import aws_kinesis_agg.aggregator  # noqa: F401 # puts its folder on the path, from which messages_pb2 imports
 import pytest
 from aws_kinesis_agg import messages_pb2
 from hypothesis import given

@@ -78,7 +78,7 @@ def test_setup_warns_until_main_is_protected(aws: LocalAws, tmp_path: Path) -> N
             assert result.exit_code == 0, result.output
             return result.stderr
 
-        assert "no ruleset demands pull requests for main" in setup()
+        assert "no ruleset requires pull requests for main" in setup()
         assert github.rulesets == []
         assert setup("--protect-main") == ""
         assert [each["name"] for each in github.rulesets] == ["Protect main"]

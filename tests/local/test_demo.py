@@ -96,7 +96,7 @@ def test_the_figures_of_a_demo_with_an_own_file_add_up(demo: Start, tmp_path: Pa
     assert "sent 221 = 200 rows + 20 duplicates + 1 in quarantine" in output
     assert output.count(" denied ") == 3
     assert "200 rows deleted, 0 left" in output
-    assert "221 records = 221 handled by the function + 0 refused." in output
+    assert "221 records = 221 handled by the function + 0 quarantined." in output
     assert "the same 200 rows are back" in output
     assert "the account is empty" in output
     assert "All checks passed" in output
