@@ -10,7 +10,7 @@ from infra.quarantine import Quarantine
 from infra.settings import load
 from infra.stream import EventStream
 from infra.table import EventTable
-from stack.alarms import alarms
+from stack.alarm_definitions import alarms
 from stack.settings import parse_settings
 
 settings = load(parse_settings)

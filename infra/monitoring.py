@@ -7,8 +7,9 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.iam import Statement, policy_document
-from stack import alarms
-from stack.alarms import Alarm, Metric, Resource
+from stack import metrics
+from stack.alarm_definitions import Alarm
+from stack.metrics import Metric, Resource
 
 # The AWS console of each partition, as "Service endpoints" of the AWS General Reference lists them.
 CONSOLES = {
@@ -151,38 +152,38 @@ def _dimensions(
 def _dashboard(watched: Mapping[Resource, pulumi.Input[str]], region: pulumi.Input[str]) -> dict[str, Any]:
     """Return the dashboard: the path of a tweet from left to right, one column per step, 24 units wide."""
     columns: Sequence[tuple[int, str, Mapping[str, Metric]]] = (
-        (5, "Put on the stream", {"put": alarms.PUT, "put throttled": alarms.PUT_THROTTLED}),
-        (5, "Lag, ms", {"iterator age": alarms.ITERATOR_AGE, "lag": alarms.LAG}),
+        (5, "Put on the stream", {"put": metrics.PUT, "put throttled": metrics.PUT_THROTTLED}),
+        (5, "Lag, ms", {"iterator age": metrics.ITERATOR_AGE, "lag": metrics.LAG}),
         (
             5,
             "Processed",
             {
-                "reads": alarms.READS,
-                "invocations": alarms.INVOCATIONS,
-                "errors": alarms.ERRORS,
-                "throttles": alarms.THROTTLES,
-                "received": alarms.RECEIVED,
-                "failed": alarms.FAILED,
+                "reads": metrics.READS,
+                "invocations": metrics.INVOCATIONS,
+                "errors": metrics.ERRORS,
+                "throttles": metrics.THROTTLES,
+                "received": metrics.RECEIVED,
+                "failed": metrics.FAILED,
             },
         ),
         (
             5,
             "Stored",
             {
-                "stored": alarms.STORED,
-                "duplicates": alarms.DUPLICATES,
-                "table throttled": alarms.TABLE_THROTTLED,
-                "table errors": alarms.TABLE_ERRORS,
+                "stored": metrics.STORED,
+                "duplicates": metrics.DUPLICATES,
+                "table throttled": metrics.TABLE_THROTTLED,
+                "table errors": metrics.TABLE_ERRORS,
             },
         ),
         (
             4,
             "Quarantined",
             {
-                "quarantined": alarms.QUARANTINED,
-                "quarantined by Lambda": alarms.QUARANTINED_BY_LAMBDA,
-                "quarantine failures": alarms.QUARANTINE_FAILURES,
-                "dropped": alarms.DROPPED,
+                "quarantined": metrics.QUARANTINED,
+                "quarantined by Lambda": metrics.QUARANTINED_BY_LAMBDA,
+                "quarantine failures": metrics.QUARANTINE_FAILURES,
+                "dropped": metrics.DROPPED,
             },
         ),
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from producer.publish.publisher import Publisher
 
 FLUSH_SECONDS = 10.0
-"""How long an interrupted run, or one with a duration, keeps sending queued tweets; the spool keeps the rest."""
+"""Seconds for which a run that is interrupted, or has a duration, sends queued tweets; the spool keeps the rest."""
 _CLOSE_SECONDS = 15.0
 _TICK_SECONDS = 0.05
 _SYNC_SECONDS = 1.0

@@ -36,7 +36,7 @@ IMPORTS: dict[str, set[str]] = {
     "tools": PRODUCT | {"local"},
     "tests": PRODUCT | {"local", "benchmarks", "tools"},
 }
-"""What the modules of a folder may import beside one another, of this project; a folder within has its own line."""
+"""The folders that each folder's modules may import besides their own; a folder within has its own line."""
 
 PACKAGES: dict[str, set[str]] = {
     "event": set(),  # runs in Lambda, as `handler` does
@@ -44,7 +44,7 @@ PACKAGES: dict[str, set[str]] = {
     "stack": {"yaml"},  # without Pulumi's SDK, which takes a second to import
     "delivery.workflows": set(),  # runs in workflows before anything is installed
 }
-"""What the modules of these folders may import beside the standard library and this project."""
+"""The packages that each folder's modules may import besides the standard library and this project."""
 
 MAX_MODULES = 12
 

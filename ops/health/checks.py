@@ -16,8 +16,8 @@ from ops.health.metrics import MINUTES, Series, last_minutes, read_series
 from ops.quarantine.bucket import Bucket
 from ops.terminal.display import count, size, span
 from ops.terminal.interrupt import DaemonPool
-from stack import alarms
-from stack.alarms import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS
+from stack import metrics
+from stack.alarm_definitions import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS, alarms
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
@@ -41,7 +41,7 @@ MAX_FIGURE_AGE = 180
 """Age in seconds beyond which a figure is old: AWS publishes a minute's metrics within the next two."""
 
 _REFRESH = "`pulumi up --refresh`"
-_REMEDIES = {alarm.name: alarm.remedy for alarm in alarms.alarms(function_timeout=1, provisioned_table=False)}
+_REMEDIES = {alarm.name: alarm.remedy for alarm in alarms(function_timeout=1, provisioned_table=False)}
 
 
 class State(StrEnum):
@@ -142,7 +142,7 @@ def _stream(stack: Stack) -> Iterator[Check]:
 
 
 def _put(stack: Stack) -> Iterator[Check]:
-    put, throttled = last_minutes(stack, alarms.PUT, alarms.PUT_THROTTLED)
+    put, throttled = last_minutes(stack, metrics.PUT, metrics.PUT_THROTTLED)
     if not put and not throttled:
         yield _no_data("Put")
         return
@@ -160,7 +160,7 @@ def _backlog(stack: Stack) -> Iterator[Check]:
     AWS publishes a minute of each metric up to two minutes late: what was put in the newest minute may have
     been received. The function's own metric would count user records, retries and replays too.
     """
-    put, ages = last_minutes(stack, alarms.PUT, alarms.ITERATOR_AGE)
+    put, ages = last_minutes(stack, metrics.PUT, metrics.ITERATOR_AGE)
     late = ages.newest >= MAX_ITERATOR_AGE_MS
     if ages:
         text = f"{_milliseconds(ages.newest)}, at most {_milliseconds(ages.maximum)}{_as_of(ages)}"
@@ -172,13 +172,13 @@ def _backlog(stack: Stack) -> Iterator[Check]:
         yield _no_data("Backlog")
         return
     mappings = _mappings(stack)
-    received = sum(last_minutes(stack, alarms.POLLED, mapping=each["UUID"])[0].total for each in mappings)
+    received = sum(last_minutes(stack, metrics.POLLED, mapping=each["UUID"])[0].total for each in mappings)
     waiting = round(put.total - received)
     text = f"{put.total:,.0f} put, {received:,.0f} received in the last {MINUTES} minutes"
     if late:
         # The records received are older than those put in these minutes: the difference says nothing.
         behind = timedelta(milliseconds=ages.newest, seconds=ages.age(time.time()))
-        (unread,) = read_series(stack, [alarms.PUT], since=behind)
+        (unread,) = read_series(stack, [metrics.PUT], since=behind)
         if unread:
             text += f"; up to {unread.total:,.0f} of the last {span(behind)} not yet received"
     elif waiting >= 0:
@@ -226,7 +226,7 @@ def _function(stack: Stack) -> Iterator[Check]:
     text = f"{configuration['FunctionName']} {state}, {configuration['MemorySize']} MB, {timeout} s"
     works = state in ("Active", "Inactive")
     yield Check("Function", State.OK if works else State.BAD, text, "" if works else _REFRESH)
-    (durations,) = last_minutes(stack, alarms.DURATION)
+    (durations,) = last_minutes(stack, metrics.DURATION)
     if not durations:
         yield _no_data("Duration")
         return
@@ -238,7 +238,9 @@ def _function(stack: Stack) -> Iterator[Check]:
 
 
 def _invocations(stack: Stack) -> Iterator[Check]:
-    invocations, errors, throttles = last_minutes(stack, alarms.INVOCATIONS, alarms.ERRORS, alarms.THROTTLES)
+    invocations, errors, throttles = last_minutes(
+        stack, metrics.INVOCATIONS, metrics.ERRORS, metrics.THROTTLES
+    )
     if not invocations and not throttles:
         yield _no_data("Invocations")
         return
@@ -253,7 +255,7 @@ def _invocations(stack: Stack) -> Iterator[Check]:
 def _tweets(stack: Stack) -> Iterator[Check]:
     """Report the function's own counts. A write may replace a row; of the duplicates in a batch one is written."""
     values = last_minutes(
-        stack, alarms.RECEIVED, alarms.STORED, alarms.DUPLICATES, alarms.QUARANTINED, alarms.FAILED
+        stack, metrics.RECEIVED, metrics.STORED, metrics.DUPLICATES, metrics.QUARANTINED, metrics.FAILED
     )
     received, stored, duplicates, quarantined, failed = (series.total for series in values)
     if not any(values):
@@ -281,7 +283,7 @@ def _table(stack: Stack) -> Iterator[Check]:
 
 
 def _table_writes(stack: Stack) -> Iterator[Check]:
-    (throttled,) = last_minutes(stack, alarms.TABLE_THROTTLED)
+    (throttled,) = last_minutes(stack, metrics.TABLE_THROTTLED)
     # DynamoDB emits this metric only when it throttles: no data means no throttling.
     if not throttled.total:
         yield Check("Table writes", State.OK, "no throttling reported")
@@ -314,10 +316,10 @@ def _quarantine(stack: Stack) -> Iterator[Check]:
 
 def _dropped(stack: Stack) -> Iterator[Check]:
     """Check for batches that Lambda discarded and could not quarantine, which two metrics report."""
-    (failed,) = last_minutes(stack, alarms.QUARANTINE_FAILURES)
+    (failed,) = last_minutes(stack, metrics.QUARANTINE_FAILURES)
     dropped = 0.0
     for mapping in _mappings(stack):
-        (values,) = last_minutes(stack, alarms.DROPPED, mapping=mapping["UUID"])
+        (values,) = last_minutes(stack, metrics.DROPPED, mapping=mapping["UUID"])
         dropped += values.total
     if dropped or failed.total:
         writes = count(round(failed.total), "write")

@@ -15,16 +15,16 @@ from ops.explore.table import Row
 from ops.health.checks import STYLES, Check, State
 from ops.health.metrics import Series
 from ops.terminal.display import cell_text, ranges, span
-from stack import alarms
-from stack.alarms import Metric
+from stack import metrics
+from stack.metrics import Metric
 from stack.printing import printable
 
 FIGURES: Mapping[str, Metric] = {
-    "put": alarms.PUT,
-    "received": alarms.RECEIVED,
-    "stored": alarms.STORED,
-    "quarantined": alarms.QUARANTINED,
-    "lag": alarms.LAG,
+    "put": metrics.PUT,
+    "received": metrics.RECEIVED,
+    "stored": metrics.STORED,
+    "quarantined": metrics.QUARANTINED,
+    "lag": metrics.LAG,
 }
 """Figures by name: counts per second, except for the lag. `stored` counts writes, which may replace a row."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ops.aws.stack import Stack
-from stack.alarms import Metric
+from stack.metrics import Metric
 
 MINUTES = 5
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from event import metrics
 from event.limits import SHARD_BYTES, SHARD_RECORDS
 from ops.planning.prices import Price, Prices
-from stack.alarms import alarms
+from stack.alarm_definitions import alarms
 from stack.settings import (
     CapacitySettings,
     FunctionSettings,

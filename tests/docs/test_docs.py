@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from stack.alarms import alarms
+from stack.alarm_definitions import alarms
 from stack.project import PROJECT
 from tests.infra.recorder import deploy
 from tools.docs.pages import PAGES

@@ -6,7 +6,7 @@ from tests.engine.stack import Project, Stack
 
 
 def described(project: Project, name: str) -> dict[str, Any]:
-    """What AWS has of the parts whose provider keeps what a program stops naming."""
+    """The parts in AWS of which the provider keeps an attribute that the program stops naming."""
     dynamodb, kinesis = project.aws.client("dynamodb"), project.aws.client("kinesis")
     table = dynamodb.describe_table(TableName=f"{name}-EventData")["Table"]
     stream = kinesis.describe_stream_summary(StreamName=f"{name}-EventStream")["StreamDescriptionSummary"]

@@ -1,4 +1,4 @@
-"""What `pulumi preview` plans for stacks that earlier releases left."""
+"""The plans of `pulumi preview` for stacks that earlier releases left."""
 
 import gzip
 from pathlib import Path

@@ -58,7 +58,7 @@ class Account:
         self.failing_reads: list[str] = []
         """Error codes of the next reads; an empty one lets a read succeed."""
         self.reads_left: dict[str, int] = {}
-        """How often a shard can be read before it expires."""
+        """The number of reads of a shard before it expires."""
         self.exists = True
         self.stored: list[int] = []
         self.objects: dict[str, dict[str, Any]] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from stack.alarms import alarms
+from stack.alarm_definitions import alarms
 from stack.project import read_project
 from stack.settings import RULES
 
@@ -35,14 +35,14 @@ def render_settings() -> str:
 
 
 def render_alarms() -> str:
-    """Render every alarm of `stack/alarms.py`, in its order."""
+    """Render every alarm of `stack/alarm_definitions.py`, in its order."""
     rows = (
         (f"`{alarm.name}`", _cell(alarm.description), _cell(alarm.remedy))
         for alarm in alarms(function_timeout=60, provisioned_table=False)
     )
     return "\n".join(
         (
-            _GENERATED.format(source="stack/alarms.py"),
+            _GENERATED.format(source="stack/alarm_definitions.py"),
             "# Alarms\n",
             "Each is `<stack>-NAME` in CloudWatch and notifies the topic `alarm_topic_arn`. All are evaluated each "
             "minute, on the\nlast five minutes. `TableThrottles` is left out for a table with provisioned capacity.\n",

@@ -1,86 +1,9 @@
-"""The CloudWatch metrics and alarms of the stack, as data: for the program and for the operator's commands."""
+"""The alarms of the stack, as data for the program and for the operator's commands: metric, threshold, remedy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from event import metrics
-
-Resource = Literal["stream", "function", "table", "mapping"]
-"""The resource whose name or UUID is the value of a metric's dimension."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metric:
-    """A CloudWatch metric of one of the stack's resources, with its statistic."""
-
-    namespace: str
-    name: str
-    dimension: str
-    resource: Resource
-    statistic: str = "Sum"
-    operation: str | None = None
-    """Value of a further dimension, `Operation`."""
-
-
-def _kinesis(name: str) -> Metric:
-    return Metric(namespace="AWS/Kinesis", name=name, dimension="StreamName", resource="stream")
-
-
-def _function(name: str, statistic: str = "Sum") -> Metric:
-    return Metric(
-        namespace="AWS/Lambda",
-        name=name,
-        dimension="FunctionName",
-        resource="function",
-        statistic=statistic,
-    )
-
-
-def _mapping(name: str) -> Metric:
-    return Metric(namespace="AWS/Lambda", name=name, dimension="EventSourceMappingUUID", resource="mapping")
-
-
-def _table(name: str, operation: str | None = None) -> Metric:
-    return Metric(
-        namespace="AWS/DynamoDB",
-        name=name,
-        dimension="TableName",
-        resource="table",
-        operation=operation,
-    )
-
-
-def _embedded(name: str, statistic: str = "Sum") -> Metric:
-    return Metric(
-        namespace=metrics.NAMESPACE,
-        name=name,
-        dimension=metrics.DIMENSION,
-        resource="function",
-        statistic=statistic,
-    )
-
-
-PUT = _kinesis("IncomingRecords")
-PUT_THROTTLED = _kinesis("WriteProvisionedThroughputExceeded")
-READS = _kinesis("GetRecords.Success")
-ITERATOR_AGE = _function("IteratorAge", "Maximum")
-LAG = _embedded(metrics.LAG, "Maximum")
-INVOCATIONS = _function("Invocations")
-ERRORS = _function("Errors")
-THROTTLES = _function("Throttles")
-DURATION = _function("Duration", "Maximum")
-RECEIVED = _embedded(metrics.RECEIVED)
-STORED = _embedded(metrics.STORED)
-DUPLICATES = _embedded(metrics.DUPLICATES)
-FAILED = _embedded(metrics.FAILED)
-QUARANTINED = _embedded(metrics.QUARANTINED)
-TABLE_THROTTLED = _table("WriteThrottleEvents")
-TABLE_ERRORS = _table("SystemErrors", operation="BatchWriteItem")
-QUARANTINED_BY_LAMBDA = _mapping("OnFailureDestinationDeliveredEventCount")
-DROPPED = _mapping("DroppedEventCount")
-POLLED = _mapping("PolledEventCount")
-QUARANTINE_FAILURES = _function("DestinationDeliveryFailures")
+from stack import metrics
 
 MAX_ITERATOR_AGE_MS = 60_000
 MAX_DURATION_SHARE = 0.8
@@ -100,7 +23,7 @@ class Alarm:
     description: str
     remedy: str
     """The next step for the operator, in Markdown: for `docs/alarms.md` and `python -m ops status`."""
-    metric: Metric
+    metric: metrics.Metric
     threshold: float = 1
     datapoints: int = 3
     silence: bool = False
@@ -117,7 +40,7 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
         description="The table throttles writes: the limit of a partition or of the account is reached",
         remedy="one very active user: wait, the function retries; all users: ask for a higher quota, "
         "`python -m ops size` has the command",
-        metric=TABLE_THROTTLED,
+        metric=metrics.TABLE_THROTTLED,
     )
     return (
         Alarm(
@@ -125,67 +48,67 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
             description="The function is more than a minute behind the stream",
             remedy="`python -m ops status`: errors, throttles or duration show why; none of them: "
             "`pulumi config set mappingParallelizationFactor 2`",
-            metric=ITERATOR_AGE,
+            metric=metrics.ITERATOR_AGE,
             threshold=MAX_ITERATOR_AGE_MS,
         ),
         Alarm(
             name="FunctionErrors",
             description="Invocations of the function keep failing",
             remedy="`aws logs tail /aws/lambda/<stack>-DDBEventProcessor --since 15m`, then `pulumi up --refresh`",
-            metric=ERRORS,
+            metric=metrics.ERRORS,
         ),
         Alarm(
             name="FunctionThrottles",
             description="Lambda throttles the function: the account's concurrency is used up",
             remedy="`aws lambda get-account-settings`; ask for a higher quota: `python -m ops size` has the command",
-            metric=THROTTLES,
+            metric=metrics.THROTTLES,
         ),
         Alarm(
             name="FunctionDuration",
             description="Invocations take more than 80 % of the function's timeout",
             remedy="`pulumi config set functionMemory 512`, or a smaller `mappingBatchSize`; `pulumi up`",
-            metric=DURATION,
+            metric=metrics.DURATION,
             threshold=round(function_timeout * 1000 * MAX_DURATION_SHARE),
         ),
         Alarm(
             name="StreamThrottles",
             description="The stream throttles records: a shard is full",
             remedy="the producer waits and loses nothing; more shards: `pulumi config set streamShards N`, `pulumi up`",
-            metric=PUT_THROTTLED,
+            metric=metrics.PUT_THROTTLED,
         ),
         *(() if provisioned_table else (throttled_writes,)),
         Alarm(
             name="TableSystemErrors",
             description="DynamoDB answers writes with internal errors",
             remedy="the AWS Health Dashboard; the records are retried",
-            metric=TABLE_ERRORS,
+            metric=metrics.TABLE_ERRORS,
         ),
         Alarm(
             name="Quarantined",
             description="The function put a record that can never be stored into quarantine",
             remedy="`python -m ops quarantine list`, then `show KEY`",
-            metric=QUARANTINED,
+            metric=metrics.QUARANTINED,
             datapoints=1,
         ),
         Alarm(
             name="QuarantinedByLambda",
             description="Lambda put a batch that ran out of retries or age into quarantine",
             remedy="fix the cause, then `python -m ops quarantine redrive --reason discarded`",
-            metric=QUARANTINED_BY_LAMBDA,
+            metric=metrics.QUARANTINED_BY_LAMBDA,
             datapoints=1,
         ),
         Alarm(
             name="Dropped",
             description="Lambda dropped records that it could not put into quarantine either: they are lost",
             remedy="`pulumi up --refresh` (role and bucket), then send that period's tweets again from their source",
-            metric=DROPPED,
+            metric=metrics.DROPPED,
             datapoints=1,
         ),
         Alarm(
             name="QuarantineRefused",
             description="Lambda could not write a batch to the quarantine bucket: its records are lost",
             remedy="`pulumi up --refresh` (role and bucket), then send that period's tweets again from their source",
-            metric=QUARANTINE_FAILURES,
+            metric=metrics.QUARANTINE_FAILURES,
             datapoints=1,
         ),
         # Lambda reads once a second even from an empty stream: silence means that the mapping is disabled,
@@ -195,7 +118,7 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
             name="StreamNotRead",
             description="Nothing reads the stream: records expire unless the mapping is repaired in time",
             remedy="`python -m ops status`, then `pulumi up --refresh`; it fires once at the first deployment",
-            metric=READS,
+            metric=metrics.READS,
             datapoints=5,
             silence=True,
         ),
