@@ -197,7 +197,7 @@ def run_command(
         if aws is None:
             sys.exit(print_records(source(view.note), view, limit=limit, duration=duration))
         # boto3 takes most of the start-up time, and only sending needs it.
-        from producer.publish.kinesis import connect
+        from producer.publish.client import connect
         from producer.publish.publisher import Publisher
 
         client = connect(aws, view.note)

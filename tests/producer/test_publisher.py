@@ -13,7 +13,7 @@ from local.stubs.http import Request, Response, serving
 from local.stubs.kinesis import Fault, Faults, faulty
 from producer.config import AwsCredentials
 from producer.errors import ConfigError, PublishError
-from producer.publish.kinesis import connect
+from producer.publish.client import connect
 from producer.publish.publisher import Publisher
 from producer.record import StreamRecord
 from producer.spooling.folder import Folder

@@ -6,7 +6,7 @@ import pytest
 
 from producer.config import AwsCredentials
 from producer.errors import ConfigError
-from producer.publish.kinesis import connect
+from producer.publish.client import connect
 
 ENDPOINT = "http://127.0.0.1:9"
 
