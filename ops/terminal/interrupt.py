@@ -1,15 +1,14 @@
 """Ctrl-C: commands that change something end at a safe place, and no thread holds up the end."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from types import FrameType, TracebackType
 from typing import ParamSpec, TypeVar
-
-from ops.terminal.display import error_console
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,9 +24,9 @@ def interruptible() -> Iterator[threading.Event]:
         stop.set()
         for number, handler in before.items():
             signal.signal(number, handler)
-        # On a thread: the main thread may be in the middle of writing to the same file.
-        message = "Stopping after the current call; press Ctrl-C again to quit now."
-        threading.Thread(target=error_console().print, args=(message,)).start()
+        # Not by a console: this may interrupt one that is writing. Not on a thread: its end could swallow a Ctrl-C.
+        with suppress(OSError):
+            os.write(2, b"Stopping after the current call; press Ctrl-C again to quit now.\n")
 
     for number in before:
         signal.signal(number, interrupt)
