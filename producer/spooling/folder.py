@@ -79,6 +79,13 @@ class Folder:
         """Rename a file."""
         (self.path / name).rename(self.path / new_name)
 
+    def empty(self, name: str, new_name: str) -> None:
+        """Rename a file, and then free its content."""
+        self.rename(name, new_name)
+        os.truncate(self.path / new_name, 0)
+        if (file := self._open.pop(name, None)) is not None:
+            os.close(file)
+
     def rename_damaged(self, name: str) -> Path:
         """Rename a damaged file to `*.corrupt`, and return its new path; earlier ones stay."""
         path = self.path / name

@@ -11,6 +11,7 @@ from producer.spooling.folder import Folder
 CURSORS = "cursor.json", "cursor.copy.json"
 """Written one after the other, so that a crash damages at most one of them."""
 _SEGMENTS = "[0-9]" * 20 + ".log"
+_EMPTIED = "[0-9]" * 20 + ".sent"
 
 
 @dataclass(slots=True)
@@ -35,6 +36,11 @@ class Segment:
         return _name(self.base)
 
     @property
+    def emptied_name(self) -> str:
+        """The file that says that all of its records were sent, while the cursor cannot say so."""
+        return f"{self.base:020d}.sent"
+
+    @property
     def end(self) -> int:
         return self.base + self.size
 
@@ -48,6 +54,7 @@ class Recovery:
         segments: by base, in order.
         left: positions of waiting records that the last run had taken.
         start: the position at which the log continues.
+        emptied: files of segments whose records were all sent, although the cursor may still name them.
         missing: records that waited in the last run and can no longer be read.
         unreadable: number of damaged lines.
     """
@@ -56,6 +63,7 @@ class Recovery:
     segments: dict[int, Segment] = field(default_factory=dict)
     left: dict[int, None] = field(default_factory=dict)
     start: int = 0
+    emptied: list[str] = field(default_factory=list)
     missing: int = 0
     unreadable: int = 0
 
@@ -93,9 +101,11 @@ def recover(folder: Folder, notify: Callable[[str], None]) -> Recovery:
 
 def _examine(folder: Folder, sizes: dict[int, int], cursor: Cursor) -> Recovery:
     """Check every segment against a cursor."""
-    recovery = Recovery(cursor)
+    recovery = Recovery(cursor, emptied=list(folder.sizes(_EMPTIED)))
     ends = {base: (base + size, waiting) for base, size, waiting in cursor.segments}
     recovery.start = max([cursor.taken, *(end for end, _ in ends.values()), *map(sum, sizes.items())])
+    for name in recovery.emptied:
+        ends.pop(int(PurePath(name).stem), None)
     for base in sorted({*sizes, *ends}):
         segment = Segment(base, sizes.get(base, 0))
         content = b""

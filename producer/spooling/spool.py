@@ -71,6 +71,7 @@ class Spool:
         self._keys: dict[int, str] = {}  # partition keys by position: records written and not yet taken
         self._taken = 0  # the position after the last record taken
         self._next: Entry | None = None  # read, but too large for the last take
+        self._emptied: list[str] = []  # files that mark freed segments which the saved cursor may still name
         self._saved = b""
         self.appended = self.unwritten = self.acknowledged = self.replayed = self.missing = 0
         self.blocked: str | None = None
@@ -322,10 +323,9 @@ class Spool:
                 self.source = None
             self._save_cursor()
             if not self.waiting:
-                for segment in list(self._segments.values()):
-                    self._remove(segment)
+                self._discard([segment for segment in self._segments.values() if segment.size])
                 if not self.source:
-                    for name in CURSORS:
+                    for name in (*CURSORS, *self._emptied):
                         self.folder.remove(name)
             self.folder.close()
 
@@ -339,10 +339,9 @@ class Spool:
         recovery = recover(self.folder, self._notify)
         self._before, self._left, self._segments = recovery.cursor, recovery.left, recovery.segments
         self.source = self._pending_source = recovery.cursor.source
-        self.missing = recovery.missing
-        for segment in list(self._segments.values()):
-            if not segment.waiting:
-                self._remove(segment)
+        self.missing, self._emptied = recovery.missing, recovery.emptied
+        if acknowledged := [segment for segment in self._segments.values() if not segment.waiting]:
+            self._discard(acknowledged)
         self.replayed = self._unread = sum(segment.waiting for segment in self._segments.values())
         self._start_segment(recovery.start)
 
@@ -358,24 +357,33 @@ class Spool:
             for segment in self._segments.values()
             if segment.size and not segment.waiting and (segment is not last or self.blocked)
         ]
-        if not free:
+        if not free or not self._discard(free):
             return False
-        # The cursor goes first, so that the segments it names always exist; on a full disk it follows.
-        saved = self._save_cursor()
-        for segment in free:
-            self._remove(segment)
-        if free[-1] is last:
+        if last.base not in self._segments:
             self._start_segment(last.end)
-        if not saved:
-            self._save_cursor()
         return True
 
-    def _remove(self, segment: Segment) -> None:
-        del self._segments[segment.base]
-        if segment.damaged:
-            self.folder.rename_damaged(segment.name)
-        else:
-            self.folder.remove(segment.name)
+    def _discard(self, segments: list[Segment]) -> bool:
+        """Delete acknowledged segments, and rename damaged ones; return whether any was.
+
+        The cursor goes first, since what it names and the disk lacks is missing. While the disk has no room for it,
+        a segment is emptied and renamed instead, until the cursor is saved; a damaged one waits.
+        """
+        if self._save_cursor():
+            for segment in segments:
+                del self._segments[segment.base]
+                if segment.damaged:
+                    self.folder.rename_damaged(segment.name)
+                else:
+                    self.folder.remove(segment.name)
+            return True
+        sound = [segment for segment in segments if not segment.damaged]
+        for segment in sound:
+            del self._segments[segment.base]
+            self._emptied.append(segment.emptied_name)
+            self.folder.empty(segment.name, segment.emptied_name)
+        self._save_cursor()
+        return bool(sound)
 
     def _save_cursor(self) -> bool:
         """Save the cursor if it has changed; return whether it is saved: a full disk keeps the old one."""
@@ -389,4 +397,6 @@ class Spool:
             except OSError:
                 return False
             self._saved = cursor
+        while self._emptied:
+            self.folder.remove(self._emptied.pop())
         return True

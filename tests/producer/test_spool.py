@@ -3,6 +3,7 @@
 import json
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -227,6 +228,23 @@ def test_a_full_disk_accepts_records_again_once_the_stream_has_those_that_fill_i
         appending.join()
 
     assert left(directory) == []
+
+
+def test_records_that_were_sent_while_the_cursor_found_no_room_are_not_missing(directory: Path) -> None:
+    with opened(directory, limit=8_000) as spool:
+        for number in range(20):
+            fill(spool, range(number, number + 1), 100)
+        spool.sync()
+        with full_disk(0):
+            spool.acknowledge(spool.take(20, LIMIT))
+            assert list(directory.glob("*.sent"))
+        killed = shutil.copytree(directory, directory.with_name("killed"))
+
+    with opened(killed, limit=8_000) as spool:
+        assert spool.missing == 0
+        assert numbers(spool.take(20, LIMIT)) == [*range(14, 20)]  # of the last segment, which still grew
+        spool.sync()
+        assert not list(killed.glob("*.sent"))
 
 
 def test_a_record_that_finds_no_room_on_the_disk_at_the_end_is_not_counted_as_appended(

@@ -81,6 +81,10 @@ class SimulatedFolder(Folder):
         self._find(name)
         self._mutate(lambda: self._disk.files.update({new_name: self._disk.files.pop(name)}))
 
+    def empty(self, name: str, new_name: str) -> None:
+        self.rename(name, new_name)
+        self._mutate(lambda: self._disk.files.update({new_name: bytearray()}))
+
     def rename_damaged(self, name: str) -> Path:
         self._find(name)
         free = f"{name}.{len(self._disk.files)}.corrupt"
