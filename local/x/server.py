@@ -32,8 +32,8 @@ _BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Answer one request with an error; `body` is the problem, or text where X's front end answers."""
+class ScriptedAnswer:
+    """The answer to one request; `body` is a problem, or text where X's front end answers."""
 
     status: int
     body: Json | str = ""
@@ -74,7 +74,7 @@ class XServer:
         keep_alive: float = 20,
         encoding: x_http.Encoding = "chunked",
         poisonous: int = 0,
-        script: Sequence[Refusal | Connection] = (),
+        script: Sequence[ScriptedAnswer | Connection] = (),
     ) -> None:
         """Bind the port.
 
@@ -129,7 +129,7 @@ class XServer:
         """Tell whether a client is connected to the stream."""
         return self._reader is not None and not x_http.has_left(self._reader)
 
-    def plan(self, *steps: Refusal | Connection) -> None:
+    def plan(self, *steps: ScriptedAnswer | Connection) -> None:
         """Add to the script."""
         self._script.extend(steps)
 
@@ -149,7 +149,7 @@ class XServer:
             step = next((step for step in self._script if step.path == request.path), None)
             if step is not None:
                 self._script.remove(step)
-            if isinstance(step, Refusal):
+            if isinstance(step, ScriptedAnswer):
                 return x_http.Answer(step.status, step.body, step.headers)
             if (request.method, request.path) == ("POST", TOKEN):
                 return _token(request)

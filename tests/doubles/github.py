@@ -139,7 +139,7 @@ RULESET = {"name", "target", "enforcement", "bypass_actors", "conditions", "rule
 
 
 def _invalid_ruleset(body: dict[str, Any]) -> str | None:
-    """Return why GitHub would refuse a ruleset, None if it would not."""
+    """Return why GitHub would reject a ruleset, None if it would not."""
     if set(body) != RULESET or body["target"] != "branch" or body["enforcement"] != "active":
         return f"not a ruleset of branches: {body}"
     for rule in body["rules"]:

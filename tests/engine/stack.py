@@ -115,7 +115,7 @@ class Stack:
         return self.run("up", "--yes", "--skip-preview", *arguments, fails=fails)
 
     def destroy(self, *, fails: bool = False) -> Result:
-        """Remove everything, with the preview that a person sees and that refuses what is protected."""
+        """Remove everything, with the preview that a person sees and that fails on what is protected."""
         return self.run("destroy", "--yes", fails=fails)
 
     def configure(self, **config: Any) -> None:

@@ -92,8 +92,8 @@ def test_a_stack_is_deployed_changed_and_destroyed_by_its_deploy_role_and_previe
     account.pulumi(deploy, *up, "--plan", plan)
     account.run(preview, "delivery.workflows.preview", *report, "--expect-no-changes")
 
-    refused = account.pulumi(preview, *up, fails=True)
-    assert "not authorized to perform: s3:PutObject" in refused
+    denied = account.pulumi(preview, *up, fails=True)
+    assert "not authorized to perform: s3:PutObject" in denied
     account.pulumi(deploy, "destroy", "--stack", "dev", "--yes", "--skip-preview")
     assert inventory(account.aws, "dev") == []
 
@@ -146,7 +146,7 @@ def put_and_read_back(account: PreparedAccount, outputs: dict[str, str]) -> None
         ("preview", "prod", "environment:dev"),
     ],
 )
-def test_a_role_is_refused_to_any_other_job(
+def test_a_role_is_denied_to_any_other_job(
     account: PreparedAccount, role: str, stack: str, subject: str
 ) -> None:
     with pytest.raises(ClientError, match="Not authorized to perform sts:AssumeRoleWithWebIdentity"):

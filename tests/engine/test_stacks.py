@@ -29,15 +29,15 @@ def test_dev_and_prod_are_isolated_and_destroying_dev_leaves_prod_alone(project:
     prod.up("--expect-no-changes")
 
 
-def test_production_refuses_to_be_destroyed_and_keeps_its_rows(project: Project) -> None:
+def test_production_rejects_its_destruction_and_keeps_its_rows(project: Project) -> None:
     stack = project.stack("guarded", like="prod")
     stack.up()
     table = project.aws.client("dynamodb")
     table.put_item(TableName="guarded-EventData", Item=ROW)
     before = inventory(project.aws, "guarded")
 
-    refused = stack.destroy(fails=True)
-    assert "protect" in refused.text
+    rejected = stack.destroy(fails=True)
+    assert "protect" in rejected.text
     assert inventory(project.aws, "guarded") == before
     assert table.scan(TableName="guarded-EventData")["Items"] == [ROW]
 

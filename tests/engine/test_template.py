@@ -37,9 +37,9 @@ def test_a_new_project_says_how_to_rename_its_settings_and_deploys_then(project:
 
     (project.folder / ".venv").symlink_to(PROJECT / ".venv")
     pulumi("stack", "init", "dev")
-    refused = pulumi("preview", "--non-interactive")
-    assert refused.returncode != 0
-    said = refused.stdout + refused.stderr
+    failed = pulumi("preview", "--non-interactive")
+    assert failed.returncode != 0
+    said = failed.stdout + failed.stderr
     assert "is a setting of another project, stream-processing, which would be ignored" in said
     fix = next(line for line in said.splitlines() if "Fix: sed" in line).split("Fix: ")[1].split(" && ")[0]
     subprocess.run(["bash", "-c", fix], cwd=project.folder, check=True)

@@ -194,7 +194,7 @@ TWEETS: dict[str, tuple[Json, Post]] = {
     "v1.1 whose user is empty": (status(user={}), post("unknown")),
 }
 
-REFUSALS: dict[str, tuple[object, Reason]] = {
+INVALID: dict[str, tuple[object, Reason]] = {
     **{
         f"JSON of type {type(value).__name__}": (value, Reason.NOT_A_TWEET)
         for value in json.loads('[null, true, 1, 1.5, "a tweet", [{}]]')
@@ -284,7 +284,7 @@ def test_a_tweet_of_every_shape_is_read_by_the_function_as_by_the_producer(
         assert parse_post(vars(made)) == expected  # what was printed by a dry run can be read again
 
 
-@pytest.mark.parametrize(("message", "reason"), REFUSALS.values(), ids=REFUSALS.keys())
+@pytest.mark.parametrize(("message", "reason"), INVALID.values(), ids=INVALID.keys())
 def test_a_message_that_is_no_tweet_is_poison_with_the_reason(message: object, reason: Reason) -> None:
     with pytest.raises(PoisonError) as poison:
         parse_post(message)

@@ -10,7 +10,7 @@ import pytest
 
 from event.payload import Json
 from local.x.samples import TWEETS
-from local.x.server import RULES, STREAM, TOKEN, Connection, Refusal, XServer
+from local.x.server import RULES, STREAM, TOKEN, Connection, ScriptedAnswer, XServer
 from producer.record import load, to_record
 from producer.sources import x as x_source
 from producer.sources.reconnect import Backoff
@@ -197,17 +197,20 @@ def test_an_error_in_the_stream_leads_to_one_new_connection(message: Json) -> No
 
 @pytest.mark.parametrize("path", [STREAM, RULES, TOKEN])
 @pytest.mark.parametrize(
-    ("refusal", "message"),
+    ("scripted", "message"),
     [
-        (Refusal(503, "<html>Over capacity</html>"), "X answered 503 (Service Unavailable)"),
-        (Refusal(500, problem("Internal Error")), "X answered 500 (Internal Error: about Internal Error)"),
-        (Refusal(429, problem("Too Many Requests")), "X limits the rate (Too Many Requests"),
-        (Refusal(429, "", {"x-rate-limit-reset": "soon"}), "X limits the rate (Too Many Requests)"),
+        (ScriptedAnswer(503, "<html>Over capacity</html>"), "X answered 503 (Service Unavailable)"),
+        (
+            ScriptedAnswer(500, problem("Internal Error")),
+            "X answered 500 (Internal Error: about Internal Error)",
+        ),
+        (ScriptedAnswer(429, problem("Too Many Requests")), "X limits the rate (Too Many Requests"),
+        (ScriptedAnswer(429, "", {"x-rate-limit-reset": "soon"}), "X limits the rate (Too Many Requests)"),
     ],
     ids=["503", "500", "429", "429 with nonsense"],
 )
-def test_an_http_error_leads_to_a_retry(refusal: Refusal, message: str, path: str) -> None:
-    step = Refusal(refusal.status, refusal.body, refusal.headers, path)
+def test_an_http_error_leads_to_a_retry(scripted: ScriptedAnswer, message: str, path: str) -> None:
+    step = ScriptedAnswer(scripted.status, scripted.body, scripted.headers, path)
     with XServer(count=1, script=[step, step]) as x:
         source = WatchedX(x)
         with Reading(source) as reading:
@@ -217,7 +220,7 @@ def test_an_http_error_leads_to_a_retry(refusal: Refusal, message: str, path: st
 
 def test_a_rate_limit_is_waited_out_until_its_reset() -> None:
     reset = str(int(time.time()) + 600)
-    with XServer(script=[Refusal(429, "", {"x-rate-limit-reset": reset})]) as x:
+    with XServer(script=[ScriptedAnswer(429, "", {"x-rate-limit-reset": reset})]) as x:
         source = WatchedX(x, backoff=Backoff())
         with Reading(source) as reading:
             reading.until(lambda: source.notes)
@@ -239,7 +242,7 @@ def test_a_connection_that_is_still_open_elsewhere_is_waited_for() -> None:
 
 def test_rules_that_somebody_removed_are_added_again() -> None:
     removed = problem("RuleConfigurationIssue")
-    with XServer(count=1, script=[Refusal(409, removed)]) as x, Reading(WatchedX(x)) as reading:
+    with XServer(count=1, script=[ScriptedAnswer(409, removed)]) as x, Reading(WatchedX(x)) as reading:
         reading.until_items(1)
         assert x.requests.count(f"GET {RULES}") == 2
 
@@ -277,7 +280,7 @@ def test_closing_ends_a_read_that_waits_for_a_byte() -> None:
 
 
 def test_closing_ends_a_wait() -> None:
-    with XServer(script=[Refusal(503)]) as x:
+    with XServer(script=[ScriptedAnswer(503)]) as x:
         source = WatchedX(x, backoff=Backoff(http=300))
         with Reading(source) as reading:
             reading.until(lambda: source.notes)

@@ -12,7 +12,7 @@ from local.x.server import (
     RULES,
     TOKEN,
     Connection,
-    Refusal,
+    ScriptedAnswer,
     XServer,
 )
 from producer.config import XCredentials
@@ -42,24 +42,30 @@ MEMBERS = (
 
 
 @pytest.mark.parametrize(
-    ("refusal", "message"),
+    ("scripted", "message"),
     [
-        (Refusal(401, problem("Unauthorized")), "does not accept the credentials"),
+        (ScriptedAnswer(401, problem("Unauthorized")), "does not accept the credentials"),
         (
-            Refusal(403, problem("client-forbidden", reason="client-not-enrolled")),
+            ScriptedAnswer(403, problem("client-forbidden", reason="client-not-enrolled")),
             "denies this app access (client-for",
         ),
-        (Refusal(402, problem("CreditsDepleted")), "delivers no more posts to this app (CreditsDepleted"),
         (
-            Refusal(429, problem("UsageCapExceeded", period="Monthly")),
+            ScriptedAnswer(402, problem("CreditsDepleted")),
+            "delivers no more posts to this app (CreditsDepleted",
+        ),
+        (
+            ScriptedAnswer(429, problem("UsageCapExceeded", period="Monthly")),
             "delivers no more posts to this app (Usage",
         ),
-        (Refusal(400, problem("Invalid Request")), "rejects the request with status 400 (Invalid Request"),
+        (
+            ScriptedAnswer(400, problem("Invalid Request")),
+            "rejects the request with status 400 (Invalid Request",
+        ),
     ],
     ids=["401", "403", "402", "cap", "400"],
 )
-def test_a_final_error_ends_the_run_with_its_reason(refusal: Refusal, message: str) -> None:
-    with XServer(script=[refusal]) as x:
+def test_a_final_error_ends_the_run_with_its_reason(scripted: ScriptedAnswer, message: str) -> None:
+    with XServer(script=[scripted]) as x:
         with Reading(WatchedX(x)) as reading:
             assert message in reading.failure()
         assert x.requests.count(GET_STREAM) == 1
@@ -88,22 +94,25 @@ def test_a_final_error_in_the_last_line_of_a_connection_ends_the_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("refusal", "message"),
+    ("scripted", "message"),
     [
         (
-            Refusal(200, "<html>Log in to the hotel's network</html>", path=RULES),
+            ScriptedAnswer(200, "<html>Log in to the hotel's network</html>", path=RULES),
             "200 with something that is not JSON",
         ),
-        (Refusal(200, "<html>Log in to the hotel's network</html>", path=TOKEN), "200 without a token"),
-        (Refusal(200, {"access_token": None}, path=TOKEN), "200 without a token"),
-        (Refusal(200, "[" * 100_000, path=RULES), "200 with something that is not JSON"),
-        (Refusal(200, {"data": {"id": "1"}}, path=RULES), "something other than rules"),
-        (Refusal(200, {"data": [{"id": "1"}]}, path=RULES), "something other than a rule"),
-        (Refusal(200, {"data": [None]}, path=RULES), "something other than a rule"),
+        (
+            ScriptedAnswer(200, "<html>Log in to the hotel's network</html>", path=TOKEN),
+            "200 without a token",
+        ),
+        (ScriptedAnswer(200, {"access_token": None}, path=TOKEN), "200 without a token"),
+        (ScriptedAnswer(200, "[" * 100_000, path=RULES), "200 with something that is not JSON"),
+        (ScriptedAnswer(200, {"data": {"id": "1"}}, path=RULES), "something other than rules"),
+        (ScriptedAnswer(200, {"data": [{"id": "1"}]}, path=RULES), "something other than a rule"),
+        (ScriptedAnswer(200, {"data": [None]}, path=RULES), "something other than a rule"),
     ],
 )
-def test_an_answer_that_is_not_of_x_leads_to_a_retry(refusal: Refusal, message: str) -> None:
-    with XServer(count=1, script=[refusal]) as x:
+def test_an_answer_that_is_not_of_x_leads_to_a_retry(scripted: ScriptedAnswer, message: str) -> None:
+    with XServer(count=1, script=[scripted]) as x:
         source = WatchedX(x)
         with Reading(source) as reading:
             reading.until_items(1)
@@ -114,8 +123,8 @@ def test_an_answer_that_is_not_of_x_leads_to_a_retry(refusal: Refusal, message: 
     "answer", [{"meta": {}}, {"data": None, "errors": 5}, {"data": [], "errors": [None]}], ids=str
 )
 def test_rules_that_x_does_not_confirm_are_added_again(answer: Json) -> None:
-    present = Refusal(200, {"meta": {"result_count": 0}}, path=RULES)
-    with XServer(count=1, script=[present, Refusal(201, answer, path=RULES)]) as x:
+    present = ScriptedAnswer(200, {"meta": {"result_count": 0}}, path=RULES)
+    with XServer(count=1, script=[present, ScriptedAnswer(201, answer, path=RULES)]) as x:
         source = WatchedX(x)
         with Reading(source) as reading:
             reading.until_items(1)

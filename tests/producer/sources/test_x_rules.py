@@ -1,6 +1,6 @@
 """The rules of the X source: on X while it reads, and removed afterwards."""
 
-from local.x.server import RULES, Connection, Refusal, XServer
+from local.x.server import RULES, Connection, ScriptedAnswer, XServer
 from producer.sources.rules import TAG
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX
@@ -97,7 +97,7 @@ def test_a_rule_that_x_does_not_understand_is_named() -> None:
 
 
 def test_a_rule_that_somebody_adds_at_the_same_time_is_used() -> None:
-    none_yet = Refusal(200, {"meta": {"result_count": 0}}, path=RULES)
+    none_yet = ScriptedAnswer(200, {"meta": {"result_count": 0}}, path=RULES)
     with XServer(count=1, script=[none_yet]) as x:
         others = x.add_rule(TERM, "another program")
         with Reading(WatchedX(x)) as reading:
@@ -111,5 +111,5 @@ def test_rules_that_cannot_be_removed_are_reported() -> None:
         source = WatchedX(x)
         with Reading(source) as reading:
             reading.until_items(1)
-            x.plan(Refusal(503, path=RULES))
+            x.plan(ScriptedAnswer(503, path=RULES))
     assert "The rules stay on X until the next run: X answered 503" in source.notes[-1]

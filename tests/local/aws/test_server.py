@@ -189,7 +189,7 @@ def test_keys_of_a_user_are_checked(aws: Server) -> None:
         impostor.list_streams()
 
 
-def test_a_role_that_does_not_trust_lambda_is_refused(pipeline: Pipeline) -> None:
+def test_a_role_that_does_not_trust_lambda_is_rejected(pipeline: Pipeline) -> None:
     pipeline.iam.update_assume_role_policy(
         RoleName=pipeline.role,
         PolicyDocument='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", '
@@ -205,6 +205,6 @@ def test_the_environment_of_the_user_does_not_reach_the_server(monkeypatch: pyte
         assert b"AWS_" not in Path(f"/proc/{aws.pid}/environ").read_bytes()
 
 
-def test_an_unknown_control_path_is_refused(aws: Server) -> None:
+def test_an_unknown_control_path_is_rejected(aws: Server) -> None:
     with pytest.raises(LookupError, match="no control path"):
         aws.request("GET", "/_local/nothing")

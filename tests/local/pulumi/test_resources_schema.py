@@ -112,7 +112,9 @@ METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
         ),
     ],
 )
-def test_refuses_naming_the_property_and_the_reason(token: str, inputs: dict[str, Any], error: str) -> None:
+def test_rejects_inputs_naming_the_property_and_the_reason(
+    token: str, inputs: dict[str, Any], error: str
+) -> None:
     assert any(one.startswith(error) for one in wrong(token, **inputs)), wrong(token, **inputs)
 
 
@@ -253,7 +255,7 @@ class TestConfiguration:
         assert aws.endpoints == {"kinesis": "http://127.0.0.1:1", "s3": "http://127.0.0.1:2"}
 
     def test_of_the_local_stack_reaches_every_service(self) -> None:
-        stack = yaml.safe_load((Path(__file__).parents[2] / "Pulumi.local.yaml").read_text())
+        stack = yaml.safe_load((Path(__file__).parents[3] / "Pulumi.local.yaml").read_text())
         config = {key[4:]: value for key, value in stack["config"].items() if key.startswith("aws:")}
         # AWS's own plugin reads the tags of buckets by S3 Control.
         assert set(Aws.configured(config).endpoints) == {*SERVICES, "s3control"}

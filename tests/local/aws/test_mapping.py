@@ -5,8 +5,8 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.local.aws.test_metrics import total
 from tests.local.conftest import HANDLER, Pipeline, unique, zipped
-from tests.local.test_metrics import total
 from tests.waiting import eventually
 
 

@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from local.aws.mapping.shard import ShardReader, Source
-from tests.local import test_mapping_decisions
+from tests.local.aws import test_mapping_decisions
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("many_thread_switches")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stack.project import PROJECT
-from tests.local.test_server import alive, child_processes
+from tests.local.aws.test_server import alive, child_processes
 from tests.producer.conftest import tweet, tweets
 from tests.waiting import eventually
 from tests.widths import check_width

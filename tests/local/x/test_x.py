@@ -98,7 +98,7 @@ def test_a_rule_is_added_once(x: XServer) -> None:
     "value",
     ["", "tea OR", "OR tea", "lang:en", "tea -coffee", "(tea buns)", "(tea OR buns) hot", '""', "a" * 1025],
 )
-def test_a_rule_that_is_not_understood_is_refused(x: XServer, value: str) -> None:
+def test_a_rule_that_is_not_understood_is_rejected(x: XServer, value: str) -> None:
     answer = call(x, "POST", RULES, json={"add": [{"value": value}]}).json()
     assert answer["meta"]["summary"] == {"created": 0, "not_created": 1, "valid": 0, "invalid": 1}
     assert answer["errors"][0]["value"] == value
@@ -143,7 +143,7 @@ def test_an_app_has_one_connection(x: XServer) -> None:
 
 
 @pytest.mark.parametrize("query", [{"tweet.fields": "created_at,colour"}, {"colour": "blue"}])
-def test_an_unknown_parameter_is_refused(x: XServer, query: dict[str, str]) -> None:
+def test_an_unknown_parameter_is_rejected(x: XServer, query: dict[str, str]) -> None:
     answer = call(x, "GET", STREAM, params=query)
     assert answer.status_code == 400
     assert "colour" in answer.json()["errors"][0]["message"]
@@ -185,7 +185,7 @@ def test_rules_that_match_are_named_beside_the_post(x: XServer) -> None:
 def test_ids_are_new_all_the_time_and_repeats_keep_theirs(x: XServer) -> None:
     query = {"tweet.fields": "created_at"}
     ids = [post["data"]["id"] for post in posts(x, 200, **query) + posts(x, 100, **query)]
-    lines = Path(__file__).parents[2].joinpath("local", "tweets.jsonl").read_text().splitlines()
+    lines = Path(__file__).parents[3].joinpath("local", "tweets.jsonl").read_text().splitlines()
     repeats = len(lines) - len({json.loads(line)["data"]["id"] for line in lines})
     assert repeats == 2
     assert 300 - 2 * 5 <= len(set(ids)) < 300
