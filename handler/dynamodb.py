@@ -23,7 +23,7 @@ from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
 from handler.connection import Connection
-from handler.errors import ConfigError
+from handler.errors import VariableError
 from handler.retries import CONNECT_TIMEOUT
 
 
@@ -43,7 +43,7 @@ class BatchWriteClient:
         proxy = get_environ_proxies(self._endpoint).get(self._url.scheme)
         self._proxy = urlsplit(proxy if "://" in proxy else f"http://{proxy}") if proxy else None
         if self._proxy and self._proxy.scheme != "http":
-            raise ConfigError(f"The proxy {self._proxy.hostname} must be an http:// address")
+            raise VariableError(f"The proxy {self._proxy.hostname} must be an http:// address")
         self._idle: list[Connection] = []
 
     def call(self, body: bytes, deadline: float) -> dict[str, Any]:

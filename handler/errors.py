@@ -5,7 +5,7 @@ class HandlerError(Exception):
     """Base of the function's exceptions."""
 
 
-class ConfigError(HandlerError):
+class VariableError(HandlerError):
     """An environment variable is missing or invalid; the message names it and says what to do."""
 
 

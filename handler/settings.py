@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from handler.errors import ConfigError
+from handler.errors import VariableError
 
 SECONDS_PER_DAY: Final = 86_400
 
@@ -28,7 +28,7 @@ class Settings:
         """Read `TABLE_NAME`, `QUARANTINE_BUCKET` and, when present, `ITEM_LIFETIME_DAYS`.
 
         Raises:
-            ConfigError: a required variable is missing or empty, or the lifetime is not a number of days.
+            VariableError: a required variable is missing or empty, or the lifetime is not a number of days.
         """
         return cls(
             table_name=_required(environment, "TABLE_NAME"),
@@ -40,7 +40,7 @@ class Settings:
 def _required(environment: Mapping[str, str], name: str) -> str:
     value = environment.get(name)
     if not value:
-        raise ConfigError(
+        raise VariableError(
             f"{name} is not set: set it in the function's environment, or deploy the stack again"
         )
     return value
@@ -51,7 +51,7 @@ def _lifetime(environment: Mapping[str, str]) -> int | None:
     if days is None:
         return None
     if not (days.isascii() and days.isdigit() and int(days) > 0):
-        raise ConfigError(
+        raise VariableError(
             f"ITEM_LIFETIME_DAYS is {days!r}: give a whole number above 0, or remove it to keep items"
         )
     return int(days) * SECONDS_PER_DAY

@@ -6,7 +6,7 @@ from typing import TypeVar
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config, get_config_env
 
-from stack.errors import ConfigError
+from stack.errors import SettingsError
 
 S = TypeVar("S")
 
@@ -20,5 +20,5 @@ def load(parse: Callable[[Mapping[str, str], str, str], S]) -> S:
     values = {key: get_config(key) for key in {**get_config_env(), **CONFIG.get()}}
     try:
         return parse(values, pulumi.get_project(), pulumi.get_stack())
-    except ConfigError as error:
+    except SettingsError as error:
         raise pulumi.RunError(str(error)) from error

@@ -21,5 +21,5 @@ class NoEngineError(LocalError):
     """No Pulumi CLI was found; the message says how to get one."""
 
 
-class ConfigError(LocalError):
+class ProviderConfigError(LocalError):
     """The stack's `aws:` configuration is invalid; the message says what to set."""

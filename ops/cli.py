@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 
 from ops.aws.error_codes import error_code, is_denied, is_missing
-from ops.errors import ConfigError
+from ops.errors import OptionsError
 from stack.printing import without_userinfo
 from stack.project import version
 
@@ -53,7 +53,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (BotoCoreError, ClientError) as error:
-            raises = ConfigError if isinstance(error, _NO_CREDENTIALS) else click.ClickException
+            raises = OptionsError if isinstance(error, _NO_CREDENTIALS) else click.ClickException
             raise raises(without_userinfo(explain(error))) from error
         except BrokenPipeError:
             raise  # click ends quietly

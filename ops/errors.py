@@ -7,7 +7,7 @@ class OpsError(click.ClickException):
     """Base of the commands' exceptions, shown without a traceback; exit code 1."""
 
 
-class ConfigError(OpsError):
+class OptionsError(OpsError):
     """The options or the stack's outputs are missing or invalid. The message says what to do."""
 
     exit_code = 2

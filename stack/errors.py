@@ -7,7 +7,7 @@ class StackError(Exception):
     """Base of these exceptions; the message says what to do."""
 
 
-class ConfigError(StackError):
+class SettingsError(StackError):
     """A setting has a value that the program or AWS does not allow; the message says how to fix it."""
 
     def __init__(

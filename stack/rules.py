@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from stack.errors import ConfigError
+from stack.errors import SettingsError
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
@@ -51,13 +51,13 @@ def check_values(
     `values` is the configuration as the engine passes it to the program: full keys, string values.
 
     Raises:
-        ConfigError: a value is not allowed, or a key is unknown or belongs to another project.
+        SettingsError: a value is not allowed, or a key is unknown or belongs to another project.
     """
     for full_key, value in values.items():
         namespace, _, key = full_key.partition(":")
         if namespace not in (project, "aws", "pulumi") and key in rules:
             # `pulumi new` renames the project, but not the keys of its stack files.
-            raise ConfigError(
+            raise SettingsError(
                 full_key,
                 value,
                 f"keys of this project, {project}",
@@ -66,7 +66,7 @@ def check_values(
                 problem=f"is a setting of another project, {namespace}, which would be ignored",
             )
         if namespace == project and key not in rules:
-            raise ConfigError(
+            raise SettingsError(
                 key,
                 value,
                 f"the keys of Pulumi.yaml: {', '.join(rules)}",
@@ -77,5 +77,5 @@ def check_values(
     own = {key: values.get(f"{project}:{key}", "") for key in rules}
     for key, rule in rules.items():
         if not rule.allows(own[key]):
-            raise ConfigError(key, own[key], rule.allowed, f"pulumi config set {key} VALUE", stack)
+            raise SettingsError(key, own[key], rule.allowed, f"pulumi config set {key} VALUE", stack)
     return own

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stack.errors import ConfigError
+from stack.errors import SettingsError
 from stack.rules import BOOLEAN, Rule, check_values, one_of, optional, whole_number
 
 MAX_SHARDS = 10_000
@@ -193,10 +193,10 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
     `values` are as the engine passes them to the program: full keys, string values.
 
     Raises:
-        ConfigError: a value is not allowed or contradicts another, or a key is unknown.
+        SettingsError: a value is not allowed or contradicts another, or a key is unknown.
     """
     if not STACK_NAME.fullmatch(stack):
-        raise ConfigError(
+        raise SettingsError(
             "the stack's name",
             stack,
             "up to 25 letters, digits and hyphens, because the names of AWS resources contain it",
@@ -266,10 +266,10 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
 
 
 def _check_contradictions(own: Mapping[str, str], stack: str) -> None:
-    """Raise ConfigError for the first value that another one forbids."""
+    """Raise SettingsError for the first value that another one forbids."""
 
-    def contradiction(key: str, value: object, allowed: str, remedy: str) -> ConfigError:
-        return ConfigError(key, value, allowed, remedy, stack)
+    def contradiction(key: str, value: object, allowed: str, remedy: str) -> SettingsError:
+        return SettingsError(key, value, allowed, remedy, stack)
 
     if own["streamMode"] == "on-demand" and (shards := int(own["streamShards"])):
         raise contradiction(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stack.errors import ConfigError
+from stack.errors import SettingsError
 from stack.rules import BOOLEAN, Rule, check_values, matching, one_of
 from stack.settings import KMS_KEY_ARN, STACK_NAME
 
@@ -68,7 +68,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Boots
     """Parse the configuration, which has the defaults of `Pulumi.yaml`.
 
     Raises:
-        ConfigError: a value is not allowed or contradicts another, or a key is unknown.
+        SettingsError: a value is not allowed or contradicts another, or a key is unknown.
     """
     own = check_values(RULES, values, project, stack)
     stacks, previewed = json.loads(own["stacks"]), json.loads(own["pullRequestStacks"])
@@ -88,5 +88,5 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Boots
     )
 
 
-def _error(key: str, value: object, allowed: str, stack: str) -> ConfigError:
-    return ConfigError(key, value, allowed, f"pulumi config set {key} VALUE", stack)
+def _error(key: str, value: object, allowed: str, stack: str) -> SettingsError:
+    return SettingsError(key, value, allowed, f"pulumi config set {key} VALUE", stack)

@@ -27,7 +27,7 @@ from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
-from local.errors import ConfigError, DeploymentError
+from local.errors import DeploymentError, ProviderConfigError
 from local.pulumi.provider.aws import SERVICES, Aws
 from local.pulumi.provider.invokes import INVOKES
 from local.pulumi.provider.resource import Properties, Resource
@@ -118,7 +118,7 @@ def deploy(
     Endpoint and credentials (access key, secret key) are the ones given, whatever `aws:` says. `on_event`
     is called from several threads, one at a time.
 
-    Raises `ConfigError` for configuration that cannot be used, `DeploymentError` when a resource
+    Raises `ProviderConfigError` for configuration that cannot be used, `DeploymentError` when a resource
     cannot be created, or whatever the program raises; in all cases every created resource is deleted.
     """
     settings = read_project(project)
@@ -281,7 +281,7 @@ def _configuration(settings: Mapping[str, Any], config: Mapping[str, Any] | Path
     )
     for key, value in given.items():
         if isinstance(value, Mapping) and "secure" in value:
-            raise ConfigError(f"{key} is encrypted: only the Pulumi CLI can read it")
+            raise ProviderConfigError(f"{key} is encrypted: only the Pulumi CLI can read it")
     return with_defaults(settings, given)
 
 

@@ -20,7 +20,7 @@ from pulumi.provider.experimental import provider
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.server import main as serve
 
-from local.errors import ConfigError
+from local.errors import ProviderConfigError
 from local.pulumi.provider.aws import Aws
 from local.pulumi.provider.invokes import INVOKES
 from local.pulumi.provider.resource import Properties, Resource
@@ -61,7 +61,7 @@ class AwsProvider(provider.Provider):
     async def check_config(self, request: provider.CheckRequest) -> provider.CheckResponse:
         try:
             Aws.configured(_plain_map(request.new_inputs))
-        except ConfigError as error:
+        except ProviderConfigError as error:
             return provider.CheckResponse(failures=[provider.CheckFailure("", str(error))])
         return provider.CheckResponse(inputs=request.new_inputs)
 
@@ -153,7 +153,7 @@ async def _work(function: Callable[..., Result], *arguments: Any) -> Result:
     """Call AWS on a thread; raises `CallError` if AWS denies or rejects the call."""
     try:
         return await asyncio.to_thread(function, *arguments)
-    except (BotoCoreError, ClientError, ConfigError, TimeoutError) as error:
+    except (BotoCoreError, ClientError, ProviderConfigError, TimeoutError) as error:
         raise CallError(str(error)) from None
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from ops.errors import ConfigError
+from ops.errors import OptionsError
 from ops.terminal.display import as_json_option, console, write_json
 from stack.project import PROJECT
 
@@ -20,7 +20,7 @@ class Default:
     """A stack by name, or a file of its outputs, and the endpoint of a local AWS.
 
     Raises:
-        ConfigError: the endpoint holds a user name or a password, which is not sent and would be printed.
+        OptionsError: the endpoint holds a user name or a password, which is not sent and would be printed.
     """
 
     stack: str | None = None
@@ -29,7 +29,7 @@ class Default:
 
     def __post_init__(self) -> None:
         if self.endpoint and "@" in self.endpoint:
-            raise ConfigError("The endpoint holds a user name or a password: remove everything up to the @.")
+            raise OptionsError("The endpoint holds a user name or a password: remove everything up to the @.")
 
     def __str__(self) -> str:
         where = f"stack {self.stack}" if self.stack else self.outputs or "the selected stack"
@@ -40,7 +40,7 @@ def load_default(environment: Mapping[str, str] = os.environ) -> tuple[Default, 
     """Return the default, and where it comes from; None if there is none.
 
     Raises:
-        ConfigError: the file that remembers it is damaged, or it names a stack and a file both.
+        OptionsError: the file that remembers it is damaged, or it names a stack and a file both.
     """
     values = {name: environment.get(variable) or None for name, variable in VARIABLES.items()}
     source = "the environment"
@@ -51,10 +51,10 @@ def load_default(environment: Mapping[str, str] = os.environ) -> tuple[Default, 
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise ConfigError(f"{FILE} is damaged: `python -m ops use --forget`.") from error
+            raise OptionsError(f"{FILE} is damaged: `python -m ops use --forget`.") from error
     default = Default(**values)
     if default.stack and default.outputs:
-        raise ConfigError(f"{VARIABLES['stack']} and {VARIABLES['outputs']} are both set: unset one.")
+        raise OptionsError(f"{VARIABLES['stack']} and {VARIABLES['outputs']} are both set: unset one.")
     return default, source
 
 

@@ -16,7 +16,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 
 from ops.aws.default import Default, load_default
-from ops.errors import ConfigError
+from ops.errors import OptionsError
 from ops.terminal.display import error_console
 from stack.errors import OutputsError
 from stack.outputs import read_outputs
@@ -46,7 +46,7 @@ def _client(create: "Callable[[Stack], Client]") -> "cached_property[Client]":
     """Create a client when it is first needed.
 
     Raises:
-        ConfigError: the region or the endpoint is invalid.
+        OptionsError: the region or the endpoint is invalid.
     """
 
     @functools.wraps(create)
@@ -56,7 +56,7 @@ def _client(create: "Callable[[Stack], Client]") -> "cached_property[Client]":
             _ = urlsplit(client.meta.endpoint_url).port  # botocore would parse it at the first call only
         except ValueError as error:
             # botocore's error about a region is a ValueError too; its errors about credentials are not.
-            raise ConfigError(
+            raise OptionsError(
                 f"The region or the endpoint is invalid: {error}. "
                 "A region is like us-east-1, an endpoint like http://127.0.0.1:4566."
             ) from error
@@ -98,12 +98,12 @@ class Stack:
         """Return the value of a stack output.
 
         Raises:
-            ConfigError: the outputs cannot be loaded, or lack this one.
+            OptionsError: the outputs cannot be loaded, or lack this one.
         """
         value = self.optional_output(name)
         if value is None:
             option = f"--{name.replace('_', '-')}"
-            raise ConfigError(
+            raise OptionsError(
                 f"The outputs of the stack have no {name}: deploy it with `pulumi up`, or give {option}."
             )
         return value
@@ -112,7 +112,7 @@ class Stack:
         """Create every client before several threads use them: a session creates one at a time.
 
         Raises:
-            ConfigError: the outputs cannot be loaded or lack the region, or region or endpoint are invalid.
+            OptionsError: the outputs cannot be loaded or lack the region, or region or endpoint are invalid.
             botocore.exceptions.ProfileNotFound: AWS_PROFILE names a profile that does not exist.
         """
         _ = self.cloudwatch, self.dynamodb, self.iam, self.kinesis, self.lambda_, self.s3, self.sns
@@ -121,7 +121,7 @@ class Stack:
         """Return the value of an output that a stack may lack, such as the topic if the alarms are off.
 
         Raises:
-            ConfigError: the outputs cannot be loaded.
+            OptionsError: the outputs cannot be loaded.
         """
         if name in self._given:
             return self._given[name]
@@ -243,7 +243,7 @@ def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable
             def load() -> Mapping[str, object]:
                 if not reads_only:
                     if not (stack_name or outputs_file):
-                        raise ConfigError(
+                        raise OptionsError(
                             "This command changes the stack: name it, with --stack NAME or --outputs FILE."
                         )
                     error_console().print(f"Changing {named}.", style="dim", soft_wrap=True)
@@ -265,13 +265,13 @@ def _from_file(path: Path) -> Mapping[str, object]:
     try:
         outputs = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
-        raise ConfigError(
+        raise OptionsError(
             f"{path} does not exist any more: `python -m ops use --forget`, or --outputs."
         ) from error
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read as JSON: {error}.") from error
+        raise OptionsError(f"{path} cannot be read as JSON: {error}.") from error
     if not isinstance(outputs, dict):
-        raise ConfigError(f"{path} must hold a JSON object, such as `pulumi stack output --json` writes.")
+        raise OptionsError(f"{path} must hold a JSON object, such as `pulumi stack output --json` writes.")
     return outputs
 
 
@@ -279,4 +279,4 @@ def _from_cli(stack: str | None) -> Mapping[str, object]:
     try:
         return read_outputs(stack)
     except OutputsError as error:
-        raise ConfigError(f"{error}. Or give --outputs FILE.") from error
+        raise OptionsError(f"{error}. Or give --outputs FILE.") from error

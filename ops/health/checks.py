@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from ops.aws.error_codes import is_denied, is_missing
 from ops.aws.stack import CONNECTIONS, Stack
-from ops.errors import ConfigError
+from ops.errors import OptionsError
 from ops.health.metrics import MINUTES, Series, last_minutes, read_series
 from ops.quarantine.bucket import Bucket
 from ops.terminal.display import count, size, span
@@ -87,7 +87,7 @@ def run_checks(stack: Stack) -> list[Check]:
     """Run every check; one that fails to run is reported as unknown.
 
     Raises:
-        ConfigError: the stack's outputs cannot be loaded.
+        OptionsError: the stack's outputs cannot be loaded.
         botocore.exceptions.BotoCoreError: AWS cannot be reached, or there are no credentials.
     """
     parts: tuple[tuple[str, Part, str], ...] = (
@@ -123,7 +123,7 @@ def _safely(stack: Stack, name: str, part: Part, output: str) -> Iterator[Check]
             yield Check(name, State.BAD, f"{stack.output(output)} is missing", _REFRESH)
         else:
             yield Check(name, State.UNKNOWN, str(error))
-    except ConfigError as error:
+    except OptionsError as error:
         yield Check(name, State.UNKNOWN, f"unknown: {error.message}")
 
 

@@ -118,7 +118,7 @@ class Watch:
         Only the first look must succeed: a later one shows the older state until AWS answers again.
 
         Raises:
-            ConfigError: the stack's outputs cannot be loaded.
+            OptionsError: the stack's outputs cannot be loaded.
             botocore.exceptions.BotoCoreError: the first look cannot reach AWS.
             botocore.exceptions.ClientError: reading metrics, stream or table is not allowed.
         """

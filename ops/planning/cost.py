@@ -10,12 +10,12 @@ import click
 import yaml
 from rich.table import Table
 
-from ops.errors import ConfigError
+from ops.errors import OptionsError
 from ops.planning import prices as price_list
 from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original, variants, write_capacity
 from ops.planning.prices import Prices
 from ops.terminal.display import as_json_option, console, write_json
-from stack import errors as stack_errors
+from stack.errors import SettingsError
 from stack.printing import printable
 from stack.project import PROJECT, read_project, with_defaults
 from stack.settings import Settings, parse_settings
@@ -154,21 +154,21 @@ def load_settings(stack: str) -> Settings:
     """Load a stack's settings: the project's defaults and the stack's file, merged as by the engine.
 
     Raises:
-        ConfigError: there is no such file, or a value is not allowed.
+        OptionsError: there is no such file, or a value is not allowed.
     """
     project = read_project()
     values = with_defaults(project, _read_stack_file(stack))
     try:
         return parse_settings(values, project["name"], stack)
-    except stack_errors.ConfigError as error:
-        raise ConfigError(str(error)) from error
+    except SettingsError as error:
+        raise OptionsError(str(error)) from error
 
 
 def load_region(stack: str) -> str:
     """Return the region that a stack's file names, us-east-1 if it names none.
 
     Raises:
-        ConfigError: there is no such file.
+        OptionsError: there is no such file.
     """
     return str(_read_stack_file(stack).get("aws:region", "us-east-1"))
 
@@ -179,9 +179,9 @@ def _read_stack_file(stack: str) -> dict[str, Any]:
         config: dict[str, Any] = (yaml.safe_load(path.read_text()) or {}).get("config", {})
     except FileNotFoundError as error:
         known = ", ".join(sorted(file.name.split(".")[1] for file in PROJECT.glob("Pulumi.*.yaml")))
-        raise ConfigError(f"{path} does not exist: the stacks with a file are {known}.") from error
+        raise OptionsError(f"{path} does not exist: the stacks with a file are {known}.") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from error
+        raise OptionsError(f"{path} is not YAML: {error}") from error
     return config
 
 

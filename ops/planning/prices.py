@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.errors import ConfigError
+from ops.errors import OptionsError
 
 FILE = Path(__file__).parent / "prices.json"
 
@@ -51,14 +51,14 @@ def load(override: Path | None = None) -> Prices:
     """Load the project's prices; those in the file `override` replace them.
 
     Raises:
-        ConfigError: the override cannot be read, or has a name or a value that is not allowed.
+        OptionsError: the override cannot be read, or has a name or a value that is not allowed.
     """
     values = json.loads(FILE.read_text())
     if override:
         try:
             given = json.loads(override.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{override} cannot be read as JSON: {error}.") from error
+            raise OptionsError(f"{override} cannot be read as JSON: {error}.") from error
         values = _replaced(values, given, str(override))
         for name, price in values["prices"].items():
             for member, allowed in (("per", _FACTORS), ("source", values["sources"])):
@@ -81,7 +81,7 @@ def _replaced(known: Any, given: Any, where: str) -> Any:
             raise _not_allowed(where, given, f"an object with some of {', '.join(known)}")
         for name in given:
             if name not in known:
-                raise ConfigError(f"{where}: {name} is not one of {', '.join(known)}.")
+                raise OptionsError(f"{where}: {name} is not one of {', '.join(known)}.")
         changed = {name: _replaced(known[name], value, f"{where}: {name}") for name, value in given.items()}
         return known | changed
     if isinstance(known, str):
@@ -93,5 +93,5 @@ def _replaced(known: Any, given: Any, where: str) -> Any:
     return given
 
 
-def _not_allowed(where: str, given: Any, allowed: str) -> ConfigError:
-    return ConfigError(f"{where} is {json.dumps(given)}, but must be {allowed}.")
+def _not_allowed(where: str, given: Any, allowed: str) -> OptionsError:
+    return OptionsError(f"{where} is {json.dumps(given)}, but must be {allowed}.")

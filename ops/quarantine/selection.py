@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ops.aws.stack import Stack
-from ops.errors import ConfigError
+from ops.errors import OptionsError
 from ops.quarantine.bucket import DISCARDED, REASONS, Bucket, Entry
 from ops.terminal.times import TIME
 
@@ -53,20 +53,20 @@ def find_entry(bucket: Bucket, name: str) -> Entry:
     """Find the object of a key, or the only one whose key contains a part of it.
 
     Raises:
-        ConfigError: no key contains the part, or several do.
+        OptionsError: no key contains the part, or several do.
     """
     if not name:
-        raise ConfigError("KEY is empty: `quarantine list` shows the keys.")
+        raise OptionsError("KEY is empty: `quarantine list` shows the keys.")
     if entry := bucket.entry(name):
         return entry
     matches = [entry for entry in bucket.entries() if name in entry.key]
     if len(matches) == 1:
         return matches[0]
     if not matches:
-        raise ConfigError(f"{bucket.name} has no object {name}: `quarantine list` shows them.")
+        raise OptionsError(f"{bucket.name} has no object {name}: `quarantine list` shows them.")
     keys = "".join(f"\n  {entry.key}" for entry in matches[:_MAX_NAMED])
     more = f"\n  and {len(matches) - _MAX_NAMED:,} more" if len(matches) > _MAX_NAMED else ""
-    raise ConfigError(
+    raise OptionsError(
         f"{name} is part of the keys of {len(matches):,} objects; give a longer part:{keys}{more}"
     )
 

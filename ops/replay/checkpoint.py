@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from event.record import iso
-from ops.errors import ConfigError
+from ops.errors import OptionsError
 
 _VERSION: Final = 1
 
@@ -64,12 +64,12 @@ class Checkpoint:
         """Read a file that `save` wrote.
 
         Raises:
-            ConfigError: the file has another format.
+            OptionsError: the file has another format.
         """
         try:
             return cls.from_json(path, path.read_text())
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{path} is not a checkpoint of a replay: {error}.") from error
+            raise OptionsError(f"{path} is not a checkpoint of a replay: {error}.") from error
 
     def to_json(self) -> str:
         """Return the content of the file."""
@@ -114,7 +114,7 @@ def lock(path: Path) -> Iterator[None]:
     it was deleted has locked nothing.
 
     Raises:
-        ConfigError: another process uses it.
+        OptionsError: another process uses it.
     """
     beside = path.with_name(path.name + ".lock")
     with beside.open("w") as file:
@@ -124,7 +124,7 @@ def lock(path: Path) -> Iterator[None]:
         except (BlockingIOError, FileNotFoundError):
             is_locked = False
         if not is_locked:
-            raise ConfigError(f"Another replay uses {path}: wait until it ends, or stop it.")
+            raise OptionsError(f"Another replay uses {path}: wait until it ends, or stop it.")
         try:
             yield
         finally:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from event.record import iso
 from ops.aws.rate_limiter import rate_option
 from ops.aws.stack import Stack, stack_options
-from ops.errors import ConfigError
+from ops.errors import OptionsError
 from ops.replay.checkpoint import Checkpoint, lock
 from ops.replay.replayer import Clients, Replayer, Target
 from ops.replay.shards import list_shards
@@ -109,7 +109,7 @@ def command(
     if start:
         checkpoint = _begin(stack, stream["StreamARN"], function["FunctionArn"], file, start, end, shards)
         if not dry_run and file.exists():
-            raise ConfigError(f"{file} exists: continue with --resume, or give another --checkpoint.")
+            raise OptionsError(f"{file} exists: continue with --resume, or give another --checkpoint.")
     else:
         checkpoint = _load(file, stream["StreamARN"], function["FunctionArn"])
     description = (
@@ -131,10 +131,10 @@ def _lock(file: Path) -> None:
     """Lock a checkpoint until the command ends.
 
     Raises:
-        ConfigError: its folder does not exist, or another process uses it.
+        OptionsError: its folder does not exist, or another process uses it.
     """
     if not file.absolute().parent.is_dir():
-        raise ConfigError(f"The folder of {file} does not exist: give another --checkpoint.")
+        raise OptionsError(f"The folder of {file} does not exist: give another --checkpoint.")
     click.get_current_context().with_resource(lock(file))
 
 
@@ -151,7 +151,7 @@ def _begin(
 
     Raises:
         click.UsageError: the range is empty.
-        ConfigError: the stream lacks one of the shards.
+        OptionsError: the stream lacks one of the shards.
     """
     now = whole_milliseconds(datetime.now(UTC))
     end = min(end or now, now)
@@ -159,7 +159,7 @@ def _begin(
         raise click.UsageError(f"--from {iso(start)} is not before --to {iso(end)}.")
     available = list_shards(stack.kinesis, stream_arn)
     if unknown := set(shards).difference(available):
-        raise ConfigError(f"{stack.output('stream_name')} has no shard {', '.join(sorted(unknown))}.")
+        raise OptionsError(f"{stack.output('stream_name')} has no shard {', '.join(sorted(unknown))}.")
     positions: dict[str, str | None] = {shard: None for shard in available if not shards or shard in shards}
     return Checkpoint(file, stream_arn, function_arn, start, end, positions)
 
@@ -168,7 +168,7 @@ def _load(file: Path, stream_arn: str, function_arn: str) -> Checkpoint:
     """Load the checkpoint of an interrupted replay.
 
     Raises:
-        ConfigError: the file is not a checkpoint, or that of another stream or function.
+        OptionsError: the file is not a checkpoint, or that of another stream or function.
     """
     checkpoint = Checkpoint.load(file)
     for recorded, deployed in (
@@ -176,7 +176,7 @@ def _load(file: Path, stream_arn: str, function_arn: str) -> Checkpoint:
         (checkpoint.function_arn, function_arn),
     ):
         if recorded != deployed:
-            raise ConfigError(f"{file} is of {recorded}, but this stack has {deployed}.")
+            raise OptionsError(f"{file} is of {recorded}, but this stack has {deployed}.")
     return checkpoint
 
 

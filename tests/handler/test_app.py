@@ -472,7 +472,7 @@ def test_a_missing_setting_fails_the_import_by_its_name() -> None:
         check=False,
     )
     assert process.returncode == 1
-    assert "ConfigError: TABLE_NAME is not set" in process.stderr
+    assert "VariableError: TABLE_NAME is not set" in process.stderr
 
 
 def test_the_client_of_s3_is_made_for_the_first_poison_record(aws: Aws, services: Services) -> None:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handler.dynamodb import BatchWriteClient, sign
-from handler.errors import ConfigError
+from handler.errors import VariableError
 from handler.retries import is_transient
 from local.stubs.http import Request, Response, constant_answer, make_certificate, serving
 
@@ -341,5 +341,5 @@ def test_a_proxy_is_asked_for_a_tunnel_and_a_host_without_proxy_is_not(
 
 def test_a_proxy_that_speaks_tls_itself_fails_the_start(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("https_proxy", "https://proxy.internal:3128")
-    with pytest.raises(ConfigError, match=r"The proxy proxy.internal must be an http:// address"):
+    with pytest.raises(VariableError, match=r"The proxy proxy.internal must be an http:// address"):
         BatchWriteClient()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handler.errors import ConfigError
+from handler.errors import VariableError
 from handler.settings import Settings
 
 COMPLETE = {"TABLE_NAME": "dev-EventData", "QUARANTINE_BUCKET": "dev-quarantine"}
@@ -22,11 +22,11 @@ def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
     environment = (
         COMPLETE | {name: value} if value is not None else {k: v for k, v in COMPLETE.items() if k != name}
     )
-    with pytest.raises(ConfigError, match=f"^{name} is not set"):
+    with pytest.raises(VariableError, match=f"^{name} is not set"):
         Settings.from_environment(environment)
 
 
 @pytest.mark.parametrize("days", ["", "0", "-1", "1.5", "a week", "\N{SUPERSCRIPT TWO}"])
 def test_a_lifetime_that_is_no_number_of_days_is_shown(days: str) -> None:
-    with pytest.raises(ConfigError, match=f"^ITEM_LIFETIME_DAYS is '{days}'"):
+    with pytest.raises(VariableError, match=f"^ITEM_LIFETIME_DAYS is '{days}'"):
         Settings.from_environment(COMPLETE | {"ITEM_LIFETIME_DAYS": days})

@@ -9,7 +9,7 @@ from unittest import mock
 from handler.connection import Connection
 from handler.table import Table
 from local.aws.mapping import decisions
-from local.aws.mapping.decisions import Batch, Settings, Verdict
+from local.aws.mapping.decisions import Batch, MappingSettings, Verdict
 from ops.errors import ReplayError
 from ops.quarantine.lease import Lease, Leases
 from ops.replay.replayer import Replayer
@@ -28,7 +28,7 @@ _free = Spool._free
 _put = Table._put
 
 
-def _count_progress_as_a_retry(batch: Batch, failed: int, settings: Settings) -> Verdict:
+def _count_progress_as_a_retry(batch: Batch, failed: int, settings: MappingSettings) -> Verdict:
     verdict = _after_failure(batch, failed, settings)
     if not failed:
         return verdict

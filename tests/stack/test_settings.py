@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stack.errors import ConfigError
+from stack.errors import SettingsError
 from stack.project import PROJECT, read_project, with_defaults
 from stack.settings import RULES, Settings, parse_settings
 
@@ -77,7 +77,7 @@ def parse(stack: str = "dev", **config: Any) -> Settings:
 def test_an_invalid_value_is_rejected_with_what_is_allowed_and_how_to_set_it(
     key: str, value: Any, allowed: str
 ) -> None:
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(SettingsError) as error:
         parse("prod", **{key: value})
     message = str(error.value)
     assert message.startswith(f"{key}: ")
@@ -101,7 +101,7 @@ def test_a_description_leaves_the_range_to_the_rule(key: str) -> None:
 
 def test_settings_under_the_name_of_another_project_are_rejected_with_the_command_that_renames_them() -> None:
     values = with_defaults(read_project(), {})
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(SettingsError) as error:
         parse_settings(values, "my-stream", "dev")
     message = str(error.value)
     assert "is a setting of another project, stream-processing, which would be ignored" in message
@@ -110,7 +110,7 @@ def test_settings_under_the_name_of_another_project_are_rejected_with_the_comman
 
 def test_an_unknown_key_is_rejected_with_the_known_ones() -> None:
     with pytest.raises(
-        ConfigError, match=r"(?s)streamShard: .*does not have.*streamShards.*config rm streamShard "
+        SettingsError, match=r"(?s)streamShard: .*does not have.*streamShards.*config rm streamShard "
     ):
         parse(streamShard=2)
 
@@ -123,18 +123,18 @@ def test_a_key_of_the_provider_is_not_a_setting_of_the_project() -> None:
 
 
 def test_the_message_shows_the_value_that_was_given() -> None:
-    with pytest.raises(ConfigError, match='functionMemory: "lots" is not a valid value'):
+    with pytest.raises(SettingsError, match='functionMemory: "lots" is not a valid value'):
         parse(functionMemory="lots")
 
 
 @pytest.mark.parametrize("name", ["feature_x", "a" * 26, "-x", "x.y"])
 def test_a_stack_name_that_aws_would_reject_is_rejected(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"(?s)the stack's name: .*25 letters.*pulumi stack rename"):
+    with pytest.raises(SettingsError, match=r"(?s)the stack's name: .*25 letters.*pulumi stack rename"):
         parse(name)
 
 
 def test_shards_of_an_on_demand_stream_are_rejected() -> None:
-    with pytest.raises(ConfigError, match=r"(?s)streamShards.*on-demand.*pulumi config rm streamShards"):
+    with pytest.raises(SettingsError, match=r"(?s)streamShards.*on-demand.*pulumi config rm streamShards"):
         parse(streamMode="on-demand", streamShards=2)
 
 
@@ -148,35 +148,37 @@ def test_a_provisioned_stream_has_at_least_one_shard_and_an_on_demand_stream_no_
 
 
 def test_a_record_must_not_expire_before_it_reaches_quarantine() -> None:
-    with pytest.raises(ConfigError, match=r"(?s)mappingMaximumRecordAge: 86400 .*less than .* 86400 seconds"):
+    with pytest.raises(
+        SettingsError, match=r"(?s)mappingMaximumRecordAge: 86400 .*less than .* 86400 seconds"
+    ):
         parse(mappingMaximumRecordAge=86_400, streamRetentionHours=24)
     assert parse(mappingMaximumRecordAge=86_399, streamRetentionHours=24)
 
 
 def test_an_address_without_alarms_is_rejected() -> None:
-    with pytest.raises(ConfigError, match=r"(?s)alarmEmail.*pulumi config set alarms true"):
+    with pytest.raises(SettingsError, match=r"(?s)alarmEmail.*pulumi config set alarms true"):
         parse(alarms=False, alarmEmail="on-call@company.io")
 
 
 @pytest.mark.parametrize("address", ["on-call@example.com", "a@mail.example.org", "a@b.test", "a@x.invalid"])
 def test_an_address_that_nobody_reads_is_rejected(address: str) -> None:
-    with pytest.raises(ConfigError, match=r"(?s)alarmEmail.*example domains receive no mail"):
+    with pytest.raises(SettingsError, match=r"(?s)alarmEmail.*example domains receive no mail"):
         parse(alarmEmail=address)
 
 
 def test_the_minimum_write_capacity_is_not_above_the_maximum() -> None:
-    with pytest.raises(ConfigError, match=r"(?s)tableMinWriteCapacity: 20 .*tableMaxWriteCapacity, 10"):
+    with pytest.raises(SettingsError, match=r"(?s)tableMinWriteCapacity: 20 .*tableMaxWriteCapacity, 10"):
         parse(tableMinWriteCapacity=20, tableMaxWriteCapacity=10)
 
 
 def test_the_previous_key_is_another_key() -> None:
     key = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
-    with pytest.raises(ConfigError, match=r"(?s)kmsKeyArnPrevious.*another key than kmsKeyArn"):
+    with pytest.raises(SettingsError, match=r"(?s)kmsKeyArnPrevious.*another key than kmsKeyArn"):
         parse(kmsKeyArn=key, kmsKeyArnPrevious=key)
 
 
 def test_the_first_access_key_has_no_previous_one() -> None:
-    with pytest.raises(ConfigError, match=r"(?s)accessKeyKeepPrevious.*accessKeySerial is 1"):
+    with pytest.raises(SettingsError, match=r"(?s)accessKeyKeepPrevious.*accessKeySerial is 1"):
         parse(accessKeyKeepPrevious=True)
 
 

@@ -21,7 +21,7 @@ Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
 
 @dataclass(frozen=True)
-class Settings:
+class MappingSettings:
     """A mapping's configuration, as the Lambda API returns it. Times are seconds; -1 is no limit."""
 
     uuid: str
@@ -70,7 +70,7 @@ class Settings:
         )
 
 
-def starting_point(settings: Settings, first_seen: float) -> float | None:
+def starting_point(settings: MappingSettings, first_seen: float) -> float | None:
     """Return the time, in epoch seconds, from which a mapping reads every shard; None for the oldest record.
 
     LATEST is the time when the mapping was first seen. Shards that appear later are thus read from their
@@ -82,7 +82,7 @@ def starting_point(settings: Settings, first_seen: float) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class MappingRecord:
     """One record of a shard: ``event`` is its JSON in the function's event, ``arrival`` epoch seconds."""
 
     sequence_number: str
@@ -91,10 +91,10 @@ class Record:
     event: str
 
 
-def build_record(answer: dict[str, Any], shard_id: str, stream_arn: str, role_arn: str) -> Record:
+def build_record(answer: dict[str, Any], shard_id: str, stream_arn: str, role_arn: str) -> MappingRecord:
     """Convert a record of ``GetRecords`` to the function's event format."""
     event = contract.build_event_record(answer, shard_id, stream_arn, role_arn)
-    return Record(
+    return MappingRecord(
         answer["SequenceNumber"],
         answer["PartitionKey"],
         answer["ApproximateArrivalTimestamp"].timestamp(),
@@ -102,7 +102,7 @@ def build_record(answer: dict[str, Any], shard_id: str, stream_arn: str, role_ar
     )
 
 
-def build_event(records: Sequence[Record]) -> str:
+def build_event(records: Sequence[MappingRecord]) -> str:
     """Return the function's event as JSON."""
     return f'{{"Records": [{", ".join(record.event for record in records)}]}}'
 
@@ -116,7 +116,7 @@ def lane_index(partition_key: str, lanes: int) -> int:
 class Batch:
     """Records that are sent together, with the number of invocations and retries so far."""
 
-    records: tuple[Record, ...]
+    records: tuple[MappingRecord, ...]
     invocations: int = 0
     retries: int = 0
 
@@ -130,7 +130,7 @@ class Verdict:
 
 
 def batch_to_send(
-    waiting: Sequence[Record], waited: float, settings: Settings, *, last: bool = False
+    waiting: Sequence[MappingRecord], waited: float, settings: MappingSettings, *, last: bool = False
 ) -> int | None:
     """Return how many of the waiting records form the next batch; None to wait for more.
 
@@ -147,7 +147,7 @@ def batch_to_send(
     return count if count and due else None
 
 
-def too_old(batch: Batch, settings: Settings, now: float) -> tuple[Batch | None, Batch | None]:
+def too_old(batch: Batch, settings: MappingSettings, now: float) -> tuple[Batch | None, Batch | None]:
     """Split a batch into records to send and records that exceed the maximum age; None for no records."""
     if settings.maximum_age < 0:
         return batch, None
@@ -160,14 +160,14 @@ def too_old(batch: Batch, settings: Settings, now: float) -> tuple[Batch | None,
     )
 
 
-def first_failure(batch: Batch, response: bytes, settings: Settings) -> int | None:
+def first_failure(batch: Batch, response: bytes, settings: MappingSettings) -> int | None:
     """Return the index of the first record that a response reports as failed; None if the batch succeeded."""
     if not settings.reports_failures:
         return None
     return contract.first_failure([record.sequence_number for record in batch.records], response)
 
 
-def after_failure(batch: Batch, failed: int, settings: Settings) -> Verdict:
+def after_failure(batch: Batch, failed: int, settings: MappingSettings) -> Verdict:
     """Decide what happens to a batch whose first failed record is at index ``failed``.
 
     The records before it are done. After such a partial success the rest is a new batch, whose retry quota and
@@ -190,7 +190,7 @@ def failure_record(
     batch: Batch,
     condition: Condition,
     shard_id: str,
-    settings: Settings,
+    settings: MappingSettings,
     request_id: str,
     now: float,
     function_error: str | None = None,

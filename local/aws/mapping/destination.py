@@ -6,13 +6,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from local.aws.mapping.decisions import Settings
+from local.aws.mapping.decisions import MappingSettings
 
 Clients = Callable[[str], Any]
 """Returns the boto3 client of a service, with the function role's credentials."""
 
 
-def deliver(clients: Clients, settings: Settings, shard_id: str, record: dict[str, Any], event: str) -> None:
+def deliver(
+    clients: Clients, settings: MappingSettings, shard_id: str, record: dict[str, Any], event: str
+) -> None:
     """Write the record of a discarded batch, with the function's event, to the bucket.
 
     The format is that of "Retain discarded batch records for a Kinesis Data Streams event source" (AWS Lambda

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.aws.mapping.decisions import Settings, readable, starting_point
+from local.aws.mapping.decisions import MappingSettings, readable, starting_point
 from local.aws.mapping.shard import ShardReader, Source
 from local.aws.metrics import Metrics
 from local.aws.server import Server
@@ -26,7 +26,7 @@ log = logging.getLogger("local.aws.mapping")
 
 @dataclass
 class _Mapping:
-    settings: Settings
+    settings: MappingSettings
     first_seen: float
     result: str = "No records processed"
     reported: str = "No records processed"
@@ -115,7 +115,7 @@ class Poller:
     def _follow_mappings(self) -> None:
         listed = self._lambda.get_paginator("list_event_source_mappings").paginate().build_full_result()
         current = {
-            mapping["UUID"]: Settings.of(mapping)
+            mapping["UUID"]: MappingSettings.of(mapping)
             for mapping in listed["EventSourceMappings"]
             if ":kinesis:" in mapping["EventSourceArn"]
         }

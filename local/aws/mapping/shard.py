@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws.mapping import decisions
-from local.aws.mapping.decisions import Batch, Condition, Record, Settings
+from local.aws.mapping.decisions import Batch, Condition, MappingRecord, MappingSettings
 from local.aws.mapping.destination import deliver
 from local.aws.metrics import Metrics
 from local.aws.server import Server
@@ -36,7 +36,7 @@ log = logging.getLogger("local.aws.mapping")
 class _Lane:
     """Records of some partition keys, in order; no more than one batch of them is being processed."""
 
-    waiting: list[Record] = field(default_factory=list)
+    waiting: list[MappingRecord] = field(default_factory=list)
     again: deque[Batch] = field(default_factory=deque)
     since: float = 0.0  # when the first waiting record was read
     batch: Batch | None = None  # is with the function
@@ -44,7 +44,7 @@ class _Lane:
     failures: int = 0
     not_before: float = 0.0
 
-    def batches(self) -> list[tuple[Record, ...]]:
+    def batches(self) -> list[tuple[MappingRecord, ...]]:
         """Return all records in memory, in order."""
         sent = [self.batch.records] if self.batch else []
         return [
@@ -87,7 +87,7 @@ class ShardReader:
         lag: the age of the oldest record that is not yet handled, in seconds.
     """
 
-    def __init__(self, source: Source, settings: Settings, shard_id: str, start: float | None) -> None:
+    def __init__(self, source: Source, settings: MappingSettings, shard_id: str, start: float | None) -> None:
         """Start to read at the time ``start`` (epoch seconds), or at the oldest record (None)."""
         self.settings = settings
         self.shard_id = shard_id
@@ -168,7 +168,7 @@ class ShardReader:
         self._take(sorted(held, key=lambda record: int(record.sequence_number)))
         return True
 
-    def _take(self, records: list[Record]) -> None:
+    def _take(self, records: list[MappingRecord]) -> None:
         for record in records:
             lane = self._lanes[decisions.lane_index(record.partition_key, len(self._lanes))]
             if not lane.waiting:
@@ -238,7 +238,7 @@ class ShardReader:
 
     # --- In the threads of the pool, one for each batch on its way ---------------------------------------
 
-    def _process(self, batch: Batch, settings: Settings) -> _Sent:
+    def _process(self, batch: Batch, settings: MappingSettings) -> _Sent:
         current, old = decisions.too_old(batch, settings, time.time())
         if old:
             self._discard(old, "RecordAgeExceeded", settings, str(uuid.uuid4()))
@@ -279,7 +279,7 @@ class ShardReader:
         self,
         batch: Batch,
         condition: Condition,
-        settings: Settings,
+        settings: MappingSettings,
         request_id: str,
         function_error: str | None = None,
     ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from local.errors import ConfigError
+from local.errors import ProviderConfigError
 
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
@@ -85,7 +85,7 @@ class Aws:
         """Read the stack's `aws:` configuration (without the prefix), as AWS's own provider does.
 
         Credentials and endpoints that it does not name are those of the environment, as in a workflow that assumed
-        a role. Raises `ConfigError` for a missing value or an unknown key.
+        a role. Raises `ProviderConfigError` for a missing value or an unknown key.
         """
         values = {key: value for key, value in config.items() if key not in IGNORED}
         if "accessKey" not in values and "secretKey" not in values:
@@ -93,12 +93,12 @@ class Aws:
         required: dict[str, str] = {}
         for key in ("region", "accessKey", "secretKey"):
             if not values.get(key):
-                raise ConfigError(f"aws:{key} is not set: pulumi config set aws:{key} VALUE")
+                raise ProviderConfigError(f"aws:{key} is not set: pulumi config set aws:{key} VALUE")
             required[key] = values.pop(key)
         token = values.pop("token", None)
         endpoints = values.pop("endpoints", _endpoints_of_environment())
         if values:
-            raise ConfigError(f"aws:{min(values)} is not implemented by local AWS's provider")
+            raise ProviderConfigError(f"aws:{min(values)} is not implemented by local AWS's provider")
         if isinstance(endpoints, str):
             endpoints = json.loads(endpoints)
         by_service = {service: url for group in endpoints for service, url in group.items()}
@@ -106,7 +106,7 @@ class Aws:
 
     def _client(self, service: str) -> Any:
         if service not in self.endpoints:
-            raise ConfigError(f"aws:endpoints has no endpoint for {service}: local AWS needs one")
+            raise ProviderConfigError(f"aws:endpoints has no endpoint for {service}: local AWS needs one")
         with self._lock:  # creating a client is not thread-safe
             return self._session.client(
                 _SERVICE_NAMES.get(service, service),  # type: ignore[call-overload]  # the properties below give each its type

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from delivery.bootstrap.settings import RULES, parse_settings
-from stack.errors import ConfigError
+from stack.errors import SettingsError
 from stack.project import PROJECT, read_project, with_defaults
 from tests.infra.recorder import deploy_bootstrap
 
@@ -41,7 +41,7 @@ def test_an_invalid_value_is_rejected_with_its_key_and_the_command_that_fixes_it
     name = project["name"]
     config = {"repository": "octo/tweets", key: value}
     values = with_defaults(project, {f"{name}:{key}": value for key, value in config.items()})
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(SettingsError) as error:
         parse_settings(values, name, "account")
     assert str(error.value).startswith(f"{key}: ")
     assert f"pulumi config set {key} VALUE --stack account" in str(error.value)

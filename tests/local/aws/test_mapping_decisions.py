@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from local.aws.mapping import decisions
 from local.aws.mapping.contract import MAX_EVENT_BYTES
-from local.aws.mapping.decisions import Batch, Record, Settings, Verdict
+from local.aws.mapping.decisions import Batch, MappingRecord, MappingSettings, Verdict
 from local.aws.mapping.destination import object_key
 
-SETTINGS = Settings(
+SETTINGS = MappingSettings(
     uuid="uuid",
     stream_arn="arn:aws:kinesis:us-east-1:000000000000:stream/stream",
     function_arn="arn:aws:lambda:us-east-1:000000000000:function:function",
@@ -32,8 +32,10 @@ SETTINGS = Settings(
 )
 
 
-def records(count: int, size: int = 10) -> tuple[Record, ...]:
-    return tuple(Record(str(number), f"key {number}", float(number), "x" * size) for number in range(count))
+def records(count: int, size: int = 10) -> tuple[MappingRecord, ...]:
+    return tuple(
+        MappingRecord(str(number), f"key {number}", float(number), "x" * size) for number in range(count)
+    )
 
 
 def batch(count: int, retries: int = 0) -> Batch:
@@ -70,7 +72,7 @@ def test_the_last_records_of_a_shard_do_not_wait() -> None:
 @example([2_000_000] * 5)
 @example([7_000_000, 1])
 def test_a_payload_fits_unless_it_is_a_single_record(sizes: list[int]) -> None:
-    waiting = [Record(str(index), "key", 0.0, "x" * size) for index, size in enumerate(sizes)]
+    waiting = [MappingRecord(str(index), "key", 0.0, "x" * size) for index, size in enumerate(sizes)]
     count = decisions.batch_to_send(waiting, 0, SETTINGS)
     assert count
     assert count == 1 or len(decisions.build_event(waiting[:count])) <= MAX_EVENT_BYTES

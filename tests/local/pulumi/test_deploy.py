@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.aws.local_aws import LocalAws
-from local.errors import ConfigError, DeploymentError
+from local.errors import DeploymentError, ProviderConfigError
 from local.pulumi.deploy import Deployment, Event, deploy
 from stack.project import PROJECT
 from tests.local.conftest import unique
@@ -91,16 +91,16 @@ class TestConfiguration:
         assert deployment.outputs == {"colour": "red", "on": True}
 
     def test_that_is_encrypted_is_rejected(self, program: Program) -> None:
-        with pytest.raises(ConfigError, match="small:colour is encrypted"):
+        with pytest.raises(ProviderConfigError, match="small:colour is encrypted"):
             program("", colour={"secure": "v1:abc"})
 
     def test_of_the_provider_that_is_not_implemented_is_rejected(self, aws: LocalAws) -> None:
         config = {"aws:region": "us-east-1", "aws:defaultTags": {"tags": {"a": "b"}}}
-        with pytest.raises(ConfigError, match="aws:defaultTags is not implemented"):
+        with pytest.raises(ProviderConfigError, match="aws:defaultTags is not implemented"):
             deploy("dev", PROJECT, config, aws.endpoint)
 
     def test_must_have_a_region(self, aws: LocalAws) -> None:
-        with pytest.raises(ConfigError, match="pulumi config set aws:region"):
+        with pytest.raises(ProviderConfigError, match="pulumi config set aws:region"):
             deploy("dev", PROJECT, {}, aws.endpoint)
 
 

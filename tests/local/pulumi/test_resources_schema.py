@@ -8,7 +8,7 @@ import pulumi
 import pytest
 import yaml
 
-from local.errors import ConfigError
+from local.errors import ProviderConfigError
 from local.pulumi.provider.aws import SERVICES, Aws
 from local.pulumi.provider.schema import UNKNOWN
 from local.pulumi.resources import RESOURCES
@@ -262,11 +262,11 @@ class TestConfiguration:
 
     @pytest.mark.parametrize("key", ["region", "accessKey", "secretKey"])
     def test_must_say_where_and_who(self, key: str) -> None:
-        with pytest.raises(ConfigError, match=f"aws:{key} is not set"):
+        with pytest.raises(ProviderConfigError, match=f"aws:{key} is not set"):
             Aws.configured({name: value for name, value in VALID.items() if name != key})
 
     def test_must_not_say_what_is_not_done(self) -> None:
-        with pytest.raises(ConfigError, match="aws:assumeRoles is not implemented"):
+        with pytest.raises(ProviderConfigError, match="aws:assumeRoles is not implemented"):
             Aws.configured(VALID | {"assumeRoles": "[]"})
 
     def test_takes_what_it_does_not_name_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,5 +286,5 @@ class TestConfiguration:
 
     def test_reaches_no_service_without_an_endpoint(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-        with pytest.raises(ConfigError, match="aws:endpoints has no endpoint for kinesis"):
+        with pytest.raises(ProviderConfigError, match="aws:endpoints has no endpoint for kinesis"):
             _ = Aws.configured(VALID).kinesis

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ops.errors import ConfigError, ReplayError
+from ops.errors import OptionsError, ReplayError
 from ops.replay import replayer, shards
 from ops.replay.checkpoint import Checkpoint
 from ops.replay.replayer import Clients, Replayer, Target
@@ -290,7 +290,7 @@ def test_a_checkpoint_of_another_format_is_rejected_and_any_other_can_be_resumed
     path.write_text(json.dumps(MEMBERS | changes))
     try:
         progress = Checkpoint.load(path)
-    except ConfigError:
+    except OptionsError:
         return
     account = Account(1)
     account.shards = {shard_id: [] for shard_id in progress.shards}
