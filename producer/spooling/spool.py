@@ -340,8 +340,10 @@ class Spool:
         self._before, self._left, self._segments = recovery.cursor, recovery.left, recovery.segments
         self.source = self._pending_source = recovery.cursor.source
         self.missing, self._emptied = recovery.missing, recovery.emptied
-        if acknowledged := [segment for segment in self._segments.values() if not segment.waiting]:
-            self._discard(acknowledged)
+        for segment in [segment for segment in self._segments.values() if not segment.waiting]:
+            self._remove(
+                segment, in_cursor=True
+            )  # a cursor saved now would hide from the next run what is missing
         self.replayed = self._unread = sum(segment.waiting for segment in self._segments.values())
         self._start_segment(recovery.start)
 
@@ -369,21 +371,24 @@ class Spool:
         The cursor goes first, since what it names and the disk lacks is missing. While the disk has no room for it,
         a segment is emptied and renamed instead, until the cursor is saved; a damaged one waits.
         """
-        if self._save_cursor():
-            for segment in segments:
-                del self._segments[segment.base]
-                if segment.damaged:
-                    self.folder.rename_damaged(segment.name)
-                else:
-                    self.folder.remove(segment.name)
-            return True
-        sound = [segment for segment in segments if not segment.damaged]
-        for segment in sound:
-            del self._segments[segment.base]
+        saved = self._save_cursor()
+        removable = [segment for segment in segments if saved or not segment.damaged]
+        for segment in removable:
+            self._remove(segment, in_cursor=not saved)
+        if not saved:
+            self._save_cursor()
+        return bool(removable)
+
+    def _remove(self, segment: Segment, *, in_cursor: bool) -> None:
+        """Delete an acknowledged segment, or empty it while a saved cursor may name it; rename a damaged one."""
+        del self._segments[segment.base]
+        if segment.damaged:
+            self.folder.rename_damaged(segment.name)
+        elif in_cursor:
             self._emptied.append(segment.emptied_name)
             self.folder.empty(segment.name, segment.emptied_name)
-        self._save_cursor()
-        return bool(sound)
+        else:
+            self.folder.remove(segment.name)
 
     def _save_cursor(self) -> bool:
         """Save the cursor if it has changed; return whether it is saved: a full disk keeps the old one."""
