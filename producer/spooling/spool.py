@@ -359,25 +359,23 @@ class Spool:
             for segment in self._segments.values()
             if segment.size and not segment.waiting and (segment is not last or self.blocked)
         ]
-        if not free or not self._discard(free):
+        if not free:
             return False
-        if last.base not in self._segments:
+        self._discard(free)
+        if free[-1] is last:
             self._start_segment(last.end)
         return True
 
-    def _discard(self, segments: list[Segment]) -> bool:
-        """Delete acknowledged segments, and rename damaged ones; return whether any was.
+    def _discard(self, segments: list[Segment]) -> None:
+        """Delete acknowledged segments; the cursor goes first, since what it names and the disk lacks is missing.
 
-        The cursor goes first, since what it names and the disk lacks is missing. While the disk has no room for it,
-        a segment is emptied and renamed instead, until the cursor is saved; a damaged one waits.
+        While the disk has no room for the cursor, they are emptied instead, until it is saved.
         """
         saved = self._save_cursor()
-        removable = [segment for segment in segments if saved or not segment.damaged]
-        for segment in removable:
+        for segment in segments:
             self._remove(segment, in_cursor=not saved)
         if not saved:
             self._save_cursor()
-        return bool(removable)
 
     def _remove(self, segment: Segment, *, in_cursor: bool) -> None:
         """Delete an acknowledged segment, or empty it while a saved cursor may name it; rename a damaged one."""
