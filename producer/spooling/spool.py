@@ -340,10 +340,9 @@ class Spool:
         self._before, self._left, self._segments = recovery.cursor, recovery.left, recovery.segments
         self.source = self._pending_source = recovery.cursor.source
         self.missing, self._emptied = recovery.missing, recovery.emptied
+        # A cursor saved now would hide from the next run what is missing.
         for segment in [segment for segment in self._segments.values() if not segment.waiting]:
-            self._remove(
-                segment, in_cursor=True
-            )  # a cursor saved now would hide from the next run what is missing
+            self._remove(segment, in_cursor=True)
         self.replayed = self._unread = sum(segment.waiting for segment in self._segments.values())
         self._start_segment(recovery.start)
 
