@@ -1,8 +1,9 @@
-"""The stack: tweets on a Kinesis stream, stored by a Lambda function in a DynamoDB table."""
+"""The stack: events on a Kinesis stream, stored by a Lambda function in a DynamoDB table."""
 
 import pulumi
 import pulumi_aws as aws
 
+from event import types as event_types
 from infra.monitoring import Monitoring
 from infra.processor import EventProcessor
 from infra.producer import ProducerPolicy, ProducerUser
@@ -11,7 +12,7 @@ from infra.settings import load
 from infra.stream import EventStream
 from infra.table import EventTable
 from stack.alarm_definitions import alarms
-from stack.settings import parse_settings
+from stack.settings import parse_settings, table_name
 
 settings = load(parse_settings)
 if settings.alarms and not settings.alarm_email:
@@ -32,7 +33,8 @@ stream = EventStream(
 )
 table = EventTable(
     "table",
-    table_name=f"{stack}-EventData",
+    table_name=table_name(stack, settings.event_type),
+    event=event_types.load(settings.event_type),
     settings=settings.table,
     kms_key_arn=settings.kms_key_arn,
     protect=settings.protect,
@@ -50,6 +52,7 @@ processor = EventProcessor(
     "processor",
     function_name=f"{stack}-DDBEventProcessor",
     region=region,
+    event_type=settings.event_type,
     stream_arn=stream.arn,
     table_name=table.table_name,
     table_arn=table.arn,
@@ -109,6 +112,7 @@ else:
     pulumi.export("producer_policy_arn", policy.arn)
 
 pulumi.export("region", region)
+pulumi.export("event_type", settings.event_type)
 pulumi.export("stream_name", stream.stream_name)
 pulumi.export("stream_arn", stream.arn)
 pulumi.export("table_name", table.table_name)

@@ -96,7 +96,7 @@ def contenders() -> dict[str, Contender]:
     import boto3
     from botocore.config import Config
 
-    from event.types.tweet import parse_tweet
+    from event.types.tweet import EVENT
     from handler import app
 
     table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
@@ -105,25 +105,25 @@ def contenders() -> dict[str, Contender]:
 
     def batch_writer(batch: list["KinesisRecord"]) -> None:
         with table.batch_writer(overwrite_by_pkeys=["Username", "Id"]) as writer:
-            for username, identifier, timestamp, message in map(parse_tweet, batch):
+            for username, identifier, timestamp, message in map(EVENT.parse, batch):
                 writer.put_item(
                     Item={"Username": username, "Id": identifier, "Timestamp": timestamp, "Message": message}
                 )
 
     def eight_threads(batch: list["KinesisRecord"]) -> None:
-        tweets = {(tweet.username, tweet.id): tweet for tweet in map(parse_tweet, batch)}
+        tweets = {EVENT.key(tweet): tweet for tweet in map(EVENT.parse, batch)}
         requests: list[WriteRequestTypeDef] = [
             {
                 "PutRequest": {
                     "Item": {
-                        "Username": {"S": tweet.username},
-                        "Id": {"S": tweet.id},
-                        "Timestamp": {"S": tweet.timestamp},
-                        "Message": {"S": tweet.message},
+                        "Username": {"S": username},
+                        "Id": {"S": identifier},
+                        "Timestamp": {"S": timestamp},
+                        "Message": {"S": message},
                     }
                 }
             }
-            for tweet in tweets.values()
+            for username, identifier, timestamp, message in tweets.values()
         ]
 
         def write(start: int) -> None:
@@ -218,6 +218,7 @@ def stub() -> Iterator[None]:
                 "AWS_SECRET_ACCESS_KEY": "test",
                 "AWS_SESSION_TOKEN": "token",
                 "AWS_DEFAULT_REGION": "us-east-1",
+                "EVENT_TYPE": "tweet",
                 "TABLE_NAME": "dev-EventData",
                 "QUARANTINE_BUCKET": "dev-quarantine",
             }

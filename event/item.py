@@ -1,69 +1,101 @@
-"""Items of the table, as `BatchWriteItem` takes them, and DynamoDB's limits of them."""
+"""Items of the table: their JSON form in DynamoDB's calls, and DynamoDB's limits of them."""
 
 import json
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from decimal import Context, Decimal, DecimalException, FloatOperation, Inexact, Overflow, Subnormal
+from typing import Any, Final, NamedTuple
 
-from event.poison import PoisonError, Reason
 from event.record import KinesisRecord
-from event.types.tweet import MAX_ID_BYTES, MAX_USERNAME_BYTES, Tweet
 
 EXPIRY_ATTRIBUTE: Final = "ExpiresAt"
 """The table's time-to-live attribute: a number, seconds since the epoch."""
 
 MAX_ITEM_BYTES: Final = 400 * 1024
 """Limit of an item, in bytes ("Constraints in Amazon DynamoDB")."""
+MAX_PARTITION_KEY_BYTES: Final = 2048
+MAX_SORT_KEY_BYTES: Final = 1024
+"""Limits of a key's values ("Constraints in Amazon DynamoDB")."""
+MAX_DEPTH: Final = 32
+"""Levels of lists and maps in an attribute ("Constraints in Amazon DynamoDB")."""
 
-_NAMES: Final = len("UsernameIdTimestampMessage")
+# "Data types and naming rules" (Number): up to 38 significant digits, from 1E-130 up to 10E+126, exclusive.
+_NUMBERS: Final = Context(
+    prec=38, Emin=-130, Emax=125, clamp=0, traps=[FloatOperation, Inexact, Overflow, Subnormal]
+)
 
-_quote: Final = json.JSONEncoder(ensure_ascii=False).encode
+quote: Final = json.JSONEncoder(ensure_ascii=False).encode
+"""Return a string as JSON."""
+
+Key = tuple[str, ...]
+"""Values of an item's key, the partition key first; a number in its canonical form."""
 
 
 class Put(NamedTuple):
     """A record's item, ready to send; `request` is its element in the call's JSON."""
 
     record: KinesisRecord
-    key: tuple[str, str]
+    key: Key
     request: bytes
 
 
-def build_put(record: KinesisRecord, tweet: Tweet, item_lifetime: int | None) -> Put:
-    """Build the item's put request; `item_lifetime` is in seconds from the record's arrival.
+def exact_number(value: int | Decimal) -> Decimal:
+    """Return a number with all of its digits.
 
     Raises:
-        PoisonError: DynamoDB would reject the item's size, its key's size, or an unpaired surrogate.
+        ValueError: DynamoDB cannot store it exactly.
     """
-    username, identifier, timestamp, message = tweet
-    expiry = ""
-    if item_lifetime is not None:
-        expires = int(record["kinesis"]["approximateArrivalTimestamp"]) + item_lifetime
-        expiry = f',"{EXPIRY_ATTRIBUTE}":{{"N":"{expires}"}}'
     try:
-        request = (
-            f'{{"PutRequest":{{"Item":{{"Username":{{"S":{_quote(username)}}},"Id":{{"S":{_quote(identifier)}}},'
-            f'"Timestamp":{{"S":{_quote(timestamp)}}},"Message":{{"S":{_quote(message)}}}{expiry}}}}}}}'
-        ).encode()
-    except UnicodeEncodeError:
-        raise PoisonError(Reason.NOT_UTF8, "an unpaired surrogate cannot be stored as UTF-8") from None
-    # A character has at most four bytes, and JSON is never shorter than the strings in it: nearly every item
-    # is known to be within the limits without counting its bytes.
-    if (
-        4 * len(username) > MAX_USERNAME_BYTES
-        or 4 * len(identifier) > MAX_ID_BYTES
-        or len(request) > MAX_ITEM_BYTES
-    ):
-        _check_sizes(tweet)
-    return Put(record, (username, identifier), request)
+        return _NUMBERS.create_decimal(value)
+    except DecimalException:
+        raise ValueError(
+            "a number that DynamoDB cannot store: it takes 38 significant digits, "
+            "and magnitudes from 1E-130 to 9.9E+125"
+        ) from None
 
 
-def _check_sizes(tweet: Tweet) -> None:
-    username, identifier, timestamp, message = (len(value.encode()) for value in tweet)
-    if username > MAX_USERNAME_BYTES:
-        raise PoisonError(
-            Reason.INVALID_KEY, f"the username has {username} bytes; the limit is {MAX_USERNAME_BYTES}"
-        )
-    if identifier > MAX_ID_BYTES:
-        raise PoisonError(Reason.INVALID_KEY, f"the id has {identifier} bytes; the limit is {MAX_ID_BYTES}")
-    # The expiry attribute is not counted: only DynamoDB knows how many bytes a number takes.
-    size = _NAMES + username + identifier + timestamp + message
-    if size > MAX_ITEM_BYTES:
-        raise PoisonError(Reason.TOO_LARGE, f"the item has {size} bytes; the limit is {MAX_ITEM_BYTES}")
+def canonical_number(value: int | Decimal | str) -> str:
+    """Return the one text of a number, without exponent or trailing zeros: `1`, `1.0` and `10E-1` are one key."""
+    number = Decimal(value)
+    return f"{number.normalize(_NUMBERS):f}" if number else "0"
+
+
+def attribute_value(value: Any, depth: int = 0) -> str:
+    """Return the JSON of any decoded JSON value as an attribute.
+
+    Raises:
+        ValueError: DynamoDB cannot store a number in it, or it is nested too deeply.
+    """
+    match value:
+        case str():
+            return f'{{"S":{quote(value)}}}'
+        case None:
+            return '{"NULL":true}'
+        case bool():
+            return f'{{"BOOL":{"true" if value else "false"}}}'
+        case int() | Decimal():
+            return f'{{"N":"{exact_number(value)}"}}'
+    if depth == MAX_DEPTH:
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, list):
+        return f'{{"L":[{",".join([attribute_value(each, depth + 1) for each in value])}]}}'
+    members = ",".join([f"{quote(name)}:{attribute_value(each, depth + 1)}" for name, each in value.items()])
+    return f'{{"M":{{{members}}}}}'
+
+
+def item_size(attributes: Mapping[str, Any]) -> int:
+    """Return the least number of bytes that an item can have ("DynamoDB item sizes and formats").
+
+    A number counts as one byte: only DynamoDB knows how many it takes.
+    """
+    return sum(len(name.encode()) + _size(value) for name, value in attributes.items())
+
+
+def _size(value: Any) -> int:
+    match value:
+        case str():
+            return len(value.encode())
+        case list():
+            return 3 + sum(1 + _size(each) for each in value)
+        case dict():
+            return 3 + sum(1 + len(name.encode()) + _size(each) for name, each in value.items())
+    return 1

@@ -13,6 +13,7 @@ class Reason(StrEnum):
     CONTROL_MESSAGE = "control-message"
     UNKNOWN_VERSION = "unknown-version"
     NOT_A_TWEET = "not-a-tweet"
+    INVALID = "invalid"
     INVALID_KEY = "invalid-key"
     TOO_LARGE = "too-large"
     REFUSED = "refused"

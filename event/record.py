@@ -1,7 +1,10 @@
 """A Kinesis record as an event source mapping hands it to a function."""
 
+import re
 from datetime import UTC, datetime
-from typing import NotRequired, TypedDict
+from typing import Final, NotRequired, TypedDict
+
+_UTC_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
 
 
 class KinesisData(TypedDict):
@@ -38,3 +41,19 @@ def shard_id(record: KinesisRecord) -> str:
 def iso(moment: datetime) -> str:
     """Format a time as ISO 8601 in UTC with milliseconds and `Z`, as the project stores every time."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def normalize_time(time: object) -> str | None:
+    """Convert an ISO 8601 time, without an offset taken as UTC, to UTC with milliseconds and `Z`.
+
+    None if it is not a time.
+    """
+    if not isinstance(time, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(time)
+        if _UTC_TIME(time):  # nearly always so, and formatting costs ten times this check
+            return time
+        return iso(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
+    except (ValueError, OverflowError):
+        return None

@@ -1,7 +1,7 @@
 """The Lambda function: a batch of stream records in, rows of the table out.
 
 Every record of a batch ends in exactly one of four states: stored, replaced by a later version of the same
-tweet (a duplicate), quarantined because it can never be stored, or reported for a retry. Of a record that the
+event (a duplicate), quarantined because it can never be stored, or reported for a retry. Of a record that the
 Kinesis Producer Library aggregated, every user record does. README.md beside this file has the rules.
 """
 
@@ -17,10 +17,10 @@ from typing import Any, Final, Protocol
 
 from event import metrics
 from event.aggregation import deaggregate
-from event.item import Put, build_put
+from event.item import Key, Put
 from event.poison import PoisonError, Reason
 from event.record import KinesisRecord, shard_id
-from event.types.tweet import parse_tweet
+from event.types import load
 from handler.event import BatchResponse, KinesisEvent
 from handler.metrics import metrics_line
 from handler.quarantine import QuarantineBucket
@@ -35,7 +35,8 @@ record: an invocation would not have the time to write thousands."""
 _NO_ANSWER: Final = "no answer before the deadline"
 
 _settings: Final = Settings.from_environment(os.environ)
-_table: Final = Table(_settings.table_name)
+_event: Final = load(_settings.event_type)
+_table: Final = Table(_settings.table_name, _event)
 _bucket: Final = QuarantineBucket(_settings.quarantine_bucket)
 _logger: Final = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class _Batch:
 
 
 def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
-    """Store the tweets of a batch; quarantine what can never be stored; report what to retry.
+    """Store the events of a batch; quarantine what can never be stored; report what to retry.
 
     Raises:
         TableError: nothing can be written at all, so the whole batch must be retried.
@@ -127,7 +128,7 @@ def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, quarantine: _Qu
         poisoned = []
         for user_record in user_records:
             try:
-                puts.append(build_put(user_record, parse_tweet(user_record), _settings.item_lifetime))
+                puts.append(_event.build_put(user_record, _event.parse(user_record), _settings.item_lifetime))
             except PoisonError as poison:
                 poisoned.append((user_record, poison))
         if len(poisoned) > MAX_QUARANTINED_USER_RECORDS:
@@ -145,12 +146,12 @@ def _write(puts: Iterable[Put], deadline: float, batch: _Batch, quarantine: _Qua
     The versions of a key share one outcome: once the last is stored, the earlier ones count as duplicates;
     if it failed, they are retried with it, because an earlier one becomes the last if DynamoDB rejects it.
     """
-    versions: dict[tuple[str, str], list[Put]] = defaultdict(list)
+    versions: dict[Key, list[Put]] = defaultdict(list)
     for put in puts:
         versions[put.key].append(put)
     while versions:
         latest = [group[-1] for group in versions.values()]
-        earlier: dict[tuple[str, str], list[Put]] = {}
+        earlier: dict[Key, list[Put]] = {}
         calls = {_table_calls.submit(_table.write, chunk, deadline): chunk for chunk in chunks(latest)}
         # A write that is still on its way when the batch is retried could replace a newer version.
         ended = _wait(calls, deadline)

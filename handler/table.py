@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from event.item import Put
+from event.schema import Schema
 from handler.dynamodb import BatchWriteClient
 from handler.errors import TableError
 from handler.retries import attempts, error_code, is_clock_error, is_transient
@@ -49,8 +50,9 @@ def chunks(puts: Iterable[Put]) -> Iterator[list[Put]]:
 class Table:
     """The table; several threads may write to it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, event: Schema) -> None:
         self._name = name
+        self._event = event
         self._head = b'{"RequestItems":{%b:[' % _quote(name).encode()
         self._dynamodb = BatchWriteClient()
 
@@ -96,11 +98,11 @@ class Table:
         answer = self._dynamodb.call(body, deadline)
         try:
             left = {
-                (item["Username"]["S"], item["Id"]["S"])
+                self._event.parse_key(item)
                 for requests in answer["UnprocessedItems"].values()
                 for item in (request["PutRequest"]["Item"] for request in requests)
             }
-        except (AttributeError, KeyError, TypeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
             raise HTTPClientError(error=f"the answer is not BatchWriteItem's: {error!r}") from error
         unprocessed = [put for put in puts if put.key in left]
         if len(unprocessed) < len(left):

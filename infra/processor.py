@@ -1,4 +1,4 @@
-"""The Lambda function that stores the stream's tweets in the table, with its role, log group and mapping."""
+"""The Lambda function that stores the stream's events in the table, with its role, log group and mapping."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,10 @@ import pulumi
 import pulumi_aws as aws
 
 from event import quarantine_object
+from infra.archive import function_code
 from infra.iam import Statement, policy_document, via_service, via_stream
-from stack.project import PROJECT
 from stack.settings import FunctionSettings, MappingSettings
 
-CODE_FOLDERS = "event", "handler"
 HANDLER = "handler.app.lambda_handler"
 RUNTIME = "python3.13"
 
@@ -34,6 +33,7 @@ class EventProcessor(pulumi.ComponentResource):
         *,
         function_name: str,
         region: pulumi.Input[str],
+        event_type: str,
         stream_arn: pulumi.Input[str],
         table_name: pulumi.Input[str],
         table_arn: pulumi.Input[str],
@@ -51,6 +51,7 @@ class EventProcessor(pulumi.ComponentResource):
         """Create the function and what it needs.
 
         Args:
+            event_type: name of the module of `event/types/` that defines what the stream carries.
             item_lifetime_days: None if items are kept forever.
             kms_key_arn: None if AWS manages the keys of stream, table, bucket and log group.
             kms_key_arn_previous: a key that something readable may still be encrypted with.
@@ -102,6 +103,7 @@ class EventProcessor(pulumi.ComponentResource):
             opts=child,
         )
         environment: dict[str, pulumi.Input[str]] = {
+            "EVENT_TYPE": event_type,
             "TABLE_NAME": table_name,
             "QUARANTINE_BUCKET": quarantine_name,
         }
@@ -110,11 +112,11 @@ class EventProcessor(pulumi.ComponentResource):
         lambda_function = aws.lambda_.Function(
             f"{name}-function",
             name=function_name,
-            description="Stores the tweets of the stream in the table",
+            description="Stores the events of the stream in the table",
             runtime=RUNTIME,
             handler=HANDLER,
             architectures=[function.architecture],
-            code=_code(),
+            code=function_code(event_type),
             role=role.arn,
             memory_size=function.memory,
             timeout=function.timeout,
@@ -256,14 +258,3 @@ def _use_keys(
             )
         )
     return statements
-
-
-def _code() -> pulumi.AssetArchive:
-    """Return the modules of the code's folders and nothing else, so that the function changes only when they do."""
-    return pulumi.AssetArchive(
-        {
-            module.relative_to(PROJECT).as_posix(): pulumi.FileAsset(module)
-            for folder in CODE_FOLDERS
-            for module in sorted((PROJECT / folder).rglob("*.py"))
-        }
-    )

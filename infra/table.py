@@ -1,4 +1,4 @@
-"""The DynamoDB table that stores the tweets."""
+"""The DynamoDB table that stores the events."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,12 @@ import pulumi
 import pulumi_aws as aws
 
 from event.item import EXPIRY_ATTRIBUTE
+from event.schema import Schema
 from stack.settings import CapacitySettings, TableSettings
 
 
 class EventTable(pulumi.ComponentResource):
-    """A table of tweets, keyed by user and tweet id.
+    """A table of events, with the keys of their definition.
 
     It pays per request, or has provisioned write capacity that follows the load: the stream buffers what the
     table throttles until it has scaled.
@@ -28,6 +29,7 @@ class EventTable(pulumi.ComponentResource):
         name: str,
         *,
         table_name: str,
+        event: Schema,
         settings: TableSettings,
         kms_key_arn: pulumi.Input[str] | None,
         protect: bool,
@@ -42,11 +44,11 @@ class EventTable(pulumi.ComponentResource):
             billing_mode="PROVISIONED" if capacity else "PAY_PER_REQUEST",
             read_capacity=capacity.read if capacity else None,
             write_capacity=capacity.min_write if capacity else None,
-            hash_key="Username",
-            range_key="Id",
+            hash_key=event.keys[0].name,
+            range_key=event.keys[1].name if len(event.keys) > 1 else None,
             attributes=[
-                aws.dynamodb.TableAttributeArgs(name="Username", type="S"),
-                aws.dynamodb.TableAttributeArgs(name="Id", type="S"),
+                aws.dynamodb.TableAttributeArgs(name=key, type=stored_as)
+                for key, stored_as in event.key_types
             ],
             # Always declared, because the provider keeps a `ttl` and a key that the program stops naming; with its
             # attribute, without which AWS does not disable it (terraform-provider-aws, issue 44730).

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import orjson
 
+from event.item import MAX_SORT_KEY_BYTES
 from event.limits import MAX_PARTITION_KEY, MAX_RECORD_BYTES
 from event.poison import PoisonError, Reason
-from event.types.tweet import MAX_ID_BYTES, parse_post
+from event.types.tweet import parse_post
 from producer.sources.source import Record, Rejected
 
 
@@ -83,8 +84,8 @@ def _rejection_reason(record: Record, data: bytes) -> str | None:
         return (
             f"a username of {len(record.username)} characters; a partition key has 1 to {MAX_PARTITION_KEY}"
         )
-    if not record.id or 4 * len(record.id) > MAX_ID_BYTES < _byte_count(record.id):
-        return f"an id of {_byte_count(record.id):,} bytes; the table takes 1 to {MAX_ID_BYTES:,}"
+    if not record.id or 4 * len(record.id) > MAX_SORT_KEY_BYTES < _byte_count(record.id):
+        return f"an id of {_byte_count(record.id):,} bytes; the table takes 1 to {MAX_SORT_KEY_BYTES:,}"
     size = len(data) + _byte_count(record.username)
     if size > MAX_RECORD_BYTES:
         return f"{size:,} bytes; the limit is {MAX_RECORD_BYTES:,}"

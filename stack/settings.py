@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from event.schema import SchemaError
+from event.types import DEFAULT_EVENT_TYPE, event_types, load
 from stack.errors import SettingsError
 from stack.rules import BOOLEAN, Rule, check_values, one_of, optional, whole_number
 
@@ -61,7 +63,7 @@ class CapacitySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """`item_lifetime_days` is None if tweets are kept forever, `capacity` for a table that pays per request."""
+    """`item_lifetime_days` is None if items are kept forever, `capacity` for a table that pays per request."""
 
     capacity: CapacitySettings | None
     point_in_time_recovery: bool
@@ -113,6 +115,7 @@ class AccessKeySettings:
 class Settings:
     """The whole configuration; KMS keys, the permissions boundary and the alarms' address are None if not set."""
 
+    event_type: str
     stream: StreamSettings
     table: TableSettings
     quarantine: QuarantineSettings
@@ -143,6 +146,7 @@ def _are_tags(text: str) -> bool:
 
 
 RULES: Mapping[str, Rule] = {
+    "eventType": one_of(*event_types()),
     "streamMode": one_of("provisioned", "on-demand"),
     "streamShards": whole_number(0, MAX_SHARDS),
     "streamRetentionHours": whole_number(24, 8760),
@@ -219,6 +223,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         utilization=integer("tableWriteUtilization"),
     )
     return Settings(
+        event_type=own["eventType"],
         stream=StreamSettings(
             shards=integer("streamShards") or 1 if own["streamMode"] == "provisioned" else None,
             retention_hours=integer("streamRetentionHours"),
@@ -265,12 +270,29 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
     )
 
 
+def table_name(stack: str, event_type: str) -> str:
+    """Return the name of a stack's table: events of another type, with other keys, are never in the same one."""
+    name = f"{stack}-EventData"
+    return name if event_type == DEFAULT_EVENT_TYPE else f"{name}-{event_type}"
+
+
 def _check_contradictions(own: Mapping[str, str], stack: str) -> None:
-    """Raise SettingsError for the first value that another one forbids."""
+    """Raise SettingsError for the first value that another one, or the event's definition, forbids."""
 
     def contradiction(key: str, value: object, allowed: str, remedy: str) -> SettingsError:
         return SettingsError(key, value, allowed, remedy, stack)
 
+    try:
+        load(own["eventType"]).validate()
+    except SchemaError as error:
+        raise SettingsError(
+            "eventType",
+            own["eventType"],
+            "a definition that agrees with itself and with its samples",
+            f"change event/types/{own['eventType']}.py, then pulumi preview",
+            stack,
+            problem=f"contradicts itself: {error}",
+        ) from error
     if own["streamMode"] == "on-demand" and (shards := int(own["streamShards"])):
         raise contradiction(
             "streamShards",

@@ -19,7 +19,7 @@ IMPORTS: dict[str, set[str]] = {
     "stack": {"event"},
     "handler": {"event"},
     "infra": {"event", "stack"},
-    "__main__": {"infra", "stack"},
+    "__main__": {"event", "infra", "stack"},
     "producer": {"event", "stack"},
     "ops": {"event", "stack"},
     "delivery": {"infra", "stack"},

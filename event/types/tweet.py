@@ -7,28 +7,16 @@ twarc's `flatten` writes them), an X v1.1 status, and the stream's own record (`
 
 import re
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from event.payload import Json, decode
+from event import record
+from event.payload import Json, show
 from event.poison import PoisonError, Reason
-from event.record import KinesisRecord, arrival_time, iso
+from event.record import iso
+from event.schema import Attribute, Schema, Type, Values
 
 RECORD_VERSION: Final = 1
 """Version of the stream's own record; a record that does not name one has this one."""
-
-MAX_USERNAME_BYTES: Final = 2048
-MAX_ID_BYTES: Final = 1024
-"""Limits of a record's username and id: those of the table's keys ("Constraints in Amazon DynamoDB")."""
-
-
-class Tweet(NamedTuple):
-    """A tweet as the table stores it: the values of `Username`, `Id`, `Timestamp` and `Message`."""
-
-    username: str
-    id: str
-    timestamp: str
-    message: str
-
 
 Post = tuple[str, str, str | None, str, str | None]
 """Username, id, time of creation in UTC with milliseconds and `Z`, text, language; time and language may be unknown."""
@@ -46,7 +34,6 @@ _CONTROL_MEMBERS: Final = frozenset(
 
 _UNKNOWN_AUTHOR: Final = "unknown"
 
-_UTC_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
 _V1_TIME: Final = re.compile(
     r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d) (\d\d:\d\d:\d\d) ([+-]\d{4}) (\d{4})", re.ASCII
 ).fullmatch
@@ -64,14 +51,13 @@ _SNOWFLAKES: Final = range(29_700_859_247, 1 << 63)
 _RETWEET_PREFIX: Final = re.compile(r"RT @\w+: ").match
 
 
-def parse_tweet(record: KinesisRecord) -> Tweet:
-    """Parse the tweet that a record carries; a tweet of an unknown time has that of its arrival.
+def read_tweet(message: object) -> Values:
+    """Read the attributes' values from a decoded message.
 
     Raises:
-        PoisonError: the record can never become an item.
+        PoisonError: as `parse_post` does.
     """
-    username, identifier, created_at, text, _ = parse_post(decode(record["kinesis"]["data"]))
-    return Tweet(username, identifier, created_at or iso(arrival_time(record)), text)
+    return parse_post(message)[:4]
 
 
 def parse_post(message: object) -> Post:
@@ -111,25 +97,17 @@ def normalize_time(time: object) -> str | None:
 
     ISO 8601 is read, without an offset as UTC, and the form of v1.1: `Wed Oct 10 20:19:24 +0000 2018`.
     """
-    if not isinstance(time, str):
-        return None
-    if time[:1].isalpha() and (found := _V1_TIME(time)):
+    if isinstance(time, str) and time[:1].isalpha() and (found := _V1_TIME(time)):
         month, day, clock, offset, year = found.groups()
         time = f"{year}-{_MONTHS.get(month, '??')}-{day}T{clock}.000{'Z' if offset == '+0000' else offset}"
-    try:
-        moment = datetime.fromisoformat(time)
-        if _UTC_TIME(time):  # nearly always so, and formatting costs ten times this check
-            return time
-        return iso(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
-    except (ValueError, OverflowError):
-        return None
+    return record.normalize_time(time)
 
 
 def _parse_record(record: Json) -> Post:
     version = record.get("version", RECORD_VERSION)
     if type(version) is not int or version != RECORD_VERSION:
         raise PoisonError(
-            Reason.UNKNOWN_VERSION, f"version {_show(version)} of the record; known is {RECORD_VERSION}"
+            Reason.UNKNOWN_VERSION, f"version {show(version)} of the record; known is {RECORD_VERSION}"
         )
     username = record.get("username")
     if not isinstance(username, str) or not username:
@@ -212,7 +190,7 @@ def _created_at(tweet: Json, identifier: str) -> str | None:
     created_at = tweet.get("created_at")
     if created_at is not None:
         if (time := normalize_time(created_at)) is None:
-            raise PoisonError(Reason.NOT_A_TWEET, f"created_at is not a time: {_show(created_at)}")
+            raise PoisonError(Reason.NOT_A_TWEET, f"created_at is not a time: {show(created_at)}")
         return time
     if identifier.isascii() and identifier.isdigit() and len(identifier) < 20:
         number = int(identifier)
@@ -254,9 +232,7 @@ def _key(value: object, name: str) -> str:
     # A float has already lost its last digits.
     if type(value) is int and 0 < value < 1 << 64:
         return str(value)
-    raise PoisonError(
-        Reason.INVALID_KEY, f"{name} is neither a string nor a positive integer: {_show(value)}"
-    )
+    raise PoisonError(Reason.INVALID_KEY, f"{name} is neither a string nor a positive integer: {show(value)}")
 
 
 def _find(includes: object, kind: str, identifier: object) -> Json:
@@ -277,14 +253,28 @@ def _objects(parent: object, member: str) -> list[Json]:
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
-def _show(value: object) -> str:
-    """Show a value of unknown size and depth to a person."""
-    if isinstance(value, str):
-        return repr(value[:40])
-    return type(value).__name__ if isinstance(value, dict | list) else repr(value)[:40]
-
-
 def _members(message: Json) -> str:
     """Name the first members of an object, for a person."""
     names = ", ".join(name[:30] for name in list(message)[:5]) or "no members"
     return f"an object of {names.encode(errors='backslashreplace').decode()}"
+
+
+EVENT: Final = Schema(
+    noun="tweet",
+    partition_key=Attribute("Username", member="username"),
+    sort_key=Attribute("Id", member="id"),
+    attributes=(
+        Attribute("Timestamp", Type.TIME, member="created_at", required=False),
+        Attribute("Message", member="text"),
+    ),
+    time="Timestamp",
+    shown=("Message",),
+    read=read_tweet,
+    samples=(
+        '{"username":"ada","id":"1860000000000000001","created_at":"2026-11-23T14:41:28.000Z","text":"good morning",'
+        '"lang":"en","source":"x","version":1}',
+        '{"username":"grace","id":"1860000000000000002","created_at":"2026-11-23T14:41:29.500Z","text":"Tee & Käse",'
+        '"lang":"de","source":"file","version":1}',
+    ),
+    invalid=('{"username":"ada","created_at":"2026-11-23T14:41:28.000Z","text":"no id"}',),
+)

@@ -15,6 +15,8 @@ import click
 from botocore.client import BaseClient
 from botocore.config import Config
 
+from event import types as event_types
+from event.schema import Schema
 from ops.aws.default import Default, load_default
 from ops.errors import OptionsError
 from ops.terminal.display import error_console
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
 
+
+_EVENT_TYPE = "event_type"
+"""An output that release 1.0.0 did not have; without it, the events are tweets."""
 
 _TEST_KEY = "test"
 """Access key and secret key that local AWS accepts."""
@@ -107,6 +112,21 @@ class Stack:
                 f"The outputs of the stack have no {name}: deploy it with `pulumi up`, or give {option}."
             )
         return value
+
+    @cached_property
+    def event(self) -> Schema:
+        """The definition of the stack's events; a stack of release 1.0.0, whose outputs name none, has tweets.
+
+        Raises:
+            OptionsError: the outputs cannot be loaded, or this folder has no such event type.
+        """
+        name = self.optional_output(_EVENT_TYPE) or event_types.DEFAULT_EVENT_TYPE
+        if name not in event_types.event_types():
+            raise OptionsError(
+                f"The stack's event type is {name}, and event/types has no such module: use the folder that the stack "
+                "was deployed from."
+            )
+        return event_types.load(name)
 
     def connect(self) -> None:
         """Create every client before several threads use them: a session creates one at a time.
@@ -234,6 +254,8 @@ def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable
             if stack_name and outputs_file:
                 raise click.UsageError("give either --stack or --outputs, not both.")
             given = {name: value for name in outputs if (value := values.pop(name))}
+            if given.keys() == {*outputs} - {_EVENT_TYPE}:
+                given[_EVENT_TYPE] = event_types.DEFAULT_EVENT_TYPE  # nothing else needs the outputs
             named = Default(stack_name, str(outputs_file) if outputs_file else None, endpoint)
             chosen = named
             if not (stack_name or outputs_file) and reads_only and (default := load_default()):

@@ -97,7 +97,7 @@ In a CSV file, a field that a spreadsheet would take for a formula starts with a
 @click.option("--raw", is_flag=True, help="Write CSV fields as they are, also those that are formulas.")
 @click.option("--top", is_flag=True, help="Show the busiest users and shards of the last minute.")
 @as_json_option
-@stack_options("region", "table_name", "stream_name", reads_only=True)
+@stack_options("region", "table_name", "stream_name", "event_type", reads_only=True)
 def command(
     stack: Stack,
     user: str | None,

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from event.aggregation import deaggregate
-from event.item import build_put
 from event.poison import PoisonError
 from event.record import KinesisData, KinesisRecord
-from event.types.tweet import parse_tweet
+from event.schema import Schema
 from ops.aws.stack import Stack
 from ops.explore.table import Row, parse_row
 
@@ -54,6 +53,7 @@ class StreamReader:
     """
 
     def __init__(self, stack: Stack, since: datetime | None = None, max_shards: int | None = None) -> None:
+        self._event = stack.event
         self._kinesis = stack.kinesis
         self._name = stack.output("stream_name")
         self._max_shards = max_shards
@@ -113,7 +113,7 @@ class StreamReader:
             del self._positions[shard]
             self._ended = True
         behind = bool(iterator) and answer.get("MillisBehindLatest", 0) > 0
-        return [_parse_record(shard, record) for record in records], behind
+        return [_parse_record(shard, record, self._event) for record in records], behind
 
     def _replace_ended(self) -> None:
         """Continue with the children of ended shards; up to the limit with other open ones too, from now on."""
@@ -202,15 +202,15 @@ def kinesis_data(record: "RecordTypeDef") -> KinesisData:
     }
 
 
-def _parse_record(shard: str, record: "RecordTypeDef") -> StreamRecord:
+def _parse_record(shard: str, record: "RecordTypeDef", event: Schema) -> StreamRecord:
     received: KinesisRecord = {"eventID": "", "eventSourceARN": "", "kinesis": kinesis_data(record)}
-    return StreamRecord(shard, len(record["Data"]), tuple(_rows(received)))
+    return StreamRecord(shard, len(record["Data"]), tuple(_rows(received, event)))
 
 
-def _rows(record: KinesisRecord) -> Iterator[Row]:
+def _rows(record: KinesisRecord, event: Schema) -> Iterator[Row]:
     with suppress(PoisonError):
         for user_record in deaggregate(record):
             with suppress(PoisonError):
-                tweet = parse_tweet(user_record)
-                build_put(user_record, tweet, item_lifetime=None)
-                yield Row(*tweet)
+                values = event.parse(user_record)
+                event.build_put(user_record, values, item_lifetime=None)
+                yield Row(*values)

@@ -221,7 +221,7 @@ redriven/*. On the stream: kinesis:PutRecords.
 )
 @click.option("--dry-run", is_flag=True, help="List what would be sent, and why; send and delete nothing.")
 @as_json_option
-@stack_options("region", "quarantine_bucket", "stream_name")
+@stack_options("region", "quarantine_bucket", "stream_name", "event_type")
 def redrive(
     stack: Stack,
     keys: tuple[str, ...],
@@ -246,7 +246,7 @@ def redrive(
                 "unchanged, and the function quarantines the bad record alone."
             )
         try:
-            repair = parse_repair(payload.read_bytes())
+            repair = parse_repair(payload.read_bytes(), stack.event)
         except PoisonError as poison:
             raise click.UsageError(
                 f"The function would quarantine {payload} again, as {poison.reason}: {printable(str(poison))}. "

@@ -4,9 +4,8 @@ import base64
 import time
 from typing import NamedTuple
 
-from event.item import build_put
 from event.record import KinesisRecord
-from event.types.tweet import parse_tweet
+from event.schema import Schema
 
 
 class Repair(NamedTuple):
@@ -16,8 +15,8 @@ class Repair(NamedTuple):
     partition_key: str
 
 
-def parse_repair(payload: bytes) -> Repair:
-    """Parse a repaired payload; its partition key is the username, as in the producer's records.
+def parse_repair(payload: bytes, event: Schema) -> Repair:
+    """Parse a repaired payload; its partition key is the table's, as in the producer's records.
 
     Raises:
         PoisonError: the function would put it into quarantine again.
@@ -32,6 +31,7 @@ def parse_repair(payload: bytes) -> Repair:
             "approximateArrivalTimestamp": time.time(),
         },
     }
-    tweet = parse_tweet(record)
-    build_put(record, tweet, None)  # checks the sizes, and that the strings have UTF-8
-    return Repair(payload, tweet.username)
+    put = event.build_put(
+        record, event.parse(record), None
+    )  # checks the sizes too, and that the strings have UTF-8
+    return Repair(payload, put.key[0])

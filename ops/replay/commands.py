@@ -77,7 +77,7 @@ bucket.
 @click.option("--dry-run", is_flag=True, help="Count the records; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json_option
-@stack_options("region", "stream_name", "function_name", "quarantine_bucket")
+@stack_options("region", "stream_name", "function_name", "quarantine_bucket", "event_type")
 def command(
     stack: Stack,
     start: datetime | None,
@@ -102,7 +102,9 @@ def command(
     summary = stack.kinesis.describe_stream_summary(StreamName=stack.output("stream_name"))
     stream = summary["StreamDescriptionSummary"]
     function = stack.lambda_.get_function_configuration(FunctionName=stack.output("function_name"))
-    target = Target(function["FunctionName"], function["Role"], stack.output("quarantine_bucket"))
+    target = Target(
+        stack.event, function["FunctionName"], function["Role"], stack.output("quarantine_bucket")
+    )
     file = resume or path or Path(f"replay-{start:%Y%m%dT%H%M%SZ}.json")
     if not dry_run:
         _lock(file)

@@ -16,11 +16,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from event.aggregation import deaggregate
-from event.item import build_put
 from event.poison import PoisonError, Reason
 from event.quarantine_object import object_body, object_key
 from event.record import KinesisRecord
-from event.types.tweet import parse_tweet
+from event.schema import Schema
 from ops.aws.rate_limiter import RateLimiter
 from ops.errors import ExpiredShardError, ReplayError
 from ops.replay.checkpoint import Checkpoint
@@ -53,8 +52,9 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The function, and the bucket for the records that it fails to handle."""
+    """The function, the events that it stores, and the bucket for the records that it fails to handle."""
 
+    event: Schema
     function_name: str
     role_arn: str
     bucket: str
@@ -224,7 +224,7 @@ class Replayer:
 
     def _remember_stored(self, handled: _Batch) -> None:
         for index in reversed(range(len(handled.records))):
-            if _is_storable(handled.records[index]):
+            if _is_storable(handled.records[index], self._target.event):
                 self._stored = handled.part(index, index + 1)
                 return
 
@@ -253,7 +253,7 @@ class Replayer:
             with suppress(ExpiredShardError):
                 for answer in self._read(shard_id):
                     element = self._element(answer, shard_id)
-                    if element != suspect.records[0] and _is_storable(element):
+                    if element != suspect.records[0] and _is_storable(element, self._target.event):
                         yield _Batch([element], [json.dumps(element)])
 
     def _invoke(self, batch: _Batch) -> tuple[int | None, str]:
@@ -276,10 +276,10 @@ class Replayer:
         )
 
 
-def _is_storable(record: KinesisRecord) -> bool:
+def _is_storable(record: KinesisRecord, event: Schema) -> bool:
     """Return whether the function would write the record to the table, not to quarantine."""
     try:
-        return bool([build_put(each, parse_tweet(each), None) for each in deaggregate(record)])
+        return bool([event.build_put(each, event.parse(each), None) for each in deaggregate(record)])
     except PoisonError:
         return False
 

@@ -1,69 +1,76 @@
-"""Items in BatchWriteItem's form, and DynamoDB's limits of them."""
+"""Attributes in DynamoDB's JSON, numbers with all of their digits, and sizes as DynamoDB counts them."""
 
 import json
+from decimal import Decimal
+from typing import Any
 
 import pytest
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event.item import EXPIRY_ATTRIBUTE, MAX_ITEM_BYTES, build_put
-from event.poison import PoisonError, Reason
-from event.types.tweet import Tweet
-from tests.handler.events import ARRIVAL, record
+from event.item import MAX_DEPTH, attribute_value, canonical_number, exact_number, item_size
 
-RECORD = record(b"")
-TWEET = Tweet("ada", "1001", "2026-11-23T14:41:28.000Z", "good morning")
-
-
-def reason_of(tweet: Tweet) -> Reason:
-    with pytest.raises(PoisonError) as poison:
-        build_put(RECORD, tweet, None)
-    return poison.value.reason
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
 
 
-def test_an_item_has_its_four_attributes() -> None:
-    put = build_put(RECORD, TWEET, None)
-    assert put.key == ("ada", "1001")
-    assert json.loads(put.request) == {
-        "PutRequest": {
-            "Item": {
-                "Username": {"S": "ada"},
-                "Id": {"S": "1001"},
-                "Timestamp": {"S": "2026-11-23T14:41:28.000Z"},
-                "Message": {"S": "good morning"},
-            }
-        }
-    }
+@given(JSON)
+def test_any_value_is_written_as_boto3_writes_it(value: Any) -> None:
+    assert json.loads(attribute_value(value)) == TypeSerializer().serialize(value)
 
 
-def test_an_item_with_a_lifetime_expires_that_long_after_the_records_arrival() -> None:
-    item = json.loads(build_put(RECORD, TWEET, 86_400).request)["PutRequest"]["Item"]
-    assert item[EXPIRY_ATTRIBUTE] == {"N": str(int(ARRIVAL.timestamp()) + 86_400)}
+@pytest.mark.parametrize(
+    "text",
+    ["19.90", "12345678901234567.89", "-0.1", "1E-130", "9.9999999999999999999999999999999999999E+125"],
+)
+def test_a_number_keeps_its_digits(text: str) -> None:
+    stored = json.loads(attribute_value(Decimal(text)))
+    assert stored == {"N": text}
+    assert TypeDeserializer().deserialize(stored) == Decimal(text)
 
 
-@given(st.text(), st.text(), st.text())
-def test_any_text_survives_the_way(username: str, identifier: str, message: str) -> None:
-    tweet = Tweet(username, identifier, TWEET.timestamp, message)
-    item = json.loads(build_put(RECORD, tweet, 1).request)["PutRequest"]["Item"]
-    assert Tweet(*(item[name]["S"] for name in ("Username", "Id", "Timestamp", "Message"))) == tweet
+@pytest.mark.parametrize(
+    "number", [Decimal("1E+126"), Decimal("1E-131"), Decimal("1." + "1" * 38), 10**38 + 1, -(10**126)]
+)
+def test_a_number_that_dynamodb_would_round_or_reject_is_named(number: int | Decimal) -> None:
+    with pytest.raises(ValueError, match="38 significant digits"):
+        exact_number(number)
 
 
-@pytest.mark.parametrize("field", ["username", "id", "message"])
-def test_a_surrogate_without_its_pair_is_poison(field: str) -> None:
-    assert reason_of(TWEET._replace(**{field: json.loads('"a\\ud800"')})) is Reason.NOT_UTF8
+def test_zeros_at_the_end_are_no_significant_digits() -> None:
+    assert exact_number(10**40) == 10**40
+    assert exact_number(Decimal("1." + "0" * 50)) == 1
 
 
-@pytest.mark.parametrize(("field", "limit"), [("username", 2048), ("id", 1024)])
-def test_a_key_may_have_so_many_bytes_and_no_more(field: str, limit: int) -> None:
-    widest = "\N{PILE OF POO}" * (limit // 4)
-    assert build_put(RECORD, TWEET._replace(**{field: widest}), None)
-    assert reason_of(TWEET._replace(**{field: widest + "x"})) is Reason.INVALID_KEY
+@pytest.mark.parametrize(
+    ("numbers", "canonical"),
+    [
+        (["1", "1.0", "1.000", "10E-1", "0.1E+1"], "1"),
+        (["0", "-0", "0.0", "-0.00", "0E+20"], "0"),
+        (["100", "1E+2", "1E2"], "100"),
+        (["-12.50", "-12.5", "-125E-1"], "-12.5"),
+        (["1E-7", "0.0000001"], "0.0000001"),
+    ],
+)
+def test_equal_numbers_have_one_text(numbers: list[str], canonical: str) -> None:
+    assert {canonical_number(Decimal(number)) for number in numbers} == {canonical}
+    assert {canonical_number(number) for number in numbers} == {canonical}
 
 
-@pytest.mark.parametrize("character", ["x", '"', "\x00", "\N{UMBRELLA}"])
-def test_an_item_may_have_400_kb_as_dynamodb_counts_them(character: str) -> None:
-    room = MAX_ITEM_BYTES - len("UsernameIdTimestampMessage") - sum(map(len, TWEET[:3]))
-    count, rest = divmod(room, len(character.encode()))
-    largest = TWEET._replace(message=character * count + "x" * rest)
-    assert build_put(RECORD, largest, None)
-    assert reason_of(largest._replace(message=largest.message + "x")) is Reason.TOO_LARGE
+def test_lists_and_maps_have_as_many_levels_as_dynamodb_takes() -> None:
+    nested: Any = "x"
+    for _ in range(MAX_DEPTH):
+        nested = [nested]
+    assert json.loads(attribute_value(nested))
+    with pytest.raises(ValueError, match="nested more than 32 levels deep"):
+        attribute_value({"a": nested})
+
+
+def test_the_size_counts_names_bytes_and_the_overhead_of_lists_and_maps() -> None:
+    assert item_size({"Id": "7", "Text": "\N{UMBRELLA}"}) == 2 + 1 + 4 + 3
+    assert item_size({"L": [True, None], "M": {"key": "value"}}) == (1 + 3 + 2 * 2) + (1 + 3 + 1 + 3 + 5)
+    assert item_size({"N": 10**30}) == 2  # at the least

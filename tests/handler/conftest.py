@@ -44,6 +44,7 @@ def services() -> Iterator[Services]:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
+            "EVENT_TYPE": "tweet",
             "TABLE_NAME": TABLE,
             "QUARANTINE_BUCKET": BUCKET,
         }

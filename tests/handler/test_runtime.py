@@ -142,7 +142,14 @@ def test_the_archive_needs_nothing_but_boto3_and_speaks_to_lambda_as_it_should(t
     event = {"Records": [record(tweet(), 1), record(b"poison", 2)]}
     with (
         serving(aws.answer) as url,
-        lambda_runtime(tmp_path, event, TABLE_NAME=TABLE, QUARANTINE_BUCKET=BUCKET, AWS_ENDPOINT_URL=url) as (
+        lambda_runtime(
+            tmp_path,
+            event,
+            EVENT_TYPE="tweet",
+            TABLE_NAME=TABLE,
+            QUARANTINE_BUCKET=BUCKET,
+            AWS_ENDPOINT_URL=url,
+        ) as (
             api,
             output,
         ),

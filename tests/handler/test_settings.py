@@ -9,7 +9,11 @@ COMPLETE = {"TABLE_NAME": "dev-EventData", "QUARANTINE_BUCKET": "dev-quarantine"
 
 
 def test_items_are_kept_for_ever_unless_a_lifetime_is_set() -> None:
-    assert Settings.from_environment(COMPLETE) == Settings("dev-EventData", "dev-quarantine", None)
+    assert Settings.from_environment(COMPLETE) == Settings("dev-EventData", "dev-quarantine", "tweet", None)
+
+
+def test_the_event_type_is_that_of_the_stack() -> None:
+    assert Settings.from_environment(COMPLETE | {"EVENT_TYPE": "order"}).event_type == "order"
 
 
 def test_the_lifetime_is_given_in_days_and_kept_in_seconds() -> None:

@@ -25,6 +25,7 @@ def test_the_outputs_have_the_names_that_the_producer_and_the_operator_read(stac
         "access_key": "producer-key-odd-id",
         "secret_access_key": Secret("secret of producer-key-odd"),
         "region": "us-east-1",
+        "event_type": "tweet",
         "stream_name": f"{stack}-EventStream",
         "stream_arn": f"arn:aws:kinesis:us-east-1:123456789012:{stack}-EventStream",
         "table_name": f"{stack}-EventData",

@@ -1,4 +1,7 @@
+import pytest
+
 from event.item import EXPIRY_ATTRIBUTE
+from event.types import order
 from tests.infra.recorder import AWS_MANAGED_KEY, KEY, Deployed, deploy
 
 
@@ -69,3 +72,32 @@ def test_a_capacity_that_auto_scaling_changed_is_no_drift(dev: Deployed) -> None
 
 def test_an_on_demand_table_has_no_auto_scaling(dev: Deployed) -> None:
     assert dev.of("Target") == dev.of("Policy") == []
+
+
+@pytest.mark.parametrize(
+    ("event_type", "keys"),
+    [
+        ("order", [("CustomerId", "S"), ("OrderId", "S")]),
+        ("page_view", [("Visitor", "S"), ("SeenAt", "S")]),
+        ("telemetry", [("SensorId", "N"), ("ReadAt", "N")]),
+    ],
+)
+def test_the_table_has_the_keys_of_the_event(event_type: str, keys: list[tuple[str, str]]) -> None:
+    table = deploy(eventType=event_type).one("Table").inputs
+    assert table["name"] == f"dev-EventData-{event_type}"
+    assert (table["hashKey"], table["rangeKey"]) == tuple(name for name, _ in keys)
+    assert table["attributes"] == [{"name": name, "type": kind} for name, kind in keys]
+
+
+def test_a_table_may_do_without_a_sort_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order.EVENT, "keys", order.EVENT.keys[:1])
+    table = deploy(eventType="order").one("Table").inputs
+    assert table["hashKey"] == "CustomerId"
+    assert "rangeKey" not in table
+    assert table["attributes"] == [{"name": "CustomerId", "type": "S"}]
+
+
+def test_the_function_knows_the_type_of_its_events_and_so_do_the_outputs() -> None:
+    stack = deploy(eventType="order")
+    assert stack.one("Function").inputs["environment"]["variables"]["EVENT_TYPE"] == "order"
+    assert stack.outputs["event_type"] == "order"

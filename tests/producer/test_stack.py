@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from event.item import build_put
-from event.types.tweet import parse_tweet
+from event.types.tweet import EVENT
 from local.aws.server import Server
 from producer.record import StreamRecord, encode
 from producer.sources.source import Record
@@ -99,7 +98,7 @@ def test_a_record_becomes_the_expected_item_in_the_function() -> None:
     encoded = encode(Record("名前", "1990000000000000001", "2026-11-23T14:41:28.000Z", text, None, "x"))
     assert isinstance(encoded, StreamRecord)
 
-    item = build_put(event_record(encoded), parse_tweet(event_record(encoded)), None)
+    item = EVENT.build_put(event_record(encoded), EVENT.parse(event_record(encoded)), None)
 
     assert json.loads(item.request)["PutRequest"]["Item"] == {
         "Username": {"S": "名前"},

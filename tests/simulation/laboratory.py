@@ -38,6 +38,7 @@ _LIMITS: dict[str, Any] = {
     "local.aws.mapping.poller._MAPPINGS_INTERVAL": 1.0,
 }
 _ENVIRONMENT = {
+    "EVENT_TYPE": "tweet",
     "TABLE_NAME": TABLE,
     "QUARANTINE_BUCKET": BUCKET,
     "AWS_ENDPOINT_URL_DYNAMODB": network.ENDPOINT,

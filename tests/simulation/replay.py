@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from event.types.tweet import EVENT
 from ops.errors import ReplayError
 from ops.replay.checkpoint import Checkpoint
 from ops.replay.replayer import Clients, Replayer, Target
@@ -59,7 +60,7 @@ class ReplayPart:
         checkpoint.save()
         run = Replayer(
             Clients(self.stream, world.function, world.bucket),  # type: ignore[arg-type]
-            Target(FUNCTION, "role", BUCKET),
+            Target(EVENT, FUNCTION, "role", BUCKET),
             checkpoint,
             batch_size=world.setup.batch_size,
             rate=20,

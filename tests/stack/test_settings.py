@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 import yaml
 
+from event.types import order
 from stack.errors import SettingsError
 from stack.project import PROJECT, read_project, with_defaults
-from stack.settings import RULES, Settings, parse_settings
+from stack.settings import RULES, Settings, parse_settings, table_name
 
 NAME = read_project()["name"]
 SCHEMA: dict[str, dict[str, Any]] = read_project()["config"]
 
 # key, an invalid value, what the message says is allowed
 INVALID: list[tuple[str, Any, str]] = [
+    ("eventType", "invoice", "one of order, page_view, telemetry, tweet"),
     ("streamMode", "serverless", "one of provisioned, on-demand"),
     ("streamShards", -1, "a whole number from 0 to 10000"),
     ("streamShards", "two", "a whole number from 0 to 10000"),
@@ -214,3 +216,16 @@ def test_every_setting_of_the_project_has_type_default_and_description() -> None
         assert entry.keys() == {"type", "default", "description"}, key
         python_type = {"string": str, "integer": int, "boolean": bool, "object": dict}[entry["type"]]
         assert type(entry["default"]) is python_type, key
+
+
+def test_an_event_type_that_contradicts_itself_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order.EVENT, "shown", ("Colour",))
+    with pytest.raises(
+        SettingsError, match=r"(?s)eventType: .*shown names Colour.*change event/types/order.py"
+    ):
+        parse(eventType="order")
+
+
+def test_events_of_another_type_have_a_table_of_their_own() -> None:
+    assert table_name("dev", "tweet") == "dev-EventData"
+    assert table_name("dev", "page_view") == "dev-EventData-page_view"

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from event.types.tweet import EVENT
 from ops.errors import OptionsError, ReplayError
 from ops.replay import replayer, shards
 from ops.replay.checkpoint import Checkpoint
@@ -147,7 +148,7 @@ def replay(
 
     run = Replayer(
         Clients(account, account, account),
-        Target("dev-DDBEventProcessor", "role", "bucket"),
+        Target(EVENT, "dev-DDBEventProcessor", "role", "bucket"),
         progress,
         batch_size=batch_size,
         rate=1_000_000,

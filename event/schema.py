@@ -1,0 +1,233 @@
+"""The definition of an event type: which members of a message become which attributes of the table's items.
+
+An event type is a module of `event/types/`, and its `EVENT` is a `Schema`. The table, the function, the producer and
+the operator's commands follow it (docs/your-own-events.md).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any, Final
+
+from event.attribute import TIMES, Attribute, Type
+from event.generated import Values, call_own, compile_builder, compile_reader
+from event.item import EXPIRY_ATTRIBUTE, MAX_ITEM_BYTES, Key, Put, canonical_number, item_size
+from event.payload import decode, parse
+from event.poison import PoisonError, Reason
+from event.record import KinesisRecord, arrival_time, iso
+
+__all__ = ["Attribute", "Schema", "SchemaError", "Type", "Values"]
+
+_MAX_NAME: Final = 255
+"""Characters of a key's name ("Constraints in Amazon DynamoDB"); so many are enough for every attribute."""
+
+
+class SchemaError(ValueError):
+    """The definition of an event type contradicts itself."""
+
+
+class Schema:
+    """The definition of an event type.
+
+    Args:
+        noun: what one event is called.
+        plural: what several are called; without it, the noun with an s.
+        partition_key: the partition key of the table, and of the stream: events that share it stay in order.
+        sort_key: the table's sort key; without one, an event replaces the last one of its partition key.
+        attributes: the other attributes.
+        time: the attribute with the event's own time. An event that lacks it, where it is not required, has that of
+            its arrival on the stream.
+        shown: the attributes that a line of a list shows beside key and time; without it, all.
+        lifetime_from: the attribute with the time from which an item's lifetime counts; without it, the arrival.
+        check: called with each message that is valid otherwise; returns why it is not, or None.
+        read: reads the values from a decoded message, if following the members is not enough.
+        samples: valid messages, each a line of JSON; demo, tests, benchmarks and simulation make their load from them.
+        invalid: messages that are not valid.
+
+    Attributes:
+        keys: the partition key, and the sort key if there is one.
+        attributes: the keys and all others, in the order of `Values`.
+        read: reads the values from a decoded message; raises PoisonError for one that is invalid.
+
+    Raises:
+        SchemaError: the name of an attribute is not an identifier, or is that of another.
+    """
+
+    def __init__(
+        self,
+        *,
+        noun: str,
+        plural: str = "",
+        partition_key: Attribute,
+        sort_key: Attribute | None = None,
+        attributes: Sequence[Attribute] = (),
+        time: str | None = None,
+        shown: Sequence[str] = (),
+        lifetime_from: str | None = None,
+        check: Callable[[Any], str | None] | None = None,
+        read: Callable[[Any], Values] | None = None,
+        samples: Sequence[str] = (),
+        invalid: Sequence[str] = (),
+    ) -> None:
+        self.noun = noun
+        self.plural = plural or f"{noun}s"
+        self.keys = (partition_key, sort_key) if sort_key else (partition_key,)
+        self.attributes = (*self.keys, *attributes)
+        self.names = tuple(attribute.name for attribute in self.attributes)
+        self.time = time
+        self.shown = tuple(shown)
+        self.lifetime_from = lifetime_from
+        self.samples = samples
+        self.invalid = invalid
+        for name in self.names:
+            if not (name.isascii() and name.isidentifier() and len(name) <= _MAX_NAME):
+                raise SchemaError(
+                    f"the attribute {name!r}: a name is letters, digits and underscores, {_MAX_NAME} at most"
+                )
+            if self.names.count(name) > 1:
+                raise SchemaError(f"two attributes are called {name}")
+        self._time_index = self._index(time)
+        self._lifetime_index = self._index(lifetime_from)
+        self.read: Callable[[Any], Values] = (
+            partial(call_own, read) if read else compile_reader(self.attributes, len(self.keys), check)
+        )
+        self._build = compile_builder(self.attributes, len(self.keys))
+
+    @property
+    def key_types(self) -> Sequence[tuple[str, str]]:
+        """Name and DynamoDB type, S or N, of each key."""
+        return [(key.name, key.type.stored_as) for key in self.keys]
+
+    def parse(self, record: KinesisRecord) -> Values:
+        """Read the event that a record carries; one that lacks its time has that of its arrival.
+
+        Raises:
+            PoisonError: the record can never become an item.
+        """
+        values = self.read(decode(record["kinesis"]["data"]))
+        index = self._time_index
+        if index is not None and values[index] is None:
+            return (*values[:index], self._arrival(record), *values[index + 1 :])
+        return values
+
+    def build_put(self, record: KinesisRecord, values: Values, item_lifetime: int | None) -> Put:
+        """Build the item's put request; `item_lifetime` is in seconds.
+
+        Raises:
+            PoisonError: DynamoDB would reject the item's size, its key's size, or an unpaired surrogate.
+        """
+        expiry = ""
+        if item_lifetime is not None:
+            expiry = f',"{EXPIRY_ATTRIBUTE}":{{"N":"{self._begin_of_life(record, values) + item_lifetime}"}}'
+        return Put(record, *self.build_item(values, expiry))
+
+    def build_item(self, values: Values, expiry: str = "") -> tuple[Key, bytes]:
+        """Build an item's key and its element in the JSON of `BatchWriteItem`.
+
+        Raises:
+            PoisonError: DynamoDB would reject the item's size, its key's size, or an unpaired surrogate.
+        """
+        try:
+            key, text = self._build(values, expiry)
+            request = text.encode()
+        except UnicodeEncodeError:
+            raise PoisonError(Reason.NOT_UTF8, "an unpaired surrogate cannot be stored as UTF-8") from None
+        # The request is never shorter than the item: nearly every item is known to be within the limit.
+        if len(request) > MAX_ITEM_BYTES:
+            self._check_size(values)
+        return key, request
+
+    def key(self, values: Values) -> Key:
+        """Return the values of the key; a number in its canonical form."""
+        return tuple(
+            canonical_number(value) if key.type.stored_as == "N" else value
+            for key, value in zip(self.keys, values, strict=False)
+        )
+
+    def parse_key(self, item: Mapping[str, Mapping[str, Any]]) -> Key:
+        """Return the key of an item, or a key alone, in DynamoDB's JSON form.
+
+        Raises:
+            KeyError: it lacks one of the keys, or has one of another type.
+        """
+        return tuple(
+            [
+                canonical_number(item[name]["N"]) if stored_as == "N" else item[name][stored_as]
+                for name, stored_as in self.key_types
+            ]
+        )
+
+    def key_item(self, key: Key) -> dict[str, Any]:
+        """Return a key in DynamoDB's JSON form."""
+        return {
+            name: {stored_as: value} for (name, stored_as), value in zip(self.key_types, key, strict=True)
+        }
+
+    def validate(self) -> None:
+        """Check the definition as a whole, and its samples.
+
+        Raises:
+            SchemaError: with the first fault.
+        """
+        if fault := next(chain(self._faults(), self._sample_faults()), None):
+            raise SchemaError(fault)
+
+    def _index(self, name: str | None) -> int | None:
+        return self.names.index(name) if name in self.names else None
+
+    def _faults(self) -> Iterator[str]:
+        for key in self.keys:
+            if key.type.stored_as not in ("S", "N"):
+                yield f"the key {key.name} is of type {key.type.name}: a key is a string, a number or a time"
+            if not key.required:
+                yield f"the key {key.name} is not required: every item has its keys"
+        if EXPIRY_ATTRIBUTE in self.names:
+            yield f"the attribute {EXPIRY_ATTRIBUTE}: the time at which an item expires has this name"
+        for role, name in (("time", self.time), ("lifetime_from", self.lifetime_from)):
+            index = self._index(name)
+            if name is not None and index is None:
+                yield f"{role} names {name}, which is not one of the attributes {', '.join(self.names)}"
+            elif index is not None and self.attributes[index].type not in TIMES:
+                yield f"{role} names {name}, which is not of type TIME, SECONDS or MILLISECONDS"
+        for name in self.shown:
+            if name not in self.names:
+                yield f"shown names {name}, which is not one of the attributes {', '.join(self.names)}"
+
+    def _sample_faults(self) -> Iterator[str]:
+        if len(self.samples) < 2 or not self.invalid:
+            yield "two samples are needed at least, and an invalid message: they show what the definition does"
+        for number, message in enumerate(self.samples, start=1):
+            try:
+                self.build_item(self.read(parse(message.encode())))
+            except (PoisonError, ValueError, TypeError) as error:
+                yield f"sample {number} is invalid: {error}"
+        for number, message in enumerate(self.invalid, start=1):
+            try:
+                self.build_item(self.read(parse(message.encode())))
+            except PoisonError:
+                continue
+            yield f"invalid message {number} is valid"
+
+    def _arrival(self, record: KinesisRecord) -> str | int:
+        """Return when a record arrived, as the event's time is stored."""
+        assert self._time_index is not None
+        arrival = record["kinesis"]["approximateArrivalTimestamp"]
+        match self.attributes[self._time_index].type:
+            case Type.SECONDS:
+                return int(arrival)
+            case Type.MILLISECONDS:
+                return round(arrival * 1000)
+        return iso(arrival_time(record))
+
+    def _begin_of_life(self, record: KinesisRecord, values: Values) -> int:
+        """Return the second from which an item's lifetime counts."""
+        index = self._lifetime_index
+        if index is None or values[index] is None:
+            return int(record["kinesis"]["approximateArrivalTimestamp"])
+        return int(self.attributes[index].type.seconds(values[index]))
+
+    def _check_size(self, values: Values) -> None:
+        attributes = zip(self.names, values, strict=True)
+        size = item_size({name: value for name, value in attributes if value is not None})
+        if size > MAX_ITEM_BYTES:
+            raise PoisonError(Reason.TOO_LARGE, f"the item has {size} bytes; the limit is {MAX_ITEM_BYTES}")
