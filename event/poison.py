@@ -4,19 +4,21 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a record is in quarantine; each reason is a folder of the bucket."""
+    """Why a record is in quarantine; each reason is a folder of the bucket (README.md beside this file)."""
 
     NOT_BASE64 = "not-base64"
     AGGREGATED = "aggregated"
     NOT_UTF8 = "not-utf8"
     NOT_JSON = "not-json"
-    CONTROL_MESSAGE = "control-message"
-    UNKNOWN_VERSION = "unknown-version"
-    NOT_A_TWEET = "not-a-tweet"
     INVALID = "invalid"
     INVALID_KEY = "invalid-key"
     TOO_LARGE = "too-large"
     REFUSED = "refused"
+
+    # Only the tweets' reader and sources give these: a message of any other type may have any members.
+    CONTROL_MESSAGE = "control-message"
+    UNKNOWN_VERSION = "unknown-version"
+    NOT_A_TWEET = "not-a-tweet"
 
 
 class PoisonError(Exception):

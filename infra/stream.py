@@ -1,4 +1,4 @@
-"""The Kinesis stream that carries tweets from the producer to the function."""
+"""The Kinesis stream that carries events from the producer to the function."""
 
 from collections.abc import Mapping
 

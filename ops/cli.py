@@ -80,7 +80,7 @@ class _Commands(click.Group):
 Examples:
   python -m ops watch --stack dev
   python -m ops status --stack dev
-  python -m ops explore --stack dev --user nasa
+  python -m ops explore --stack dev --follow
   python -m ops quarantine list --outputs outputs.json --json
   python -m ops size --stack prod --rate 5000 --size 700
 

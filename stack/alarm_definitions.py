@@ -38,7 +38,7 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
     throttled_writes = Alarm(
         name="TableThrottles",
         description="The table throttles writes: the limit of a partition or of the account is reached",
-        remedy="one very active user: wait, the function retries; all users: ask for a higher quota, "
+        remedy="one very active partition key: wait, the function retries; all of them: ask for a higher quota, "
         "`python -m ops size` has the command",
         metric=metrics.TABLE_THROTTLED,
     )
@@ -100,14 +100,14 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
         Alarm(
             name="Dropped",
             description="Lambda dropped records that it could not put into quarantine either: they are lost",
-            remedy="`pulumi up --refresh` (role and bucket), then send that period's tweets again from their source",
+            remedy="`pulumi up --refresh` (role and bucket), then send that period's events again from their source",
             metric=metrics.DROPPED,
             datapoints=1,
         ),
         Alarm(
             name="QuarantineRefused",
             description="Lambda could not write a batch to the quarantine bucket: its records are lost",
-            remedy="`pulumi up --refresh` (role and bucket), then send that period's tweets again from their source",
+            remedy="`pulumi up --refresh` (role and bucket), then send that period's events again from their source",
             metric=metrics.QUARANTINE_FAILURES,
             datapoints=1,
         ),

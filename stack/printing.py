@@ -1,6 +1,6 @@
 """Makes text from outside safe to print.
 
-A tweet or a service's message must not control the terminal, hide text or show a password. The module is not
+An event or a service's message must not control the terminal, hide text or show a password. The module is not
 part of `event/`, which Lambda gets too: the function prints JSON only.
 """
 

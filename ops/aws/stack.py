@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 _EVENT_TYPE = "event_type"
-"""An output that release 1.0.0 did not have; without it, the events are tweets."""
+"""An output that release 1.0.0 did not have; without it, the stack has the default event type."""
 
 _TEST_KEY = "test"
 """Access key and secret key that local AWS accepts."""
@@ -115,7 +115,7 @@ class Stack:
 
     @cached_property
     def event(self) -> Schema:
-        """The definition of the stack's events; a stack of release 1.0.0, whose outputs name none, has tweets.
+        """The definition of the stack's events; a stack of release 1.0.0, whose outputs name none, has the default one.
 
         Raises:
             OptionsError: the outputs cannot be loaded, or this folder has no such event type.

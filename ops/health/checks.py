@@ -31,6 +31,7 @@ CHECKED_OUTPUTS = (
     "access_key",
     "alarm_topic_arn",
     "producer_policy_arn",
+    "event_type",
 )
 """The stack's outputs that the checks read."""
 
@@ -87,7 +88,7 @@ def run_checks(stack: Stack) -> list[Check]:
     """Run every check; one that fails to run is reported as unknown.
 
     Raises:
-        OptionsError: the stack's outputs cannot be loaded.
+        OptionsError: the stack's outputs cannot be loaded, or this folder has no such event type.
         botocore.exceptions.BotoCoreError: AWS cannot be reached, or there are no credentials.
     """
     parts: tuple[tuple[str, Part, str], ...] = (
@@ -97,7 +98,7 @@ def run_checks(stack: Stack) -> list[Check]:
         ("Mapping", _mapping, "function_name"),
         ("Function", _function, "function_name"),
         ("Invocations", _invocations, "function_name"),
-        ("Tweets", _tweets, "function_name"),
+        (stack.event.plural.capitalize(), _events, "function_name"),
         ("Table", _table, "table_name"),
         ("Table writes", _table_writes, "table_name"),
         ("Quarantine", _quarantine, "quarantine_bucket"),
@@ -252,14 +253,15 @@ def _invocations(stack: Stack) -> Iterator[Check]:
     yield Check("Invocations", State.BAD if remedy else State.OK, text, _REMEDIES[remedy] if remedy else "")
 
 
-def _tweets(stack: Stack) -> Iterator[Check]:
+def _events(stack: Stack) -> Iterator[Check]:
     """Report the function's own counts. A write may replace a row; of the duplicates in a batch one is written."""
     values = last_minutes(
         stack, metrics.RECEIVED, metrics.STORED, metrics.DUPLICATES, metrics.QUARANTINED, metrics.FAILED
     )
     received, stored, duplicates, quarantined, failed = (series.total for series in values)
+    name = stack.event.plural.capitalize()
     if not any(values):
-        yield _no_data("Tweets")
+        yield _no_data(name)
         return
     text = f"{received:,.0f} received, {stored:,.0f} stored, {duplicates:,.0f} duplicates in one batch"
     if quarantined:
@@ -268,7 +270,7 @@ def _tweets(stack: Stack) -> Iterator[Check]:
         text += f", {failed:,.0f} to be retried"
     text += _as_of(values[0])
     remedy = "Quarantined" if quarantined else "FunctionErrors" if failed else None
-    yield Check("Tweets", State.WARNING if remedy else State.OK, text, _REMEDIES[remedy] if remedy else "")
+    yield Check(name, State.WARNING if remedy else State.OK, text, _REMEDIES[remedy] if remedy else "")
 
 
 def _table(stack: Stack) -> Iterator[Check]:

@@ -10,6 +10,7 @@ import click
 import yaml
 from rich.table import Table
 
+from event import types as event_types
 from ops.errors import OptionsError
 from ops.planning import prices as price_list
 from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original, variants, write_capacity
@@ -26,8 +27,8 @@ _MIN_CHANGE = 0.01
 """Minimum change in dollars for a setting to be listed."""
 _WIDE = 110
 """Columns from which on the original design's quantities are shown too."""
-_MAX_TWEETS = 1_000_000
-"""Maximum tweets per second: the capacity of a thousand shards."""
+_MAX_RATE = 1_000_000
+"""Maximum events per second: the capacity of a thousand shards."""
 
 
 def _number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
@@ -43,12 +44,12 @@ _LOAD_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option(
         "--rate",
-        type=click.FloatRange(0, _MAX_TWEETS, min_open=True),
+        type=click.FloatRange(0, _MAX_RATE, min_open=True),
         callback=_number,
         default=10,
         show_default=True,
         metavar="N",
-        help="Average number of tweets per second.",
+        help="Average number of events per second.",
     ),
     click.option(
         "--size",
@@ -56,7 +57,7 @@ _LOAD_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         default=500,
         show_default=True,
         metavar="BYTES",
-        help="Average size of a tweet on the stream.",
+        help="Average size of an event on the stream.",
     ),
     click.option(
         "--prices",
@@ -122,8 +123,9 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
         )
         return
     out = console()
+    plural = event_types.load(settings.event_type).plural
     out.print(
-        f"{stack}: {rate:,.9g} tweets/s of {size:,} bytes, in a month of {HOURS} hours, {prices.region}\n"
+        f"{stack}: {rate:,.9g} {plural}/s of {size:,} bytes, in a month of {HOURS} hours, {prices.region}\n"
     )
     out.print(_table(ours, original, prices))
     if total:  # --prices may set every price to 0
@@ -206,10 +208,13 @@ def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
     remarks.append(
         "Original: the original sample's design, with the shards and the write capacity that this load needs."
     )
-    x_posts = prices["x-post"]
+    source = ""
+    if settings.event_type == event_types.DEFAULT_EVENT_TYPE:  # X brings no others
+        x_posts = prices["x-post"]
+        source = f"X itself, which charges {x_posts} a post (${x_posts.of(load.events):,.0f} for this load), "
     remarks.append(
-        f"Not in the sum: X itself, which charges {x_posts} a post (${x_posts.of(load.tweets):,.0f} for this "
-        "load), requests to KMS, data that leaves AWS, and the growth of the table after the first month."
+        f"Not in the sum: {source}requests to KMS, data that leaves AWS, and the growth of the table after the "
+        "first month."
     )
     return remarks
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from event import metrics
+from event import types as event_types
 from event.limits import SHARD_BYTES, SHARD_RECORDS
 from ops.planning.prices import Price, Prices
 from stack.alarm_definitions import alarms
@@ -41,24 +42,24 @@ _ITEM_OVERHEAD = 100
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Tweets per second, and bytes of one on the stream; its item is assumed to be as large."""
+    """Events per second, and bytes of one on the stream; its item is assumed to be as large."""
 
     rate: float
     size: int
 
     @property
-    def tweets(self) -> float:
-        """Tweets per month."""
+    def events(self) -> float:
+        """Events per month."""
         return self.rate * HOURS * 3600
 
     @property
     def shards(self) -> int:
-        """Shards that a provisioned stream needs, if users are spread evenly."""
+        """Shards that a provisioned stream needs, if the partition keys are spread evenly."""
         return max(1, math.ceil(self.rate / SHARD_RECORDS), math.ceil(self.rate * self.size / SHARD_BYTES))
 
     @property
     def write_units(self) -> int:
-        """Write units per tweet."""
+        """Write units per event."""
         return math.ceil(self.size / _KB)
 
 
@@ -85,7 +86,7 @@ def estimate(settings: Settings, load: Load, prices: Prices) -> list[Line]:
     return [
         *_stream(settings.stream, load, prices),
         *_function(settings.function, load, invocations, cpu, prices),
-        *_writes(settings.table.capacity, load, prices),
+        *_writes(settings, load, prices),
         *_storage(settings, load, prices),
         *_logs(invocations, settings.function.log_retention_days, prices),
         *_watching(settings, shards, prices),
@@ -96,7 +97,7 @@ def estimate(settings: Settings, load: Load, prices: Prices) -> list[Line]:
 def estimate_original(load: Load, prices: Prices) -> list[Line]:
     """Estimate the same load on the original design: batches of 25, a table of fixed capacity for the load.
 
-    The original design has one write and one read unit, which carry one tweet per second; here it has the write
+    The original design has one write and one read unit, which carry one event per second; here it has the write
     units that the load needs, without headroom, so that both columns carry the same load. Its function has
     Lambda's defaults (128 MB, x86_64) and writes row by row through boto3's `batch_writer`; its log is kept
     forever; it has no alarms, no metrics and no quarantine.
@@ -121,7 +122,7 @@ def estimate_original(load: Load, prices: Prices) -> list[Line]:
         Line("Read capacity", HOURS, prices["dynamodb-rcu"], ""),
         Line(
             "Table storage",
-            _gigabytes(load.tweets, load.size + _ITEM_OVERHEAD),
+            _gigabytes(load.events, load.size + _ITEM_OVERHEAD),
             prices["dynamodb-storage"],
             "",
         ),
@@ -151,7 +152,11 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
         yield "streamRetentionHours 24", replace(settings, stream=replace(stream, retention_hours=24))
     if mapping.batching_window < 10:
         window = replace(mapping, batching_window=10)
-        yield "mappingBatchingWindow 10 (tweets arrive up to 10 s later)", replace(settings, mapping=window)
+        plural = event_types.load(settings.event_type).plural
+        yield (
+            f"mappingBatchingWindow 10 ({plural} arrive up to 10 s later)",
+            replace(settings, mapping=window),
+        )
     if function.architecture != "arm64":
         yield (
             "functionArchitecture arm64",
@@ -169,13 +174,13 @@ def _stream(stream: StreamSettings, load: Load, prices: Prices) -> Iterator[Line
     if stream.shards is None:
         size_in = math.ceil(load.size / _KB) * _KB  # each record is rounded up
         yield Line("Stream", HOURS, prices["kinesis-stream"], "streamMode")
-        yield Line("Data in", _gigabytes(load.tweets, size_in), prices["kinesis-in"], "streamMode")
-        yield Line("Data out", _gigabytes(load.tweets, load.size), prices["kinesis-out"], "streamMode")
+        yield Line("Data in", _gigabytes(load.events, size_in), prices["kinesis-in"], "streamMode")
+        yield Line("Data out", _gigabytes(load.events, load.size), prices["kinesis-out"], "streamMode")
         if hours > 24:
             gigabytes = _gigabytes(load.rate * 3600 * (min(hours, 168) - 24), load.size)
             yield Line("Retention", gigabytes, prices["kinesis-extended"], "streamRetentionHours")
     else:
-        units = load.tweets * math.ceil(load.size / _PUT_UNIT)
+        units = load.events * math.ceil(load.size / _PUT_UNIT)
         yield Line("Shards", HOURS * stream.shards, prices["kinesis-shard"], "streamShards, streamMode")
         yield Line("Puts", units, prices["kinesis-put"], "streamMode")
         if hours > 24:
@@ -190,7 +195,7 @@ def _invocations(load: Load, mapping: MappingSettings, shards: int) -> float:
     """Return the invocations per month: each lane of each shard sends what arrived in a window."""
     arrived = load.rate / (shards * mapping.parallelization_factor) * max(1, mapping.batching_window)
     fit = INVOCATION_BYTES // (load.size * 4 // 3 + RECORD_ENVELOPE)
-    return load.tweets / max(1, min(mapping.batch_size, fit, arrived))
+    return load.events / max(1, min(mapping.batch_size, fit, arrived))
 
 
 def cpu_time_factor(memory: int) -> float:
@@ -202,7 +207,7 @@ def _function(
     function: FunctionSettings, load: Load, invocations: float, cpu_ms: float, prices: Prices
 ) -> Iterator[Line]:
     record_ms = cpu_ms * cpu_time_factor(function.memory)
-    milliseconds = invocations * prices.assumptions["invocation-ms"] + load.tweets * record_ms
+    milliseconds = invocations * prices.assumptions["invocation-ms"] + load.events * record_ms
     gigabyte_seconds = milliseconds / 1000 * function.memory / 1024
     changes = "functionMemory, functionArchitecture"
     yield Line(
@@ -221,10 +226,13 @@ def write_capacity(capacity: CapacitySettings, load: Load) -> float:
     return min(max(capacity.min_write, wanted), capacity.max_write)
 
 
-def _writes(capacity: CapacitySettings | None, load: Load, prices: Prices) -> Iterator[Line]:
+def _writes(settings: Settings, load: Load, prices: Prices) -> Iterator[Line]:
+    capacity = settings.table.capacity
     if capacity is None:
-        settings = "the tweets alone: each KB is a write unit; tableMode"
-        yield Line("Writes", load.tweets * load.write_units, prices["dynamodb-write"], settings)
+        cause = (
+            f"the {event_types.load(settings.event_type).plural} alone: each KB is a write unit; tableMode"
+        )
+        yield Line("Writes", load.events * load.write_units, prices["dynamodb-write"], cause)
         return
     units = HOURS * write_capacity(capacity, load)
     yield Line("Write capacity", units, prices["dynamodb-wcu"], "tableWriteUtilization, tableMode")
@@ -233,8 +241,8 @@ def _writes(capacity: CapacitySettings | None, load: Load, prices: Prices) -> It
 
 def _storage(settings: Settings, load: Load, prices: Prices) -> Iterator[Line]:
     days = settings.table.item_lifetime_days
-    tweets = min(load.tweets, load.rate * 86_400 * days) if days else load.tweets
-    stored = _gigabytes(tweets, load.size + _ITEM_OVERHEAD)
+    events = min(load.events, load.rate * 86_400 * days) if days else load.events
+    stored = _gigabytes(events, load.size + _ITEM_OVERHEAD)
     yield Line("Table storage", stored, prices["dynamodb-storage"], "itemLifetimeDays")
     if settings.table.point_in_time_recovery:
         yield Line("Table backups", stored, prices["dynamodb-backup"], "tablePointInTimeRecovery")
@@ -260,7 +268,7 @@ def _watching(settings: Settings, shards: int, prices: Prices) -> Iterator[Line]
 
 
 def _quarantine(days: int, load: Load, prices: Prices) -> Iterator[Line]:
-    objects = load.tweets * prices.assumptions["quarantined"]
+    objects = load.events * prices.assumptions["quarantined"]
     stored = _gigabytes(objects * min(1, days * 24 / HOURS), load.size * 4 / 3 + RECORD_ENVELOPE)
     yield Line("Quarantine puts", objects, prices["s3-put"], "")
     yield Line("Quarantine size", stored, prices["s3-storage"], "quarantineLifetimeDays")

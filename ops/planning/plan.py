@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from event import types as event_types
 from event.limits import SHARD_BYTES, SHARD_READ_BYTES, SHARD_RECORDS
+from event.schema import Schema
 from ops.planning.estimate import (
     INVOCATION_BYTES,
     ON_DEMAND_SHARDS,
@@ -26,7 +28,7 @@ from stack.settings import (
 MAX_UTILIZATION = 0.8
 """Share of a shard's and of a lane's capacity that is planned for; the rest is for bursts and for catching up."""
 PRODUCER_RATE = 10_000
-"""Tweets per second that one producer puts (benchmarks/README.md, the slower runs)."""
+"""Events per second that one producer puts (benchmarks/README.md, the slower runs)."""
 OUTAGE_SECONDS = 3600
 """Length of the outage whose catch-up time is computed."""
 
@@ -112,7 +114,11 @@ def make_plan(base: Settings, load: Load, prices: Prices, region: str) -> Plan:
         table = replace(table, capacity=replace(table.capacity, max_write=min(wanted, MAX_TABLE_CAPACITY)))
     settings = replace(base, stream=stream, function=function, mapping=mapping, table=table)
 
-    rate, byte_rate = f"{load.rate:,.9g} tweets/s", f"{load.rate * load.size / SHARD_BYTES:,.1f} MiB/s"
+    event = event_types.load(base.event_type)
+    rate, byte_rate = (
+        f"{load.rate:,.9g} {event.plural}/s",
+        f"{load.rate * load.size / SHARD_BYTES:,.1f} MiB/s",
+    )
     capacity = shards * lanes.factor * lanes.batch / lanes.seconds(lanes.batch)
     capacity = min(capacity, shards * SHARD_READ_BYTES / load.size)
     spare = capacity - load.rate
@@ -154,7 +160,7 @@ def make_plan(base: Settings, load: Load, prices: Prices, region: str) -> Plan:
         Item(
             "Write units of the table",
             f"{units:,.0f}/s",
-            f"{rate} x {load.write_units} (each KB of a tweet)",
+            f"{rate} x {load.write_units} (each KB of one)",
             "tableMaxWriteCapacity" if table.capacity else "",
         ),
         Item(
@@ -163,7 +169,8 @@ def make_plan(base: Settings, load: Load, prices: Prices, region: str) -> Plan:
         Item(
             "Catch-up",
             f"{_duration(OUTAGE_SECONDS * load.rate / spare)}",
-            f"of an outage of 1 h: {load.rate * OUTAGE_SECONDS:,.0f} tweets / ({capacity:,.0f}/s - {load.rate:,.9g}/s)",
+            f"of an outage of 1 h: {load.rate * OUTAGE_SECONDS:,.0f} {event.plural} / "
+            f"({capacity:,.0f}/s - {load.rate:,.9g}/s)",
         ),
         Item(
             "Producers",
@@ -176,7 +183,7 @@ def make_plan(base: Settings, load: Load, prices: Prices, region: str) -> Plan:
         items,
         list(_quotas(settings, shards * lanes.factor, units, load, region)),
         list(_changes(base, settings)),
-        list(_notes(base, settings, load, units)),
+        list(_notes(base, settings, load, units, event)),
     )
 
 
@@ -305,7 +312,7 @@ def _by_name(value: float, region: str) -> str:
     return _by_code("kinesis", f'"$({look_up})"', value, region)
 
 
-def _notes(base: Settings, planned: Settings, load: Load, units: float) -> Iterator[Note]:
+def _notes(base: Settings, planned: Settings, load: Load, units: float, event: Schema) -> Iterator[Note]:
     before, after = base.stream.shards, planned.stream.shards
     if after and after > MAX_SHARDS:
         stacks = math.ceil(after / MAX_SHARDS)
@@ -331,12 +338,13 @@ def _notes(base: Settings, planned: Settings, load: Load, units: float) -> Itera
         )
     if load.size > _MAX_ITEM_BYTES:
         yield Note(
-            f"An item of the table has at most {_MAX_ITEM_BYTES:,} bytes: larger tweets go to quarantine as too-large."
+            f"An item of the table has at most {_MAX_ITEM_BYTES:,} bytes: larger {event.plural} go to quarantine as "
+            "too-large."
         )
     if load.rate > (most := _PARTITION_WRITES / load.write_units):
         yield Note(
-            f"One user may send at most {most:,.{0 if most >= 10 else 1}f} tweets/s, which is what a partition of the "
-            "table takes; `python -m ops explore --top` shows the busiest."
+            f"One {event.keys[0].name} may have at most {most:,.{0 if most >= 10 else 1}f} {event.plural}/s, which "
+            "is what a partition of the table takes; `python -m ops explore --top` shows the busiest."
         )
 
 

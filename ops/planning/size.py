@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from event import types as event_types
 from ops.planning import prices as price_list
 from ops.planning.cost import load_options, load_region, load_settings
 from ops.planning.estimate import Load, estimate
@@ -37,7 +38,8 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
     """Plan shards, memory, batches and capacity for a load, with cost, lag, and the quotas to raise."""
     load, prices = Load(rate, size), price_list.load(override)
     region = load_region(stack)
-    plan = make_plan(load_settings(stack), load, prices, region)
+    settings = load_settings(stack)
+    plan = make_plan(settings, load, prices, region)
     dollars = sum(line.dollars for line in estimate(plan.settings, load, prices))
     commands = [f"pulumi config set --stack {stack} {key} {value}" for key, value in plan.changes]
     raises = [quota.command for quota in plan.quotas if quota.passed]
@@ -56,7 +58,8 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
         )
         return
     out = console()
-    out.print(f"{stack}: {rate:,.9g} tweets/s of {size:,} bytes in {region}\n", soft_wrap=True)
+    plural = event_types.load(settings.event_type).plural
+    out.print(f"{stack}: {rate:,.9g} {plural}/s of {size:,} bytes in {region}\n", soft_wrap=True)
     out.print(_items(plan))
     out.print("\nQuotas of the account in this region, by default", style="bold")
     out.print(_quotas(plan.quotas))

@@ -52,7 +52,10 @@ Examples:
   python -m ops quarantine list --reason not-json
   python -m ops quarantine show KEY
   python -m ops quarantine redrive --reason discarded --dry-run
-  python -m ops quarantine purge --reason control-message
+  python -m ops quarantine purge KEY
+
+event/README.md explains the reasons. `invalid` and `invalid-key` are what the definition of the stack's events
+does not allow: the error names the attribute.
 """,
 )
 def command() -> None:
@@ -126,7 +129,8 @@ Examples:
   python -m ops quarantine show records/not-json/2026-11-23/shardId-000000000000/4960.json
   python -m ops quarantine show 4960 --raw > payload
 
-KEY is an object's key or any part of it that no other key has.
+KEY is an object's key or any part of it that no other key has. The error of an `invalid` event names the
+attribute, and the member of the payload that it is read from.
 """
 )
 @click.argument("key")
@@ -189,10 +193,11 @@ Examples:
   python -m ops quarantine redrive KEY --payload fixed.json
   python -m ops quarantine redrive --max-redrives 2
 
-Fix the cause first. If the record itself is bad: `quarantine show KEY --raw > fixed.json`, edit the file,
-and redrive KEY with --payload. An object is deleted once the stream has acknowledged all its records, so
+Fix the cause first; after a change of the event's definition, deploy it. If the record itself is bad:
+`quarantine show KEY --raw > fixed.json`, edit the file, and redrive KEY with --payload, which checks it as
+the function does. An object is deleted once the stream has acknowledged all its records, so
 an interruption loses nothing; running it again may send records twice, which the table's key makes
-harmless. A redriven record is the newest on the stream: an old version of a tweet replaces a newer one.
+harmless. A redriven record is the newest on the stream: an old version of an event replaces a newer one.
 
 KEY is an object's key or any part of it that no other key has. A run leases the objects that it sends, so
 that two operators never send the same one; the lease of a run that was killed ends after five minutes.
@@ -217,7 +222,7 @@ redriven/*. On the stream: kinesis:PutRecords.
     "--payload",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Send the tweet in FILE, under its own username, instead of the record; for one KEY with one record.",
+    help="Send the event in FILE, under its own partition key, instead of the record; for one KEY with one record.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be sent, and why; send and delete nothing.")
 @as_json_option
@@ -292,8 +297,11 @@ def redrive(
 @command.command(
     epilog="""\b
 Examples:
-  python -m ops quarantine purge --reason control-message
-  python -m ops quarantine purge KEY --yes
+  python -m ops quarantine purge KEY
+  python -m ops quarantine purge --reason not-json --since 90m
+
+Nothing brings a purged record back: look at it first (`quarantine show KEY`). An invalid event is data too: it can
+be repaired and redriven.
 """
 )
 @click.argument("keys", metavar="[KEY]...", nargs=-1)

@@ -35,7 +35,7 @@ that it reports is sent again; a batch that fails is halved; a record that fails
 stores another one, goes to quarantine, where `quarantine list --reason refused` shows it. If the function fails
 for every record, the replay ends with the cause. The mapping keeps working meanwhile.
 
-Writes replace by key. A replay brings back the version of a tweet that is in the range, over a newer one that is
+Writes replace by key. A replay brings back the version of an event that is in the range, over a newer one that is
 outside of it, and rows that were deleted since: it asks first.
 
 After every batch a checkpoint is written, from which --resume continues an interrupted replay; a batch that
@@ -120,7 +120,7 @@ def command(
     )
     _warn_of_expired_records(checkpoint.start, stream["RetentionPeriodHours"])
     if not dry_run and not yes:
-        _confirm(description)
+        _confirm(description, stack.event.plural)
     try:
         _run(stack, target, checkpoint, rate, batch_size, dry_run)
     finally:
@@ -191,10 +191,10 @@ def _warn_of_expired_records(start: datetime, retention_hours: int) -> None:
         )
 
 
-def _confirm(description: str) -> None:
+def _confirm(description: str, plural: str) -> None:
     """Ask whether to replay; end the command if the answer is no."""
     error_console().print(
-        "Writes replace by key: older versions of tweets come back over newer ones that arrived outside the "
+        f"Writes replace by key: older versions of {plural} come back over newer ones that arrived outside the "
         "range, and rows that were deleted since come back.",
         soft_wrap=True,
     )

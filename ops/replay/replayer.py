@@ -231,7 +231,7 @@ class Replayer:
     def _find_witness(self, suspect: _Batch, cause: str) -> None:
         """Check that the function stores another record now, so that the suspect is at fault.
 
-        The other one is the last that it stored, or one that this run is still to send: no older version of a tweet
+        The other one is the last that it stored, or one that this run is still to send: no older version of an event
         replaces a newer one for good.
 
         Raises:

@@ -5,15 +5,19 @@ import json
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NamedTuple
 
+from event.schema import Schema
+from event.types.tweet import EVENT
 from local.stubs.http import Request, Response
 
 TABLE = "dev-EventData"
 BUCKET = "dev-quarantine"
 
-Key = tuple[str, str]
-Item = dict[str, str]
+Key = tuple[str | Decimal, ...]
+"""Values of a key; numbers are equal by value, as DynamoDB's are."""
+Item = dict[str, Any]
 
 
 class Fault(NamedTuple):
@@ -38,6 +42,8 @@ class RejectedError(Exception):
 class Aws:
     """State of both services, for a test to set up and to examine."""
 
+    event: Schema = EVENT
+    """Defines the table's keys, and the types of the attributes."""
     items: dict[Key, Item] = field(default_factory=dict)
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: list[list[Key]] = field(default_factory=list)
@@ -94,54 +100,78 @@ class Aws:
         if table != TABLE:
             return _error(Fault("ResourceNotFoundException", message="Requested resource not found"))
         items = [put["PutRequest"]["Item"] for put in puts]
-        self.calls.append([_key(item) for item in items])
+        self.calls.append([self._key(item) for item in items])
         try:
             self._check(items, len(request.body))
         except RejectedError as rejection:
             return _error(Fault("ValidationException", message=str(rejection)))
         left = []
         for put, item in zip(puts, items, strict=True):
-            if self.unprocessed.get(_key(item), 0) > 0:
-                self.unprocessed[_key(item)] -= 1
+            key = self._key(item)
+            if self.unprocessed.get(key, 0) > 0:
+                self.unprocessed[key] -= 1
                 left.append(put)
             else:
-                self.items[_key(item)] = {
-                    name: value for name, typed in item.items() for value in typed.values()
-                }
+                self.items[key] = {name: value for name, typed in item.items() for value in typed.values()}
         return Response(body=json.dumps({"UnprocessedItems": {TABLE: left} if left else {}}).encode())
 
-    def _check(self, items: list[dict[str, dict[str, str]]], size: int) -> None:
+    def _check(self, items: list[dict[str, dict[str, Any]]], size: int) -> None:
         if not 1 <= len(items) <= 25:
             raise RejectedError("1 validation error detected: Member must have length between 1 and 25")
         if size > 16 * 1024 * 1024:
             raise RejectedError("The request is over 16 MB")
-        if len({_key(item) for item in items}) < len(items):
+        if len({self._key(item) for item in items}) < len(items):
             raise RejectedError("Provided list of item keys contains duplicates")
+        types = {each.name: each.type.stored_as for each in self.event.attributes} | {"ExpiresAt": "N"}
         for item in items:
             for name, typed in item.items():
-                ((type_, value),) = typed.items()
-                assert type_ == ("N" if name == "ExpiresAt" else "S")
-                assert isinstance(value, str)
-            for name, limit in (("Username", 2048), ("Id", 1024)):
-                if not item[name]["S"]:
+                _check_value(typed)
+                assert {types[name]} in (set(typed), {""})
+            for (name, type_), limit in zip(self.event.key_types, (2048, 1024), strict=False):
+                if not item[name][type_]:
                     raise RejectedError(
                         f"The AttributeValue for a key attribute cannot be empty. Key: {name}"
                     )
-                if len(item[name]["S"].encode()) > limit:
+                if len(item[name][type_].encode()) > limit:
                     raise RejectedError(
                         f"Size of {name} has exceeded the maximum size limit of {limit} bytes"
                     )
             sizes = (
-                len(name) + len(value.encode()) for name, typed in item.items() for value in typed.values()
+                len(name) + len(value.encode() if isinstance(value, str) else json.dumps(value))
+                for name, typed in item.items()
+                for value in typed.values()
             )
             if sum(sizes) > 400 * 1024:
                 raise RejectedError("Item size has exceeded the maximum allowed size")
-            if item["Message"]["S"] == self.rejected_message:
+            if self.rejected_message and item["Message"]["S"] == self.rejected_message:
                 raise RejectedError("A value specified for an index key is not valid")
 
+    def _key(self, item: dict[str, dict[str, Any]]) -> Key:
+        return tuple(
+            Decimal(item[name]["N"]) if type_ == "N" else item[name][type_]
+            for name, type_ in self.event.key_types
+        )
 
-def _key(item: dict[str, dict[str, str]]) -> Key:
-    return item["Username"]["S"], item["Id"]["S"]
+
+def _check_value(typed: dict[str, Any]) -> None:
+    """Check an attribute's value as DynamoDB does, with those that it contains."""
+    ((type_, value),) = typed.items()
+    match type_:
+        case "S":
+            assert isinstance(value, str)
+        case "N":
+            assert isinstance(value, str)
+            assert Decimal(value).is_finite()
+        case "BOOL" | "NULL":
+            assert isinstance(value, bool)
+        case "L":
+            for each in value:
+                _check_value(each)
+        case "M":
+            for each in value.values():
+                _check_value(each)
+        case _:
+            raise AssertionError(type_)
 
 
 def _error(fault: Fault) -> Response:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import pytest
 
 from event.record import KinesisRecord
+from event.schema import Schema
+from event.types import load
 from local.stubs.http import Request, Response, serving
 from tests.handler.aws import BUCKET, TABLE, Aws
-from tests.handler.events import record, tweet
+from tests.handler.events import record
 
 
 @dataclass
@@ -35,7 +37,19 @@ class Services:
 
 
 @pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
+def event_type() -> str:
+    """The type of the events that the function stores; a module's own fixture chooses others."""
+    return "tweet"
+
+
+@pytest.fixture(scope="module")
+def event(event_type: str) -> Schema:
+    """Their definition."""
+    return load(event_type)
+
+
+@pytest.fixture(scope="module")
+def services(event_type: str) -> Iterator[Services]:
     """AWS on loopback, and an environment as Lambda's, for the tests of one module."""
     state = Services()
     with serving(state.answer) as url, pytest.MonkeyPatch.context() as patch:
@@ -44,7 +58,7 @@ def services() -> Iterator[Services]:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
-            "EVENT_TYPE": "tweet",
+            "EVENT_TYPE": event_type,
             "TABLE_NAME": TABLE,
             "QUARANTINE_BUCKET": BUCKET,
         }
@@ -56,9 +70,9 @@ def services() -> Iterator[Services]:
 
 
 @pytest.fixture
-def aws(services: Services) -> Aws:
+def aws(services: Services, event: Schema) -> Aws:
     """Empty services without faults."""
-    services.aws = Aws()
+    services.aws = Aws(event)
     return services.aws
 
 
@@ -66,7 +80,7 @@ Invoke = Callable[..., list[str]]
 
 
 @pytest.fixture(scope="module")
-def invoke(services: Services) -> Invoke:
+def invoke(services: Services, event: Schema) -> Invoke:
     """Invoke the function with records; return the sequence numbers that it reports."""
     app = importlib.import_module("handler.app")
 
@@ -76,6 +90,6 @@ def invoke(services: Services) -> Invoke:
         return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
     # The first batch makes clients and opens connections, which may take longer than a test allows a batch.
-    services.aws = Aws()
-    call([record(tweet()), record(b"poison")])
+    services.aws = Aws(event)
+    call([record(event.samples[0].encode()), record(b"poison")])
     return call

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from event.record import KinesisRecord
-from tests.handler.aws import THROTTLED, Aws
+from tests.handler.aws import THROTTLED, Aws, Key
 from tests.handler.conftest import Invoke, Services
 from tests.handler.events import record, tweet
 
@@ -35,7 +35,7 @@ class Weather(NamedTuple):
     """AWS's faults while the batch is processed for the first time."""
 
     throttled_calls: int
-    unprocessed: dict[tuple[str, str], int]
+    unprocessed: dict[Key, int]
     denied_objects: set[str]
 
 

@@ -3,12 +3,15 @@
 import dataclasses
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from event import types as event_types
 from ops.cli import cli
+from ops.planning import cost
 from ops.planning import prices as price_list
 from ops.planning.cost import load_settings
 from ops.planning.estimate import Load
@@ -127,3 +130,28 @@ def test_a_wrapped_command_is_the_same_command_to_a_shell(region: str) -> None:
         )
         assert one == wrapped
         assert max(map(len, wrap_command(quota.command, 76).splitlines())) <= 78
+
+
+@pytest.mark.parametrize("mode", ["on-demand", "provisioned"])
+@pytest.mark.parametrize("event_type", event_types.event_types())
+def test_plan_and_cost_speak_of_the_events_that_the_stack_stores(
+    event_type: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost, "PROJECT", tmp_path)
+    settings = {"stream-processing:eventType": event_type, "stream-processing:tableMode": mode}
+    (tmp_path / "Pulumi.shop.yaml").write_text(json.dumps({"config": settings}))
+    event = event_types.load(event_type)
+
+    def screen(*arguments: str) -> str:
+        return " ".join(run(*arguments, "--stack", "shop").split())
+
+    size, price = screen("size", "--rate", "5000", "--size", "500000"), screen("cost")
+
+    assert f"shop: 5,000 {event.plural}/s of 500,000 bytes" in size
+    assert f"larger {event.plural} go to quarantine" in size
+    assert f"One {event.keys[0].name} may have at most 2.0 {event.plural}/s" in size
+    assert f"shop: 10 {event.plural}/s of 500 bytes" in price
+    assert f"mappingBatchingWindow 10 ({event.plural} arrive up to 10 s later)" in price
+    words = ("tweet", "Username", "X itself")
+    is_default = event_type == event_types.DEFAULT_EVENT_TYPE
+    assert [word in size + price for word in words] == [is_default] * len(words)

@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from event import types as event_types
+from event.schema import Schema
 from event.types.tweet import EVENT
 from ops.errors import OptionsError, ReplayError
 from ops.replay import replayer, shards
@@ -136,7 +138,11 @@ def checkpoint(folder: Path, *shard_ids: str) -> Checkpoint:
 
 
 def replay(
-    account: Any, progress: Checkpoint, stop_after: int | None = None, batch_size: int = 7
+    account: Any,
+    progress: Checkpoint,
+    stop_after: int | None = None,
+    batch_size: int = 7,
+    event: Schema = EVENT,
 ) -> Replayer:
     """Run a replay, which a person interrupts after some batches if given."""
     stop = threading.Event()
@@ -148,7 +154,7 @@ def replay(
 
     run = Replayer(
         Clients(account, account, account),
-        Target(EVENT, "dev-DDBEventProcessor", "role", "bucket"),
+        Target(event, "dev-DDBEventProcessor", "role", "bucket"),
         progress,
         batch_size=batch_size,
         rate=1_000_000,
@@ -218,6 +224,25 @@ def test_that_the_function_quarantines_a_record_does_not_prove_that_it_can_store
     with pytest.raises(ReplayError):
         replay(account, checkpoint(tmp_path))
     assert account.objects == {}
+
+
+@pytest.mark.parametrize("name", event_types.event_types())
+def test_only_an_event_of_the_stacks_type_proves_that_the_function_can_store_one(
+    name: str, tmp_path: Path
+) -> None:
+    event = event_types.load(name)
+    account = Account(3, crashes={0})
+    for record, message in zip(
+        account.shards[SHARDS[0]], (event.samples[0], event.invalid[0], event.invalid[0]), strict=True
+    ):
+        record["Data"] = message.encode()
+    with pytest.raises(ReplayError):
+        replay(account, checkpoint(tmp_path), batch_size=1, event=event)
+    assert account.objects == {}
+
+    account.shards[SHARDS[0]][2]["Data"] = event.samples[1].encode()
+    replay(account, checkpoint(tmp_path), batch_size=1, event=event)
+    assert [body["sequenceNumber"] for body in account.objects.values()] == ["0"]
 
 
 def test_records_at_fault_at_the_beginning_of_every_shard_are_quarantined(tmp_path: Path) -> None:
