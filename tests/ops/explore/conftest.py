@@ -12,10 +12,9 @@ from click.testing import Result
 
 from event import types
 from event.attribute import Type
-from event.item import Key
 from event.payload import parse
 from event.record import iso
-from event.schema import Schema
+from event.schema import Schema, Values
 from ops.aws.stack import Stack
 from ops.explore.row import parse_row
 from ops.terminal.exact_json import encode
@@ -54,11 +53,11 @@ class Place:
 
     def message(self, number: int, time: datetime | None = None, **replaced: Any) -> bytes:
         """An event, made of a sample: its partition key is of this number alone; members can be replaced."""
-        samples = self.event.samples
+        samples = self.event.samples or ["{}"]
         message = parse(samples[number % len(samples)].encode())
         first = self.event.keys[0]
         self._set(message, first.path, number if first.type.stored_as == "N" else f"key-{number}")
-        if time:
+        if time and self.event.time:
             attribute = next(each for each in self.event.attributes if each.name == self.event.time)
             milliseconds = round(time.timestamp() * 1000)
             self._set(message, attribute.path, iso(time) if attribute.type is Type.TIME else milliseconds)
@@ -76,32 +75,43 @@ class Place:
         records: list[Any] = [{"Data": message, "PartitionKey": "key"} for message in messages]
         self.deployed.kinesis.put_records(StreamName=self.name, Records=records)
 
-    def store(self, *messages: bytes) -> list[Key]:
-        """Store what the function would; return the keys."""
-        keys = []
+    def values(self, message: bytes) -> Values:
+        """The values of an event's attributes."""
+        return self.event.read(parse(message))
+
+    def put_item(self, request: bytes, **more: Any) -> dict[str, Any]:
+        """Store an item, with more attributes than the event has."""
+        item: dict[str, Any] = parse(request)["PutRequest"]["Item"]
+        self.deployed.dynamodb.put_item(TableName=self.name, Item=item | more)
+        return item
+
+    def store(self, *messages: bytes) -> None:
+        """Store what the function would."""
         for message in messages:
-            key, request = self.event.build_item(self.event.read(parse(message)))
-            item = parse(request)["PutRequest"]["Item"]
-            self.deployed.dynamodb.put_item(TableName=self.name, Item=item)
-            keys.append(key)
-        return keys
+            self.put_item(self.event.build_item(self.values(message))[1])
 
     def row(self, message: bytes) -> dict[str, Any]:
         """What the commands write of an event as JSON."""
-        _, request = self.event.build_item(self.event.read(parse(message)))
+        _, request = self.event.build_item(self.values(message))
         return parse_row(self.event, parse(request)["PutRequest"]["Item"]).as_data()
 
-    def run(self, *arguments: str, **options: Any) -> Result:
-        """Run explore."""
-        return self.deployed.ops("explore", *self.options, *arguments, **options)
+    def as_operator(self, environment: dict[str, str], *arguments: str) -> Result:
+        """Run explore on a pipe, with the credentials of another operator."""
+        on_pipe: Any = environment | {"COLUMNS": None}
+        return self.deployed.ops_as(on_pipe, "explore", *self.options, *arguments)
+
+    def run(self, *arguments: str, columns: int | None = None) -> Result:
+        """Run explore on a terminal of so many columns, or on a pipe."""
+        env = {"COLUMNS": str(columns) if columns else None}
+        return self.deployed.ops("explore", *self.options, *arguments, env=env)
 
     def process(self, *arguments: str) -> "subprocess.Popen[str]":
         """Run explore in another process."""
         return self.deployed.ops_process("explore", *self.options, *arguments)
 
-    def explore(self, *arguments: str, **options: Any) -> str:
+    def explore(self, *arguments: str, columns: int | None = None) -> str:
         """What explore prints."""
-        result = self.run(*arguments, **options)
+        result = self.run(*arguments, columns=columns)
         assert result.exit_code == 0, result.output
         return result.stdout
 

@@ -67,12 +67,12 @@ def test_one_partition_key_can_be_selected(place: Place) -> None:
 def test_the_screen_fits_and_names_what_the_definition_names(place: Place) -> None:
     place.store(*(place.message(number) for number in range(4)))
     for width in (80, 100, 140):
-        screen = place.explore(env={"COLUMNS": str(width)})
+        screen = place.explore(columns=width)
         check_width(screen, width)
         assert all(name in screen for name in place.event.shown)
         assert f"{place.event.plural.capitalize()} per " in screen
         assert f"4 {place.event.plural}: all of the table" in screen
-    headings = place.explore(env={"COLUMNS": None}).splitlines()[0]
+    headings = place.explore().splitlines()[0]
     shown = (
         [*place.event.shown] if place.event_type == "tweet" else [*place.event.shown, *names_of_keys(place)]
     )
