@@ -338,7 +338,8 @@ def _summary(stack: Stack, key: str | None, result: _Result) -> str:
     if stats.complete:
         return f"{read_all}: all of {whose} ({cost})."
     if result.beyond:
-        return f"{read_all} read, a part of {whose}: the chart is of this part. --pages reads more, 0 all ({cost})."
+        part = f"{read_all} read, a part of {whose}{': the chart is of this part' if event.time else ''}"
+        return f"{part}. --pages reads more, 0 all ({cost})."
     return (
         f"{read_all} read, a part of {whose}: newer {event.plural} may be in the rest. "
         f"--pages reads more, 0 all ({cost})."
