@@ -18,6 +18,7 @@ from producer.receipts import Receipts
 from producer.sources.source import Source
 from producer.spooling.cursor import Position
 from producer.spooling.entry import StreamRecord
+from producer.spooling.rejected import RejectedFile
 from producer.spooling.spool import Spool
 from stack.printing import printable
 
@@ -63,6 +64,7 @@ def publish(
     spool: Spool,
     publisher: "Publisher",
     display: Display,
+    rejected_file: RejectedFile,
     *,
     limit: int | None,
     duration: float | None,
@@ -72,10 +74,10 @@ def publish(
 
     SIGINT, SIGTERM and SIGHUP end the run too; a second SIGINT or SIGTERM at once. When the source ends, queued
     events are sent for as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. Events
-    that remain in the spool, or are missing from it, make the exit code 1. `receipts` shows a feeder of standard input
-    which lines are safe.
+    that remain in the spool, or are missing from it, make the exit code 1, as rejected input does that could not be
+    kept. `receipts` shows a feeder of standard input which lines are safe.
     """
-    reader = Reader(source, spool.append, limit, display.note, spool.advance_source)
+    reader = Reader(source, spool.append, limit, display.note, spool.advance_source, rejected_file.keep)
     publishing = _Worker(publisher.run)
     receipts_failure: str | None = None
     started = synced = time.monotonic()
@@ -98,6 +100,7 @@ def publish(
                 receipts_failure = str(error)
                 interrupts.count += 1  # ends the run in order
         if now - synced >= _SYNC_SECONDS:
+            rejected_file.sync()
             spool.sync()
             synced = now
         display.progress(_progress(reader, spool, publisher, now - started))
@@ -116,6 +119,7 @@ def publish(
         ends = math.inf if duration is None else started + duration
         _finish(publisher, publishing, interrupts, watch, drain_deadline=ends if source_ended else started)
         watch()
+    rejected_file.sync()
     spool.close()
     rejected = reader.rejected + spool.unwritten
     summary = Summary(
@@ -133,9 +137,10 @@ def publish(
         reader.failure or reading.failure,
         receipts_failure,
         str(publishing.error) if is_expected else None,
+        rejected_file.shortfall,
     ]
     shown = [*filter(None, messages), *shortfalls(spool)]
-    display.end(str(summary), asdict(summary), shown)
+    display.end(str(summary), asdict(summary), [*shown, *rejected_file.advice])
     reading.raise_unexpected()
     if publishing.error and not is_expected:
         raise publishing.error
