@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from event.types import load
 from tests.producer.conftest import Producer, Stream, tweet, tweets
 from tests.waiting import eventually
 
@@ -106,6 +107,22 @@ def test_input_that_stays_invalid_is_kept_each_time_and_grows_no_file(producer: 
     assert done.code == 1
     assert done.counts["rejected"] == 4
     assert file.read_bytes() == before
+
+
+def test_own_events_are_kept_as_they_were_given_and_sent_again(
+    producer: Producer, stream: Stream, path: Path
+) -> None:
+    schema = load("order")
+    path.write_text("\r\n".join([*schema.samples, *schema.invalid]))
+    producer.run("--source", "file", str(path), "--event-type", "order")
+    (kept,) = entries(rejected_file(producer))
+    assert kept["input"] == schema.invalid[0]
+    kept["input"] = schema.invalid[0].replace("-5", " 5.0")
+    rejected_file(producer).write_text(json.dumps(kept))
+
+    producer.run("--source", "rejected", str(rejected_file(producer)), "--event-type", "order")
+
+    assert stream.stub.order[-1] == ("c-17", kept["input"].encode())
 
 
 def test_half_a_line_is_rejected_and_kept(producer: Producer, stream: Stream, path: Path) -> None:
