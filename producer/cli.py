@@ -21,7 +21,7 @@ from producer.spooling.cursor import Position
 from producer.spooling.directory import choose_directory
 from producer.spooling.folder import Folder
 from producer.spooling.rejected import RejectedFile
-from producer.spooling.spool import Spool
+from producer.spooling.spool import DEFAULT_LIMIT, Spool
 from stack.project import version
 
 _CONFIG = click.option(
@@ -146,7 +146,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 @click.option(
     "--spool-limit",
     type=click.IntRange(1024 * 1024),
-    default=4 * 1024**3,
+    default=DEFAULT_LIMIT,
     show_default=True,
     metavar="BYTES",
     help="Pause reading when the spool reaches this size.",

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 10.0
 """Seconds for which a run that is interrupted, or has a duration, sends queued events; the spool keeps the rest."""
+SYNC_SECONDS = 1.0
+"""Seconds between two flushes of the spool to the disk itself."""
 _CLOSE_SECONDS = 15.0
 _TICK_SECONDS = 0.05
-_SYNC_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def publish(
             except OutputError as error:
                 receipts_failure = str(error)
                 interrupts.count += 1  # ends the run in order
-        if now - synced >= _SYNC_SECONDS:
+        if now - synced >= SYNC_SECONDS:
             rejected_file.sync()
             spool.sync()
             synced = now
@@ -121,17 +122,7 @@ def publish(
         watch()
     rejected_file.sync()
     spool.close()
-    rejected = reader.rejected + spool.unwritten
-    summary = Summary(
-        received=spool.appended + rejected,
-        replayed=spool.replayed + spool.missing,
-        sent=spool.acknowledged,
-        spooled=spool.waiting,
-        rejected=rejected,
-        missing=spool.missing,
-        retried=publisher.retried,
-        seconds=round(time.monotonic() - started, 3),
-    )
+    summary = summarize(spool, publisher, reader.rejected, started)
     is_expected = isinstance(publishing.error, PublishError | SpoolError)
     messages = [
         reader.failure or reading.failure,
@@ -145,6 +136,21 @@ def publish(
     if publishing.error and not is_expected:
         raise publishing.error
     return 1 if shown else 0
+
+
+def summarize(spool: Spool, publisher: "Publisher", rejected: int, started: float) -> Summary:
+    """Return the result of a run whose spool is closed, or the numbers so far; `started` is of a monotonic clock."""
+    rejected += spool.unwritten
+    return Summary(
+        received=spool.appended + rejected,
+        replayed=spool.replayed + spool.missing,
+        sent=spool.acknowledged,
+        spooled=spool.waiting,
+        rejected=rejected,
+        missing=spool.missing,
+        retried=publisher.retried,
+        seconds=round(time.monotonic() - started, 3),
+    )
 
 
 def shortfalls(spool: Spool) -> list[str]:
