@@ -193,9 +193,10 @@ class Producer:
 def _to_json(value: object) -> str:
     """Encode a value as JSON; unlike the standard library's encoder, with all digits of a `Decimal`.
 
+    NaN and infinity become what no reader accepts as JSON.
+
     Raises:
         TypeError: JSON has no such value.
-        ValueError: it is NaN or infinite.
     """
     match value:
         case Mapping():
@@ -205,10 +206,8 @@ def _to_json(value: object) -> str:
         case list() | tuple():
             return "[" + ",".join(map(_to_json, value)) + "]"
         case Decimal():
-            if not value.is_finite():
-                raise ValueError(f"{value} is not JSON")
             return str(value)
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _to_name(name: object) -> str:

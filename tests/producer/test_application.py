@@ -117,8 +117,10 @@ def test_a_tweet_may_have_any_shape_that_is_read(application: Application) -> No
     ("event", "reason"),
     [
         (order(1, total=-5), "Total: an order costs something"),
-        (order(1, total=float("nan")), "not JSON compliant"),
+        (order(1, total=float("nan")), "NaN is not JSON"),
         (order(1, total=Decimal("NaN")), "NaN is not JSON"),
+        (order(1, total=Decimal("sNaN")), "Expecting value"),
+        (order(1, total=Decimal("-Infinity")), "-Infinity is not JSON"),
         (order(1, total=Decimal("1E+200")), "Total"),
         (order(1, lines={"x"}), "set is not JSON serializable"),
         (order(1, lines={1: 2}), "a name is a string"),
