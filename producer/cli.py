@@ -20,7 +20,8 @@ from producer.sources.source import Source
 from producer.spooling.cursor import Position
 from producer.spooling.directory import choose_directory
 from producer.spooling.folder import Folder
-from producer.spooling.spool import Spool
+from producer.spooling.rejected import RejectedFile
+from producer.spooling.spool import DEFAULT_LIMIT, Spool
 from stack.project import version
 
 _CONFIG = click.option(
@@ -32,6 +33,8 @@ _CONFIG = click.option(
     help="The configuration file.",
 )
 
+_FILES = ("file", "rejected")
+
 _EXAMPLES = """\b
 Examples:
   python -m producer --track cat --track '"kitten season"' --limit 100
@@ -39,6 +42,7 @@ Examples:
   python -m producer --source file events.jsonl --rate 50
   python -m producer --source file events.jsonl.gz --dry-run --event-type order
   python -m producer --source bluesky --track coffee --duration 60
+  python -m producer --source rejected producer/spool/STREAM/rejected.jsonl
   python -m producer configure --stack dev
 
 Exit codes: 0 everything was sent; 1 something was not (the spool keeps it), or nothing could be read;
@@ -81,11 +85,11 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 @click.option(
     "--source",
     "source_name",
-    type=click.Choice(["x", "file", "bluesky"]),
+    type=click.Choice(["x", *_FILES, "bluesky"]),
     default="x",
     show_default=True,
     help="The source of events: X's filtered stream, JSON lines in PATH (gzip or not; - is standard input), "
-    "or Bluesky. X and Bluesky bring tweets only.",
+    "what earlier runs rejected and kept in PATH, or Bluesky. X and Bluesky bring tweets only.",
 )
 @click.option(
     "--event-type",
@@ -101,17 +105,17 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.FloatRange(0, min_open=True),
     callback=_finite,
     metavar="N",
-    help="file: events per second.",
+    help="file, rejected: events per second.",
 )
 @click.option(
     "--start-over",
     is_flag=True,
-    help="file: read PATH from the beginning, even if an earlier run over it was interrupted.",
+    help="file, rejected: read PATH from the beginning, even if an earlier run over it was interrupted.",
 )
 @click.option(
     "--receipts",
     is_flag=True,
-    help="file: print, several times a second, how many lines of PATH are safe in the spool or rejected.",
+    help="file, rejected: print, several times a second, how many lines of PATH are safe in the spool or rejected.",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N events.")
 @click.option(
@@ -136,18 +140,21 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     show_default="spool/ beside the configuration",
-    help="Folder for events that the stream has not accepted yet.",
+    help="Folder for events that the stream has not accepted yet, in a folder for each stream, and for rejected input "
+    "(rejected.jsonl beside them).",
 )
 @click.option(
     "--spool-limit",
     type=click.IntRange(1024 * 1024),
-    default=4 * 1024**3,
+    default=DEFAULT_LIMIT,
     show_default=True,
     metavar="BYTES",
     help="Pause reading when the spool reaches this size.",
 )
 @_CONFIG
-@click.option("--dry-run", is_flag=True, help="Print the records instead of sending them.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the records instead of sending them; rejected input is not kept."
+)
 def run_command(
     path: str | None,
     source_name: str,
@@ -168,7 +175,7 @@ def run_command(
 ) -> None:
     """Read events and put them on the stream, until the source ends or Ctrl-C."""
     _check_usage(source_name, path, track, rule, keep_rules, rate)
-    if source_name != "file" and (start_over or receipts):
+    if source_name not in _FILES and (start_over or receipts):
         raise click.UsageError("--start-over and --receipts need --source file.")
     if receipts and dry_run:
         raise click.UsageError("--receipts and --dry-run both print to standard output.")
@@ -178,7 +185,7 @@ def run_command(
         settings = config.load(config_path, os.environ, say) if is_needed else None
         event_type = event_type or (settings.event_type if settings else DEFAULT_EVENT_TYPE)
         event_format = load_format(event_type)
-        if source_name != "file" and event_type != DEFAULT_EVENT_TYPE:
+        if source_name not in _FILES and event_type != DEFAULT_EVENT_TYPE:
             raise ConfigError(
                 f"--source {source_name} brings tweets only, and the event type is {event_type}: "
                 f"use --source file PATH, or - for standard input."
@@ -190,7 +197,8 @@ def run_command(
             if path is not None:
                 from producer.sources.file import FileSource
 
-                return FileSource(path, event_format, rate, resume, note)
+                of_rejected = source_name == "rejected"
+                return FileSource(path, event_format, rate, resume, note, of_rejected=of_rejected)
             if settings is not None and source_name == "x":
                 from producer.sources.x import XSource
 
@@ -207,7 +215,7 @@ def run_command(
             return BlueskySource(track=track, endpoint=None, notify=note)
 
         target = aws.target if aws else "standard output"
-        view = display(f"{source_name} → {target}", live=source_name != "file")
+        view = display(f"{source_name} → {target}", live=source_name not in _FILES)
         if settings and settings.overrides:
             names = ", ".join(map(config.variable_name, settings.overrides))
             view.note(f"Environment variables override {settings.path}: {names}.")
@@ -221,10 +229,24 @@ def run_command(
         spools = spool_path or config_path.parent / "spool"
         directory = choose_directory(spools, aws, event_type, view.note)
         spool = Spool(Folder(directory), event_format, spool_limit, view.note)
+        rejected_file = RejectedFile(directory, view.note)
+        if source_name == "rejected" and path is not None:
+            path = rejected_file.set_aside(path)
         reading = source(view.note, None if start_over else spool.source)
         publisher = Publisher(spool, client, aws, linger / 1000)
         receipt = Receipts() if receipts else None
-        sys.exit(publish(reading, spool, publisher, view, limit=limit, duration=duration, receipts=receipt))
+        sys.exit(
+            publish(
+                reading,
+                spool,
+                publisher,
+                view,
+                rejected_file,
+                limit=limit,
+                duration=duration,
+                receipts=receipt,
+            )
+        )
     except (ConfigError, OutputError, SpoolError) as error:
         _fail(error)
 
@@ -248,21 +270,21 @@ def _check_usage(
     keep_rules: bool,
     rate: float | None,
 ) -> None:
-    if source == "file":
-        _check_file(path)
+    if source in _FILES:
+        _check_file(source, path)
     elif path is not None:
         raise click.UsageError(f"PATH {path!r} needs --source file; give each search term as --track TERM.")
-    if source != "file" and rate is not None:
+    if source not in _FILES and rate is not None:
         raise click.UsageError("--rate needs --source file.")
     if source != "x" and (rule or keep_rules):
         raise click.UsageError("--rule and --keep-rules need --source x.")
-    if source == "file" and track:
+    if source in _FILES and track:
         raise click.UsageError("--track needs --source x or bluesky.")
 
 
-def _check_file(path: str | None) -> None:
+def _check_file(source: str, path: str | None) -> None:
     if not path:
-        raise click.UsageError("--source file needs a PATH, or - for standard input.")
+        raise click.UsageError(f"--source {source} needs a PATH, or - for standard input.")
     if path == "-":
         return
     try:

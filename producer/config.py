@@ -94,11 +94,11 @@ class Config:
     """Values by key; each half is validated when it is used, so that a run needs only its own.
 
     Attributes:
-        path: the file.
+        path: the file; a name for it if the values come from elsewhere.
         overrides: the keys whose values come from the environment.
     """
 
-    def __init__(self, path: Path, values: Mapping[str, object], overrides: Mapping[str, str]) -> None:
+    def __init__(self, path: Path | str, values: Mapping[str, object], overrides: Mapping[str, str]) -> None:
         self.path = path
         self.overrides = tuple(overrides)
         self._values = {**values, **overrides}

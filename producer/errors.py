@@ -9,6 +9,10 @@ class ConfigError(ProducerError):
     """The configuration is invalid; the message names the key, the file and what to do. Exit code 2."""
 
 
+class EventError(ProducerError):
+    """An event that an application puts is invalid; the message names the reason."""
+
+
 class OutputError(ProducerError):
     """Standard output cannot be written; ends the run with exit code 1."""
 

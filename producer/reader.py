@@ -7,6 +7,7 @@ from producer.errors import OutputError, SourceError
 from producer.sources.source import Rejected, Source
 from producer.spooling.cursor import Position
 from producer.spooling.entry import StreamRecord
+from producer.spooling.rejected import Input
 from stack.printing import shorten
 
 _MAX_WHERE_CHARACTERS = 80
@@ -21,6 +22,7 @@ class Reader:
         limit: number of events after which reading ends; None for no limit.
         notify: called with the reason of each rejection.
         advance_source: called with the source's position after each rejected item.
+        keep: called before that with the reason and the input of each rejected item, unless nobody can use it.
 
     Attributes:
         rejected: number of rejected items.
@@ -34,12 +36,14 @@ class Reader:
         limit: int | None,
         notify: Callable[[str], None],
         advance_source: Callable[[Position | None], None] = lambda _: None,
+        keep: Callable[[str, Input], None] = lambda _reason, _input: None,
     ) -> None:
         self._source = source
         self._forward = forward
         self._limit = limit
         self._notify = notify
         self._advance_source = advance_source
+        self._keep = keep
         self._stopped = threading.Event()
         self.rejected = 0
         self.failure: str | None = None
@@ -73,5 +77,7 @@ class Reader:
 
     def _reject(self, item: Rejected) -> None:
         self.rejected += 1
+        if (rejected := self._source.input) is not None:
+            self._keep(item.reason, rejected)
         self._advance_source(self._source.position)
         self._notify(f"Rejected {shorten(item.where, _MAX_WHERE_CHARACTERS)}: {item.reason}")

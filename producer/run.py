@@ -18,6 +18,7 @@ from producer.receipts import Receipts
 from producer.sources.source import Source
 from producer.spooling.cursor import Position
 from producer.spooling.entry import StreamRecord
+from producer.spooling.rejected import RejectedFile
 from producer.spooling.spool import Spool
 from stack.printing import printable
 
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 10.0
 """Seconds for which a run that is interrupted, or has a duration, sends queued events; the spool keeps the rest."""
+SYNC_SECONDS = 1.0
+"""Seconds between two flushes of the spool to the disk itself."""
 _CLOSE_SECONDS = 15.0
 _TICK_SECONDS = 0.05
-_SYNC_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def publish(
     spool: Spool,
     publisher: "Publisher",
     display: Display,
+    rejected_file: RejectedFile,
     *,
     limit: int | None,
     duration: float | None,
@@ -72,10 +75,10 @@ def publish(
 
     SIGINT, SIGTERM and SIGHUP end the run too; a second SIGINT or SIGTERM at once. When the source ends, queued
     events are sent for as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. Events
-    that remain in the spool, or are missing from it, make the exit code 1. `receipts` shows a feeder of standard input
-    which lines are safe.
+    that remain in the spool, or are missing from it, make the exit code 1, as rejected input does that could not be
+    kept. `receipts` shows a feeder of standard input which lines are safe.
     """
-    reader = Reader(source, spool.append, limit, display.note, spool.advance_source)
+    reader = Reader(source, spool.append, limit, display.note, spool.advance_source, rejected_file.keep)
     publishing = _Worker(publisher.run)
     receipts_failure: str | None = None
     started = synced = time.monotonic()
@@ -97,7 +100,8 @@ def publish(
             except OutputError as error:
                 receipts_failure = str(error)
                 interrupts.count += 1  # ends the run in order
-        if now - synced >= _SYNC_SECONDS:
+        if now - synced >= SYNC_SECONDS:
+            rejected_file.sync()
             spool.sync()
             synced = now
         display.progress(_progress(reader, spool, publisher, now - started))
@@ -116,9 +120,28 @@ def publish(
         ends = math.inf if duration is None else started + duration
         _finish(publisher, publishing, interrupts, watch, drain_deadline=ends if source_ended else started)
         watch()
+    rejected_file.sync()
     spool.close()
-    rejected = reader.rejected + spool.unwritten
-    summary = Summary(
+    summary = summarize(spool, publisher, reader.rejected, started)
+    is_expected = isinstance(publishing.error, PublishError | SpoolError)
+    messages = [
+        reader.failure or reading.failure,
+        receipts_failure,
+        str(publishing.error) if is_expected else None,
+        rejected_file.shortfall,
+    ]
+    shown = [*filter(None, messages), *shortfalls(spool)]
+    display.end(str(summary), asdict(summary), [*shown, *rejected_file.advice])
+    reading.raise_unexpected()
+    if publishing.error and not is_expected:
+        raise publishing.error
+    return 1 if shown else 0
+
+
+def summarize(spool: Spool, publisher: "Publisher", rejected: int, started: float) -> Summary:
+    """Return the result of a run whose spool is closed, or the numbers so far; `started` is of a monotonic clock."""
+    rejected += spool.unwritten
+    return Summary(
         received=spool.appended + rejected,
         replayed=spool.replayed + spool.missing,
         sent=spool.acknowledged,
@@ -128,18 +151,6 @@ def publish(
         retried=publisher.retried,
         seconds=round(time.monotonic() - started, 3),
     )
-    is_expected = isinstance(publishing.error, PublishError | SpoolError)
-    messages = [
-        reader.failure or reading.failure,
-        receipts_failure,
-        str(publishing.error) if is_expected else None,
-    ]
-    shown = [*filter(None, messages), *shortfalls(spool)]
-    display.end(str(summary), asdict(summary), shown)
-    reading.raise_unexpected()
-    if publishing.error and not is_expected:
-        raise publishing.error
-    return 1 if shown else 0
 
 
 def shortfalls(spool: Spool) -> list[str]:

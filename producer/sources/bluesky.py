@@ -39,6 +39,7 @@ class BlueskySource:
     """
 
     position = None  # Jetstream keeps no position for a disconnected reader
+    input = None  # no other source reads an event of Jetstream
 
     def __init__(
         self,

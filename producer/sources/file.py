@@ -19,7 +19,9 @@ from producer.errors import SourceError
 from producer.formats import Format
 from producer.sources.lines import LineSplitter
 from producer.sources.source import Event, Rejected
+from producer.spooling import rejected
 from producer.spooling.cursor import Position
+from producer.spooling.rejected import Input
 
 _CHUNK_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -41,6 +43,7 @@ class FileSource:
         rate: maximum number of events per second; None for no limit.
         resume: the position of an interrupted run; used if it is in this file, and the file begins as it did then.
         notify: called with messages for the user.
+        of_rejected: it is a file of rejected input, whose lines contain the events.
     """
 
     def __init__(
@@ -50,15 +53,20 @@ class FileSource:
         rate: float | None,
         resume: Position | None = None,
         notify: Callable[[str], None] = print,
+        *,
+        of_rejected: bool = False,
     ) -> None:
         self._path = path
         self._format = event_format
         self._interval = min(1 / rate, threading.TIMEOUT_MAX / 2) if rate else 0.0
         self._resume = resume
         self._notify = notify
+        self._of_rejected = of_rejected
         self._identity = path
         self._number = 0
-        self._splitter = LineSplitter(MAX_LINE_BYTES)
+        self._line: bytes | None = None
+        self._rejected: Input | None = None  # what the line contains, of a file of rejected input
+        self._splitter = LineSplitter(rejected.max_line(MAX_LINE_BYTES) if of_rejected else MAX_LINE_BYTES)
         self._closed = threading.Event()
         self._woken, self._wake = os.pipe()
 
@@ -66,6 +74,12 @@ class FileSource:
     def position(self) -> Position:
         """The file's identity, and how many of its lines, and bytes after decompression, were read."""
         return self._identity, self._number, self._splitter.offset
+
+    @property
+    def input(self) -> Input:
+        """The line read last, or what it contains."""
+        name = "standard input" if self._path == "-" else _absolute(self._path)
+        return self._rejected or Input(name, self._number, self._line)
 
     def read(self) -> Iterator[Event | Rejected]:
         """Yield each line's event, or the reason why it is rejected.
@@ -80,6 +94,7 @@ class FileSource:
                 line = line.removeprefix(_BYTE_ORDER_MARK)
             if line is not None and (not line or line.isspace()):
                 continue
+            self._line = line
             yield self._decode(line, f"line {self._number}")
             if self._interval:
                 due = max(due + self._interval, time.monotonic() - 1)  # catch up with at most one second
@@ -93,11 +108,15 @@ class FileSource:
         os.write(self._wake, b"\0")
 
     def _decode(self, line: bytes | None, where: str) -> Event | Rejected:
-        if line is None:
-            return Rejected(where, f"longer than {MAX_LINE_BYTES:,} bytes")
+        self._rejected = None
         try:
+            if self._of_rejected and line is not None:
+                self._rejected = rejected.parse_line(line)
+                line = self._rejected.data
+            if line is None:
+                return Rejected(where, f"longer than {MAX_LINE_BYTES:,} bytes")
             return self._format.decode(line)
-        except PoisonError as error:
+        except (PoisonError, ValueError) as error:
             return Rejected(where, str(error))
 
     def _lines(self) -> Iterator[bytes | None]:
@@ -165,8 +184,11 @@ class FileSource:
 def _identify(path: str, file: int, length: int = _BEGINNING_BYTES) -> str:
     """Return a file's identity, which differs from a replaced file's: its path, and a hash of its beginning."""
     beginning = os.pread(file, length, 0)
-    name = os.fsencode(Path(path).resolve()).decode(errors="backslashreplace")  # a name may not be UTF-8
-    return f"{len(beginning)}:{hashlib.sha256(beginning).hexdigest()}:{name}"
+    return f"{len(beginning)}:{hashlib.sha256(beginning).hexdigest()}:{_absolute(path)}"
+
+
+def _absolute(path: str) -> str:
+    return os.fsencode(Path(path).resolve()).decode(errors="backslashreplace")  # a name may not be UTF-8
 
 
 def _beginning_length(identity: str) -> int | None:

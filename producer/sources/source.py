@@ -6,6 +6,7 @@ from typing import Protocol
 
 from producer.spooling.cursor import Position
 from producer.spooling.entry import StreamRecord
+from producer.spooling.rejected import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,14 @@ class Source(Protocol):
 
     Attributes:
         position: where a later run can resume after the item yielded last; None if the source cannot resume.
+        input: what the item yielded last was made of, to be kept if it is rejected; None if nobody can use it.
     """
 
     @property
     def position(self) -> Position | None: ...
+
+    @property
+    def input(self) -> Input | None: ...
 
     def read(self) -> Iterator[Event | Rejected]:
         """Yield items until the source ends or is closed.

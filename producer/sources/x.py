@@ -20,6 +20,7 @@ from producer.sources.lines import LineSplitter
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
 from producer.sources.rules import TAG, Rule
 from producer.sources.source import Rejected
+from producer.spooling.rejected import Input
 
 _FIELDS = {
     "tweet.fields": "author_id,created_at,lang,note_tweet,referenced_tweets",
@@ -76,6 +77,7 @@ class XSource:
         self._response: requests.Response | None = None
         self._closing = threading.Event()
         self._lines_read = 0
+        self.input: Input | None = None
         self._others_reported = False
 
     def read(self) -> Iterator[Record | Rejected]:
@@ -158,6 +160,7 @@ class XSource:
             return None
         self._lines_read += 1
         where = f"line {self._lines_read} of the stream"
+        self.input = None
         if line is None:
             return Rejected(where, f"longer than {_MAX_LINE_BYTES:,} bytes")
         try:
@@ -170,9 +173,12 @@ class XSource:
                 return Rejected(where, f"X sent an error instead of the post: {xapi.describe(message)}")
             post = to_record(message, "x")
         except PoisonError as error:
+            if error.reason is not Reason.CONTROL_MESSAGE:
+                self.input = Input("X", self._lines_read, line)
             return Rejected(where, str(error))
         if not self._is_wanted(message):
             return Rejected(f"post {post.id}", "only rules that this run did not ask for match it")
+        self.input = Input("X", self._lines_read, line)
         return post
 
     def _is_wanted(self, message: Json) -> bool:

@@ -23,6 +23,7 @@ from producer.spooling.entry import Entry, StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.recovery import CURSORS, Segment, recover
 
+DEFAULT_LIMIT = 4 * 1024**3
 SEGMENT_BYTES = 8 * 1024 * 1024
 _CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
 _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
@@ -110,18 +111,19 @@ class Spool:
 
     # The appending thread
 
-    def append(self, record: StreamRecord, source: Position | None = None) -> None:
+    def append(self, record: StreamRecord, source: Position | None = None, *, at_once: bool = False) -> None:
         """Add a record; wait, and notify, when the limit is reached or the disk is full.
 
-        Records that arrive within a millisecond are written together, the last of them by `flush`. `source` is the
-        position of the source after this record.
+        Records that arrive within a millisecond are written together, the last of them by `flush`, unless `at_once`.
+        `source` is the position of the source after this record.
         """
         line = to_line(record.data)
         with self._changed:
             self._pending.append((record.partition_key, line))
             self._pending_bytes += len(line)
             self._pending_source, self._has_read = source, True
-            if self._pending_bytes < _GROUP_BYTES and time.monotonic() - self._flushed < _GROUP_SECONDS:
+            recent = time.monotonic() - self._flushed < _GROUP_SECONDS
+            if self._pending_bytes < _GROUP_BYTES and recent and not at_once:
                 return
             while not (self._flush() or self._stopping):
                 self._changed.wait(_RETRY_SECONDS)

@@ -152,7 +152,7 @@ def tweets(numbers: range) -> str:
 class Fixed:
     """A source that yields what it was given."""
 
-    position = None
+    position = input = None
 
     def __init__(self, items: Iterable[Record | Rejected]) -> None:
         self._items = items

@@ -15,6 +15,7 @@ from producer.formats.tweets import Record, load, to_record
 from producer.sources import x as x_source
 from producer.sources.reconnect import Backoff
 from producer.sources.source import Rejected
+from producer.spooling.rejected import Input
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX, line, post, problem
 
@@ -127,6 +128,26 @@ def test_a_malformed_line_is_rejected_and_the_next_is_read(raw: bytes, reason: s
     assert reading.texts == ["still here"]
     assert reason in reading.rejected[0].reason
     assert reading.rejected[0].where == "line 1 of the stream"
+
+
+@pytest.mark.parametrize(
+    ("raw", "is_kept"),
+    [
+        (line(post("a post")), True),
+        (line({"data": {"id": "1"}}), True),
+        (b"[]\r\n", True),
+        (line({"delete": {"status": {"id": 1}}}), False),
+        (line(post("no") | {"matching_rules": [{"id": "5"}]}), False),
+        (line({"errors": [problem("Not Found Error")], "matching_rules": [{"id": "1"}]}), False),
+    ],
+)
+def test_a_post_is_kept_if_it_is_rejected_and_a_control_message_is_not(raw: bytes, is_kept: bool) -> None:
+    script = [Connection(0, raw=line(post("first")) + raw)]
+    with XServer(script=script) as x:
+        source = WatchedX(x)
+        with Reading(source) as reading:
+            reading.until_items(2)
+            assert source.input == (Input("X", 2, raw.strip(b"\n")) if is_kept else None)
 
 
 @pytest.mark.parametrize("matching", [[{"id": 5, "tag": None}], [{"id": "5"}], [None], [{}]])
