@@ -90,7 +90,7 @@ class EventTable(pulumi.ComponentResource):
             keys = [(key, stored_as[key]) for key in (partition_key, sort_key) if key in stored_as]
             other_tables = {table_name(stack, each) for each in event_types() if each != event_type}
             if keys != event.key_types or name in other_tables:
-                raise pulumi.RunError(_refuse(stack, event_type, urn, name, keys))
+                raise pulumi.RunError(_explain(stack, event_type, urn, name, keys))
             return str(name)
 
         if capacity:
@@ -136,7 +136,7 @@ class EventTable(pulumi.ComponentResource):
         )
 
 
-def _refuse(stack: str, event_type: str, urn: str, name: str, keys: Keys) -> str:
+def _explain(stack: str, event_type: str, urn: str, name: str, keys: Keys) -> str:
     """Return why the table is not replaced, and what to do."""
     event = load(event_type)
     needed = table_name(stack, event_type)

@@ -19,7 +19,7 @@ def test_a_preview_plans_everything_and_makes_nothing(project: Project) -> None:
     assert inventory(project.aws, "planned") == []
 
 
-def test_a_second_up_changes_nothing_and_a_new_name_replaces_which_the_workflows_preview_refuses(
+def test_a_second_up_changes_nothing_and_a_new_name_replaces_and_fails_the_workflows_preview(
     project: Project,
 ) -> None:
     stack = project.stack("twice")

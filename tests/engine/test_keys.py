@@ -9,7 +9,7 @@ ROW = {"Username": {"S": "mira"}, "Id": {"S": "1"}}
 ORDER = {"CustomerId": {"S": "c-1"}, "OrderId": {"S": "o-1"}}
 
 
-def refused(stack: Stack) -> str:
+def rejected(stack: Stack) -> str:
     """Try the change as a person does and as a workflow does; return what the engine shows."""
     tried: list[Result] = [stack.run("preview", fails=True), stack.up(fails=True)]
     assert [result.done for result in tried] == [{}, {}]
@@ -18,10 +18,10 @@ def refused(stack: Stack) -> str:
     return tried[0].text
 
 
-def detach(stack: Stack, refusal: str) -> None:
-    """Run the commands that the refusal prints; a person says yes."""
+def detach(stack: Stack, message: str) -> None:
+    """Run the commands that the message prints; a person says yes."""
     engine = stack.project.engine
-    commands = re.findall(r"^ +(pulumi st.*)$", refusal.partition("detach the table")[2], re.MULTILINE)
+    commands = re.findall(r"^ +(pulumi st.*)$", message.partition("detach the table")[2], re.MULTILINE)
     assert len(commands) == 3
     for command in commands:
         ended = subprocess.run(
@@ -35,32 +35,32 @@ def detach(stack: Stack, refusal: str) -> None:
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_another_event_type_is_refused_until_the_table_is_detached_with_its_rows(project: Project) -> None:
+def test_another_event_type_is_rejected_until_the_table_is_detached_with_its_rows(project: Project) -> None:
     stack = project.stack("retyped", like="prod", protect=False)
     stack.up()
     table = project.aws.client("dynamodb")
     table.put_item(TableName="retyped-EventData", Item=ROW)
     stack.configure(eventType="order")
 
-    refusal = refused(stack)
-    assert "retyped-EventData with the keys Username (S) and Id (S)," in refusal
-    assert "retyped-EventData-order with the keys CustomerId (S) and OrderId (S)." in refusal
+    message = rejected(stack)
+    assert "retyped-EventData with the keys Username (S) and Id (S)," in message
+    assert "retyped-EventData-order with the keys CustomerId (S) and OrderId (S)." in message
 
-    detach(stack, refusal)
+    detach(stack, message)
     assert stack.up().done["create"] == {"table-table"}
     stack.up("--expect-no-changes")
     assert stack.outputs()["table_name"] == "retyped-EventData-order"
     assert table.scan(TableName="retyped-EventData")["Items"] == [ROW]
 
     stack.configure(eventType="tweet")
-    assert "rows" in refused(stack)
+    assert "rows" in rejected(stack)
     stack.configure(eventType="order", tableDeletionProtection=False, quarantineForceDestroy=True)
     stack.up()
     stack.destroy()
     assert table.scan(TableName="retyped-EventData")["Items"] == [ROW]
 
 
-def test_another_type_of_a_key_is_refused_though_the_provider_does_not_see_it(project: Project) -> None:
+def test_another_type_of_a_key_is_rejected_though_the_provider_does_not_see_it(project: Project) -> None:
     stack = project.stack("rekeyed", eventType="order")
     stack.up()
     table = project.aws.client("dynamodb")
@@ -70,10 +70,10 @@ def test_another_type_of_a_key_is_refused_though_the_provider_does_not_see_it(pr
     numbered = definition.replace('Attribute("OrderId", ', 'Attribute("OrderId", Type.NUMBER, ')
     module.write_text(re.sub(r'"o-(\d+)"', r"\1", numbered))
 
-    refusal = refused(stack)
-    assert "rekeyed-EventData-order with the keys CustomerId (S) and OrderId (S)," in refusal
-    assert "rekeyed-EventData-order with the keys CustomerId (S) and OrderId (N)." in refusal
-    assert "rename event/types/order.py" in refusal
+    message = rejected(stack)
+    assert "rekeyed-EventData-order with the keys CustomerId (S) and OrderId (S)," in message
+    assert "rekeyed-EventData-order with the keys CustomerId (S) and OrderId (N)." in message
+    assert "rename event/types/order.py" in message
     assert table.scan(TableName="rekeyed-EventData-order")["Items"] == [ORDER]
 
     module.write_text(definition)

@@ -119,7 +119,7 @@ ORDERS = table("dev-EventData-order", CustomerId="S", OrderId="S")
 
 
 @pytest.mark.parametrize(
-    ("present", "event_type", "refusal"),
+    ("present", "event_type", "message"),
     [
         (
             TWEETS,
@@ -154,16 +154,16 @@ ORDERS = table("dev-EventData-order", CustomerId="S", OrderId="S")
     ],
 )
 def test_a_table_of_other_keys_or_of_another_event_type_is_not_replaced(
-    present: dict[str, dict[str, Any]], event_type: str, refusal: str
+    present: dict[str, dict[str, Any]], event_type: str, message: str
 ) -> None:
-    with pytest.raises(pulumi.RunError) as refused:
+    with pytest.raises(pulumi.RunError) as error:
         deploy(eventType=event_type, present=present)
-    said = str(refused.value)
-    assert said.startswith(
-        f"{refusal} Replacing the table would delete its rows, so it was not touched.\n  Fix: "
+    shown = str(error.value)
+    assert shown.startswith(
+        f"{message} Replacing the table would delete its rows, so it was not touched.\n  Fix: "
     )
     same_name = present["table-table"]["name"] == f"dev-EventData-{event_type}"
-    assert (f"rename event/types/{event_type}.py" in said) == same_name
+    assert (f"rename event/types/{event_type}.py" in shown) == same_name
 
 
 @pytest.mark.parametrize(
