@@ -246,6 +246,8 @@ def _record(folder: Path, stack: str, config: dict[str, str], answers: _Answers)
         runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
 
     async def run() -> None:
+        # The error of a failed run is raised; that it reached several outputs is no news.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         monitor = _Monitor(deployed, answers)
         mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
         set_all_config(config, [])
