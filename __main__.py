@@ -3,7 +3,6 @@
 import pulumi
 import pulumi_aws as aws
 
-from event import types as event_types
 from infra.monitoring import Monitoring
 from infra.processor import EventProcessor
 from infra.producer import ProducerPolicy, ProducerUser
@@ -12,7 +11,7 @@ from infra.settings import load
 from infra.stream import EventStream
 from infra.table import EventTable
 from stack.alarm_definitions import alarms
-from stack.settings import parse_settings, table_name
+from stack.settings import parse_settings
 
 settings = load(parse_settings)
 if settings.alarms and not settings.alarm_email:
@@ -33,8 +32,8 @@ stream = EventStream(
 )
 table = EventTable(
     "table",
-    table_name=table_name(stack, settings.event_type),
-    event=event_types.load(settings.event_type),
+    stack=stack,
+    event_type=settings.event_type,
     settings=settings.table,
     kms_key_arn=settings.kms_key_arn,
     protect=settings.protect,

@@ -1,17 +1,25 @@
 """The DynamoDB table that stores the events."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from event.item import EXPIRY_ATTRIBUTE
-from event.schema import Schema
-from stack.settings import CapacitySettings, TableSettings
+from event.types import event_types, load
+from stack.settings import CapacitySettings, TableSettings, table_name
+
+Keys = Sequence[tuple[str, str]]
+"""Name and DynamoDB type, S or N, of each key."""
 
 
 class EventTable(pulumi.ComponentResource):
     """A table of events, with the keys of their definition.
+
+    A table that the stack already has is never replaced: if its keys, or its event type, are others than the
+    program's, preview and update fail before it is touched. The engine ignores changes of what identifies a table,
+    so that what it returns here is what the stack has.
 
     It pays per request, or has provisioned write capacity that follows the load: the stream buffers what the
     table throttles until it has scaled.
@@ -28,8 +36,8 @@ class EventTable(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        table_name: str,
-        event: Schema,
+        stack: str,
+        event_type: str,
         settings: TableSettings,
         kms_key_arn: pulumi.Input[str] | None,
         protect: bool,
@@ -38,9 +46,10 @@ class EventTable(pulumi.ComponentResource):
     ) -> None:
         super().__init__("stream-processing:infra:EventTable", name, None, opts)
         capacity = settings.capacity
+        event = load(event_type)
         table = aws.dynamodb.Table(
             f"{name}-table",
-            name=table_name,
+            name=table_name(stack, event_type),
             billing_mode="PROVISIONED" if capacity else "PAY_PER_REQUEST",
             read_capacity=capacity.read if capacity else None,
             write_capacity=capacity.min_write if capacity else None,
@@ -65,12 +74,31 @@ class EventTable(pulumi.ComponentResource):
             ),
             deletion_protection_enabled=settings.deletion_protection,
             tags=tags,
-            # A change by auto scaling is not drift.
-            opts=pulumi.ResourceOptions(parent=self, protect=protect, ignore_changes=["writeCapacity"]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=protect,
+                ignore_changes=[
+                    *("name", "hashKey", "rangeKey", "attributes"),
+                    "writeCapacity",  # a change by auto scaling is not drift
+                ],
+            ),
         )
+
+        def check(present: Sequence[Any]) -> str:
+            urn, name, partition_key, sort_key, attributes = present
+            stored_as = {attribute["name"]: attribute["type"] for attribute in attributes}
+            keys = [(key, stored_as[key]) for key in (partition_key, sort_key) if key in stored_as]
+            other_tables = {table_name(stack, each) for each in event_types() if each != event_type}
+            if keys != event.key_types or name in other_tables:
+                raise pulumi.RunError(_explain(stack, event_type, urn, name, keys))
+            return str(name)
+
         if capacity:
             self._scale(name, table, capacity, tags)
-        self.table_name = table.name
+        # Whoever takes the name waits for the check, the function first of all.
+        self.table_name = pulumi.Output.all(
+            table.urn, table.name, table.hash_key, table.range_key, table.attributes
+        ).apply(check)
         self.arn = table.arn
         self.register_outputs({"table_name": self.table_name, "arn": self.arn})
 
@@ -106,3 +134,23 @@ class EventTable(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _explain(stack: str, event_type: str, urn: str, name: str, keys: Keys) -> str:
+    """Return why the table is not replaced, and what to do."""
+    event = load(event_type)
+    needed = table_name(stack, event_type)
+    kept = f"{stack}-kept"
+    rename = f"rename event/types/{event_type}.py, because a new table needs another name, then "
+    return f"""\
+The stack's table is {name} with the keys {_show(keys)}, but {event.plural} are stored in {needed} with the keys \
+{_show(event.key_types)}. Replacing the table would delete its rows, so it was not touched.
+  Fix: create a stack of their own for the {event.plural}: pulumi stack init NAME
+  Or {rename if name == needed else ""}detach the table, which stays in AWS with its rows, and run pulumi up:
+    pulumi stack init {kept} --no-select
+    pulumi state move '{urn}' --source {stack} --dest {kept}
+    pulumi stack rm {kept} --force"""
+
+
+def _show(keys: Keys) -> str:
+    return " and ".join(f"{name} ({stored_as})" for name, stored_as in keys)

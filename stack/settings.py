@@ -33,8 +33,9 @@ LOG_RETENTION_DAYS = (
 )
 POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+")
 KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
-# S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`.
-STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,24}")
+# S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`. Roles of the stack `dev`
+# are granted the tables `dev-EventData-*`, so no other stack's name may begin like that.
+STACK_NAME = re.compile(r"(?!.*-EventData)[A-Za-z0-9][A-Za-z0-9-]{0,24}")
 # RFC 2606, and the reserved top-level domains of RFC 6761.
 EXAMPLE_DOMAIN = re.compile(
     r"@(.*\.)?(example\.(com|net|org)|example|invalid|test|localhost)$", re.IGNORECASE
@@ -203,7 +204,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         raise SettingsError(
             "the stack's name",
             stack,
-            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it",
+            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it, but not -EventData",
             "pulumi stack rename NAME",
             stack,
         )

@@ -70,7 +70,7 @@ def _data_grants(account: Account, stack: str) -> list[Grant]:
         ),
         Grant(
             sid="Table",
-            resources=[account.arn("dynamodb", f"table/{stack}-EventData")],
+            resources=account.table_arns(stack),
             reads=[
                 "dynamodb:DescribeContinuousBackups",
                 "dynamodb:DescribeTable",

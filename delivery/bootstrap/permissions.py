@@ -41,6 +41,10 @@ class Account:
         """Return the ARN of a resource of all regions."""
         return pulumi.Output.format("arn:{0}:{1}::{2}:{3}", self.partition, service, self.id, resource)
 
+    def table_arns(self, stack: str) -> list[pulumi.Output[str]]:
+        """Return the ARNs of a stack's table: of tweets, and of any other event type, whose name ends with it."""
+        return [self.arn("dynamodb", f"table/{stack}-EventData{end}") for end in ("", "-*")]
+
     def bucket_arn(self, bucket: str) -> pulumi.Output[str]:
         """Return the ARN of a bucket, which names neither account nor region."""
         return pulumi.Output.concat("arn:", self.partition, ":s3:::", bucket)
@@ -109,7 +113,7 @@ def boundary(account: Account, stack: str) -> list[Statement]:
         Statement(
             sid="Table",
             actions=["dynamodb:BatchWriteItem"],
-            resources=[account.arn("dynamodb", f"table/{stack}-EventData")],
+            resources=account.table_arns(stack),
         ),
         Statement(
             sid="Log",

@@ -55,7 +55,7 @@ RULES: Mapping[str, Rule] = {
     "subject": matching(SUBJECT, "such as repo:octo@1234/tweets@5678"),
     # No wildcard: the trust policies compare the branch as it is.
     "branch": matching(BRANCH, "the name of a branch"),
-    "stacks": _list_of(STACK_NAME, "names of up to 25 letters, digits and hyphens"),
+    "stacks": _list_of(STACK_NAME, "names of up to 25 letters, digits and hyphens, without -EventData"),
     "pullRequestStacks": _list_of(STACK_NAME, "some of stacks", may_be_empty=True),
     "githubProvider": one_of("create", "existing"),
     "kmsKeyArns": _list_of(KMS_KEY_ARN, "ARNs of KMS keys", may_be_empty=True),

@@ -73,6 +73,11 @@ class Repository:
                 return
         self._call("POST", "issues", title=title, labels=[label], body=body)
 
+    def pull_requests(self, commit: str) -> list[dict[str, Any]]:
+        """Return the pull requests that a commit came with."""
+        found: list[dict[str, Any]] = self._call("GET", f"commits/{commit}/pulls?per_page={PAGE}")
+        return found
+
     def user_id(self) -> int:
         """Return the id of the user whose token this is."""
         number: int = self._request("GET", f"{self.api}/user", None)["id"]

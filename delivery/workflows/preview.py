@@ -3,18 +3,28 @@
     python -m delivery.workflows.preview --stack dev --report preview.txt [--plan plan.json] [--expect-no-changes]
 
 The exit code, also as the step's output `exit-code`, is that of `pulumi preview`: 7 if it found changes and none were
-expected, any other but 0 if it failed. The standard library only, because a workflow's scripts run with the Python of
-GitHub's runner.
+expected, any other but 0 if it failed. It is also 1 if a table, a stream or a bucket would be replaced or deleted,
+unless the pull request has the label `replaces-data`; on main this is the one that the commit came with, for which
+GITHUB_REPOSITORY, GITHUB_SHA and GITHUB_TOKEN are read. The standard library only, because a workflow's scripts run
+with the Python of GitHub's runner.
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from delivery.workflows.github import GithubError, Repository
+
+HOLD_DATA = {"aws:dynamodb/table:Table", "aws:kinesis/stream:Stream", "aws:s3/bucket:Bucket"}
+LABEL = "replaces-data"
 NO_REPORT = "The preview failed before it wrote a report: its log says why."
 INDENT = " " * 4
 LEFT_OUT = f"\n{INDENT}... left out ...\n{INDENT}"
@@ -25,6 +35,10 @@ MEANINGS = {
 }
 """Messages for the CLI's exit codes (its `cmd/exit_codes.go`); any other is a failure."""
 FAILED = "The preview of {stack} failed with exit code {code}: the end of its report says why."
+LOSES_DATA = (
+    "The stack {stack} would lose data: {resources} would be replaced or deleted. If nobody needs the data, give the "
+    f"pull request the label {LABEL}, and run this again."
+)
 
 
 def main() -> int:
@@ -42,16 +56,50 @@ def main() -> int:
 
     command = ["pulumi", "preview", "--stack", options.stack, "--refresh", "--diff", "--non-interactive"]
     command += ["--color", "never", "--suppress-progress"]
-    command += ["--save-plan", str(options.plan)] if options.plan else []
-    command += ["--expect-no-changes"] if options.expect_no_changes else []
-    report, code = _run(command)
+    with tempfile.TemporaryDirectory() as folder:
+        plan: Path = options.plan or Path(folder) / "plan.json"
+        command += ["--expect-no-changes"] if options.expect_no_changes else ["--save-plan", str(plan)]
+        report, code = _run(command)
+        lost = [] if code or options.expect_no_changes else lost_resources(json.loads(plan.read_text()))
+    meaning = MEANINGS.get(code, FAILED).format(stack=options.stack, code=code)
+    if lost and not _may_lose_data():
+        code, meaning = 1, LOSES_DATA.format(stack=options.stack, resources=", ".join(lost))
+        report += f"\n{meaning}\n"
     options.report.write_text(report)
     print(report, end="")
-    meaning = MEANINGS.get(code, FAILED).format(stack=options.stack, code=code)
     print(meaning, file=sys.stderr)
     _append("GITHUB_STEP_SUMMARY", f"{meaning}\n\n{as_markdown(options.stack, report)}")
     _append("GITHUB_OUTPUT", f"exit-code={code}\n")
     return code
+
+
+def lost_resources(plan: Mapping[str, Any]) -> list[str]:
+    """Return those resources with data that a plan of the CLI replaces or deletes, each with its type."""
+    found = []
+    for urn, planned in plan["resourcePlans"].items():
+        *_, types, name = urn.split("::", 3)
+        kind = types.rpartition("$")[2]
+        if kind in HOLD_DATA and {"delete", "replace", "delete-replaced"} & set(planned["steps"]):
+            found.append(f"{name} ({kind})")
+    return found
+
+
+def _may_lose_data() -> bool:
+    """Tell whether the pull request that this run is about has the label; no, if there is none."""
+    file = os.environ.get("GITHUB_EVENT_PATH")
+    event = json.loads(Path(file).read_text()) if file else {}
+    try:
+        if "pull_request" in event:
+            pull_requests = [event["pull_request"]]
+        elif event:
+            repository = Repository.connect(os.environ["GITHUB_REPOSITORY"])
+            pull_requests = repository.pull_requests(os.environ["GITHUB_SHA"])
+        else:
+            pull_requests = []
+    except GithubError as error:
+        print(error, file=sys.stderr)
+        return False
+    return any(label["name"] == LABEL for each in pull_requests for label in each["labels"])
 
 
 def _append(variable: str, text: str) -> None:

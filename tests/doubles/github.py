@@ -20,6 +20,8 @@ class Github:
     """A repository; `requests` are the methods and paths that it was asked, in order."""
 
     comments: Objects = field(default_factory=list)
+    labels: dict[str, list[str]] = field(default_factory=dict)
+    """Commit -> labels of the pull request that it came with."""
     issues: Objects = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     environments: dict[str, Any] = field(default_factory=dict)
@@ -51,6 +53,9 @@ class Github:
         match [method, *path.strip("/").split("/")]:
             case ["GET", "user"]:
                 return {"id": USER_ID}
+            case ["GET", "commits", commit, "pulls"]:
+                named = [[{"name": name} for name in self.labels[commit]]] if commit in self.labels else []
+                return [{"number": 5, "labels": labels} for labels in named]
             case ["GET", "issues", "5", "comments"]:
                 size, page = int(query["per_page"][0]), int(query["page"][0])
                 return self.comments[size * (page - 1) : size * page]

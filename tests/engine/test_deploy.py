@@ -19,7 +19,9 @@ def test_a_preview_plans_everything_and_makes_nothing(project: Project) -> None:
     assert inventory(project.aws, "planned") == []
 
 
-def test_a_second_up_changes_nothing_and_a_new_name_replaces(project: Project) -> None:
+def test_a_second_up_changes_nothing_and_a_new_name_replaces_and_fails_the_workflows_preview(
+    project: Project,
+) -> None:
     stack = project.stack("twice")
     assert set(stack.up().done) == {"create"}
     before = inventory(project.aws, "twice")
@@ -32,6 +34,17 @@ def test_a_second_up_changes_nothing_and_a_new_name_replaces(project: Project) -
     done = stack.run("preview").done
     assert {"stream-stream", "processor-mapping"} <= done["replace"]
     assert "table-table" not in {name for names in done.values() for name in names}
+
+    previewed = subprocess.run(
+        [sys.executable, "-m", "delivery.workflows.preview", "--stack", "twice", "--report", "preview.txt"],
+        cwd=project.folder,
+        env=project.engine.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert previewed.returncode == 1, previewed.stdout + previewed.stderr
+    assert "would lose data: stream-stream (aws:kinesis/stream:Stream) would be replaced" in previewed.stderr
 
 
 def test_the_secret_is_in_no_output_and_in_no_state_file(project: Project) -> None:

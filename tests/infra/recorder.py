@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, set_all_config
-from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from stack.project import PROJECT, read_project, with_defaults
@@ -100,11 +100,17 @@ class Deployed:
 
 
 class _Answers(mocks.Mocks):
-    """The values that AWS adds to the inputs: identifiers, ARNs, the secret of an access key."""
+    """The values that AWS adds to the inputs: identifiers, ARNs, the secret of an access key.
 
-    def __init__(self, partition: str, answers: Mapping[str, Any]) -> None:
+    `present` has outputs, by resource, of which the engine ignores changes: those that the stack already has.
+    """
+
+    def __init__(
+        self, partition: str, answers: Mapping[str, Any], present: Mapping[str, Mapping[str, Any]]
+    ) -> None:
         self.partition = partition
         self.answers = answers
+        self.present = present
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         answers = {
@@ -119,7 +125,7 @@ class _Answers(mocks.Mocks):
         return answers[args.token], []
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        state = dict(args.inputs)
+        state = {**args.inputs, **self.present.get(args.name, {})}
         if not args.custom:
             return None, state
         service, kind = args.typ.split(":")[1].split("/")[0], args.typ.split(":")[2]
@@ -195,12 +201,21 @@ def stack_config(stack: str, **config: Any) -> dict[str, str]:
     return _with_changes(PROJECT, committed, config)
 
 
-def deploy(stack: str = "dev", *, file: str | None = None, partition: str = "aws", **config: Any) -> Deployed:
+def deploy(
+    stack: str = "dev",
+    *,
+    file: str | None = None,
+    partition: str = "aws",
+    present: Mapping[str, Mapping[str, Any]] | None = None,
+    **config: Any,
+) -> Deployed:
     """Run the program as the stack `stack` of its committed file, with some keys of the project changed.
 
-    `file` names the stack whose file is taken where it is not that of `stack`.
+    `file` names the stack whose file is taken where it is not that of `stack`; `present` holds what the stack already
+    has of a resource, by its logical name, where the engine ignores what the program says.
     """
-    return _record(PROJECT, stack, stack_config(file or stack, **config), _Answers(partition, {}))
+    answers = _Answers(partition, {}, present or {})
+    return _record(PROJECT, stack, stack_config(file or stack, **config), answers)
 
 
 def deploy_bootstrap(
@@ -214,7 +229,7 @@ def deploy_bootstrap(
         else {}
     )
     settings = _with_changes(folder, {"aws:region": REGION}, {"repository": "octo/tweets", **config})
-    return _record(folder, "account", settings, _Answers(partition, answers))
+    return _record(folder, "account", settings, _Answers(partition, answers, {}))
 
 
 def _with_changes(folder: Path, committed: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
@@ -231,9 +246,12 @@ def _record(folder: Path, stack: str, config: dict[str, str], answers: _Answers)
         runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
 
     async def run() -> None:
+        # The error of a failed run is raised; that it reached several outputs is no news.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         monitor = _Monitor(deployed, answers)
         mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
         set_all_config(config, [])
+        SETTINGS.outputs.clear()  # what a failed run left belongs to its event loop
         set_root_resource(None)  # type: ignore[arg-type]  # what a fresh process has
         await run_in_stack(program)
 

@@ -1,3 +1,6 @@
+from typing import Any
+
+import pulumi
 import pytest
 
 from event.item import EXPIRY_ATTRIBUTE
@@ -66,8 +69,8 @@ def test_provisioned_write_capacity_follows_the_load() -> None:
     }
 
 
-def test_a_capacity_that_auto_scaling_changed_is_no_drift(dev: Deployed) -> None:
-    assert dev.one("Table").ignored == {"writeCapacity"}
+def test_a_capacity_that_auto_scaling_changed_is_no_drift_and_nothing_replaces_a_table(dev: Deployed) -> None:
+    assert dev.one("Table").ignored == {"writeCapacity", "name", "hashKey", "rangeKey", "attributes"}
 
 
 def test_an_on_demand_table_has_no_auto_scaling(dev: Deployed) -> None:
@@ -101,3 +104,81 @@ def test_the_function_knows_the_type_of_its_events_and_so_do_the_outputs() -> No
     stack = deploy(eventType="order")
     assert stack.one("Function").inputs["environment"]["variables"]["EVENT_TYPE"] == "order"
     assert stack.outputs["event_type"] == "order"
+
+
+def table(name: str, **keys: str) -> dict[str, dict[str, Any]]:
+    """What the stack has: a table of this name, with names and types of its keys."""
+    (partition_key, *sort_keys) = keys
+    attributes = [{"name": key, "type": stored_as} for key, stored_as in reversed(keys.items())]
+    outputs = {"name": name, "hashKey": partition_key, "attributes": attributes}
+    return {"table-table": {**outputs, "rangeKey": sort_keys[0] if sort_keys else None}}
+
+
+TWEETS = table("dev-EventData", Username="S", Id="S")
+ORDERS = table("dev-EventData-order", CustomerId="S", OrderId="S")
+
+
+@pytest.mark.parametrize(
+    ("present", "event_type", "message"),
+    [
+        (
+            TWEETS,
+            "order",
+            "The stack's table is dev-EventData with the keys Username (S) and Id (S), but orders are stored in "
+            "dev-EventData-order with the keys CustomerId (S) and OrderId (S).",
+        ),
+        (
+            table("dev-EventData", CustomerId="S", OrderId="S"),
+            "order",
+            "The stack's table is dev-EventData with the keys CustomerId (S) and OrderId (S), but orders are stored in "
+            "dev-EventData-order with the keys CustomerId (S) and OrderId (S).",
+        ),
+        (
+            table("dev-EventData-order", CustomerId="S"),
+            "order",
+            "The stack's table is dev-EventData-order with the keys CustomerId (S), but orders are stored in "
+            "dev-EventData-order with the keys CustomerId (S) and OrderId (S).",
+        ),
+        (
+            table("dev-EventData-telemetry", SensorId="S", ReadAt="N"),
+            "telemetry",
+            "The stack's table is dev-EventData-telemetry with the keys SensorId (S) and ReadAt (N), but readings are "
+            "stored in dev-EventData-telemetry with the keys SensorId (N) and ReadAt (N).",
+        ),
+        (
+            ORDERS,
+            "tweet",
+            "The stack's table is dev-EventData-order with the keys CustomerId (S) and OrderId (S), but tweets are "
+            "stored in dev-EventData with the keys Username (S) and Id (S).",
+        ),
+    ],
+)
+def test_a_table_of_other_keys_or_of_another_event_type_is_not_replaced(
+    present: dict[str, dict[str, Any]], event_type: str, message: str
+) -> None:
+    with pytest.raises(pulumi.RunError) as error:
+        deploy(eventType=event_type, present=present)
+    shown = str(error.value)
+    assert shown.startswith(
+        f"{message} Replacing the table would delete its rows, so it was not touched.\n  Fix: "
+    )
+    same_name = present["table-table"]["name"] == f"dev-EventData-{event_type}"
+    assert (f"rename event/types/{event_type}.py" in shown) == same_name
+
+
+@pytest.mark.parametrize(
+    ("present", "event_type"),
+    [
+        (TWEETS, "tweet"),
+        (ORDERS, "order"),
+        (table("dev-EventData-purchase", CustomerId="S", OrderId="S"), "order"),
+    ],
+    ids=["tweets", "orders", "orders, whose module had another name"],
+)
+def test_a_table_with_the_keys_of_the_events_goes_on_under_its_name(
+    present: dict[str, dict[str, Any]], event_type: str
+) -> None:
+    stack = deploy(eventType=event_type, present=present)
+    name = present["table-table"]["name"]
+    assert stack.outputs["table_name"] == name
+    assert stack.one("Function").inputs["environment"]["variables"]["TABLE_NAME"] == name

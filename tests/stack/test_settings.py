@@ -129,8 +129,8 @@ def test_the_message_shows_the_value_that_was_given() -> None:
         parse(functionMemory="lots")
 
 
-@pytest.mark.parametrize("name", ["feature_x", "a" * 26, "-x", "x.y"])
-def test_a_stack_name_that_aws_would_reject_is_rejected(name: str) -> None:
+@pytest.mark.parametrize("name", ["feature_x", "a" * 26, "-x", "x.y", "dev-EventData-x", "dev-EventData"])
+def test_a_stack_name_that_aws_or_another_stacks_grants_would_take_amiss_is_rejected(name: str) -> None:
     with pytest.raises(SettingsError, match=r"(?s)the stack's name: .*25 letters.*pulumi stack rename"):
         parse(name)
 

@@ -49,7 +49,10 @@ def resources(stack: str, bucket: str, key: str) -> dict[str, set[str]]:
         "Stream": {arn("kinesis", f"stream/{stack}-EventStream")},
         "StreamEncryption": {arn("kinesis", f"stream/{stack}-EventStream"), arn("kms", "key/*")},
         "Streams": {"*"},
-        "Table": {arn("dynamodb", f"table/{stack}-EventData")},
+        "Table": {
+            arn("dynamodb", f"table/{stack}-EventData"),
+            arn("dynamodb", f"table/{stack}-EventData-*"),
+        },
         "FindScaling": {"*"},
         "Scaling": {arn("application-autoscaling", "scalable-target/*")},
         "ScalingTags": {arn("application-autoscaling", "scalable-target/*")},
@@ -191,7 +194,7 @@ def test_the_boundary_is_the_union_of_what_the_stacks_identities_are_ever_allowe
     assert {action for _, actions, _ in boundary.values() for action in actions} == used
     assert {sid: arns for sid, (_, _, arns) in boundary.items()} == {
         "Stream": {arn("kinesis", "stream/dev-EventStream")},
-        "Table": {arn("dynamodb", "table/dev-EventData")},
+        "Table": {arn("dynamodb", "table/dev-EventData"), arn("dynamodb", "table/dev-EventData-*")},
         "Log": {arn("logs", "log-group:/aws/lambda/dev-DDBEventProcessor:*")},
         "Quarantine": {f"{bucket}/*"},
         "FindQuarantine": {bucket},

@@ -23,6 +23,7 @@ FOLDER = PROJECT / "delivery" / "bootstrap"
         ("stacks", []),
         ("stacks", ["dev", "dev"]),
         ("stacks", ["de*"]),
+        ("stacks", ["dev", "dev-EventData-x"]),
         ("stacks", "dev"),
         ("stacks", ["dev", "bootstrap"]),
         ("subject", "octo/tweets"),

@@ -1,5 +1,7 @@
 """The scripts of the workflows, against GitHub on loopback."""
 
+import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +24,7 @@ HOSTILE = st.text(st.sampled_from("`~ \t\n\r\x00\x0b\x0c\u2028\\#>-*_<!&|[]()@:a
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Run a script in an empty folder, and return its exit code."""
     monkeypatch.chdir(tmp_path)
-    for name in (*SECRETS, "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
+    for name in (*SECRETS, "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_EVENT_PATH"):
         monkeypatch.delenv(name, raising=False)
 
     def run(main: Callable[[], int], *arguments: str) -> int:
@@ -152,6 +154,113 @@ def test_the_nightly_preview_distinguishes_drift_failure_and_a_missing_stack(
     for shown in (capsys.readouterr().err, Path("summary").read_text()):
         assert message in shown
         assert ("differs" in shown) == (code == 7)
+
+
+URN = "urn:pulumi:dev::stream-processing::stream-processing:infra:Part$"
+UNLABELLED = {"pull_request": {"labels": [{"name": "bug"}]}}
+LABELLED = {"pull_request": {"labels": [{"name": "bug"}, {"name": "replaces-data"}]}}
+PUSH: dict[str, str] = {"ref": "refs/heads/main"}
+
+
+@pytest.fixture
+def preview_of(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Preview a change whose plan does steps to one resource, in a run that an event started."""
+    command = tmp_path / "pulumi"
+    save_plan = 'while [ $# -gt 1 ]; do [ "$1" = --save-plan ] && cp made.json "$2"; shift; done'
+    command.write_text(f"#!/bin/sh\n{save_plan}\necho '~ 1 to change'\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def preview_of(resource: str, *steps: str, event: object = None, arguments: tuple[str, ...] = ()) -> int:
+        plans = {
+            "urn:pulumi:dev::stream-processing::pulumi:pulumi:Stack::stream-processing-dev": {
+                "steps": ["same"]
+            },
+            f"{URN}{resource}": {"steps": steps},
+        }
+        write("made.json", json.dumps({"manifest": {}, "resourcePlans": plans}))
+        if event is not None:
+            monkeypatch.setenv("GITHUB_EVENT_PATH", write("event.json", json.dumps(event)))
+        return run(preview.main, "--stack", "dev", "--report", "preview.txt", *arguments)
+
+    return preview_of
+
+
+@pytest.mark.parametrize(
+    ("resource", "named"),
+    [
+        ("aws:dynamodb/table:Table::table-table", "table-table (aws:dynamodb/table:Table)"),
+        ("aws:kinesis/stream:Stream::stream-stream", "stream-stream (aws:kinesis/stream:Stream)"),
+        ("aws:s3/bucket:Bucket::quarantine-bucket", "quarantine-bucket (aws:s3/bucket:Bucket)"),
+    ],
+)
+@pytest.mark.parametrize("steps", [("delete",), ("create-replacement", "replace", "delete-replaced")])
+def test_a_preview_that_replaces_or_deletes_what_holds_data_fails_and_names_it(
+    preview_of: Callable[..., int], resource: str, named: str, steps: tuple[str, ...]
+) -> None:
+    assert preview_of(resource, *steps, event=UNLABELLED) == 1
+    message = f"The stack dev would lose data: {named} would be replaced or deleted."
+    assert message in Path("preview.txt").read_text()  # and so in the comment
+
+
+@pytest.mark.parametrize(
+    ("resource", "steps"),
+    [
+        ("aws:dynamodb/table:Table::table-table", ["update"]),
+        ("aws:dynamodb/table:Table::table-table", ["create"]),
+        ("aws:dynamodb/table:Table::table-table", ["same"]),
+        ("aws:cloudwatch/metricAlarm:MetricAlarm::monitoring-StreamNotRead", ["delete"]),
+        (
+            "aws:s3/bucketPolicy:BucketPolicy::quarantine-policy",
+            ["create-replacement", "replace", "delete-replaced"],
+        ),
+    ],
+)
+def test_a_preview_that_changes_no_data_needs_no_label(
+    preview_of: Callable[..., int], resource: str, steps: list[str]
+) -> None:
+    assert preview_of(resource, *steps, event=UNLABELLED) == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "labels", "code"),
+    [
+        (LABELLED, None, 0),
+        (UNLABELLED, ["replaces-data"], 1),  # the pull request itself says what it has
+        (PUSH, ["replaces-data"], 0),
+        (PUSH, ["bug"], 1),
+        (PUSH, None, 1),  # a commit that no pull request brought
+        (None, ["replaces-data"], 1),  # by hand
+    ],
+)
+def test_the_label_of_the_pull_request_lets_data_go_also_once_it_is_merged(
+    preview_of: Callable[..., int],
+    github: Github,
+    monkeypatch: pytest.MonkeyPatch,
+    event: object,
+    labels: list[str] | None,
+    code: int,
+) -> None:
+    monkeypatch.setenv("GITHUB_SHA", "0f7c2d2e")
+    if labels is not None:
+        github.labels["0f7c2d2e"] = labels
+    arguments = ("--plan", "plan.json")
+    assert preview_of("aws:kinesis/stream:Stream::stream", "delete", event=event, arguments=arguments) == code
+    assert Path("plan.json").exists()
+
+
+def test_data_stays_while_github_does_not_tell_the_labels(
+    preview_of: Callable[..., int],
+    github: Github,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GITHUB_SHA", "0f7c2d2e")
+    monkeypatch.setenv("GITHUB_TOKEN", "expired")
+    assert preview_of("aws:kinesis/stream:Stream::stream", "delete", event=PUSH) == 1
+    shown = capsys.readouterr().err
+    assert "401" in shown
+    assert "would lose data" in shown
 
 
 def test_drift_opens_one_issue_a_stack_and_comments_on_it_the_next_night(run: Run, github: Github) -> None:

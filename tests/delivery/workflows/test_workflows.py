@@ -91,6 +91,16 @@ def test_code_of_a_pull_request_gets_no_deploy_role_and_no_token_that_writes() -
     assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
 
 
+def test_a_preview_knows_the_label_that_lets_data_go() -> None:
+    assert "labeled" in WORKFLOWS["preview"][True]["pull_request"]["types"]
+    on_main = WORKFLOWS["deploy-stack"]["jobs"]["preview"]
+    [step] = [each for each in on_main["steps"] if "delivery.workflows.preview" in each.get("run", "")]
+    assert step["env"]["GITHUB_TOKEN"] == "${{ github.token }}"
+    # A workflow that is called has no more permissions than its caller's job.
+    for job in (on_main, *WORKFLOWS["deploy"]["jobs"].values()):
+        assert job["permissions"]["pull-requests"] == "read"
+
+
 def test_a_stack_is_approved_between_its_preview_and_the_deployment_of_that_plan() -> None:
     stack = WORKFLOWS["deploy-stack"]["jobs"]
     assert "environment" not in stack["preview"]
