@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from event.types import event_types
 from stack.project import PROJECT
 from tests.local.aws.test_server import alive, child_processes
 from tests.producer.conftest import tweet, tweets
@@ -132,3 +133,15 @@ def test_a_demo_that_is_interrupted_leaves_nothing(
     check_width(output, 100)
     eventually(lambda: not alive(started))
     eventually(lambda: not list(command.temporary.iterdir()))
+
+
+def test_an_unknown_event_type_is_a_wrong_usage_that_lists_what_there_is(demo: Start) -> None:
+    code, output = demo("--event", "ordr").ends()
+    assert code == 2
+    assert all(f"'{name}'" in output for name in event_types())
+
+
+def test_x_brings_no_orders(demo: Start) -> None:
+    code, output = demo("--event", "order", "--source", "x").ends()
+    assert code == 2
+    assert "X brings tweets only" in output
