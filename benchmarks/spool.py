@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from producer.record import StreamRecord, encode
-from producer.sources.source import Record
+from producer.formats.tweets import Record, TweetFormat
+from producer.spooling.entry import StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 
@@ -33,7 +33,7 @@ def main() -> None:
         record
         for number in range(arguments.records)
         if isinstance(
-            record := encode(Record(f"user{number % 997}", str(number), moment, "word " * 60, "en", "file")),
+            record := Record(f"user{number % 997}", str(number), moment, "word " * 60, "en", "file").encode(),
             StreamRecord,
         )
     ]
@@ -57,7 +57,7 @@ def main() -> None:
 
 def with_spool(directory: Path, records: list[StreamRecord]) -> None:
     """Append 500, take them, acknowledge them."""
-    spool = Spool(Folder(directory), 1 << 30, print)
+    spool = Spool(Folder(directory), TweetFormat(), 1 << 30, print)
     for start in range(0, len(records), _CALL):
         for record in records[start : start + _CALL]:
             spool.append(record)

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import click
 
+from event.types import DEFAULT_EVENT_TYPE
 from producer import config
-from producer.config import AwsCredentials
 from producer.configure import configure
 from producer.display.display import display, say
 from producer.errors import ConfigError, OutputError, SpoolError
+from producer.formats import load_format
 from producer.receipts import Receipts
 from producer.run import FLUSH_SECONDS, print_records, publish
 from producer.sources.source import Source
 from producer.spooling.cursor import Position
+from producer.spooling.directory import choose_directory
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 from stack.project import version
@@ -34,8 +36,8 @@ _EXAMPLES = """\b
 Examples:
   python -m producer --track cat --track '"kitten season"' --limit 100
   python -m producer --rule 'from:nasa has:images' --keep-rules
-  python -m producer --source file tweets.jsonl --rate 50
-  python -m producer --source file tweets.jsonl.gz --dry-run
+  python -m producer --source file events.jsonl --rate 50
+  python -m producer --source file events.jsonl.gz --dry-run --event-type order
   python -m producer --source bluesky --track coffee --duration 60
   python -m producer configure --stack dev
 
@@ -82,8 +84,14 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.Choice(["x", "file", "bluesky"]),
     default="x",
     show_default=True,
-    help="The source of tweets: X's filtered stream, JSON lines in PATH (gzip or not; - is standard input), "
-    "or Bluesky.",
+    help="The source of events: X's filtered stream, JSON lines in PATH (gzip or not; - is standard input), "
+    "or Bluesky. X and Bluesky bring tweets only.",
+)
+@click.option(
+    "--event-type",
+    metavar="NAME",
+    show_default="the configuration's",
+    help="Module of event/types/ that defines the events.",
 )
 @click.option("--track", multiple=True, metavar="TERM", help="x, bluesky: posts with this term; repeatable.")
 @click.option("--rule", multiple=True, metavar="EXPR", help="x: a rule of the filtered stream; repeatable.")
@@ -93,7 +101,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.FloatRange(0, min_open=True),
     callback=_finite,
     metavar="N",
-    help="file: tweets per second.",
+    help="file: events per second.",
 )
 @click.option(
     "--start-over",
@@ -105,13 +113,13 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     is_flag=True,
     help="file: print, several times a second, how many lines of PATH are safe in the spool or rejected.",
 )
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N tweets.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N events.")
 @click.option(
     "--duration",
     type=click.FloatRange(0, min_open=True),
     callback=_finite,
     metavar="SECONDS",
-    help="Stop reading after this time. Queued tweets are then sent for up to "
+    help="Stop reading after this time. Queued events are then sent for up to "
     f"{FLUSH_SECONDS:.0f} s; the spool keeps the rest.",
 )
 @click.option(
@@ -128,7 +136,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     show_default="spool/ beside the configuration",
-    help="Folder for tweets that the stream has not accepted yet.",
+    help="Folder for events that the stream has not accepted yet.",
 )
 @click.option(
     "--spool-limit",
@@ -143,6 +151,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 def run_command(
     path: str | None,
     source_name: str,
+    event_type: str | None,
     track: tuple[str, ...],
     rule: tuple[str, ...],
     keep_rules: bool,
@@ -157,15 +166,23 @@ def run_command(
     config_path: Path,
     dry_run: bool,
 ) -> None:
-    """Read tweets and put them on the stream, until the source ends or Ctrl-C."""
+    """Read events and put them on the stream, until the source ends or Ctrl-C."""
     _check_usage(source_name, path, track, rule, keep_rules, rate)
     if source_name != "file" and (start_over or receipts):
         raise click.UsageError("--start-over and --receipts need --source file.")
     if receipts and dry_run:
         raise click.UsageError("--receipts and --dry-run both print to standard output.")
     try:
-        # A dry run without X needs no configuration.
-        settings = config.load(config_path, os.environ, say) if source_name == "x" or not dry_run else None
+        # A dry run without X needs nothing of the configuration but the event type.
+        is_needed = source_name == "x" or not dry_run or event_type is None
+        settings = config.load(config_path, os.environ, say) if is_needed else None
+        event_type = event_type or (settings.event_type if settings else DEFAULT_EVENT_TYPE)
+        event_format = load_format(event_type)
+        if source_name != "file" and event_type != DEFAULT_EVENT_TYPE:
+            raise ConfigError(
+                f"--source {source_name} brings {DEFAULT_EVENT_TYPE}s only, and the event type is {event_type}: "
+                f"use --source file PATH, or - for standard input."
+            )
         aws = settings.aws() if settings and not dry_run else None
 
         def source(note: Callable[[str], None], resume: Position | None = None) -> Source:
@@ -173,7 +190,7 @@ def run_command(
             if path is not None:
                 from producer.sources.file import FileSource
 
-                return FileSource(path, rate, resume, note)
+                return FileSource(path, event_format, rate, resume, note)
             if settings is not None and source_name == "x":
                 from producer.sources.x import XSource
 
@@ -202,7 +219,8 @@ def run_command(
 
         client = connect(aws, view.note)
         spools = spool_path or config_path.parent / "spool"
-        spool = Spool(Folder(_adopt_legacy_spool(spools, aws, view.note)), spool_limit, view.note)
+        directory = choose_directory(spools, aws, event_type, view.note)
+        spool = Spool(Folder(directory), event_format, spool_limit, view.note)
         reading = source(view.note, None if start_over else spool.source)
         publisher = Publisher(spool, client, aws, linger / 1000)
         receipt = Receipts() if receipts else None
@@ -220,15 +238,6 @@ def configure_command(stack: str | None, config_path: Path) -> None:
         configure(config_path, stack, say)
     except ConfigError as error:
         _fail(error)
-
-
-def _adopt_legacy_spool(folder: Path, aws: AwsCredentials, notify: Callable[[str], None]) -> Path:
-    """Return the directory of the stream's spool; rename the one of release 1.0.0 if it exists."""
-    spool, legacy = folder / aws.spool_name, folder / aws.legacy_spool_name
-    if not spool.exists() and legacy.exists():
-        legacy.rename(spool)
-        notify(f"The spool {legacy} is now {spool}.")
-    return spool
 
 
 def _check_usage(

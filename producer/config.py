@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from event.types import DEFAULT_EVENT_TYPE
 from producer.errors import ConfigError
 
 DEFAULT_PATH = Path(__file__).parent / "config.json"
@@ -21,9 +22,11 @@ DEFAULT_PATH = Path(__file__).parent / "config.json"
 STREAM_KEYS = ("region", "stream_name")
 ACCESS_KEYS = ("access_key", "secret_access_key")
 AWS_KEYS = (*ACCESS_KEYS, *STREAM_KEYS, "stream_arn")
+STACK_KEYS = (*AWS_KEYS, "event_type")
+"""What the stack's outputs give."""
 X_KEYS = ("consumer_key", "consumer_secret", "access_token_key", "access_token_secret")
 OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint", "aws_profile")
-KEYS = (*AWS_KEYS, *X_KEYS, *OPTIONAL_KEYS)
+KEYS = (*STACK_KEYS, *X_KEYS, *OPTIONAL_KEYS)
 PREFIX = "PRODUCER_"
 """Prefix of the environment variables: a `REGION` meant for another program must not override the file."""
 
@@ -58,7 +61,7 @@ class AwsCredentials:
 
     @property
     def spool_name(self) -> str:
-        """Directory name of the stream's spool: tweets of one stream must never go to another.
+        """Directory name of the stream's spool: events of one stream must never go to another.
 
         The ARN names the account, and does not change when the key is rotated.
         """
@@ -131,6 +134,15 @@ class Config:
         return XCredentials(**values, bearer_token=bearer)
 
     @property
+    def event_type(self) -> str:
+        """The stack's event type; configurations of release 1.0.0, which name none, are of stacks of the default one.
+
+        Raises:
+            ConfigError: the value is not a string.
+        """
+        return self._text("event_type") or DEFAULT_EVENT_TYPE
+
+    @property
     def x_endpoint(self) -> str | None:
         """URL of the X API if it is not X itself, such as `http://127.0.0.1:8080`."""
         return self._endpoint("x_endpoint")
@@ -198,7 +210,7 @@ def _overrides(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the values in the environment, by key.
 
     Raises:
-        ConfigError: a variable has the name of release 1.0.0, or its key is unknown. If it were ignored, tweets
+        ConfigError: a variable has the name of release 1.0.0, or its key is unknown. If it were ignored, events
             might go to another stream than the user expects.
     """
     old = [key for key in KEYS if key in environ]

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from producer.config import AWS_KEYS, STREAM_KEYS, X_KEYS, read_file, write_file
+from event.types import DEFAULT_EVENT_TYPE
+from producer.config import STACK_KEYS, STREAM_KEYS, X_KEYS, read_file, write_file
 from producer.errors import ConfigError
 from stack.errors import OutputsError
 from stack.outputs import read_outputs
@@ -24,8 +25,8 @@ def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> N
     missing = [key for key in STREAM_KEYS if not outputs.get(key)]
     if missing:
         raise ConfigError(f"The stack has no output {', '.join(missing)}: deploy it with `pulumi up`.")
-    others = {key: value for key, value in read_file(path).items() if key not in AWS_KEYS}
-    values = others | {key: outputs[key] for key in AWS_KEYS if outputs.get(key)}
+    others = {key: value for key, value in read_file(path).items() if key not in STACK_KEYS}
+    values = others | {key: outputs[key] for key in STACK_KEYS if outputs.get(key)}
     write_file(path, values)
     notify(f"{path}: stream {values['stream_name']} in {values['region']}.")
     if not values.get("access_key"):
@@ -33,6 +34,9 @@ def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> N
         notify(f"The stack has no access key: run the producer with a role that has the policy {policy}.")
     if values.get("aws_endpoint"):
         notify(f"aws_endpoint is still {values['aws_endpoint']}: remove it to use AWS.")
+    if (event_type := values.get("event_type", DEFAULT_EVENT_TYPE)) != DEFAULT_EVENT_TYPE:
+        notify(f"The stack's event type is {event_type}: send such events with --source file.")
+        return
     absent = [key for key in X_KEYS if not values.get(key)]
     if absent and not values.get("bearer_token"):
         notify(f"To use --source x, add {', '.join(absent)} to the file; --source bluesky needs no keys.")

@@ -1,12 +1,12 @@
-"""Reads a source to its end: forwards every tweet, or rejects it with a reason, and counts both."""
+"""Reads a source to its end: forwards every event, or rejects it with a reason, and counts both."""
 
 import threading
 from collections.abc import Callable
 
 from producer.errors import OutputError, SourceError
-from producer.record import StreamRecord, encode
 from producer.sources.source import Rejected, Source
 from producer.spooling.cursor import Position
+from producer.spooling.entry import StreamRecord
 from stack.printing import shorten
 
 _MAX_WHERE_CHARACTERS = 80
@@ -16,9 +16,9 @@ class Reader:
     """The reading loop of a run.
 
     Args:
-        source: where tweets come from.
+        source: where events come from.
         forward: called with each encoded record, and the source's position after it.
-        limit: number of tweets after which reading ends; None for no limit.
+        limit: number of events after which reading ends; None for no limit.
         notify: called with the reason of each rejection.
         advance_source: called with the source's position after each rejected item.
 
@@ -46,20 +46,20 @@ class Reader:
 
     def run(self) -> None:
         """Read until the source ends, the limit is reached, or `stop` is called."""
-        tweets = forwarded = 0
+        events = forwarded = 0
         try:
             for item in self._source.read():
                 if isinstance(item, Rejected):
                     self._reject(item)
                 else:
-                    tweets += 1
-                    encoded = encode(item)
+                    events += 1
+                    encoded = item.encode()
                     if isinstance(encoded, Rejected):
                         self._reject(encoded)
                     else:
                         self._forward(encoded, self._source.position)
                         forwarded += 1
-                if tweets == self._limit or self._stopped.is_set():
+                if events == self._limit or self._stopped.is_set():
                     break
             if self.rejected and not forwarded:
                 self.failure = f"Every item was rejected ({self.rejected:,})."

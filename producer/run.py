@@ -15,9 +15,9 @@ from producer.display.progress import Progress
 from producer.errors import OutputError, PublishError, SpoolError
 from producer.reader import Reader
 from producer.receipts import Receipts
-from producer.record import StreamRecord
 from producer.sources.source import Source
 from producer.spooling.cursor import Position
+from producer.spooling.entry import StreamRecord
 from producer.spooling.spool import Spool
 from stack.printing import printable
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from producer.publish.publisher import Publisher
 
 FLUSH_SECONDS = 10.0
-"""Seconds for which a run that is interrupted, or has a duration, sends queued tweets; the spool keeps the rest."""
+"""Seconds for which a run that is interrupted, or has a duration, sends queued events; the spool keeps the rest."""
 _CLOSE_SECONDS = 15.0
 _TICK_SECONDS = 0.05
 _SYNC_SECONDS = 1.0
@@ -36,7 +36,7 @@ class Summary:
     """The exact result of a run: `received + replayed = sent + spooled + rejected + missing`.
 
     Attributes:
-        replayed: tweets that an earlier run left.
+        replayed: events that an earlier run left.
         missing: those of them that can no longer be read.
     """
 
@@ -68,10 +68,10 @@ def publish(
     duration: float | None,
     receipts: Receipts | None = None,
 ) -> int:
-    """Send the source's tweets until it ends, `limit` tweets or `duration` seconds; return the exit code.
+    """Send the source's events until it ends, `limit` events or `duration` seconds; return the exit code.
 
     SIGINT, SIGTERM and SIGHUP end the run too; a second SIGINT or SIGTERM at once. When the source ends, queued
-    tweets are sent for as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. Tweets
+    events are sent for as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. Events
     that remain in the spool, or are missing from it, make the exit code 1. `receipts` shows a feeder of standard input
     which lines are safe.
     """
@@ -87,7 +87,8 @@ def publish(
         if interrupts.count and not announced:
             announced = True
             display.note(
-                f"Stopping: sending queued tweets for up to {FLUSH_SECONDS:.0f} s; press Ctrl-C again to quit now."
+                f"Stopping: sending queued {spool.format.schema.plural} for up to {FLUSH_SECONDS:.0f} s; "
+                "press Ctrl-C again to quit now."
             )
         spool.flush()
         if receipts and not receipts_failure:
@@ -143,13 +144,13 @@ def publish(
 
 def shortfalls(spool: Spool) -> list[str]:
     """Return a message for each kind of record of a closed spool that was not sent; empty if all were."""
-    messages = []
+    messages, plural = [], spool.format.schema.plural
     if spool.unwritten:
-        messages.append(f"{spool.unwritten:,} tweets were lost: {spool.blocked}.")
+        messages.append(f"{spool.unwritten:,} {plural} were lost: {spool.blocked}.")
     if spool.missing:
-        messages.append(f"{spool.missing:,} tweets of an earlier run are missing from {spool.folder}.")
+        messages.append(f"{spool.missing:,} {plural} of an earlier run are missing from {spool.folder}.")
     if spool.waiting:
-        messages.append(f"{spool.waiting:,} tweets remain in {spool.folder}; the next run sends them.")
+        messages.append(f"{spool.waiting:,} {plural} remain in {spool.folder}; the next run sends them.")
     return messages
 
 
@@ -282,7 +283,7 @@ def _finish(
     *,
     drain_deadline: float,
 ) -> None:
-    """Send queued tweets until `drain_deadline` (monotonic) or a signal, and then for `FLUSH_SECONDS`."""
+    """Send queued events until `drain_deadline` (monotonic) or a signal, and then for `FLUSH_SECONDS`."""
     deadline = math.inf
     publisher.finish(None)
     while publishing.is_alive() and interrupts.count < 2 and time.monotonic() < deadline:

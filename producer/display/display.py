@@ -30,7 +30,7 @@ class Display(Protocol):
 def display(title: str, *, live: bool) -> Display:
     """Return a terminal display if standard error is a terminal, otherwise JSON lines.
 
-    Only a live source has a lag: the age of tweets in a file has no bearing on the run.
+    Only a live source has a lag: the age of events in a file has no bearing on the run.
     """
     if not sys.stderr.isatty():
         return JsonDisplay(title, live=live)

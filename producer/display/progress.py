@@ -14,7 +14,7 @@ class Progress:
 
     Attributes:
         elapsed: seconds since the start.
-        newest: `created_at` of the tweet acknowledged last.
+        newest: the own time of the event acknowledged last; None if it has none.
         answers: durations of the last calls, in seconds.
         trouble: the reason why the producer is waiting, or None.
     """
@@ -32,7 +32,7 @@ class Progress:
 
 
 class Rate:
-    """The number of tweets received per second, over the last few seconds."""
+    """The number of events received per second, over the last few seconds."""
 
     def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque([(0.0, 0)])
@@ -46,11 +46,11 @@ class Rate:
         return (progress.received - received) / max(progress.elapsed - since, 0.001)
 
 
-def lag_seconds(created_at: str | None) -> float | None:
-    """Return the age of a tweet created at that time, in seconds."""
-    if created_at is None:
+def lag_seconds(time: str | None) -> float | None:
+    """Return the age of an event of that time, in seconds."""
+    if time is None:
         return None
-    return round((datetime.now(UTC) - datetime.fromisoformat(created_at)).total_seconds(), 1)
+    return round((datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds(), 1)
 
 
 def median(values: Sequence[float]) -> float:

@@ -1,6 +1,6 @@
 """Decides which records to send together, and when to send throttled ones again: pure bookkeeping, without I/O.
 
-Each partition key is a lane: a queue, of which at most one part is under way. A username's tweets thus stay in order
+Each partition key is a lane: a queue, of which at most one part is under way. Its events thus stay in order
 from call to call, and calls that are under way together share no key. A lane that is mostly throttled sends less and
 waits, longer each time; one that is mostly accepted continues at once.
 """

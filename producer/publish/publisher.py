@@ -1,6 +1,6 @@
 """Puts the spool's records on the stream, retries as long as it takes, and acknowledges the accepted ones.
 
-Several calls may be under way, none of which shares a username with another; 500 records per call feed several
+Several calls may be under way, none of which shares a partition key with another; 500 records per call feed several
 shards. Answers are evaluated entry by entry (Kinesis API reference, PutRecords: HTTP 200 with failed
 entries is normal).
 """
@@ -9,14 +9,15 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-import orjson
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
 from botocore.parsers import ResponseParserError
 
+from event.item import Key
 from event.limits import MAX_PUT_BYTES, MAX_PUT_RECORDS
 from producer.config import AwsCredentials
 from producer.errors import PublishError
@@ -74,7 +75,7 @@ class Publisher:
         retried: number of times that a record was sent again.
         trouble: the reason why it is waiting, or None.
         answer_seconds: durations of the last calls.
-        newest: `created_at` of the tweet acknowledged last.
+        newest: the own time of the event acknowledged last; None if it has none.
     """
 
     def __init__(self, spool: Spool, client: "KinesisClient", aws: AwsCredentials, linger: float) -> None:
@@ -198,7 +199,7 @@ class Publisher:
     def _settle(self, answer: _Answer) -> None:
         self._under_way -= 1
         try:
-            throttled, reason = _evaluate(answer)
+            throttled, reason = _evaluate(answer, self._spool.format.read_key)
         except (ClientError, *_NETWORK_ERRORS) as error:
             if not _is_transient(error):
                 raise PublishError(self._explain(error)) from error
@@ -219,7 +220,7 @@ class Publisher:
         accepted = [entry for entry in answer.call if entry.position not in again] if again else answer.call
         self._spool.acknowledge(accepted)
         if accepted:
-            self.newest = orjson.loads(accepted[-1].data)["created_at"]
+            self.newest = self._spool.format.read_time(accepted[-1].data)
 
     def _explain(self, error: Exception) -> str:
         assert isinstance(error, ClientError)
@@ -234,10 +235,10 @@ class Publisher:
         )
 
 
-def _evaluate(answer: _Answer) -> tuple[list[Entry], str | None]:
+def _evaluate(answer: _Answer, read_key: Callable[[bytes], Key]) -> tuple[list[Entry], str | None]:
     """Return the entries to send again, and why.
 
-    Later versions of a throttled tweet in the same call are sent again with it, although they were accepted:
+    Later versions of a throttled event in the same call are sent again with it, although they were accepted:
     otherwise the older version would become the stream's newest.
 
     Raises:
@@ -254,19 +255,14 @@ def _evaluate(answer: _Answer) -> tuple[list[Entry], str | None]:
     if not codes:
         return [], None
     throttled: list[Entry] = []
-    tweets: dict[str, set[str]] = {}  # ids of throttled tweets by partition key
+    events: dict[str, set[Key]] = {}  # keys of throttled events by partition key
     for entry, result in zip(answer.call, results, strict=True):
         if result.get("ErrorCode"):
             throttled.append(entry)
-            tweets.setdefault(entry.partition_key, set()).add(_tweet_id(entry))
-        elif entry.partition_key in tweets and _tweet_id(entry) in tweets[entry.partition_key]:
+            events.setdefault(entry.partition_key, set()).add(read_key(entry.data))
+        elif entry.partition_key in events and read_key(entry.data) in events[entry.partition_key]:
             throttled.append(entry)
     return throttled, f"{len(codes)} of {len(answer.call)} records failed: {codes[0]}"
-
-
-def _tweet_id(entry: Entry) -> str:
-    tweet_id: str = orjson.loads(entry.data)["id"]
-    return tweet_id
 
 
 def _is_transient(error: Exception) -> bool:

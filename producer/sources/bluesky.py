@@ -14,9 +14,9 @@ from event.poison import PoisonError, Reason
 from event.record import iso
 from event.types.tweet import normalize_time
 from producer.errors import SourceError
-from producer.record import load
+from producer.formats.tweets import Record, load
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
-from producer.sources.source import Record, Rejected
+from producer.sources.source import Rejected
 
 ENDPOINT = "wss://jetstream2.us-east.bsky.network/subscribe"
 

@@ -1,4 +1,4 @@
-"""Tweets from a file or from standard input: JSON lines in one of the shapes that X's APIs use, or records."""
+"""Events from a file or from standard input: JSON lines."""
 
 import hashlib
 import os
@@ -16,9 +16,9 @@ from pathlib import Path
 
 from event.poison import PoisonError
 from producer.errors import SourceError
-from producer.record import load, to_record
+from producer.formats import Format
 from producer.sources.lines import LineSplitter
-from producer.sources.source import Record, Rejected
+from producer.sources.source import Event, Rejected
 from producer.spooling.cursor import Position
 
 _CHUNK_BYTES = 1024 * 1024
@@ -31,13 +31,14 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class FileSource:
-    """The tweets of a file or of standard input, decompressed if they are gzip.
+    """The events of a file or of standard input, decompressed if they are gzip.
 
     It reads with `select`, so that one line in a quiet pipe is delivered at once and `close` ends a wait.
 
     Args:
         path: the file; `-` for standard input.
-        rate: maximum number of tweets per second; None for no limit.
+        event_format: how an event is read from a line.
+        rate: maximum number of events per second; None for no limit.
         resume: the position of an interrupted run; used if it is in this file, and the file begins as it did then.
         notify: called with messages for the user.
     """
@@ -45,11 +46,13 @@ class FileSource:
     def __init__(
         self,
         path: str,
+        event_format: Format,
         rate: float | None,
         resume: Position | None = None,
         notify: Callable[[str], None] = print,
     ) -> None:
         self._path = path
+        self._format = event_format
         self._interval = min(1 / rate, threading.TIMEOUT_MAX / 2) if rate else 0.0
         self._resume = resume
         self._notify = notify
@@ -64,8 +67,8 @@ class FileSource:
         """The file's identity, and how many of its lines, and bytes after decompression, were read."""
         return self._identity, self._number, self._splitter.offset
 
-    def read(self) -> Iterator[Record | Rejected]:
-        """Yield each line's tweet, or the reason why it is rejected.
+    def read(self) -> Iterator[Event | Rejected]:
+        """Yield each line's event, or the reason why it is rejected.
 
         Raises:
             SourceError: the file cannot be read.
@@ -77,7 +80,7 @@ class FileSource:
                 line = line.removeprefix(_BYTE_ORDER_MARK)
             if line is not None and (not line or line.isspace()):
                 continue
-            yield _decode(line, f"line {self._number}")
+            yield self._decode(line, f"line {self._number}")
             if self._interval:
                 due = max(due + self._interval, time.monotonic() - 1)  # catch up with at most one second
                 self._closed.wait(due - time.monotonic())
@@ -89,10 +92,19 @@ class FileSource:
         self._closed.set()
         os.write(self._wake, b"\0")
 
+    def _decode(self, line: bytes | None, where: str) -> Event | Rejected:
+        if line is None:
+            return Rejected(where, f"longer than {MAX_LINE_BYTES:,} bytes")
+        try:
+            return self._format.decode(line)
+        except PoisonError as error:
+            return Rejected(where, str(error))
+
     def _lines(self) -> Iterator[bytes | None]:
         """Yield the lines; None for one that is too long."""
         if self._path == "-" and sys.stdin is None:
-            raise SourceError("Standard input is closed: pipe tweets into it, or name a file.")
+            plural = self._format.schema.plural
+            raise SourceError(f"Standard input is closed: pipe {plural} into it, or name a file.")
         try:
             with _open(self._path) if self._path != "-" else nullcontext(sys.stdin.fileno()) as file:
                 done = self._start(file) if self._path != "-" else 0
@@ -207,12 +219,3 @@ def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
             data = member.unconsumed_tail or member.unused_data
     if not member.eof:
         raise EOFError("its end is missing")
-
-
-def _decode(line: bytes | None, where: str) -> Record | Rejected:
-    if line is None:
-        return Rejected(where, f"longer than {MAX_LINE_BYTES:,} bytes")
-    try:
-        return to_record(load(line), "file")
-    except PoisonError as error:
-        return Rejected(where, str(error))

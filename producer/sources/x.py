@@ -13,13 +13,13 @@ from event.payload import Json
 from event.poison import PoisonError, Reason
 from producer.config import XCredentials
 from producer.errors import SourceError
-from producer.record import load, to_record
+from producer.formats.tweets import Record, load, to_record
 from producer.sources import rules as stream_rules
 from producer.sources import xapi
 from producer.sources.lines import LineSplitter
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
 from producer.sources.rules import TAG, Rule
-from producer.sources.source import Record, Rejected
+from producer.sources.source import Rejected
 
 _FIELDS = {
     "tweet.fields": "author_id,created_at,lang,note_tweet,referenced_tweets",

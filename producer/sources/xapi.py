@@ -14,7 +14,7 @@ from event.payload import Json
 from event.poison import PoisonError
 from producer.config import XCredentials
 from producer.errors import SourceError
-from producer.record import load
+from producer.formats.tweets import load
 from producer.sources.reconnect import Interrupted, cause
 
 ENDPOINT = "https://api.x.com"

@@ -1,6 +1,7 @@
 """The spool's lines and its cursor: both have a checksum, without which they are not used."""
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Self
 from zlib import crc32
 
@@ -17,6 +18,11 @@ MAX_POSITION = 1 << 62
 def to_line(data: bytes) -> bytes:
     """Return `<CRC-32 in hex> <data>` and the end of the line."""
     return b"%08x %b\n" % (crc32(data), data)
+
+
+def split_lines(content: bytes) -> list[bytes]:
+    """Return the lines with their ends; a carriage return, which is white space in JSON, ends none."""
+    return BytesIO(content).readlines()
 
 
 def from_line(line: bytes) -> bytes | None:

@@ -1,6 +1,36 @@
 """A record of the spool, on its way to the stream."""
 
 from dataclasses import dataclass
+from typing import Self
+
+from event.limits import MAX_PARTITION_KEY, MAX_RECORD_BYTES
+
+
+@dataclass(slots=True)
+class StreamRecord:
+    """A record as PutRecords takes it.
+
+    Attributes:
+        partition_key: events that share it stay in order.
+        data: the event in the format of its type, without an end of line.
+    """
+
+    partition_key: str
+    data: bytes
+
+    def encode(self) -> Self:
+        """Return the record itself: it is encoded already."""
+        return self
+
+    def excess(self, key_name: str) -> str | None:
+        """Return the limit of Kinesis that the record exceeds, or None; `key_name` names its key to a person."""
+        if not 1 <= len(self.partition_key) <= MAX_PARTITION_KEY:
+            length = len(self.partition_key)
+            return f"{key_name} of {length} characters; a partition key has 1 to {MAX_PARTITION_KEY}"
+        size = len(self.data) + len(self.partition_key.encode())
+        if size > MAX_RECORD_BYTES:
+            return f"{size:,} bytes; the limit is {MAX_RECORD_BYTES:,}"
+        return None
 
 
 @dataclass(slots=True)

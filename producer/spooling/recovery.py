@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from producer.errors import SpoolError
-from producer.spooling.cursor import MAX_POSITION, Cursor, from_line
+from producer.spooling.cursor import MAX_POSITION, Cursor, from_line, split_lines
 from producer.spooling.folder import Folder
 
 CURSORS = "cursor.json", "cursor.copy.json"
@@ -68,8 +68,10 @@ class Recovery:
     unreadable: int = 0
 
 
-def recover(folder: Folder, notify: Callable[[str], None]) -> Recovery:
+def recover(folder: Folder, plural: str, notify: Callable[[str], None]) -> Recovery:
     """Read the cursor and check every segment; `notify` gets what is wrong and its consequence.
+
+    `plural` is what the events are called.
 
     Raises:
         OSError: the folder cannot be read or written.
@@ -95,7 +97,7 @@ def recover(folder: Folder, notify: Callable[[str], None]) -> Recovery:
             folder, {places[base]: size for base, size in sizes.items()}, Cursor(source=cursor.source)
         )
         recovery.missing = missing
-    _report(recovery, folder, notify)
+    _report(recovery, folder, plural, notify)
     return recovery
 
 
@@ -162,7 +164,7 @@ def _check(recovery: Recovery, segment: Segment, content: bytes, end: int, expec
     record of the segment waits, and each damaged line may have been one.
     """
     position, lines, sound, damaged = segment.base, set(), [], []
-    for line in content.splitlines(keepends=True):
+    for line in split_lines(content):
         lines.add(position)
         if from_line(line) is not None:
             sound.append(position)
@@ -184,7 +186,7 @@ def _check(recovery: Recovery, segment: Segment, content: bytes, end: int, expec
     return max(0, expected - sum(each < end for each in readable)) + after
 
 
-def _report(recovery: Recovery, folder: Folder, notify: Callable[[str], None]) -> None:
+def _report(recovery: Recovery, folder: Folder, plural: str, notify: Callable[[str], None]) -> None:
     waiting = sum(segment.waiting for segment in recovery.segments.values())
     if recovery.unreadable:
         notify(
@@ -193,7 +195,7 @@ def _report(recovery: Recovery, folder: Folder, notify: Callable[[str], None]) -
         )
     if recovery.missing:
         notify(
-            f"The spool is incomplete: {recovery.missing:,} tweets that an earlier run left in {folder} are missing. "
+            f"The spool is incomplete: {recovery.missing:,} {plural} that an earlier run left in {folder} are missing. "
             "The others will be sent."
         )
 

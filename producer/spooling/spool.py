@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from event.limits import MAX_RECORD_BYTES
 from producer.errors import SpoolError
-from producer.record import StreamRecord, read_partition_key
-from producer.spooling.cursor import CRC_WIDTH, Cursor, Position, from_line, to_line
-from producer.spooling.entry import Entry
+from producer.formats import Format
+from producer.spooling.cursor import CRC_WIDTH, Cursor, Position, from_line, split_lines, to_line
+from producer.spooling.entry import Entry, StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.recovery import CURSORS, Segment, recover
 
@@ -35,6 +35,7 @@ class Spool:
     """The queue on disk: one thread appends, one takes and acknowledges, any thread may read the numbers.
 
     Attributes:
+        format: of the events in the records.
         replayed: records that an earlier run left.
         missing: records that an earlier run left and that can no longer be read.
         appended: records that this run has written.
@@ -48,8 +49,11 @@ class Spool:
         SpoolError: the folder cannot be read or written.
     """
 
-    def __init__(self, folder: Folder, limit: int, notify: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Folder, event_format: Format, limit: int, notify: Callable[[str], None]
+    ) -> None:
         self.folder = folder
+        self.format = event_format
         self._limit = limit
         # Small enough that acknowledged records are freed well below the limit.
         self._segment_bytes = min(SEGMENT_BYTES, limit // 8)
@@ -264,7 +268,8 @@ class Spool:
                 if segment is None and count < self.replayed + self.appended:
                     raise SpoolError(
                         f"Another program has changed the spool {self.folder} while the producer used it: run the "
-                        "producer again; it sends the remaining tweets and counts the missing ones."
+                        f"producer again; it sends the remaining {self.format.schema.plural} and counts the missing "
+                        "ones."
                     )
             if segment is None:
                 yield None
@@ -279,7 +284,7 @@ class Spool:
                 position = end
                 continue
             whole = chunk[: chunk.rfind(b"\n") + 1] or chunk  # without an end of line it is damaged
-            for line in whole.splitlines(keepends=True):
+            for line in split_lines(whole):
                 data: bytes | None = None
                 if segment.own:
                     data = line[CRC_WIDTH:-1]
@@ -287,7 +292,7 @@ class Spool:
                     data = from_line(line)
                 after = position + len(line)
                 if data is not None:
-                    key = self._keys.pop(position, None) or read_partition_key(data)
+                    key = self._keys.pop(position, None) or self.format.read_key(data)[0]
                     count += 1
                     yield Entry(position, after, segment.base, key, data, len(data) + len(key.encode()))
                 position = after
@@ -336,7 +341,7 @@ class Spool:
         return self._segments[next(reversed(self._segments))]
 
     def _open(self) -> None:
-        recovery = recover(self.folder, self._notify)
+        recovery = recover(self.folder, self.format.schema.plural, self._notify)
         self._before, self._left, self._segments = recovery.cursor, recovery.left, recovery.segments
         self.source = self._pending_source = recovery.cursor.source
         self.missing, self._emptied = recovery.missing, recovery.emptied

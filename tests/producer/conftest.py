@@ -13,7 +13,8 @@ import pytest
 from local.stubs.http import serving
 from local.stubs.kinesis import KinesisStub
 from producer.config import KEYS, PREFIX, AwsCredentials
-from producer.sources.source import Record, Rejected
+from producer.formats.tweets import Record
+from producer.sources.source import Rejected
 from stack.project import PROJECT
 
 

@@ -22,7 +22,6 @@ from local.stubs.kinesis import Fault, away, no_faults
 from local.x.server import CONSUMER_KEY, CONSUMER_SECRET, XServer
 from producer import cli
 from producer.cli import run_command
-from producer.config import AwsCredentials
 from stack.project import PROJECT
 from tests.producer.conftest import Produced, Producer, Stream, is_foreign, tweet, tweets
 from tests.producer.sources.watched_x import TERM
@@ -101,7 +100,7 @@ def test_tweets_of_standard_input_arrive_and_bad_lines_are_counted(
 
 def test_a_dry_run_prints_the_records_and_needs_no_configuration(tmp_path: Path) -> None:
     producer = Producer(tmp_path, "")
-    producer.config.write_text("not even JSON")
+    producer.config.unlink()
 
     done = producer.run("--source", "file", "-", "--dry-run", text=tweets(range(2)) + "bad\n")
 
@@ -665,20 +664,3 @@ def test_a_terminal_shows_the_numbers_in_lines_that_fit(stream: Stream, producer
         assert re.search(rf"^.*{field} \S", text, re.MULTILINE)
     assert "lag" not in text  # the tweets of a file have any age
     assert max(len(line) for line in text.splitlines() if "received" in line and "Done" not in line) <= 80
-
-
-def test_a_spool_of_release_1_0_0_is_adopted(tmp_path: Path) -> None:
-    aws = AwsCredentials(
-        access_key="a",
-        secret_access_key="b",
-        region="eu-west-1",
-        stream_name="tweets",
-        stream_arn="arn:aws:kinesis:eu-west-1:111111111111:stream/tweets",
-    )
-    (tmp_path / "tweets_eu-west-1").mkdir()
-    (tmp_path / "tweets_eu-west-1" / "00000000000000000000.log").write_text("kept")
-    notes: list[str] = []
-    spool = cli._adopt_legacy_spool(tmp_path, aws, notes.append)
-    assert (spool / "00000000000000000000.log").read_text() == "kept"
-    assert [str(spool) in note for note in notes] == [True]
-    assert cli._adopt_legacy_spool(tmp_path, aws, pytest.fail) == spool

@@ -10,8 +10,8 @@ import pytest
 
 from event.types.tweet import EVENT
 from local.aws.server import Server
-from producer.record import StreamRecord, encode
-from producer.sources.source import Record
+from producer.formats.tweets import Record
+from producer.spooling.entry import StreamRecord
 from tests.producer.conftest import Producer, tweets
 
 STREAM = "dev-EventStream"
@@ -95,7 +95,7 @@ def test_a_call_that_aws_denies_ends_the_run_with_the_identity_and_keeps_the_twe
 
 def test_a_record_becomes_the_expected_item_in_the_function() -> None:
     text = 'naïve 🦜 "quoted"\n\\ and a cut \ud83d'
-    encoded = encode(Record("名前", "1990000000000000001", "2026-11-23T14:41:28.000Z", text, None, "x"))
+    encoded = Record("名前", "1990000000000000001", "2026-11-23T14:41:28.000Z", text, None, "x").encode()
     assert isinstance(encoded, StreamRecord)
 
     item = EVENT.build_put(event_record(encoded), EVENT.parse(event_record(encoded)), None)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
+from producer.formats.tweets import TweetFormat
 from producer.publish.publisher import Publisher
-from producer.record import StreamRecord
+from producer.spooling.entry import StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 from tests.producer.conftest import credentials
@@ -57,7 +58,7 @@ def test_reader_publisher_and_monitor_lose_no_record_and_keep_each_key_in_order(
     monkeypatch.setattr("producer.publish.publisher.CALL_SECONDS", (0.001, 0.01))
     monkeypatch.setattr("producer.publish.lanes.LANE_SECONDS", (0.001, 0.01))
     stream = Stream()
-    spool = Spool(Folder(tmp_path / "spool"), 1 << 20, lambda _: None)
+    spool = Spool(Folder(tmp_path / "spool"), TweetFormat(), 1 << 20, lambda _: None)
     publisher = Publisher(spool, stream, credentials(None), 0.001)  # type: ignore[arg-type]
     read = threading.Event()
 

@@ -1,11 +1,13 @@
 """Deliberate defects, to see that the simulation finds them; each replaces one decision of the real code."""
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+from event.item import Key
 from handler.connection import Connection
 from handler.table import Table
 from local.aws.mapping import decisions
@@ -13,6 +15,7 @@ from local.aws.mapping.decisions import Batch, MappingSettings, Verdict
 from ops.errors import ReplayError
 from ops.quarantine.lease import Lease, Leases
 from ops.replay.replayer import Replayer
+from producer.formats.tweets import TweetFormat
 from producer.publish.lanes import Lanes
 from producer.publish.publisher import _Answer
 from producer.spooling import recovery
@@ -50,7 +53,11 @@ def _check_without_counting(*arguments: Any) -> int:
     return 0
 
 
-def _take_all_for_stored(answer: _Answer) -> tuple[list[Entry], str | None]:
+def _tell_versions_apart(_format: TweetFormat, data: bytes) -> Key:
+    return json.loads(data)["username"], data.hex()
+
+
+def _take_all_for_stored(answer: _Answer, _read_key: object) -> tuple[list[Entry], str | None]:
     if isinstance(answer.answer, Exception):
         raise answer.answer
     return [], None
@@ -91,7 +98,7 @@ DEFECTS: dict[str, Defect] = {
         "producer.publish.publisher._evaluate", _take_all_for_stored
     ),
     "a newer version does not wait for an older one that was throttled": lambda: mock.patch(
-        "producer.publish.publisher._tweet_id", lambda entry: str(entry.position)
+        "producer.formats.tweets.TweetFormat.read_key", _tell_versions_apart
     ),
     "a batch's progress uses up its retries": lambda: mock.patch(
         "local.aws.mapping.decisions.after_failure", _count_progress_as_a_retry

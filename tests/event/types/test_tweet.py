@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from event.payload import Json
 from event.poison import PoisonError, Reason
 from event.types.tweet import EVENT, Post, normalize_time, parse_post
-from producer.record import load, to_record
+from producer.formats.tweets import load, to_record
 from tests.handler.events import record, tweet, v1_status, v2_post
 
 SAMPLES = Path(__file__).parents[3] / "local" / "tweets.jsonl"

@@ -10,10 +10,11 @@ from rich.live import Live
 from producer.display.display import JsonDisplay, say
 from producer.display.progress import Progress
 from producer.display.terminal import TerminalDisplay
+from producer.formats.tweets import Record
 from producer.reader import Reader
-from producer.record import StreamRecord
-from producer.sources.source import Record, Rejected
+from producer.sources.source import Rejected
 from producer.spooling.cursor import Position
+from producer.spooling.entry import StreamRecord
 from stack.printing import MAX_MESSAGE_CHARACTERS
 from tests.producer.conftest import Fixed
 

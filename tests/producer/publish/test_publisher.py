@@ -13,9 +13,10 @@ from local.stubs.http import Request, Response, serving
 from local.stubs.kinesis import Fault, Faults, faulty
 from producer.config import AwsCredentials
 from producer.errors import ConfigError, PublishError
+from producer.formats.tweets import TweetFormat
 from producer.publish.client import connect
 from producer.publish.publisher import Publisher
-from producer.record import StreamRecord
+from producer.spooling.entry import StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 from tests.producer.conftest import Stream, credentials
@@ -37,7 +38,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
-    opened = Spool(Folder(tmp_path / "spool"), 1 << 30, pytest.fail)
+    opened = Spool(Folder(tmp_path / "spool"), TweetFormat(), 1 << 30, pytest.fail)
     yield opened
     opened.close()
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Self
 
 from producer.errors import SourceError
-from producer.sources.source import Record, Rejected, Source
+from producer.formats.tweets import Record
+from producer.sources.source import Event, Rejected, Source
 from tests.waiting import SECONDS, eventually
 
 
@@ -18,7 +19,7 @@ class Reading:
     """
 
     def __init__(self, source: Source) -> None:
-        self.items: list[Record | Rejected] = []
+        self.items: list[Event | Rejected] = []
         self.error: SourceError | None = None
         self._source = source
         self._thread = threading.Thread(target=self._read)

@@ -20,10 +20,10 @@ from websockets.sync.server import ServerConnection, serve
 
 from event.payload import Json
 from event.poison import PoisonError
+from producer.formats.tweets import Record
 from producer.sources import bluesky
 from producer.sources.bluesky import BlueskySource, parse_event
 from producer.sources.reconnect import Backoff
-from producer.sources.source import Record
 from tests.producer.sources.reading import Reading
 
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"

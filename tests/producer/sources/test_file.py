@@ -5,7 +5,7 @@ import os
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer.errors import SourceError
+from producer.formats.tweets import Record, TweetFormat
 from producer.sources import file
 from producer.sources.file import FileSource
-from producer.sources.source import Record, Rejected
+from producer.sources.source import Event, Rejected
 from producer.spooling.cursor import MAX_POSITION
 from tests.producer.conftest import tweet, tweets
+
+TWEETS = TweetFormat()
 
 
 def read(path: Path, content: str | bytes, rate: float | None = None) -> list[Record | Rejected]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(FileSource(str(path), rate).read())
+    items = FileSource(str(path), TWEETS, rate).read()
+    return [item for item in items if isinstance(item, Record | Rejected)]
 
 
 @pytest.fixture
@@ -76,13 +80,13 @@ def test_a_position_of_any_content_is_accepted(
     path = tmp_path_factory.mktemp("files") / "tweets.jsonl"
     content = tweets(range(3)).encode()
     path.write_bytes(gzip.compress(content) if compressed else content)
-    identity = FileSource(str(path), None)
+    identity = FileSource(str(path), TWEETS, None)
     list(identity.read())
     own, beginning = identity.position[0], str(length)
     if length is not None:
         own = own.replace(own.partition(":")[0], beginning, 1)
 
-    items = list(FileSource(str(path), None, (own, lines, offset), lambda _: None).read())
+    items = list(FileSource(str(path), TWEETS, None, (own, lines, offset), lambda _: None).read())
 
     assert len(items) <= 3
     if length is not None:
@@ -120,7 +124,7 @@ def test_a_byte_order_mark_costs_no_tweet(path: Path) -> None:
     assert isinstance(item, Record)
 
 
-def ids(items: list[Record | Rejected]) -> list[str]:
+def ids(items: Iterable[object]) -> list[str]:
     return [item.id for item in items if isinstance(item, Record)]
 
 
@@ -137,8 +141,8 @@ def test_gzip_is_read_member_by_member(path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_truncated_gzip_yields_its_lines_and_is_reported(path: Path) -> None:
     path.write_bytes(gzip.compress(tweets(range(100)).encode())[:-20])
-    source = FileSource(str(path), None)
-    items: list[Record | Rejected] = []
+    source = FileSource(str(path), TWEETS, None)
+    items: list[Event | Rejected] = []
 
     with pytest.raises(SourceError, match="is gzip, and is damaged or truncated"):
         items.extend(source.read())
@@ -150,7 +154,7 @@ def test_gzip_of_a_line_without_end_is_not_held_in_memory(path: Path) -> None:
     path.write_bytes(gzip.compress(b"x" * 200 * 1024 * 1024, compresslevel=1))
     tracemalloc.start()
     try:
-        (item,) = FileSource(str(path), None).read()
+        (item,) = FileSource(str(path), TWEETS, None).read()
         assert tracemalloc.get_traced_memory()[1] < 3 * file.MAX_LINE_BYTES
     finally:
         tracemalloc.stop()
@@ -159,7 +163,7 @@ def test_gzip_of_a_line_without_end_is_not_held_in_memory(path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_ends_the_source(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"cannot be read: Is a directory"):
-        list(FileSource(str(tmp_path), None).read())
+        list(FileSource(str(tmp_path), TWEETS, None).read())
 
 
 @pytest.fixture
@@ -174,13 +178,13 @@ def pipe(path: Path) -> Iterator[int]:
 def test_one_line_in_a_quiet_pipe_is_delivered_at_once(path: Path, pipe: int) -> None:
     os.write(pipe, tweet(1).encode())
 
-    item = next(iter(FileSource(str(path), None).read()))
+    item = next(iter(FileSource(str(path), TWEETS, None).read()))
 
     assert isinstance(item, Record)
 
 
 def test_closing_ends_the_wait_for_a_line(path: Path, pipe: int) -> None:
-    source = FileSource(str(path), None)
+    source = FileSource(str(path), TWEETS, None)
     reading = threading.Thread(target=lambda: list(source.read()), daemon=True)
     reading.start()
 
@@ -191,7 +195,7 @@ def test_closing_ends_the_wait_for_a_line(path: Path, pipe: int) -> None:
 
 def test_closing_ends_the_wait_for_the_writer_of_a_pipe(path: Path) -> None:
     os.mkfifo(path)
-    source = FileSource(str(path), None)
+    source = FileSource(str(path), TWEETS, None)
     reading = threading.Thread(target=lambda: list(source.read()), daemon=True)
     reading.start()
 
@@ -201,8 +205,8 @@ def test_closing_ends_the_wait_for_the_writer_of_a_pipe(path: Path) -> None:
 
 def test_a_pipe_may_find_its_writer_later(path: Path) -> None:
     os.mkfifo(path)
-    items: list[Record | Rejected] = []
-    source = FileSource(str(path), None)
+    items: list[Event | Rejected] = []
+    source = FileSource(str(path), TWEETS, None)
     reading = threading.Thread(target=lambda: items.extend(source.read()), daemon=True)
     reading.start()
 
@@ -214,8 +218,8 @@ def test_a_pipe_may_find_its_writer_later(path: Path) -> None:
 
 def test_closing_ends_the_wait_for_the_next_tweet(path: Path) -> None:
     path.write_text(tweets(range(100)))
-    source = FileSource(str(path), rate=0.001)
-    items: list[Record | Rejected] = []
+    source = FileSource(str(path), TWEETS, rate=0.001)
+    items: list[Event | Rejected] = []
     reading = threading.Thread(target=lambda: items.extend(source.read()), daemon=True)
     reading.start()
 

@@ -11,10 +11,10 @@ import pytest
 from event.payload import Json
 from local.x.samples import TWEETS
 from local.x.server import RULES, STREAM, TOKEN, Connection, ScriptedAnswer, XServer
-from producer.record import load, to_record
+from producer.formats.tweets import Record, load, to_record
 from producer.sources import x as x_source
 from producer.sources.reconnect import Backoff
-from producer.sources.source import Record, Rejected
+from producer.sources.source import Rejected
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX, line, post, problem
 

@@ -17,10 +17,11 @@ from local.x.server import (
 )
 from producer.config import XCredentials
 from producer.errors import SourceError
+from producer.formats.tweets import Record
 from producer.sources import xapi
 from producer.sources.reconnect import Interrupted
 from producer.sources.rules import parse_list
-from producer.sources.source import Record, Rejected
+from producer.sources.source import Rejected
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.watched_x import GET_STREAM, WatchedX, line, problem
 

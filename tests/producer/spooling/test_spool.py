@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer.errors import SpoolError
-from producer.record import StreamRecord
+from producer.formats.tweets import TweetFormat
 from producer.spooling.cursor import to_line
-from producer.spooling.entry import Entry
+from producer.spooling.entry import Entry, StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 from stack.project import PROJECT
@@ -63,7 +63,7 @@ def numbers(entries: list[Entry]) -> list[int]:
 def opened(
     directory: Path, limit: int = LIMIT, notify: Callable[[str], None] = pytest.fail
 ) -> Iterator[Spool]:
-    spool = Spool(Folder(directory), limit, notify)
+    spool = Spool(Folder(directory), TweetFormat(), limit, notify)
     yield spool
     spool.close()
 
@@ -264,14 +264,14 @@ def test_a_record_that_finds_no_room_on_the_disk_at_the_end_is_not_counted_as_ap
 
 def test_two_producers_cannot_share_a_spool(directory: Path) -> None:
     with opened(directory), pytest.raises(SpoolError, match=r"Another producer uses .* --spool"):
-        Spool(Folder(directory), LIMIT, pytest.fail)
+        Spool(Folder(directory), TweetFormat(), LIMIT, pytest.fail)
 
 
 def test_a_directory_that_cannot_be_used_is_reported(directory: Path) -> None:
     directory.write_text("a file")
 
     with pytest.raises(SpoolError, match="cannot be used"):
-        Spool(Folder(directory), LIMIT, pytest.fail)
+        Spool(Folder(directory), TweetFormat(), LIMIT, pytest.fail)
 
 
 @pytest.mark.parametrize("name", ["notes.log", "7.log", "x0000000000000000000.log"])
@@ -502,7 +502,7 @@ def test_a_segment_whose_name_is_out_of_range_is_an_error_that_names_it(
 
     folder = Folder(directory)
     with pytest.raises(SpoolError, match=rf"{strange.name}, which no producer has written: move the file"):
-        Spool(folder, LIMIT, pytest.fail)
+        Spool(folder, TweetFormat(), LIMIT, pytest.fail)
     folder.close()
 
     strange.unlink()
@@ -643,10 +643,11 @@ def test_kill_9_loses_no_record_that_counts_as_received(directory: Path) -> None
     program = f"""
 import itertools, json
 from pathlib import Path
-from producer.record import StreamRecord
+from producer.formats.tweets import TweetFormat
+from producer.spooling.entry import StreamRecord
 from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
-spool = Spool(Folder(Path({str(directory)!r})), {LIMIT}, print)
+spool = Spool(Folder(Path({str(directory)!r})), TweetFormat(), {LIMIT}, print)
 for number in itertools.count():
     spool.append(StreamRecord("u", json.dumps({{"username": "u", "id": number}}).encode()))
     print(spool.appended, flush=True)
@@ -672,7 +673,7 @@ def test_each_record_waits_until_it_is_acknowledged_whatever_happens(
 ) -> None:
     directory = tmp_path_factory.mktemp("spool")
     spool, count, taken, waiting = (
-        Spool(Folder(directory), 1 << 20, pytest.fail),
+        Spool(Folder(directory), TweetFormat(), 1 << 20, pytest.fail),
         0,
         list[Entry](),
         set[int](),
@@ -691,7 +692,7 @@ def test_each_record_waits_until_it_is_acknowledged_whatever_happens(
             waiting -= set(numbers(done))
         else:
             spool.close()
-            spool, taken = Spool(Folder(directory), 1 << 20, pytest.fail), []
+            spool, taken = Spool(Folder(directory), TweetFormat(), 1 << 20, pytest.fail), []
         assert spool.waiting == len(waiting)
     spool.close()
 

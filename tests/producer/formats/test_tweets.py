@@ -1,4 +1,4 @@
-"""The record on the stream: how a line becomes one, its bytes, its partition key, and what is rejected."""
+"""The tweets' record on the stream: how a line becomes one, its bytes, its partition key, and what is rejected."""
 
 import json
 
@@ -6,8 +6,9 @@ import pytest
 
 from event.limits import MAX_RECORD_BYTES
 from event.poison import PoisonError
-from producer.record import StreamRecord, encode, load, read_partition_key, to_record
-from producer.sources.source import Record, Rejected
+from producer.formats.tweets import Record, TweetFormat, load, to_record
+from producer.sources.source import Rejected
+from producer.spooling.entry import StreamRecord
 
 
 def record(username: str = "ada", text: str = "hello", lang: str | None = "en") -> Record:
@@ -15,14 +16,14 @@ def record(username: str = "ada", text: str = "hello", lang: str | None = "en") 
 
 
 def encoded(record: Record) -> StreamRecord:
-    result = encode(record)
+    result = record.encode()
     assert isinstance(result, StreamRecord)
     return result
 
 
 def reason(record: Record) -> str | None:
     """Return why a record is rejected; None if it is not."""
-    result = encode(record)
+    result = record.encode()
     return result.reason if isinstance(result, Rejected) else None
 
 
@@ -47,7 +48,9 @@ def test_half_of_a_surrogate_pair_is_replaced() -> None:
 def test_a_partition_key_is_the_same_decided_and_read_from_the_record(username: str) -> None:
     result = encoded(record(username))
 
-    assert result.partition_key == read_partition_key(result.data) == username.replace("\udc00", "\ufffd")
+    assert (
+        result.partition_key == TweetFormat().read_key(result.data)[0] == username.replace("\udc00", "\ufffd")
+    )
 
 
 def test_half_of_a_surrogate_pair_in_a_line_is_replaced() -> None:

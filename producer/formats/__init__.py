@@ -1,0 +1,58 @@
+"""The formats in which events pass the stream: tweets have one of their own, every other event type passes as given."""
+
+from typing import Protocol
+
+from event.item import Key
+from event.schema import Schema, SchemaError
+from event.types import DEFAULT_EVENT_TYPE, event_types, load
+from producer.errors import ConfigError
+from producer.sources.source import Event
+
+
+class Format(Protocol):
+    """The format of an event type.
+
+    Attributes:
+        schema: the definition of the event type.
+    """
+
+    schema: Schema
+
+    def decode(self, line: bytes) -> Event:
+        """Return the event in a line of JSON.
+
+        Raises:
+            PoisonError: it is invalid, for a reason for which the function would quarantine it.
+        """
+
+    def read_key(self, data: bytes) -> Key:
+        """Return the key of an event on the stream, which its versions share; the partition key first."""
+
+    def read_time(self, data: bytes) -> str | None:
+        """Return the own time of an event on the stream, ISO 8601; None if it has none."""
+
+
+def load_format(event_type: str) -> Format:
+    """Return the format of an event type.
+
+    Raises:
+        ConfigError: there is no such event type, or its definition contradicts itself.
+    """
+    if event_type not in event_types():
+        raise ConfigError(
+            f"The event type is `{event_type}`, and event/types has no such module: set `event_type` in the "
+            f"configuration, PRODUCER_EVENT_TYPE or --event-type to one of {', '.join(event_types())}."
+        )
+    # Imported on demand: a run needs one of the two.
+    if event_type == DEFAULT_EVENT_TYPE:
+        from producer.formats.tweets import TweetFormat
+
+        return TweetFormat()
+    from producer.formats.own import OwnFormat
+
+    try:
+        schema = load(event_type)
+        schema.validate()
+    except SchemaError as error:
+        raise ConfigError(f"event/types/{event_type}.py contradicts itself: {error}.") from error
+    return OwnFormat(schema)

@@ -1,0 +1,65 @@
+"""Events that pass the stream byte for byte as they are given: those of every event type but the tweets'."""
+
+from datetime import UTC, datetime
+
+from event.item import Key
+from event.payload import parse
+from event.poison import PoisonError, Reason
+from event.record import iso
+from event.schema import Schema, Values
+from producer.spooling.entry import StreamRecord
+
+_WHITE_SPACE = b" \t\r\n"
+_FALLBACK_KEY = "?"
+
+
+class OwnFormat:
+    """The format of an event type that is read by its schema, as the function reads it."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+
+    def decode(self, line: bytes) -> StreamRecord:
+        """Return the event as it is given, without the white space around it; line ends within it become spaces.
+
+        The function would quarantine what is rejected here, with the same sentence, or Kinesis would reject it.
+
+        Raises:
+            PoisonError: it is invalid, or exceeds a limit of DynamoDB or Kinesis.
+        """
+        data = line.strip(_WHITE_SPACE).replace(b"\n", b" ")  # one event is one line of the spool
+        return StreamRecord(self._check(data)[0], data)
+
+    def read_key(self, data: bytes) -> Key:
+        """Return the key of an event that `decode` has accepted, perhaps in an earlier run.
+
+        If the definition has changed since, and rejects it, all such events share one partition key: they are sent
+        nevertheless, and the function decides about them; what it rejects too is kept in quarantine.
+        """
+        try:
+            return self._check(data)
+        except PoisonError:
+            return (_FALLBACK_KEY,)
+
+    def read_time(self, data: bytes) -> str | None:
+        """Return the event's own time; None if it has none, or is rejected by now."""
+        schema = self.schema
+        if schema.time is None:
+            return None
+        index = schema.names.index(schema.time)
+        try:
+            time = self._read(data)[index]
+        except PoisonError:
+            return None
+        kind = schema.attributes[index].type
+        return None if time is None else iso(datetime.fromtimestamp(kind.seconds(time), UTC))
+
+    def _check(self, data: bytes) -> Key:
+        """Return the key of an event that is within every limit; numbers in it are canonical."""
+        key, _ = self.schema.build_item(self._read(data))
+        if excess := StreamRecord(key[0], data).excess(self.schema.names[0]):
+            raise PoisonError(Reason.TOO_LARGE, excess)
+        return key
+
+    def _read(self, data: bytes) -> Values:
+        return self.schema.read(parse(data))
