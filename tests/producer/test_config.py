@@ -33,6 +33,14 @@ def test_the_outputs_of_the_stack_are_a_valid_aws_half(path: Path) -> None:
     assert aws.endpoint is None
 
 
+def test_the_event_type_of_a_configuration_that_names_none_is_that_of_release_1_0_0(path: Path) -> None:
+    assert config(path, AWS).event_type == "tweet"
+    assert config(path, AWS | {"event_type": "order"}).event_type == "order"
+    assert (
+        config(path, AWS | {"event_type": "order"}, PRODUCER_EVENT_TYPE="page_view").event_type == "page_view"
+    )
+
+
 def test_the_x_half_has_four_keys(path: Path) -> None:
     x = config(path, X).x()
 

@@ -52,6 +52,27 @@ def test_the_aws_half_is_written_and_the_rest_is_kept(tmp_path: Path, pulumi: Pa
     assert "consumer_secret, access_token_key, access_token_secret" in messages[-1]
 
 
+def test_the_event_type_is_taken_from_the_stack_and_no_key_of_x_is_asked_for(
+    tmp_path: Path, pulumi: Path
+) -> None:
+    path, messages = tmp_path / "config.json", list[str]()
+    outputs = json.dumps(OUTPUTS)
+    pulumi.write_text(pulumi.read_text().replace(outputs, json.dumps(OUTPUTS | {"event_type": "order"})))
+
+    configure(path, None, messages.append)
+    assert json.loads(path.read_text())["event_type"] == "order"
+    assert messages[1:] == ["The stack's event type is order: send such events with --source file."]
+
+    pulumi.write_text(pulumi.read_text().replace('"order"', '"tweet"'))
+    configure(path, None, messages.append)
+    assert json.loads(path.read_text())["event_type"] == "tweet"
+    assert "consumer_key" in messages[-1]
+
+    pulumi.write_text(pulumi.read_text().replace(', "event_type": "tweet"', ""))  # as in release 1.0.0
+    configure(path, None, messages.append)
+    assert "event_type" not in json.loads(path.read_text())
+
+
 def test_a_missing_file_is_created(tmp_path: Path, pulumi: Path) -> None:
     configure(tmp_path / "config.json", None, lambda _: None)
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from event.types import load
 from local.stubs.http import Request, Response, serving
 from local.stubs.kinesis import Fault, Faults, faulty
 from producer.config import AwsCredentials
 from producer.errors import ConfigError, PublishError
+from producer.formats.own import OwnFormat
 from producer.formats.tweets import TweetFormat
 from producer.publish.client import connect
 from producer.publish.publisher import Publisher
@@ -160,6 +162,28 @@ def test_a_username_keeps_its_order_after_a_throttled_tweet(
             int(json.loads(payload)["id"]) for key, payload in stream.stub.order if key == f"author{author}"
         ]
         assert ids == sorted(ids) == list(range(author, 1_500, 400))
+
+
+@pytest.mark.parametrize("sensor", [b"4711", b"4711.0", b"47.11e2"])
+def test_later_versions_of_a_throttled_event_are_sent_again_with_it(
+    stream: Stream, tmp_path: Path, sensor: bytes
+) -> None:
+    stream.stub.faults = at_first(1, Fault(throttled=frozenset({0})))
+    readings = OwnFormat(load("telemetry"))
+    first, other = (sample.encode() for sample in readings.schema.samples)
+    later = first.replace(b"4711", sensor).replace(b"21.50", b"22.50")
+    another = first.replace(b"888000", b"888001")
+    spool = Spool(Folder(tmp_path / "readings"), readings, 1 << 30, pytest.fail)
+    for line in (first, other, another, later):
+        spool.append(readings.decode(line))
+    spool.flush()
+    publisher = publisher_of(spool, stream.aws, 0.02)
+
+    send(publisher)
+
+    spool.close()
+    assert [data for _, data in stream.stub.order] == [other, another, later, first, later]
+    assert publisher.newest == "2026-11-23T14:41:28.000Z"
 
 
 @pytest.mark.parametrize(

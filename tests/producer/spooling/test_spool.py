@@ -17,7 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from event.types import load
 from producer.errors import SpoolError
+from producer.formats import Format
+from producer.formats.own import OwnFormat
 from producer.formats.tweets import TweetFormat
 from producer.spooling.cursor import to_line
 from producer.spooling.entry import Entry, StreamRecord
@@ -27,6 +30,7 @@ from stack.project import PROJECT
 from tests.waiting import eventually
 
 LIMIT = 1 << 30
+TWEETS = TweetFormat()
 CURSOR = {"taken": b"0", "waiting": b"[]", "segments": b"[]", "source": b"null"}
 
 
@@ -61,9 +65,12 @@ def numbers(entries: list[Entry]) -> list[int]:
 
 @contextmanager
 def opened(
-    directory: Path, limit: int = LIMIT, notify: Callable[[str], None] = pytest.fail
+    directory: Path,
+    limit: int = LIMIT,
+    notify: Callable[[str], None] = pytest.fail,
+    event_format: Format = TWEETS,
 ) -> Iterator[Spool]:
-    spool = Spool(Folder(directory), TweetFormat(), limit, notify)
+    spool = Spool(Folder(directory), event_format, limit, notify)
     yield spool
     spool.close()
 
@@ -105,6 +112,22 @@ def test_a_partition_key_is_carried_to_the_stream_and_read_from_its_record_after
     # Three keys are held in memory; the fourth record finds no room, the fifth the room of the first.
     assert [entry.partition_key for entry in taken] == ["carried", "carried", "carried", "u0", "carried"]
     assert [entry.partition_key for entry in left] == ["u0"] * 5
+
+
+def test_a_carriage_return_within_an_event_ends_no_line(directory: Path) -> None:
+    orders = OwnFormat(load("order"))
+    lines = [sample.replace(",", ",\r").encode() for sample in orders.schema.samples]
+
+    def take() -> list[bytes]:
+        return [entry.data for entry in spool.take(9, LIMIT)]
+
+    with opened(directory, event_format=orders) as spool:
+        for line in lines:
+            spool.append(orders.decode(line))
+        spool.flush()
+        assert take() == lines
+    with opened(directory, event_format=orders) as spool:
+        assert take() == lines
 
 
 def test_a_take_is_limited_in_bytes_but_returns_at_least_one_record(directory: Path) -> None:
@@ -264,14 +287,14 @@ def test_a_record_that_finds_no_room_on_the_disk_at_the_end_is_not_counted_as_ap
 
 def test_two_producers_cannot_share_a_spool(directory: Path) -> None:
     with opened(directory), pytest.raises(SpoolError, match=r"Another producer uses .* --spool"):
-        Spool(Folder(directory), TweetFormat(), LIMIT, pytest.fail)
+        Spool(Folder(directory), TWEETS, LIMIT, pytest.fail)
 
 
 def test_a_directory_that_cannot_be_used_is_reported(directory: Path) -> None:
     directory.write_text("a file")
 
     with pytest.raises(SpoolError, match="cannot be used"):
-        Spool(Folder(directory), TweetFormat(), LIMIT, pytest.fail)
+        Spool(Folder(directory), TWEETS, LIMIT, pytest.fail)
 
 
 @pytest.mark.parametrize("name", ["notes.log", "7.log", "x0000000000000000000.log"])
@@ -502,7 +525,7 @@ def test_a_segment_whose_name_is_out_of_range_is_an_error_that_names_it(
 
     folder = Folder(directory)
     with pytest.raises(SpoolError, match=rf"{strange.name}, which no producer has written: move the file"):
-        Spool(folder, TweetFormat(), LIMIT, pytest.fail)
+        Spool(folder, TWEETS, LIMIT, pytest.fail)
     folder.close()
 
     strange.unlink()
@@ -673,7 +696,7 @@ def test_each_record_waits_until_it_is_acknowledged_whatever_happens(
 ) -> None:
     directory = tmp_path_factory.mktemp("spool")
     spool, count, taken, waiting = (
-        Spool(Folder(directory), TweetFormat(), 1 << 20, pytest.fail),
+        Spool(Folder(directory), TWEETS, 1 << 20, pytest.fail),
         0,
         list[Entry](),
         set[int](),
@@ -692,7 +715,7 @@ def test_each_record_waits_until_it_is_acknowledged_whatever_happens(
             waiting -= set(numbers(done))
         else:
             spool.close()
-            spool, taken = Spool(Folder(directory), TweetFormat(), 1 << 20, pytest.fail), []
+            spool, taken = Spool(Folder(directory), TWEETS, 1 << 20, pytest.fail), []
         assert spool.waiting == len(waiting)
     spool.close()
 
