@@ -4,19 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from ops.terminal.display import capitalized
+
 MIN_WIDTH, MAX_WIDTH = 40, 200
 _HEIGHT = 5
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _BUCKETS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
 """Seconds of one bar that a person reads easily."""
-
-
-def parse_second(timestamp: str) -> int | None:
-    """Return the second of an ISO 8601 time, counted from the epoch; None if it is not a time."""
-    try:
-        return int(datetime.fromisoformat(timestamp).timestamp())
-    except (ValueError, OverflowError):
-        return None
 
 
 def draw_bars(values: Sequence[float], height: int, width: int) -> list[str]:
@@ -43,14 +37,15 @@ def _mark(share: float, height: int, level: int) -> str:
     return _EIGHTHS[min(max(eighths - level * 8, 0), 8)]
 
 
-def draw_history(counts: Mapping[int, int], width: int) -> list[str]:
-    """Draw tweets over time up to the newest, within a width: bars, a line of times, and a caption.
+def draw_history(counts: Mapping[int, int], width: int, plural: str) -> list[str]:
+    """Draw events over time up to the newest, within a width: bars, a line of times, and a caption.
 
     A bar is as long as it must be for the whole span to fit, and at least a second. Times far from the
-    others, as of a tweet of last year among today's, are left out: the chart spans nine tenths of the tweets.
+    others, as of an event of last year among today's, are left out: the chart spans nine tenths of the events.
 
     Args:
-        counts: tweets by second of the epoch; not empty.
+        counts: events by second of the epoch; not empty.
+        plural: what the events are called.
     """
     width = min(max(width, MIN_WIDTH), MAX_WIDTH)
     first, last = _span(counts)
@@ -60,10 +55,10 @@ def draw_history(counts: Mapping[int, int], width: int) -> list[str]:
     bars = min((last - first) // bucket + 1, columns)
     end = last // bucket
     values = [0] * bars
-    for second, tweets in counts.items():
+    for second, events in counts.items():
         column = bars - 1 - (end - second // bucket)
         if 0 <= column < bars:
-            values[column] += tweets
+            values[column] += events
     label = f"{max(values):,}"
     drawn = draw_bars(values, _HEIGHT, columns)
     lines = [
@@ -75,19 +70,19 @@ def draw_history(counts: Mapping[int, int], width: int) -> list[str]:
     shown, total = sum(values), sum(counts.values())
     others = f"; {total - shown:,} before or after are not shown" if shown < total else ""
     day = datetime.fromtimestamp(last, UTC).date()
-    lines.append(f"Tweets per {_name(bucket)}, up to {day} {_clock(last, 1)} UTC{others}")
+    lines.append(f"{capitalized(plural)} per {_name(bucket)}, up to {day} {_clock(last, 1)} UTC{others}")
     return lines
 
 
 def _span(counts: Mapping[int, int]) -> tuple[int, int]:
-    """Return the first and the last second to draw; the oldest tweets may be left out, and those from the future."""
+    """Return the first and the last second to draw; the oldest events may be left out, and those from the future."""
     seconds = sorted(counts)
     first = _nearest(seconds, counts)
     return first, _nearest([second for second in reversed(seconds) if second >= first], counts)
 
 
 def _nearest(seconds: Sequence[int], counts: Mapping[int, int]) -> int:
-    """Return the first of the seconds that is not left out: up to a tenth of the tweets are.
+    """Return the first of the seconds that is not left out: up to a tenth of the events are.
 
     They are left out only where that makes the chart much more detailed.
     """

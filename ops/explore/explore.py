@@ -1,28 +1,34 @@
-"""`python -m ops explore`: show the tweets in the table."""
+"""`python -m ops explore`: show the events in the table."""
 
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import click
 from botocore.exceptions import ClientError
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.table import Table
-from rich.text import Text
 
+from event.attribute import Field
+from event.poison import PoisonError, Reason
+from event.schema import Schema
 from ops.aws.stack import Stack, stack_options
-from ops.explore.chart import MAX_WIDTH, draw_history, parse_second
+from ops.explore.chart import MAX_WIDTH, draw_history
 from ops.explore.follow import follow
-from ops.explore.table import FORMATS, Export, Row, ScanStats, read
+from ops.explore.newest import Newest, find_newest
+from ops.explore.row import Row, snake_case, unique, word
+from ops.explore.screen import draw_line, draw_table
+from ops.explore.table import FORMATS, Export, ScanStats, read
 from ops.explore.top import show_top
 from ops.planning import prices
 from ops.terminal.display import (
     as_json_option,
-    cell_text,
+    capitalized,
     console,
     count,
     error_console,
@@ -37,15 +43,22 @@ _PRICES = prices.load()
 _SHOWN = 20
 _TOP_SHOWN = 10
 _PAGE_BYTES = 1024 * 1024
+_USER_KEY = "Username"
+"""The partition key whose values `--user` names."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """Rows to show, number of tweets read by second of the epoch, and consumption of the read."""
+    """Rows to show, number of events read by second of the epoch, and consumption of the read.
 
-    newest: list[Row]
+    Attributes:
+        beyond: the newest of the whole table, if only a part of it was read.
+    """
+
+    newest: Sequence[Row]
     per_second: Counter[int]
     stats: ScanStats
+    beyond: Newest | None = None
 
 
 @click.command(
@@ -53,32 +66,36 @@ class _Result:
     epilog="""\b
 Examples:
   python -m ops explore --stack dev
-  python -m ops explore --user nasa --limit 100
-  python -m ops explore --pages 0 --export tweets.csv
+  python -m ops explore --key c-17 --limit 100
+  python -m ops explore --pages 0 --export events.csv
   python -m ops explore --follow
-  python -m ops explore --follow --json | jq .message
+  python -m ops explore --follow --json | jq .
   python -m ops explore --top
 
-The table has no index by time. One user's rows take a query; the newest rows of all take a scan, which
-reads up to --pages pages of 1 MB, and says if that was only a part of the table, and what it cost.
+The table has no index by time. The rows of one partition key take a query; all others take a scan, which
+reads up to --pages pages of 1 MB, and says if that was only a part of the table, and what it cost. The newest
+rows of a larger table are those of the events that arrived last: the stream is read back until they are found,
+for up to 10 seconds and 32 MB, and each is looked up in the table. What is shown first says since when no row is
+missing; an event whose own time is later than its arrival may be.
 
 --follow reads the stream from now on, as the function does, and gets exactly the keys that arrive from
-the table (BatchGetItem, half a read unit per tweet up to 4 KB): a row is shown once it is stored, and
+the table (BatchGetItem, half a read unit per event up to 4 KB): a row is shown once it is stored, and
 nothing is scanned. It uses one of the five reads a second that a shard allows all its readers.
 
---top reads the last minute of the stream and shows which users and shards are busiest: a shard takes 1,000
-records or 1 MiB a second, and all tweets of a user go to one.
+--top reads the last minute of the stream and shows which partition keys and shards are busiest: a shard takes
+1,000 records or 1 MiB a second, and all events of a partition key go to one.
 
 In a CSV file, a field that a spreadsheet would take for a formula starts with an apostrophe; --raw leaves it.
 """,
 )
-@click.option("--user", metavar="NAME", help="The tweets of one user.")
+@click.option("--key", metavar="VALUE", help="The events of one partition key.")
+@click.option("--user", metavar="NAME", help=f"The same, if the partition key is {_USER_KEY}.")
 @click.option(
     "--limit",
     type=click.IntRange(1),
     metavar="N",
     show_default=f"{_SHOWN}; with --export or --follow, all",
-    help="Show the newest N of the tweets that were read.",
+    help="Show the newest N events.",
 )
 @click.option(
     "--pages",
@@ -92,14 +109,15 @@ In a CSV file, a field that a spreadsheet would take for a formula starts with a
     "--export",
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
     metavar="FILE",
-    help="Write the tweets to FILE, as .csv or .jsonl.",
+    help="Write the events to FILE, as .csv or .jsonl.",
 )
 @click.option("--raw", is_flag=True, help="Write CSV fields as they are, also those that are formulas.")
-@click.option("--top", is_flag=True, help="Show the busiest users and shards of the last minute.")
+@click.option("--top", is_flag=True, help="Show the busiest partition keys and shards of the last minute.")
 @as_json_option
 @stack_options("region", "table_name", "stream_name", "event_type", reads_only=True)
 def command(
     stack: Stack,
+    key: str | None,
     user: str | None,
     limit: int | None,
     pages: int,
@@ -109,27 +127,32 @@ def command(
     top: bool,
     as_json: bool,
 ) -> None:
-    """Show the table's newest tweets, their number, and tweets over time."""
-    _check_options(user, following, export, top)
+    """Show the table's newest events, their number, and events over time."""
+    _check_options(key, user, following, export, top)
+    key = _partition_key(stack, key, user)
     if top:
         show_top(stack, limit or _TOP_SHOWN, as_json)
     elif following:
-        _follow(stack, user, limit, as_json)
+        _follow(stack, key, limit, as_json)
     else:
-        output = Export(export, raw=raw) if export else None
-        result = _read(stack, user, limit, pages or None, output)
+        output = Export(export, stack.event, raw=raw) if export else None
+        result = _read(stack, key, limit, pages or None, output)
         if as_json:
-            _write_json(result, output)
+            _write_json(stack.event, result, output)
         else:
-            _print(stack, user, result, output)
+            _print(stack, key, result, output)
 
 
-def _check_options(user: str | None, following: bool, export: Path | None, top: bool) -> None:
+def _check_options(
+    key: str | None, user: str | None, following: bool, export: Path | None, top: bool
+) -> None:
     """Check that the options go together.
 
     Raises:
         click.UsageError: they do not.
     """
+    if key is not None and user is not None:
+        raise click.UsageError("give either --key or --user, not both.")
     if following and export:
         raise click.UsageError("--follow writes no file: use --follow --json and redirect it.")
     if export and export.suffix not in FORMATS:
@@ -138,60 +161,125 @@ def _check_options(user: str | None, following: bool, export: Path | None, top: 
         raise click.UsageError(
             f"--export {export}: the folder {export.parent} does not exist; create it first."
         )
-    if top and (following or export or user):
-        raise click.UsageError("--top looks at the whole stream: leave out --user, --follow and --export.")
+    if top and (following or export or key or user):
+        raise click.UsageError(
+            "--top looks at the whole stream: leave out --key, --user, --follow and --export."
+        )
+
+
+def _partition_key(stack: Stack, key: str | None, user: str | None) -> str | None:
+    """Return the partition key that the options name, as the table has it: a number in its canonical form.
+
+    Raises:
+        click.UsageError: the stack's events have no such key.
+    """
+    text = key if user is None else user
+    if text is None:
+        return None
+    partition_key = stack.event.keys[0]
+    if user is not None and partition_key.name != _USER_KEY:
+        raise click.UsageError(
+            f"the partition key of {stack.event.plural} is {partition_key.name}: name it with --key."
+        )
+    value: Any = text
+    if partition_key.type.stored_as == "N":
+        try:
+            value = Decimal(text)
+        except ArithmeticError:
+            value = None
+        if value is None or not value.is_finite():
+            raise click.UsageError(f"--key {text}: {partition_key.name} is a number.")
+    try:
+        value = partition_key.type.read(Field(partition_key.name, "--key", True, Reason.INVALID_KEY), value)
+    except PoisonError as error:
+        raise click.UsageError(f"{error}.") from None
+    return stack.event.key((value,))[0]
 
 
 def _read(
-    stack: Stack, user: str | None, limit: int | None, max_pages: int | None, output: Export | None
+    stack: Stack, key: str | None, limit: int | None, max_pages: int | None, output: Export | None
 ) -> _Result:
     """Read the table with a progress bar; the rows go to the export, or the newest of them into the result."""
     stats, per_second = ScanStats(), Counter[int]()
     newest: list[Row] = []
-    with _progress(stack, user, max_pages, stats) as rows:
+    with _progress(stack, key, max_pages, stats) as rows:
         rows = _counted(rows, per_second)
         if output:
             output.write(_newest(limit, rows) if limit else rows)
         else:
             newest = _newest(limit or _SHOWN, rows)
-    return _Result(newest, per_second, stats)
+    if output or key is not None or stats.complete:
+        return _Result(newest, per_second, stats)
+    beyond = find_newest(stack, newest, limit or _SHOWN, stats)
+    return _Result(beyond.rows, per_second, stats, beyond)
 
 
 def _newest(number: int, rows: Iterable[Row]) -> list[Row]:
     return heapq.nlargest(number, rows, key=lambda row: row.age_order)
 
 
-def _write_json(result: _Result, output: Export | None) -> None:
-    tweets = [asdict(row) for row in result.newest]
-    write_json({**asdict(result.stats), **({"exported": output.rows} if output else {"tweets": tweets})})
+def _write_json(event: Schema, result: _Result, output: Export | None) -> None:
+    document: dict[str, Any] = asdict(result.stats)
+    if output:
+        document["exported"] = output.rows
+    else:
+        document["newest_since"] = result.beyond and result.beyond.since
+        document[unique(snake_case(event.plural), document)] = [row.as_data() for row in result.newest]
+    write_json(document)
 
 
-def _print(stack: Stack, user: str | None, result: _Result, output: Export | None) -> None:
+def _print(stack: Stack, key: str | None, result: _Result, output: Export | None) -> None:
+    event = stack.event
+    if result.beyond:
+        console().print(_coverage(event, result.beyond, result.stats))
+        console().print()
     if result.newest:
-        console().print(_table(result.newest))
+        console().print(draw_table(event, result.newest))
         console().print()
     if result.per_second:
         width = MAX_WIDTH if is_pipe() else console().width
-        console().print("\n".join(draw_history(result.per_second, width)))
+        console().print("\n".join(draw_history(result.per_second, width, event.plural)))
         console().print()
+    elif not event.time and result.newest:
+        console().print(
+            f"{capitalized(event.plural)} have no time of their own, so there is no chart of them.\n"
+        )
     if output:
-        console().print(f"{count(output.rows, 'tweet')} written to {output.path}.", soft_wrap=True)
+        events = count(output.rows, event.noun, event.plural)
+        console().print(f"{events} written to {output.path}.", soft_wrap=True)
         if output.guarded:
             fields = count(output.guarded, "field")
             console().print(f"{fields} guarded against spreadsheet formulas; --raw writes them as they are.")
-    console().print(_summary(stack, user, result.stats))
+    console().print(_summary(stack, key, result))
 
 
-def _follow(stack: Stack, user: str | None, limit: int | None, as_json: bool) -> None:
+def _coverage(event: Schema, newest: Newest, stats: ScanStats) -> str:
+    """Return what is certain of the rows that follow, when only a part of the table was read."""
+    pages = count(stats.pages, "page")
+    if newest.since is None:
+        return (
+            f"The newest of {pages} of the table; the rest, which --pages 0 reads too, may have newer ones. "
+            f"The stream would show them, but {newest.cause}."
+        )
+    since = f"{newest.since:%Y-%m-%d %H:%M:%S} UTC"
+    if newest.complete:
+        return f"The newest {event.plural} of the whole table: the stream was read back to {since}."
+    return (
+        f"None is missing that arrived since {since}: the stream was read back to then. Older {event.plural} are the "
+        f"newest of {pages} of the table; the rest, which --pages 0 reads too, may have newer ones."
+    )
+
+
+def _follow(stack: Stack, key: str | None, limit: int | None, as_json: bool) -> None:
     shown = 0
     if not as_json:
         error_console().print(f"New rows of {stack.output('table_name')}; Ctrl-C ends.", style="dim")
     try:
-        for row in follow(stack, user):
+        for row in follow(stack, key):
             if as_json:
-                write_json_line(asdict(row))
+                write_json_line(row.as_data())
             else:
-                console().print(_line(row), no_wrap=True, overflow="ellipsis", crop=True)
+                console().print(draw_line(row), no_wrap=True, overflow="ellipsis", crop=True)
             shown += 1
             if shown == limit:
                 break
@@ -201,7 +289,7 @@ def _follow(stack: Stack, user: str | None, limit: int | None, as_json: bool) ->
 
 @contextmanager
 def _progress(
-    stack: Stack, user: str | None, max_pages: int | None, stats: ScanStats
+    stack: Stack, key: str | None, max_pages: int | None, stats: ScanStats
 ) -> Iterator[Iterator[Row]]:
     """Yield the rows, with a bar on standard error that shows the pages as they are read, and what they cost."""
     columns = (
@@ -211,13 +299,13 @@ def _progress(
         TextColumn("pages, {task.fields[rows]:,} rows, {task.fields[cost]}"),
     )
     with progress_bar(*columns) as progress:
-        total = None if user else _pages(stack, max_pages)
+        total = None if key is not None else _pages(stack, max_pages)
         task = progress.add_task("", total=total, rows=0, cost=_cost(stats))
 
         def on_page() -> None:
             progress.update(task, completed=stats.pages, rows=stats.rows, cost=_cost(stats))
 
-        yield read(stack.dynamodb, stack.output("table_name"), user, max_pages, stats, on_page)
+        yield read(stack, key, max_pages, stats, on_page)
 
 
 def _pages(stack: Stack, max_pages: int | None) -> int | None:
@@ -232,54 +320,27 @@ def _pages(stack: Stack, max_pages: int | None) -> int | None:
 
 def _counted(rows: Iterable[Row], per_second: Counter[int]) -> Iterator[Row]:
     for row in rows:
-        second = parse_second(row.timestamp)
-        if second is not None:
-            per_second[second] += 1
+        if moment := row.moment:
+            per_second[math.floor(moment.timestamp())] += 1
         yield row
 
 
-def _table(rows: Iterable[Row]) -> Table:
-    pipe = is_pipe()
-    wide = pipe or console().width >= 110
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=not pipe)
-    table.add_column("Created (UTC)", no_wrap=True, width=19)
-    table.add_column("User", no_wrap=True, overflow="ellipsis", width=None if pipe else 24 if wide else 15)
-    if wide:
-        table.add_column("Id", no_wrap=True, overflow="ellipsis", width=None if pipe else 20)
-    table.add_column("Message", no_wrap=True, overflow="ellipsis", ratio=None if pipe else 1)
-    for row in rows:
-        cells = [_clock(row), cell_text(row.username), cell_text(row.message)]
-        if wide:
-            cells.insert(2, cell_text(row.id))
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def _line(row: Row) -> Text:
-    return Text.assemble(
-        (_clock(row), "dim"), "  ", (cell_text(row.username), "bold"), "  ", cell_text(row.message)
-    )
-
-
-def _clock(row: Row) -> str:
-    return printable(row.timestamp)[:19].replace("T", " ")
-
-
-def _summary(stack: Stack, user: str | None, stats: ScanStats) -> str:
-    whose = f"user {printable(user)}" if user else "the table"
+def _summary(stack: Stack, key: str | None, result: _Result) -> str:
+    event, stats = stack.event, result.stats
+    whose = f"{word(event.keys[0])} {printable(key)}" if key is not None else "the table"
     if not stats.rows and stats.complete:
-        hint = (
-            "names are exact, capitals included"
-            if user
-            else "`python -m ops status` shows whether tweets flow"
-        )
-        return f"No tweet of {whose} in {stack.output('table_name')}; {hint}."
-    read_all = count(stats.rows, "tweet")
+        hint = f"`python -m ops status` shows whether {event.plural} flow"
+        if key is not None:
+            hint = f"{'names' if event.keys[0].name == _USER_KEY else 'values'} are exact, capitals included"
+        return f"No {event.noun} of {whose} in {stack.output('table_name')}; {hint}."
+    read_all = count(stats.rows, event.noun, event.plural)
     cost = f"{count(stats.pages, 'page')} read, {_cost(stats)}"
     if stats.complete:
         return f"{read_all}: all of {whose} ({cost})."
+    if result.beyond:
+        return f"{read_all} read, a part of {whose}: the chart is of this part. --pages reads more, 0 all ({cost})."
     return (
-        f"{read_all} read, a part of {whose}: newer tweets may be in the rest. "
+        f"{read_all} read, a part of {whose}: newer {event.plural} may be in the rest. "
         f"--pages reads more, 0 all ({cost})."
     )
 

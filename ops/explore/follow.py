@@ -4,19 +4,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 
+from event.item import Key
 from ops.aws.stack import Stack
-from ops.explore.stream import Key, StreamReader, stored_rows
-from ops.explore.table import Row
+from ops.explore.row import Row
+from ops.explore.stream import StreamReader, stored_rows
 
 POLL_SECONDS = 1.0
 _MAX_AWAITED = 10_000
-"""Maximum number of tweets on the stream to wait for in the table; beyond it the oldest are forgotten."""
+"""Maximum number of events on the stream to wait for in the table; beyond it the oldest are forgotten."""
 
 
-def follow(stack: Stack, user: str | None) -> Iterator[Row]:
-    """Yield each row that is stored from now on, of one user or of all, oldest first in each second.
+def follow(stack: Stack, key: str | None) -> Iterator[Row]:
+    """Yield each row that is stored from now on, of one partition key or of all, oldest first in each second.
 
-    The stream tells which keys to expect, the table whether they are stored; a tweet that is not stored yet
+    The stream tells which keys to expect, the table whether they are stored; an event that is not stored yet
     is looked up again. Ends only with an exception.
 
     Raises:
@@ -28,7 +29,7 @@ def follow(stack: Stack, user: str | None) -> Iterator[Row]:
         began = time.monotonic()
         for record in stream.read():
             for row in record.rows:
-                if user in (None, row.username):
+                if key in (None, row.key[0]):
                     awaited[row.key] = None
         while len(awaited) > _MAX_AWAITED:
             awaited.popitem(last=False)

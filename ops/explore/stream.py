@@ -1,4 +1,4 @@
-"""Reads the stream as the operator, and looks its tweets up in the table."""
+"""Reads the stream as the operator, and looks its events up in the table."""
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from event.aggregation import deaggregate
+from event.item import Key
 from event.poison import PoisonError
 from event.record import KinesisData, KinesisRecord
 from event.schema import Schema
 from ops.aws.stack import Stack
-from ops.explore.table import Row, parse_row
+from ops.explore.row import Row, parse_row
+from ops.explore.table import ScanStats
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -21,15 +23,19 @@ if TYPE_CHECKING:
 _MAX_KEYS = 100
 """In one BatchGetItem (Amazon DynamoDB API reference)."""
 
-Key = tuple[str, str]
-
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """A record of the stream: its bytes, and the rows that the function will store, several if it is aggregated."""
+    """A record of the stream, and the rows that the function will store, several if it is aggregated.
+
+    Attributes:
+        size: bytes of its payload.
+        arrived: when the stream received it.
+    """
 
     shard: str
     size: int
+    arrived: datetime
     rows: tuple[Row, ...]
 
 
@@ -81,15 +87,15 @@ class StreamReader:
             yield from records
         self._replace_ended()
 
-    def read_all(self) -> Iterator[StreamRecord]:
-        """Yield the records up to now, page by page."""
+    def read_all(self) -> Iterator[Sequence[StreamRecord]]:
+        """Yield the records up to now, page by page; a page may be empty."""
         finished: set[str] = set()
         while unfinished := [shard for shard in self._positions if shard not in finished]:
             for shard in unfinished:
                 behind = True
                 while behind:
                     records, behind = self._read(shard)
-                    yield from records
+                    yield records
             finished.update(unfinished)
             self._replace_ended()
 
@@ -176,20 +182,21 @@ def _is_open(shard: "ShardTypeDef") -> bool:
     return "EndingSequenceNumber" not in shard["SequenceNumberRange"]
 
 
-def stored_rows(stack: Stack, keys: Sequence[Key]) -> Iterator[Row]:
-    """Yield the rows of those keys that are in the table.
+def stored_rows(stack: Stack, keys: Sequence[Key], stats: ScanStats | None = None) -> Iterator[Row]:
+    """Yield the rows of those keys that are in the table; `stats` counts the read units.
 
     Raises:
         botocore.exceptions.ClientError: reading the table is not allowed.
     """
-    table = stack.output("table_name")
+    event, table = stack.event, stack.output("table_name")
     for start in range(0, len(keys), _MAX_KEYS):
-        wanted = [
-            {"Username": {"S": user}, "Id": {"S": id_}} for user, id_ in keys[start : start + _MAX_KEYS]
-        ]
-        # Keys that a full answer left out are looked up again by the next call.
-        answer = stack.dynamodb.batch_get_item(RequestItems={table: {"Keys": wanted}})
-        yield from map(parse_row, answer["Responses"].get(table, []))
+        wanted: Any = {table: {"Keys": list(map(event.key_item, keys[start : start + _MAX_KEYS]))}}
+        while wanted:  # an answer has 16 MB at most, and leaves out the other keys
+            answer = stack.dynamodb.batch_get_item(RequestItems=wanted, ReturnConsumedCapacity="TOTAL")
+            if stats:
+                stats.read_units += sum(used["CapacityUnits"] for used in answer.get("ConsumedCapacity", ()))
+            yield from (parse_row(event, item) for item in answer["Responses"].get(table, []))
+            wanted = answer["UnprocessedKeys"]
 
 
 def kinesis_data(record: "RecordTypeDef") -> KinesisData:
@@ -204,7 +211,8 @@ def kinesis_data(record: "RecordTypeDef") -> KinesisData:
 
 def _parse_record(shard: str, record: "RecordTypeDef", event: Schema) -> StreamRecord:
     received: KinesisRecord = {"eventID": "", "eventSourceARN": "", "kinesis": kinesis_data(record)}
-    return StreamRecord(shard, len(record["Data"]), tuple(_rows(received, event)))
+    rows = tuple(_rows(received, event))
+    return StreamRecord(shard, len(record["Data"]), record["ApproximateArrivalTimestamp"], rows)
 
 
 def _rows(record: KinesisRecord, event: Schema) -> Iterator[Row]:
@@ -213,4 +221,4 @@ def _rows(record: KinesisRecord, event: Schema) -> Iterator[Row]:
             with suppress(PoisonError):
                 values = event.parse(user_record)
                 event.build_put(user_record, values, item_lifetime=None)
-                yield Row(*values)
+                yield Row(event, values)

@@ -1,34 +1,41 @@
-"""`python -m ops explore --top`: the busiest users and shards of the last minute of the stream."""
+"""`python -m ops explore --top`: the busiest partition keys and shards of the last minute of the stream."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
 
 from rich.table import Table
 
 from event.limits import SHARD_BYTES, SHARD_RECORDS
+from event.schema import Schema
 from ops.aws.stack import Stack
+from ops.explore.row import as_text, members, snake_case, unique, word
 from ops.explore.stream import StreamReader
-from ops.terminal.display import cell_text, console, count, error_console, size, write_json
+from ops.terminal.display import capitalized, cell_text, console, count, error_console, size, write_json
 
 _SECONDS = 60
 
 
 def show_top(stack: Stack, limit: int, as_json: bool) -> None:
-    """Show which users and shards got the most records."""
-    users, shards, sizes, total = Counter[str](), Counter[str](), Counter[str](), 0
+    """Show which partition keys and shards got the most records."""
+    event = stack.event
+    keys, shards, sizes, total = Counter[Any](), Counter[str](), Counter[str](), 0
     with error_console().status("Reading the last minute of the stream ..."):
         reader = StreamReader(stack, datetime.now(UTC) - timedelta(seconds=_SECONDS))
-        for record in reader.read_all():
+        for record in chain.from_iterable(reader.read_all()):
             total += 1
             shards[record.shard] += 1
             sizes[record.shard] += record.size
-            users.update(row.username for row in record.rows)
+            keys.update(row.values[0] for row in record.rows)
     if as_json:
+        key, events = members(event)[0], snake_case(event.plural)
+        busiest = [{key: value, unique(events, [key]): number} for value, number in keys.most_common(limit)]
         write_json(
             {
                 "seconds": _SECONDS,
                 "records": total,
-                "users": [{"username": name, "tweets": number} for name, number in users.most_common(limit)],
+                unique(snake_case(f"{word(event.keys[0])}s"), ("seconds", "records", "shards")): busiest,
                 "shards": [
                     {"shard": name, "records": number, "bytes": sizes[name]}
                     for name, number in shards.most_common(limit)
@@ -39,22 +46,22 @@ def show_top(stack: Stack, limit: int, as_json: bool) -> None:
     if not total:
         console().print(f"No record on {stack.output('stream_name')} in the last minute.")
         return
-    console().print(_users(users, limit))
+    console().print(_keys(event, keys, limit))
     console().print()
     console().print(_shards(shards, sizes, limit))
     console().print(
-        f"\n{count(total, 'record')} with {count(users.total(), 'tweet')} of {count(len(users), 'user')} "
-        f"on {count(len(shards), 'shard')} in the last minute."
+        f"\n{count(total, 'record')} with {count(keys.total(), event.noun, event.plural)} of "
+        f"{count(len(keys), word(event.keys[0]))} on {count(len(shards), 'shard')} in the last minute."
     )
-    if max(len(users), len(shards)) > limit:
+    if max(len(keys), len(shards)) > limit:
         console().print(f"Shown are the busiest {limit:,} of each; --limit N shows more.")
 
 
-def _users(users: Counter[str], limit: int) -> Table:
-    """Return the table of users; one record may hold the tweets of many."""
-    table = _table("User", "Tweets", "Share")
-    for name, number in users.most_common(limit):
-        table.add_row(cell_text(name), f"{number:,}", f"{number / users.total():.1%}")
+def _keys(event: Schema, keys: Counter[Any], limit: int) -> Table:
+    """Return the table of partition keys; one record may hold the events of many."""
+    table = _table(capitalized(word(event.keys[0])), capitalized(event.plural), "Share")
+    for value, number in keys.most_common(limit):
+        table.add_row(cell_text(as_text(value)), f"{number:,}", f"{number / keys.total():.1%}")
     return table
 
 

@@ -10,11 +10,12 @@ from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
+from event.schema import Schema
 from ops.explore.chart import draw_bars
-from ops.explore.table import Row
+from ops.explore.row import Row, members, snake_case, time_attribute, unique
 from ops.health.checks import STYLES, Check, State
 from ops.health.metrics import Series
-from ops.terminal.display import cell_text, ranges, span
+from ops.terminal.display import capitalized, ranges, span
 from stack import metrics
 from stack.metrics import Metric
 from stack.printing import printable
@@ -36,7 +37,7 @@ _MAX_WIDTH = 200
 _LOW_SCREEN = 28
 """Lines of a terminal up to which it is low."""
 _MAX_PROBLEMS, _MAX_PROBLEMS_LOW = 4, 2
-_MIN_TWEETS = 3
+_MIN_EVENTS = 3
 _FRESH_SECONDS = 5
 """Age from which the checks say how old they are."""
 _NUMBERS_WIDTH = 36
@@ -49,8 +50,8 @@ _SEVERITY = (State.BAD, State.UNKNOWN, State.WARNING, State.OLD)
 
 
 @dataclass(frozen=True, slots=True)
-class TweetStatus:
-    """A tweet on the stream, and whether its row is in the table."""
+class EventStatus:
+    """An event on the stream, and whether its row is in the table."""
 
     row: Row
     stored: bool
@@ -63,8 +64,9 @@ class Frame:
     Attributes:
         period: seconds of one value of a series.
         checked: when the checks ran.
-        tweets: the newest on the stream, newest first.
-        shards: those that are read for tweets.
+        event: the definition of the stack's events.
+        newest: the newest events on the stream, newest first.
+        shards: those that are read for events.
         open_shards: number of shards that the stream has open.
         note: the age of the figures, and their cost.
     """
@@ -75,7 +77,8 @@ class Frame:
     series: Mapping[str, Series]
     checks: Sequence[Check]
     checked: float
-    tweets: Sequence[TweetStatus]
+    event: Schema
+    newest: Sequence[EventStatus]
     shards: Sequence[str]
     open_shards: int
     note: str
@@ -99,7 +102,7 @@ class Frame:
         note = Text(self.note, style="dim")
         used = sum(len(console.render_lines(part, options)) for part in (*above, note)) + 2
         free = options.height - used if options.height else 0  # no height: on a screen with other output
-        yield Constrain(Group(*above, *self._newest(max(_MIN_TWEETS, free)), note), width)
+        yield Constrain(Group(*above, *self._draw_newest(max(_MIN_EVENTS, free)), note), width)
 
     def _charts(self, width: int) -> Table:
         chart_width = max(10, width - _NUMBERS_WIDTH)
@@ -171,30 +174,33 @@ class Frame:
         if len(problems) > shown:
             yield Text(f"  and {len(problems) - shown} more: python -m ops status", style="dim")
 
-    def _newest(self, number: int) -> Iterator[RenderableType]:
+    def _draw_newest(self, number: int) -> Iterator[RenderableType]:
         partial = self.open_shards > len(self.shards)
         yield Text(self._shards_shown() if partial else "", style="dim", no_wrap=True, overflow="ellipsis")
-        if not self.tweets:
+        if not self.newest:
             where = "these shards" if partial else "the stream"
-            yield Text(f"No tweet on {where} in the last minute.", style="dim")
+            yield Text(f"No {self.event.noun} on {where} in the last minute.", style="dim")
             return
+        time = time_attribute(self.event)
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-        for width in (1, 8, 15):
+        for width in (1, 8, 15) if time else (1, 15):
             table.add_column(no_wrap=True, overflow="ellipsis", width=width)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        for tweet in self.tweets[:number]:
+        for status in self.newest[:number]:
+            clock = [Text(status.row.cell(time)[11:], style="dim")] if time else []
             table.add_row(
-                Text("✔", style="green") if tweet.stored else Text("…", style="yellow"),
-                Text(cell_text(tweet.row.timestamp)[11:19], style="dim"),
-                Text(cell_text(tweet.row.username), style="bold"),
-                Text(cell_text(tweet.row.message)),
+                Text("✔", style="green") if status.stored else Text("…", style="yellow"),
+                *clock,
+                Text(status.row.cell(self.event.keys[0]), style="bold"),
+                Text(status.row.summary),
             )
         yield table
 
     def _shards_shown(self) -> str:
-        """Return which shards the tweets are of, by the numbers at the end of their ids."""
+        """Return which shards the events are of, by the numbers at the end of their ids."""
         numbers = sorted(int(shard.rpartition("-")[2]) for shard in self.shards)
-        return f"Tweets of {len(self.shards)} of {self.open_shards:,} open shards: {ranges(numbers)}"
+        events = capitalized(self.event.plural)
+        return f"{events} of {len(self.shards)} of {self.open_shards:,} open shards: {ranges(numbers)}"
 
     def total(self, name: str) -> float:
         """Return the sum of a series."""
@@ -228,7 +234,7 @@ class Frame:
 
     def as_data(self) -> dict[str, Any]:
         """Return the frame as JSON: each figure's newest value per second, or in seconds of lag, and its age."""
-        return {
+        data = {
             "time": _utc(self.taken),
             "period_seconds": self.period,
             "figures": {
@@ -241,8 +247,10 @@ class Frame:
             },
             "checks": [asdict(check) for check in self.checks],
             "shards": {"read": list(self.shards), "open": self.open_shards},
-            "tweets": [{**asdict(tweet.row), "stored": tweet.stored} for tweet in self.tweets],
         }
+        stored = unique("stored", members(self.event))
+        newest = [status.row.as_data() | {stored: status.stored} for status in self.newest]
+        return data | {unique(snake_case(self.event.plural), data): newest}
 
 
 def _rank(state: State) -> int:

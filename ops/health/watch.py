@@ -10,20 +10,21 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.live import Live
 
+from event.item import Key
 from ops.aws.stack import Stack, stack_options
-from ops.explore.stream import Key, StreamReader, stored_rows
-from ops.explore.table import Row
+from ops.explore.row import Row
+from ops.explore.stream import StreamReader, stored_rows
 from ops.health.checks import CHECKED_OUTPUTS, Check, run_checks
-from ops.health.frame import FIGURES, MAX_PERIODS, Frame, TweetStatus
+from ops.health.frame import FIGURES, MAX_PERIODS, EventStatus, Frame
 from ops.health.metrics import Series, read_series
 from ops.planning import prices
 from ops.terminal.display import as_json_option, console, write_json, write_json_line
 
 _TICK_SECONDS = 1.0
-_MAX_TWEETS = 40
-"""Tweets kept in memory: more than a screen has lines."""
+_MAX_EVENTS = 40
+"""Events kept in memory: more than a screen has lines."""
 MAX_SHARDS = 16
-"""Shards that are read for tweets at once; the figures are of all."""
+"""Shards that are read for events at once; the figures are of all."""
 _METRIC_PRICE = prices.load()["metric-request"]
 
 
@@ -37,7 +38,7 @@ Examples:
   python -m ops watch > watch.log
 
 AWS keeps these metrics by the minute and publishes them up to two minutes late; each figure says how old it
-is. GetMetricData is charged by the metric: the last line says what an hour of watching costs. The tweets are
+is. GetMetricData is charged by the metric: the last line says what an hour of watching costs. The events are
 read from the stream, with one of the five reads a second that a shard allows all its readers; ✔ marks one
 whose row is in the table. Stored counts writes, each of which may replace a row. Of more than {MAX_SHARDS} open
 shards, {MAX_SHARDS} are read, and the frame says which. On local AWS (--endpoint) the metrics are seconds apart, and
@@ -57,7 +58,7 @@ On a pipe each frame is one line; --json writes JSON lines, and one document wit
 @as_json_option
 @stack_options(*CHECKED_OUTPUTS, reads_only=True)
 def command(stack: Stack, once: bool, interval: int | None, as_json: bool) -> None:
-    """Show rates, lag, checks and the newest tweets, until Ctrl-C."""
+    """Show rates, lag, checks and the newest events, until Ctrl-C."""
     watch = Watch(stack, interval=interval)
     if once:
         frame = watch.look()
@@ -105,7 +106,7 @@ class Watch:
         self._series: dict[str, Series] = {}
         self._checks: list[Check] = []
         self._measured = float("-inf")
-        self._tweets: OrderedDict[Key, tuple[Row, bool]] = OrderedDict()
+        self._events: OrderedDict[Key, tuple[Row, bool]] = OrderedDict()
         self._stream: StreamReader | None = None
         self._shards: list[str] = []
         self._open_shards = 0
@@ -138,7 +139,8 @@ class Watch:
             series=self._series,
             checks=self._checks,
             checked=self._measured,
-            tweets=[TweetStatus(row, stored) for row, stored in reversed(self._tweets.values())],
+            event=self._stack.event,
+            newest=[EventStatus(row, stored) for row, stored in reversed(self._events.values())],
             shards=self._shards,
             open_shards=self._open_shards,
             note=self._error or self._note(),
@@ -152,22 +154,22 @@ class Watch:
             self._checks = run_checks(self._stack)
             self._readings += 1
             self._series, self._measured = dict(zip(FIGURES, series, strict=True)), now
-        self._read_tweets()
+        self._read_events()
 
-    def _read_tweets(self) -> None:
+    def _read_events(self) -> None:
         if self._stream is None:
             minute_ago = datetime.now(UTC) - timedelta(minutes=1)
             self._stream = StreamReader(self._stack, minute_ago, MAX_SHARDS)
         for record in self._stream.read():
             for row in record.rows:
-                self._tweets[row.key] = (row, False)
-                self._tweets.move_to_end(row.key)
+                self._events[row.key] = (row, False)
+                self._events.move_to_end(row.key)
         self._shards, self._open_shards = self._stream.shards, self._stream.open_shards
-        while len(self._tweets) > _MAX_TWEETS:
-            self._tweets.popitem(last=False)
-        waiting = [key for key, (_, stored) in self._tweets.items() if not stored]
+        while len(self._events) > _MAX_EVENTS:
+            self._events.popitem(last=False)
+        waiting = [key for key, (_, stored) in self._events.items() if not stored]
         for row in stored_rows(self._stack, waiting):
-            self._tweets[row.key] = (row, True)
+            self._events[row.key] = (row, True)
 
     def _note(self) -> str:
         if self._stack.is_local:

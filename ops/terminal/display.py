@@ -1,17 +1,17 @@
 """Formats output for terminals and scripts: cells, durations, sizes, JSON."""
 
-import json
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TextIO, TypeVar, cast
 
 import click
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 
+from ops.terminal.exact_json import encode
 from stack.printing import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,12 +71,12 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
 
 def write_json(value: object) -> None:
     """Write one JSON document to standard output; ASCII, so that no content can control a terminal."""
-    click.echo(json.dumps(value, indent=2, default=_as_text))
+    click.echo(encode(value, indent=True))
 
 
 def write_json_line(value: object) -> None:
     """Write one line of JSON lines to standard output."""
-    click.echo(json.dumps(value, default=_as_text))
+    click.echo(encode(value))
 
 
 def cell_text(text: str) -> str:
@@ -105,9 +105,14 @@ def size(count: int) -> str:
     return f"{count} B"
 
 
-def count(number: int, noun: str) -> str:
-    """Format a number with its noun: `1 record`, `2,000 records`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Format a number with its noun: `1 record`, `2,000 records`; `plural` if that is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def capitalized(text: str) -> str:
+    """Return a text with a capital letter at its beginning; the others stay as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def ranges(numbers: Iterable[int]) -> str:
@@ -131,9 +136,3 @@ def wrap_command(command: str, width: int) -> str:
         else:
             lines.append(f"    --{option}")
     return " \\\n".join(lines)
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -55,7 +55,7 @@ WATCH = members(
     shards=members(read=array(TEXT), open=COUNT),
     tweets=array(members(**_ROW, stored=FLAG)),
 )
-EXPLORE = members(**_SCAN_STATS, tweets=array(members(**_ROW)))
+EXPLORE = members(**_SCAN_STATS, newest_since={"type": ["string", "null"]}, tweets=array(members(**_ROW)))
 EXPORT = members(**_SCAN_STATS, exported=COUNT)
 FOLLOW = members(**_ROW)
 TOP = members(

@@ -13,15 +13,16 @@ from typing import Any
 
 from rich.console import Console
 
+from event.types.tweet import EVENT
 from local.aws.local_aws import LocalAws
 from local.demo.demo import run_demo
 from local.demo.load import POISONOUS, TERM
 from local.session import deploy_session
 from local.x.server import XServer
 from ops.aws.stack import Stack
-from ops.explore.table import Row
+from ops.explore.row import Row
 from ops.health.checks import Check, State
-from ops.health.frame import Frame, TweetStatus
+from ops.health.frame import EventStatus, Frame
 from ops.health.metrics import Series
 from ops.health.watch import Watch
 from stack.project import PROJECT
@@ -67,9 +68,11 @@ def load_traffic() -> Traffic:
         for name, each in frame["series"].items()
     }
     checks = [Check(**each | {"state": State(each["state"])}) for each in frame["checks"]]
-    tweets = [TweetStatus(Row(**each["row"]), each["stored"]) for each in frame["tweets"]]
-    members = frame | {"series": series, "checks": checks, "tweets": tweets}
-    return Traffic(Frame(**members), data["dashboard"], data["values"])
+    newest = [
+        EventStatus(Row(EVENT, tuple(each["row"].values())), each["stored"]) for each in frame.pop("tweets")
+    ]
+    parts = {"series": series, "checks": checks, "event": EVENT, "newest": newest}
+    return Traffic(Frame(**frame | parts), data["dashboard"], data["values"])
 
 
 def _record_traffic() -> dict[str, Any]:
@@ -95,7 +98,17 @@ def _record_traffic() -> dict[str, Any]:
         time.sleep(3)  # until the last metrics are stored
         name = next(each for each in session.outputs["dashboard_url"].split("/") if "EventPath" in each)
         dashboard = json.loads(stack.cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
-        return {"frame": asdict(frame), "dashboard": dashboard, "values": _values(stack, dashboard, began)}
+        return {
+            "frame": _frame_data(frame),
+            "dashboard": dashboard,
+            "values": _values(stack, dashboard, began),
+        }
+
+
+def _frame_data(frame: Frame) -> dict[str, Any]:
+    data = asdict(frame)
+    del data["event"], data["newest"]
+    return data | {"tweets": [{"row": each.row.as_data(), "stored": each.stored} for each in frame.newest]}
 
 
 def _values(stack: Stack, dashboard: dict[str, Any], began: datetime) -> dict[str, list[list[float]]]:

@@ -175,7 +175,9 @@ NOON = 1_795_521_600
 
 @pytest.mark.parametrize(("width", "drawn"), [(20, 40), (80, 80), (100, 100), (400, 200)])
 def test_the_chart_fills_the_width_there_is_within_limits(width: int, drawn: int) -> None:
-    *bars, clock, _ = draw_history({NOON + second: 1 + second % 3 for second in range(10_000)}, width)
+    *bars, clock, _ = draw_history(
+        {NOON + second: 1 + second % 3 for second in range(10_000)}, width, "tweets"
+    )
     assert max(map(len, bars)) == len(clock) == drawn
 
 
@@ -183,20 +185,22 @@ def test_the_chart_fills_the_width_there_is_within_limits(width: int, drawn: int
     ("seconds", "bar"), [(3, "second"), (200, "5 seconds"), (3600, "minute"), (86_400, "30 minutes")]
 )
 def test_a_bar_of_the_chart_is_as_long_as_the_span_needs(seconds: int, bar: str) -> None:
-    *bars, clock, caption = draw_history({NOON + second: 1 for second in range(seconds)}, 80)
+    *bars, clock, caption = draw_history({NOON + second: 1 for second in range(seconds)}, 80, "tweets")
     assert caption.startswith(f"Tweets per {bar}, up to 2026-11-2")
     assert bars[-1].count("█") >= 40
     assert "12:00" in clock
 
 
 def test_the_chart_shows_each_count_at_its_height() -> None:
-    *bars, _, _ = draw_history({NOON: 40, NOON + 1: 20, NOON + 3: 1}, 40)
+    *bars, _, _ = draw_history({NOON: 40, NOON + 1: 20, NOON + 3: 1}, 40, "tweets")
     cells = [line[4::10].ljust(4) for line in bars]
     assert cells == ["█   ", "█   ", "█▄  ", "██  ", "██ ▁"]
 
 
 def test_a_tweet_of_last_year_does_not_flatten_the_chart_of_today() -> None:
-    *_, caption = draw_history({NOON - 365 * 86_400: 1} | {NOON + second: 9 for second in range(60)}, 80)
+    *_, caption = draw_history(
+        {NOON - 365 * 86_400: 1} | {NOON + second: 9 for second in range(60)}, 80, "tweets"
+    )
     assert "Tweets per second" in caption
     assert "1 before or after are not shown" in caption
 
@@ -223,7 +227,7 @@ def test_csv_fields_that_are_formulas_are_guarded_unless_raw(
 
 def test_a_few_tweets_from_the_future_do_not_empty_the_chart() -> None:
     tweets = {NOON + second: 1 for second in range(1_000)} | {NOON + 100_000_000: 24}
-    *bars, _, caption = draw_history(tweets, 80)
+    *bars, _, caption = draw_history(tweets, 80, "tweets")
     assert "24 before or after are not shown" in caption
     assert caption.startswith("Tweets per 15 seconds, up to ")
     assert len(bars[-1].strip()) > 60

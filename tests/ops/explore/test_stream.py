@@ -68,12 +68,14 @@ def minute_ago() -> datetime:
 
 def read(reader: StreamReader, rounds: int = 1) -> list[str]:
     """The ids of the tweets that some rounds read, sorted."""
-    ids = [row.id for _ in range(rounds) for record in reader.read() for row in record.rows]
+    ids = [row.key[1] for _ in range(rounds) for record in reader.read() for row in record.rows]
     return sorted(ids, key=int)
 
 
 def read_all(reader: StreamReader) -> list[str]:
-    return sorted((row.id for record in reader.read_all() for row in record.rows), key=int)
+    return sorted(
+        (row.key[1] for page in reader.read_all() for record in page for row in record.rows), key=int
+    )
 
 
 def in_order(ids: set[str]) -> list[str]:

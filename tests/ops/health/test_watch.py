@@ -9,10 +9,11 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from event.types.tweet import EVENT
 from ops.aws.stack import Stack
-from ops.explore.table import Row
+from ops.explore.row import Row
 from ops.health.checks import Check, State
-from ops.health.frame import FIGURES, Frame, TweetStatus
+from ops.health.frame import FIGURES, EventStatus, Frame
 from ops.health.metrics import Series
 from ops.health.watch import Watch
 from tests.ops import schemas
@@ -30,7 +31,7 @@ def frame(
     points = tuple((float(end - back * period), float(60 - back)) for back in reversed(range(1, 61)))
     bad = [Check("Alarms", State.BAD, "dev-IteratorAge in ALARM " * 9, "next") for _ in range(problems)]
     text = "水上的灯比天上的星多一盏 \N{FAMILY}\u200d\N{WOMAN} " * 20
-    row = Row("a_user_whose_name_is_long", "1", "2026-11-24T12:00:00.000Z", text)
+    row = Row(EVENT, ("a_user_whose_name_is_long", "1", "2026-11-24T12:00:00.000Z", text))
     return Frame(
         taken=NOW,
         where="dev-EventStream → dev-DDBEventProcessor → dev-EventData  us-east-1",
@@ -38,7 +39,8 @@ def frame(
         series=dict.fromkeys(FIGURES, Series(points)),
         checks=[*bad, *(Check(f"Check {number}", State.OK, "fine") for number in range(12))],
         checked=NOW - age,
-        tweets=[TweetStatus(row, stored=number > 1) for number in range(tweets)],
+        event=EVENT,
+        newest=[EventStatus(row, stored=number > 1) for number in range(tweets)],
         shards=[f"shardId-{number:012}" for number in range(shards)],
         open_shards=open_shards,
         note="Local AWS: metrics by the second. Ctrl-C ends.",
@@ -81,14 +83,14 @@ def test_the_chart_moves_with_time() -> None:
 
 def test_the_value_of_a_period_that_is_not_over_is_not_shown_as_a_rate() -> None:
     half = Series(((NOW - 1.5, 100.0), (NOW - 0.5, 3.0)))
-    now = Frame(NOW, "dev", 1, {"put": half}, [], NOW, [], [], 1, "")
+    now = Frame(NOW, "dev", 1, {"put": half}, [], NOW, EVENT, [], [], 1, "")
     assert now.figure("put") == 100
 
 
 def test_a_frame_says_which_shards_its_tweets_are_of_when_not_all_are_read() -> None:
     scattered = replace(frame(open_shards=2000), shards=[f"shardId-{n:012}" for n in (9, 3, 4, 5)])
     assert "Tweets of 4 of 2,000 open shards: 3-5, 9" in drawn(scattered, 80)
-    assert "No tweet on these shards in the last minute." in drawn(replace(scattered, tweets=[]), 80)
+    assert "No tweet on these shards in the last minute." in drawn(replace(scattered, newest=[]), 80)
     assert not any("shards" in line for line in drawn(frame(shards=16, open_shards=16), 80))
 
 
@@ -148,7 +150,7 @@ def test_a_watch_continues_while_aws_fails_and_says_that_its_figures_are_old(sta
     during = watch.look()
     stack.aws.faults.clear()
     assert during.note.startswith("AWS cannot be read, this is older: ")
-    assert [each.row for each in during.tweets] == [each.row for each in before.tweets]
+    assert [each.row for each in during.newest] == [each.row for each in before.newest]
     assert watch.look().note.startswith("Local AWS")
 
 
