@@ -69,6 +69,7 @@ down-local: install engine ## Run `pulumi destroy` against local AWS, and stop i
 
 benchmark: install ## Measure the function, the producer and the whole path (takes minutes)
 	$(BIN)/python -m benchmarks.handler
+	$(BIN)/python -m benchmarks.schema
 	$(BIN)/python -m benchmarks.producer
 	$(BIN)/python -m benchmarks.path
 

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from itertools import cycle, islice
 from typing import Any, Final
 
 import click
 
-from event.item import quote
 from event.payload import parse
 from event.record import iso
 from event.schema import Attribute, Schema, SchemaError, Type
 from event.types import event_types, load
+from ops.terminal.exact_json import encode
 
 PARTITIONS: Final = 50
 """Number of partition keys among made events, where a sort key tells the events of one apart."""
@@ -72,7 +71,7 @@ def change(event: Schema, message: str, values: Mapping[str, Any]) -> bytes:
             for parent in parents:
                 place = place.setdefault(parent, {})
             place[member] = values[attribute.name]
-    return _encode(changed).encode()
+    return encode(changed, ensure_ascii=False).encode()
 
 
 def _vary(attribute: Attribute, value: Any, number: int, at: datetime) -> Any:
@@ -87,15 +86,3 @@ def _vary(attribute: Attribute, value: Any, number: int, at: datetime) -> Any:
         case Type.NUMBER:
             return value + number
     return f"{value}-{number}"
-
-
-def _encode(value: Any) -> str:
-    """Encode a decoded message, which `json` cannot do without rounding its numbers."""
-    match value:
-        case dict():
-            return f"{{{','.join(f'{quote(name)}:{_encode(each)}' for name, each in value.items())}}}"
-        case list():
-            return f"[{','.join(map(_encode, value))}]"
-        case Decimal():
-            return str(value)
-    return quote(value)

@@ -37,6 +37,8 @@ _STALL_SECONDS = 120
 _TICK_SECONDS = 0.1
 _LOOK_SECONDS = 0.5
 _METRICS_SECONDS = 3
+_REPLAY_MARGIN_SECONDS = 120
+"""For the start of the command, which counts back from the time that it has by then."""
 
 
 class Demonstration:
@@ -171,7 +173,7 @@ class Demonstration:
             raise DemoError("the table is empty")
         with ThreadPoolExecutor() as pool:
             newest = pool.submit(self._run, "explore", "--limit", "5")
-            of_a_partition = pool.submit(self._run, "explore", "--user", partition, "--limit", "3")
+            of_a_partition = pool.submit(self._run, "explore", "--key", partition, "--limit", "3")
             self._show(newest.result())
             self.console.print()
             self._show(of_a_partition.result())
@@ -253,8 +255,6 @@ class Demonstration:
 
     def show_replay(self, deployment: "Deployment") -> None:
         """Empty the table, replay the stream, and check that the same rows are back."""
-        minutes = int((time.monotonic() - self._streaming_since) // 60) + 1
-        command = ["replay", "--from", f"{minutes}m", "--rate", "5000", "--yes"]
         self._step(
             "Lose the table's rows, and replay the stream", f"python -m ops replay --stack {STACK} --from 1m"
         )
@@ -262,7 +262,11 @@ class Demonstration:
         before = read_rows(self.aws, table)
         empty_table(self.aws, table, self.event)
         self.console.print(f"  {len(before):,} rows deleted, {len(read_rows(self.aws, table)):,} left")
-        self._show(self._run(*command, "--checkpoint", str(self.aws.directory / "replay.json")))
+        since = f"{int(time.monotonic() - self._streaming_since) + _REPLAY_MARGIN_SECONDS}s"
+        checkpoint = str(self.aws.directory / "replay.json")
+        self._show(
+            self._run("replay", "--from", since, "--rate", "5000", "--yes", "--checkpoint", checkpoint)
+        )
         check_same_rows(before, read_rows(self.aws, table))
         self.console.print(f"  the same {len(before):,} rows are back")
 

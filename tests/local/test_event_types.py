@@ -72,10 +72,10 @@ def test_every_part_of_the_path_follows_the_definition(
 
     # The rows are what the definition says, and an operator finds them.
     eventually(lambda: rows(stack, event) == stored)
-    newest = max(stored, key=lambda key: time(event, stored[key]))
-    explored = stack.json("explore", "--limit", "1")
-    assert explored["rows"] == len(stored)
-    assert stack.json("explore", "--key", newest[0])["rows"] == sum(key[0] == newest[0] for key in stored)
+    newest = max(stored, key=lambda key: stored[key][event.time])
+    explored = explore(stack, event, "--limit", "1")
+    assert list(explored[0].values()) == [stored[newest].get(name) for name in event.names]
+    assert len(explore(stack, event, "--key", newest[0])) == sum(key[0] == newest[0] for key in stored)
 
     # Another program puts what is invalid on the stream: it is kept with the reason.
     stack.put(*invalid)
@@ -118,6 +118,8 @@ def plain(item: dict[str, Any]) -> Any:
     return TypeDeserializer().deserialize({"M": item})
 
 
-def time(event: Schema, item: Any) -> Any:
-    assert event.time
-    return item[event.time]
+def explore(stack: DeployedStack, event: Schema, *arguments: str) -> list[dict[str, Any]]:
+    """The rows that an operator sees."""
+    answer = stack.ops("explore", *arguments, "--json").stdout
+    explored: list[dict[str, Any]] = parse(answer.encode())[event.plural.replace(" ", "_")]
+    return explored

@@ -45,7 +45,7 @@ def test_events_without_a_sort_key_have_partition_keys_of_their_own() -> None:
         samples=('{"Name":7}', '{"Name":8}'),
     )
 
-    assert list(make_events(event, 4)) == [b'{"Name":7}', b'{"Name":8}', b'{"Name":9}', b'{"Name":10}']
+    assert list(make_events(event, 4)) == [b'{"Name": 7}', b'{"Name": 8}', b'{"Name": 9}', b'{"Name": 10}']
 
 
 def test_a_change_keeps_the_digits_of_numbers_and_makes_the_objects_of_a_path() -> None:
@@ -57,7 +57,9 @@ def test_a_change_keeps_the_digits_of_numbers_and_makes_the_objects_of_a_path() 
 
     changed = change(event, '{"id":"a","n":[19.90,1E+400,"ä\\n",null,true]}', {"Town": "Ulm"})
 
-    assert changed.decode() == '{"id":"a","n":[19.90,1E+400,"ä\\n",null,true],"place":{"town":"Ulm"}}'
+    assert (
+        changed.decode() == '{"id": "a", "n": [19.90, 1E+400, "ä\\n", null, true], "place": {"town": "Ulm"}}'
+    )
 
 
 def test_the_command_prints_an_event_a_line_up_to_now() -> None:

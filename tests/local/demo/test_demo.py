@@ -135,6 +135,18 @@ def test_a_demo_that_is_interrupted_leaves_nothing(
     eventually(lambda: not list(command.temporary.iterdir()))
 
 
+def test_the_demo_of_another_event_type_streams_what_its_samples_say(demo: Start) -> None:
+    code, output = demo("--event", "order", width=80).ends()
+    assert code == 0, output
+    check_width(output, 80)
+    assert "on AWS: python -m local events order | python -m producer --source file -" in output
+    assert "received 3,000 = sent 2,999 + spooled 0 + rejected 1" in output
+    assert "sent 2,999 + planted 1 = 2,999 rows + 0 duplicates + 1 in quarantine" in output
+    assert "Total: an order costs something, or nothing" in output
+    assert "the same 2,999 rows are back" in output
+    assert "All checks passed" in output
+
+
 def test_an_unknown_event_type_is_a_wrong_usage_that_lists_what_there_is(demo: Start) -> None:
     code, output = demo("--event", "ordr").ends()
     assert code == 2
