@@ -180,7 +180,7 @@ def run_command(
         event_format = load_format(event_type)
         if source_name != "file" and event_type != DEFAULT_EVENT_TYPE:
             raise ConfigError(
-                f"--source {source_name} brings {DEFAULT_EVENT_TYPE}s only, and the event type is {event_type}: "
+                f"--source {source_name} brings tweets only, and the event type is {event_type}: "
                 f"use --source file PATH, or - for standard input."
             )
         aws = settings.aws() if settings and not dry_run else None

@@ -1,4 +1,4 @@
-"""The formats in which events pass the stream: tweets have one of their own, every other event type passes as given."""
+"""The formats in which events pass the stream: as they are given, or in one that the producer writes."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""Events that pass the stream byte for byte as they are given: those of every event type but the tweets'."""
+"""Events that pass the stream byte for byte as they are given."""
 
 from datetime import UTC, datetime
 
