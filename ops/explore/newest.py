@@ -2,7 +2,7 @@
 
 import heapq
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -104,8 +104,8 @@ def _horizon(stack: Stack, now: datetime) -> datetime:
     return max(retained, stream["StreamCreationTimestamp"].astimezone(UTC))
 
 
-def _read_stream(stack: Stack, since: datetime, deadline: float) -> Iterable[_Arrival]:
-    """Read what arrived since a time, only the last of each key.
+def _read_stream(stack: Stack, since: datetime, deadline: float) -> Sequence[_Arrival]:
+    """Read what arrived since a time, the last first, and only the last of each key.
 
     Raises:
         _LimitError: that is too much.
@@ -115,15 +115,17 @@ def _read_stream(stack: Stack, since: datetime, deadline: float) -> Iterable[_Ar
     for records in StreamReader(stack, since).read_all():
         for record in records:
             read += record.size
-            arrivals.update({row.key: _Arrival(row, record.arrived) for row in record.rows})
+            for row in record.rows:
+                arrivals.pop(row.key, None)
+                arrivals[row.key] = _Arrival(row, record.arrived)
         if read > _MAX_BYTES:
             raise _LimitError(f"more than {size(_MAX_BYTES)} since {since:%H:%M:%S} UTC")
         _check(deadline)
-    return arrivals.values()
+    return list(arrivals.values())[::-1]
 
 
 def _look_up(
-    stack: Stack, arrivals: Iterable[_Arrival], limit: int, deadline: float, stats: ScanStats
+    stack: Stack, arrivals: Sequence[_Arrival], limit: int, deadline: float, stats: ScanStats
 ) -> list[Row]:
     """Return the rows of the newest events that are stored, newest first, until there are enough.
 

@@ -110,9 +110,9 @@ def word(attribute: Attribute) -> str:
     return _WORDS.get(attribute.name, attribute.name)
 
 
-def heading(attribute: Attribute) -> str:
-    """Return the heading of an attribute's column."""
-    return f"{capitalized(word(attribute))}{' (UTC)' if attribute.type in TIMES else ''}"
+def title(attribute: Attribute) -> str:
+    """Return what an attribute is called at the head of a column."""
+    return capitalized(_WORDS[attribute.name]) if attribute.name in _WORDS else attribute.name
 
 
 def snake_case(name: str) -> str:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from event.attribute import TIMES, Type
 from event.schema import Schema
-from ops.explore.row import Row, heading, shown_attributes, time_attribute
+from ops.explore.row import Row, shown_attributes, time_attribute, title
 from ops.terminal.display import console, is_pipe
 
 _WIDE = 110
@@ -35,7 +35,7 @@ def draw_table(event: Schema, rows: Iterable[Row]) -> Table:
         elif attribute.type not in (Type.NUMBER, Type.BOOLEAN):
             ratio = 1
         table.add_column(
-            heading(attribute),
+            f"{title(attribute)} (UTC)" if attribute.type in TIMES else title(attribute),
             justify="right" if attribute.type is Type.NUMBER else "left",
             no_wrap=True,
             overflow="ellipsis",

@@ -10,7 +10,7 @@ from rich.table import Table
 from event.limits import SHARD_BYTES, SHARD_RECORDS
 from event.schema import Schema
 from ops.aws.stack import Stack
-from ops.explore.row import as_text, members, snake_case, unique, word
+from ops.explore.row import as_text, members, snake_case, title, unique, word
 from ops.explore.stream import StreamReader
 from ops.terminal.display import capitalized, cell_text, console, count, error_console, size, write_json
 
@@ -59,7 +59,7 @@ def show_top(stack: Stack, limit: int, as_json: bool) -> None:
 
 def _keys(event: Schema, keys: Counter[Any], limit: int) -> Table:
     """Return the table of partition keys; one record may hold the events of many."""
-    table = _table(capitalized(word(event.keys[0])), capitalized(event.plural), "Share")
+    table = _table(title(event.keys[0]), capitalized(event.plural), "Share")
     for value, number in keys.most_common(limit):
         table.add_row(cell_text(as_text(value)), f"{number:,}", f"{number / keys.total():.1%}")
     return table
