@@ -26,8 +26,8 @@ install: .venv/.installed ## Create .venv with the pinned packages and the comma
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --offline --no-deps --editable .
 	@touch $@
 
-demo: install ## Run the whole path on this machine: local AWS and X, the real stack, producer and function
-	@$(BIN)/python -m local demo $(if $(SOURCE),--source $(SOURCE)) $(if $(FILE),--file '$(FILE)') $(if $(KEEP),--keep)
+demo: install ## Run the whole path on this machine: local AWS and X, the real stack, producer and function (EVENT=order)
+	@$(BIN)/python -m local demo $(if $(EVENT),--event $(EVENT)) $(if $(SOURCE),--source $(SOURCE)) $(if $(FILE),--file '$(FILE)') $(if $(KEEP),--keep)
 
 test: install ## Run the tests, except those under the real Pulumi engine (less than two minutes)
 	$(BIN)/pytest --ignore tests/engine --durations=10
@@ -69,6 +69,7 @@ down-local: install engine ## Run `pulumi destroy` against local AWS, and stop i
 
 benchmark: install ## Measure the function, the producer and the whole path (takes minutes)
 	$(BIN)/python -m benchmarks.handler
+	$(BIN)/python -m benchmarks.schema
 	$(BIN)/python -m benchmarks.producer
 	$(BIN)/python -m benchmarks.path
 

@@ -14,6 +14,7 @@ from local.aws.server import DEFAULT_PORT
 from local.background import start, stop
 from local.demo.demo import demo
 from local.errors import LocalAwsError, LocalError
+from local.events import events
 from local.job import env, job
 from local.x.server import XServer
 
@@ -95,5 +96,5 @@ def _x(port: int | None, rate: int) -> Iterator[str]:
         yield server.url
 
 
-for command in (demo, start, stop, env, job):
+for command in (demo, events, start, stop, env, job):
     main.add_command(command)

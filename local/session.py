@@ -3,14 +3,18 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
+from event.types import DEFAULT_EVENT_TYPE
 from local.aws.server import Server
 from local.x.server import CONSUMER_KEY, CONSUMER_SECRET
-from stack.project import PROJECT
+from stack.project import PROJECT, read_project, with_defaults
 
 if TYPE_CHECKING:
     from local.pulumi.deploy import Deployment
 
 STACK = "dev"
+EVENT_TYPE_KEY = "stream-processing:eventType"
 
 
 class Session:
@@ -23,7 +27,7 @@ class Session:
         environment: variables that make this the stack of `python -m ops`.
     """
 
-    def __init__(self, server: Server, x_url: str, deployment: "Deployment") -> None:
+    def __init__(self, server: Server, x_url: str | None, deployment: "Deployment") -> None:
         folder = server.directory / "session"
         folder.mkdir(exist_ok=True)
         self.config = folder / "config.json"
@@ -37,28 +41,48 @@ class Session:
         }
         self.outputs_file.write_text(json.dumps(self.outputs))
         self.config.touch(mode=0o600)
+        aws_half = {**deployment.outputs, "aws_endpoint": server.endpoint}
         x_half = {
             "consumer_key": CONSUMER_KEY,
             "consumer_secret": CONSUMER_SECRET,
             "access_token_key": "unused",
             "access_token_secret": "unused",
+            "x_endpoint": x_url,
         }
-        endpoints = {"aws_endpoint": server.endpoint, "x_endpoint": x_url}
-        self.config.write_text(json.dumps(deployment.outputs | x_half | endpoints))
+        self.config.write_text(json.dumps(aws_half | x_half if x_url else aws_half))
 
     def commands(self) -> list[str]:
         """Return commands that use the stack, to be run in the project's folder as they are."""
         python = ".venv/bin/python"
         variables = " ".join(f"{name}={value}" for name, value in self.environment.items())
+        producer = f"{python} -m producer --config {self.config}"
+        event_type = self.outputs["event_type"]
+        if event_type == DEFAULT_EVENT_TYPE:
+            producers = [
+                f"{producer} --track '#LanternNight' --limit 100",
+                f"{producer} --source file local/tweets.jsonl",
+            ]
+        else:
+            producers = [f"{python} -m local events {event_type} | {producer} --source file -"]
         return [
             f"export {variables}",
-            f"{python} -m producer --config {self.config} --track '#LanternNight' --limit 100",
-            f"{python} -m producer --config {self.config} --source file local/tweets.jsonl",
+            *producers,
             f"{python} -m ops explore",
             f"{python} -m ops watch",
             f"{python} -m ops status",
             f"{python} -m ops quarantine list",
         ]
+
+
+def read_config() -> dict[str, Any]:
+    """Return the configuration in the dev stack's file."""
+    config: dict[str, Any] = yaml.safe_load((PROJECT / f"Pulumi.{STACK}.yaml").read_text())["config"]
+    return config
+
+
+def configured_event_type() -> str:
+    """Return the event type of the dev stack."""
+    return with_defaults(read_project(), read_config())[EVENT_TYPE_KEY]
 
 
 def deploy_session(server: Server, x_url: str) -> Session:
@@ -69,5 +93,5 @@ def deploy_session(server: Server, x_url: str) -> Session:
     """
     from local.pulumi.deploy import deploy
 
-    deployment = deploy(STACK, PROJECT, PROJECT / f"Pulumi.{STACK}.yaml", server.endpoint)
+    deployment = deploy(STACK, PROJECT, read_config(), server.endpoint)
     return Session(server, x_url, deployment)

@@ -1,14 +1,16 @@
 """Reads what a stack on local AWS holds, for the demo's checks: records, rows, quarantined objects."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
+from event.item import Key
+from event.payload import parse
+from event.poison import PoisonError
+from event.schema import Schema
 from local.aws.local_aws import LocalAws
 
 
-def read_records(aws: LocalAws, stream: str) -> Iterator[dict[str, Any]]:
-    """Read and decode every record of the stream."""
+def read_payloads(aws: LocalAws, stream: str) -> Iterator[bytes]:
+    """Read the payload of every record of the stream."""
     kinesis = aws.client("kinesis")
     for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
         iterator = kinesis.get_shard_iterator(
@@ -16,14 +18,22 @@ def read_records(aws: LocalAws, stream: str) -> Iterator[dict[str, Any]]:
         )["ShardIterator"]
         while iterator:
             answer = kinesis.get_records(ShardIterator=iterator)
-            yield from (json.loads(record["Data"]) for record in answer["Records"])
+            yield from (record["Data"] for record in answer["Records"])
             iterator = answer["NextShardIterator"] if answer["Records"] else None
 
 
-def read_keys(aws: LocalAws, table: str) -> set[tuple[str, str]]:
-    """Read the keys of all rows: username and id."""
+def identify(payload: bytes, event: Schema) -> Key | bytes:
+    """Return the key of an event; what is no event stands for itself."""
+    try:
+        return event.key(event.read(parse(payload)))
+    except PoisonError:
+        return payload
+
+
+def read_keys(aws: LocalAws, table: str, event: Schema) -> set[Key | bytes]:
+    """Read the keys of all rows."""
     pages = aws.client("dynamodb").get_paginator("scan").paginate(TableName=table)
-    return {(item["Username"]["S"], item["Id"]["S"]) for page in pages for item in page["Items"]}
+    return {event.parse_key(item) for page in pages for item in page["Items"]}
 
 
 def list_quarantined(aws: LocalAws, bucket: str) -> list[str]:
@@ -32,7 +42,7 @@ def list_quarantined(aws: LocalAws, bucket: str) -> list[str]:
     return [each["Key"] for page in pages for each in page.get("Contents", [])]
 
 
-def find_user(aws: LocalAws, table: str) -> str | None:
-    """Return the user of some row; None if the table is empty."""
+def find_partition(aws: LocalAws, table: str, event: Schema) -> str | None:
+    """Return the partition key of some row; None if the table is empty."""
     items = aws.client("dynamodb").scan(TableName=table, Limit=1)["Items"]
-    return items[0]["Username"]["S"] if items else None
+    return event.parse_key(items[0])[0] if items else None

@@ -1,9 +1,11 @@
 """The demo's replay: the table is emptied, and the operator's command brings the same rows back."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from event.schema import Schema
 from local.aws.local_aws import LocalAws
 from local.errors import DemoError
 
@@ -11,21 +13,20 @@ MAX_CALL_ITEMS = 25
 """In one BatchWriteItem (DynamoDB API reference)."""
 _CONNECTIONS = 4
 
-Row = frozenset[tuple[str, str]]
-"""All attributes of an item, with their values."""
+Row = str
+"""All attributes of an item, as JSON."""
 
 
 def read_rows(aws: LocalAws, table: str) -> set[Row]:
     """Read every row whole."""
-    return {frozenset((name, value["S"]) for name, value in item.items()) for item in _items(aws, table)}
+    return {json.dumps(item, sort_keys=True) for item in _items(aws, table)}
 
 
-def empty_table(aws: LocalAws, table: str) -> None:
+def empty_table(aws: LocalAws, table: str, event: Schema) -> None:
     """Delete every row, as somebody might by mistake."""
     dynamodb = aws.client("dynamodb")
     deletions = [
-        {"DeleteRequest": {"Key": {name: item[name] for name in ("Username", "Id")}}}
-        for item in _items(aws, table)
+        {"DeleteRequest": {"Key": event.key_item(event.parse_key(item))}} for item in _items(aws, table)
     ]
     calls = [deletions[start : start + MAX_CALL_ITEMS] for start in range(0, len(deletions), MAX_CALL_ITEMS)]
     with ThreadPoolExecutor(_CONNECTIONS) as pool:

@@ -17,10 +17,14 @@ import requests
 from click.testing import CliRunner
 from rich.console import Console
 
+from local.aws.local_aws import LocalAws
 from local.aws.mapping.poller import Progress
 from local.cli import main
 from local.display import Snapshot, render
+from local.pulumi.deploy import deploy
+from local.session import EVENT_TYPE_KEY, Session, read_config
 from stack.project import PROJECT
+from tests.local.conftest import unique
 from tests.waiting import SECONDS
 
 
@@ -144,3 +148,20 @@ def test_up_deploys_a_stack_that_its_commands_use_as_printed() -> None:
         process.send_signal(signal.SIGINT)
         process.communicate()
     assert not config.exists()
+
+
+def test_the_commands_for_a_stack_of_another_event_type_use_it_as_printed(aws: LocalAws) -> None:
+    config = {**read_config(), EVENT_TYPE_KEY: "order"}
+    deployment = deploy(unique("orders"), PROJECT, config, aws.endpoint)
+    export, produce, explore, *_ = Session(aws, None, deployment).commands()
+    assert " local events order | " in produce
+    for command in (produce, f"{export}; {explore}"):
+        ended = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+    deployment.destroy()

@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeVar
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from event.item import Key
+from tests.simulation.events import Events
 from tests.simulation.scheduler import EPOCH, Process, current
 
 TABLE = "dev-EventData"
@@ -290,34 +292,33 @@ class Kinesis(Service):
 
 
 class Table(Service):
-    """The table; `rows` maps username and id to the message."""
+    """The table; `rows` maps keys to versions."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: Events) -> None:
         super().__init__()
-        self.rows: dict[tuple[str, str], str] = {}
+        self.rows: dict[Key, int] = {}
+        self._events = events
 
     def call_with(self, body: bytes) -> tuple[dict[str, Any], str]:
         """Answer a call of BatchWriteItem with its JSON, and the kind of fault that it suffers."""
         ((table, puts),) = json.loads(body)["RequestItems"].items()
         assert table == TABLE
         assert 1 <= len(puts) <= 25
-        keys = [_key(put["PutRequest"]["Item"]) for put in puts]
+        items = [put["PutRequest"]["Item"] for put in puts]
+        keys = [self._events.schema.parse_key(item) for item in items]
         assert len(set(keys)) == len(keys)
 
         def done(fault: Fault) -> tuple[dict[str, Any], str]:
             left = []
-            for key, put in zip(keys, puts, strict=True):
+            for key, item in zip(keys, items, strict=True):
                 if fault.throttles(key[0]):
-                    left.append(put)
+                    # DynamoDB does not repeat how a number was spelled.
+                    left.append({"PutRequest": {"Item": item | self._events.schema.key_item(key)}})
                 else:
-                    self.rows[key] = put["PutRequest"]["Item"]["Message"]["S"]
+                    self.rows[key] = self._events.version(item)
             return {"UnprocessedItems": {TABLE: left} if left else {}}, fault.kind
 
         return self.call(done)
-
-
-def _key(item: dict[str, dict[str, str]]) -> tuple[str, str]:
-    return item["Username"]["S"], item["Id"]["S"]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Deliberate defects, to see that the simulation finds them; each replaces one decision of the real code."""
 
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -8,6 +7,7 @@ from typing import Any
 from unittest import mock
 
 from event.item import Key
+from event.payload import parse
 from handler.connection import Connection
 from handler.table import Table
 from local.aws.mapping import decisions
@@ -15,9 +15,9 @@ from local.aws.mapping.decisions import Batch, MappingSettings, Verdict
 from ops.errors import ReplayError
 from ops.quarantine.lease import Lease, Leases
 from ops.replay.replayer import Replayer
-from producer.formats.tweets import TweetFormat
+from producer.formats.own import OwnFormat
 from producer.publish.lanes import Lanes
-from producer.publish.publisher import _Answer
+from producer.publish.publisher import _Answer, _evaluate
 from producer.spooling import recovery
 from producer.spooling.entry import Entry
 from producer.spooling.spool import Spool
@@ -53,8 +53,12 @@ def _check_without_counting(*arguments: Any) -> int:
     return 0
 
 
-def _tell_versions_apart(_format: TweetFormat, data: bytes) -> Key:
-    return json.loads(data)["username"], data.hex()
+def _tell_versions_apart(answer: _Answer, _read_key: object) -> tuple[list[Entry], str | None]:
+    return _evaluate(answer, lambda data: ("", data.hex()))
+
+
+def _spell_key_as_given(own: OwnFormat, data: bytes) -> Key:
+    return tuple(map(str, own.schema.read(parse(data))[: len(own.schema.keys)]))
 
 
 def _take_all_for_stored(answer: _Answer, _read_key: object) -> tuple[list[Entry], str | None]:
@@ -98,7 +102,10 @@ DEFECTS: dict[str, Defect] = {
         "producer.publish.publisher._evaluate", _take_all_for_stored
     ),
     "a newer version does not wait for an older one that was throttled": lambda: mock.patch(
-        "producer.formats.tweets.TweetFormat.read_key", _tell_versions_apart
+        "producer.publish.publisher._evaluate", _tell_versions_apart
+    ),
+    "the spelling of a number decides its partition key": lambda: mock.patch.object(
+        OwnFormat, "_check", _spell_key_as_given
     ),
     "a batch's progress uses up its retries": lambda: mock.patch(
         "local.aws.mapping.decisions.after_failure", _count_progress_as_a_retry

@@ -2,26 +2,23 @@
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-import orjson
-
 from tests.simulation.aws import WIRE_FAULTS
+from tests.simulation.events import EVENT_TYPES, PARTITIONS
 
 HORIZON = 60.0
 """Seconds until the last event; then every fault ends, and the world comes to rest."""
 
-USERNAMES = ("ada", "grace", "alan", "edsger", "barbara")
-
 
 @dataclass(frozen=True)
 class Arrival:
-    """The source has a tweet; a later version of the same id replaces the earlier one."""
+    """The source has an event; a later version of the same number replaces the earlier one."""
 
     at: float
-    username: str
-    tweet_id: int
+    partition: str
+    number: int
     version: int
     padding: int = 0
 
@@ -36,7 +33,7 @@ class Foreign:
 
 @dataclass(frozen=True)
 class AwsFault:
-    """The next calls of a service fail; the rest as in `aws.Fault`."""
+    """The next calls of a service fail; `key` is the name of a partition key, the rest as in `aws.Fault`."""
 
     at: float
     service: Literal["kinesis", "table", "bucket", "function"]
@@ -127,6 +124,7 @@ class Setup:
     bisect: bool
     maximum_retries: int
     maximum_age: int
+    event_type: str = "tweet"
 
 
 def draw(seed: int) -> tuple[Setup, list[Event]]:
@@ -143,15 +141,17 @@ def draw(seed: int) -> tuple[Setup, list[Event]]:
     events: list[Event] = list(_arrivals(chance))
     for trouble in chance.sample(_TROUBLES, chance.randint(2, 6)):
         events += trouble(chance)
-    if chance.random() < 0.25:  # drawn last: the rest of a world is as it would be without
+    # Drawn last: the rest of a world is as it would be without.
+    if chance.random() < 0.25:
         events += _replays(chance)
+    setup = replace(setup, event_type=chance.choice(EVENT_TYPES))
     return setup, sorted(events, key=lambda event: event.at)
 
 
 def _arrivals(chance: random.Random) -> Iterator[Event]:
-    """Bursts and single tweets; one in three is a new version of an earlier one."""
+    """Bursts and single events; one in three is a new version of an earlier one."""
     versions: dict[tuple[str, int], int] = {}
-    usernames = USERNAMES[: chance.randint(1, len(USERNAMES))]
+    partitions = PARTITIONS[: chance.randint(1, len(PARTITIONS))]
     at = 0.0
     for number in range(chance.randint(20, 80)):
         if chance.random() < 0.2:
@@ -159,7 +159,7 @@ def _arrivals(chance: random.Random) -> Iterator[Event]:
         if versions and chance.random() < 0.4:
             key = chance.choice(list(versions)[-4:])
         else:
-            key = chance.choice(usernames), number
+            key = chance.choice(partitions), number
         versions[key] = versions.get(key, 0) + 1
         yield Arrival(min(at, HORIZON - 1), *key, versions[key], chance.choice((0, 0, 0, 300)))
 
@@ -169,7 +169,7 @@ def _when(chance: random.Random) -> float:
 
 
 def _early(chance: random.Random) -> float:
-    """While most tweets are still to come."""
+    """While most events are still to come."""
     return round(chance.uniform(0, HORIZON / 2), 3)
 
 
@@ -180,9 +180,9 @@ def _stream_faults(chance: random.Random) -> Iterator[Event]:
 
 
 def _throttled_entries(chance: random.Random) -> Iterator[Event]:
-    """Some entries of some calls, or all of one username."""
+    """Some entries of some calls, or all of one partition key."""
     for _ in range(chance.randint(1, 4)):
-        key = chance.choice((None, None, *USERNAMES[:2]))
+        key = chance.choice((None, None, *PARTITIONS[:2]))
         share = 1.0 if key else chance.choice((0.1, 0.4, 0.9))
         yield AwsFault(_early(chance), "kinesis", "partial", chance.choice((3, 10, 100)), share, key)
 
@@ -203,9 +203,9 @@ def _wire_faults(chance: random.Random) -> Iterator[Event]:
 
 
 def _unprocessed_items(chance: random.Random) -> Iterator[Event]:
-    """Some items of some calls, or all of one username."""
+    """Some items of some calls, or all of one partition key."""
     for _ in range(chance.randint(1, 4)):
-        key = chance.choice((None, None, *USERNAMES[:2]))
+        key = chance.choice((None, None, *PARTITIONS[:2]))
         share = 1.0 if key else chance.choice((0.3, 0.9))
         yield AwsFault(_early(chance), "table", "partial", chance.choice((5, 50, 300)), share, key)
 
@@ -303,17 +303,3 @@ _TROUBLES: tuple[Callable[[random.Random], Iterator[Event]], ...] = (
     _mapping_changes,
     _redrives,
 )
-
-
-def encode(tweet: Arrival) -> bytes:
-    """The record of a tweet; its text names the version."""
-    return orjson.dumps(
-        {
-            "username": tweet.username,
-            "id": str(tweet.tweet_id),
-            "created_at": "2026-11-23T14:41:28.000Z",
-            "text": f"v{tweet.version}" + " " * tweet.padding,
-            "lang": None,
-            "source": "x",
-        }
-    )

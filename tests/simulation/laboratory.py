@@ -75,14 +75,21 @@ def laboratory() -> Iterator[None]:
 
 
 def live(seed: int, setup: Setup, events: Sequence[Event]) -> World:
-    """Run a world to its end.
+    """Run a world to its end, with the function of its type of events.
 
     Raises:
         StuckError: it has none.
     """
     global _world
-    with scheduler.simulation(seed) as simulated, redirect_stdout(io.StringIO()):
-        _world = world = World(setup)
+    app: Any = sys.modules["handler.app"]
+    world = World(setup)
+    with (
+        mock.patch.object(app, "_event", world.events.schema),
+        mock.patch.object(app._table, "_event", world.events.schema),
+        scheduler.simulation(seed) as simulated,
+        redirect_stdout(io.StringIO()),
+    ):
+        _world = world
         simulated.run(lambda: world.live(events))
         world.errors = [f"{process}: {error!r}" for process, error in simulated.errors]
         return world

@@ -3,15 +3,15 @@
 import base64
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
-import orjson
-
+from event.item import Key
 from tests.simulation.aws import Put
+from tests.simulation.events import Version
 from tests.simulation.scheduler import EPOCH
 from tests.simulation.world import World
 
@@ -36,23 +36,19 @@ def the_world_comes_to_rest(world: World) -> Iterator[str]:
         yield "the mapping does not handle every record"
 
 
-def each_tweet_is_accounted_for(world: World) -> Iterator[str]:
-    """A tweet that was received is stored, or a later version is, or it is in quarantine, or it waits.
+def each_event_is_accounted_for(world: World) -> Iterator[str]:
+    """An event that was received is stored, or a later version is, or it is in quarantine, or it waits.
 
     An older version that an operator redrives or replays, or that a restored copy repeats, may replace it (README.md,
     "Order").
     """
     preserved = _quarantined(world) | _spooled(world) | world.dropped
-    redriven = {_identify(data)[:2] for data in _redriven(world) if data.startswith(b"{")}
-    sent_again = redriven | _replayed(world)
-    for data in _received(world):
-        username, tweet_id, version = _identify(data)
-        row = world.table.rows.get((username, tweet_id))
-        stored = row is not None and (
-            _version(row) >= version or (username, tweet_id) in sent_again or world.copied
-        )
+    sent_again = _keys(world, _redriven(world)) | _replayed(world)
+    for data, event in _received(world):
+        row = world.table.rows.get(event.key)
+        stored = row is not None and (row >= event.number or event.key in sent_again or world.copied)
         if not stored and data not in preserved and not world.damaged:
-            yield f"lost: {username}/{tweet_id} v{version}"
+            yield f"lost: {event}"
     for data in world.foreign:
         if data in {record.data for record in world.kinesis.records} and data not in preserved:
             yield f"lost: {data.decode()}"
@@ -78,19 +74,15 @@ def missing_records_are_counted(world: World) -> Iterator[str]:
 
 def the_newest_version_is_the_last(world: World) -> Iterator[str]:
     """On the stream, and in the table unless an older version was in quarantine, or replayed."""
-    last: dict[tuple[str, str], int] = {}
+    last: dict[Key, int] = {}
     for put in _puts(world, "producer"):
         for data, stored in zip(put.entries, put.stored, strict=True):
-            if stored:
-                username, tweet_id, version = _identify(data)
-                last[username, tweet_id] = version
-    newest: dict[tuple[str, str], int] = defaultdict(int)
-    for data in _received(world):
-        username, tweet_id, version = _identify(data)
-        newest[username, tweet_id] = max(newest[username, tweet_id], version)
-    quarantined = {
-        _identify(data)[:2] for data in _quarantined(world) | world.dropped if data.startswith(b"{")
-    }
+            if stored and (event := world.events.identify(data)):
+                last[event.key] = event.number
+    newest: dict[Key, int] = defaultdict(int)
+    for _, event in _received(world):
+        newest[event.key] = max(newest[event.key], event.number)
+    quarantined = _keys(world, _quarantined(world) | world.dropped)
     replayed = _replayed(world)
     for key, version in newest.items():
         if world.damaged or world.copied or not world.producer.ended:
@@ -98,12 +90,12 @@ def the_newest_version_is_the_last(world: World) -> Iterator[str]:
         if last.get(key, 0) < version:
             yield f"the stream's last version of {'/'.join(key)} is v{last.get(key, 0)}, not v{version}"
         row = world.table.rows.get(key)
-        if key not in quarantined | replayed and row is not None and _version(row) < version:
-            yield f"the table has v{_version(row)} of {'/'.join(key)}, not v{version}"
+        if key not in quarantined | replayed and row is not None and row < version:
+            yield f"the table has v{row} of {'/'.join(key)}, not v{version}"
 
 
-def a_username_stays_in_order(world: World) -> Iterator[str]:
-    """Only within one call may a tweet overtake another one of its username."""
+def a_partition_key_stays_in_order(world: World) -> Iterator[str]:
+    """Its events go to one shard, and only within one call may one of them overtake another."""
     first: dict[bytes, int] = {}
     puts = _puts(world, "producer")
     for number, put in enumerate(puts):
@@ -112,13 +104,17 @@ def a_username_stays_in_order(world: World) -> Iterator[str]:
                 first.setdefault(data, number)
     if world.damaged:
         return
-    by_username: dict[str, list[bytes]] = defaultdict(list)
-    for data in _received(world):
-        by_username[_identify(data)[0]].append(data)
-    for username, sent in by_username.items():
+    by_key: dict[str, list[bytes]] = defaultdict(list)
+    for data, event in _received(world):
+        by_key[event.key[0]].append(data)
+    for key, sent in by_key.items():
         for earlier, later in pairwise(data for data in sent if data in first):
             if first[later] < first[earlier] and earlier not in puts[first[later]].entries:
-                yield f"{username}: {_name(later)} was put before {_name(earlier)}"
+                yield f"{key}: {_name(world, later)} was put before {_name(world, earlier)}"
+    for record in world.kinesis.records:
+        version = world.events.identify(record.data)
+        if version and record.key != version.key[0]:
+            yield f"{version} was put with the partition key {record.key}"
 
 
 def no_shard_is_blocked(world: World) -> Iterator[str]:
@@ -179,7 +175,7 @@ def a_redrive_sends_once(world: World) -> Iterator[str]:
     for at, data, change in sorted(moments, key=lambda moment: moment[0]):
         in_quarantine[data] += change
         if in_quarantine[data] < 0 and data not in sent_again:
-            yield f"redriven twice, the second time at {at:.3f} s: {_name(data)}"
+            yield f"redriven twice, the second time at {at:.3f} s: {_name(world, data)}"
             return
 
 
@@ -213,12 +209,14 @@ def a_replay_sends_every_record(world: World) -> Iterator[str]:
 
 def a_replay_quarantines_only_records_at_fault(world: World) -> Iterator[str]:
     """A replay puts a record into quarantine only if the function stored another one since the first failure."""
-    tweets = {record.sequence_number for record in world.kinesis.records if record.data.startswith(b"{")}
+    events = {
+        record.sequence_number for record in world.kinesis.records if world.events.identify(record.data)
+    }
     for at, number in _quarantined_by_replay(world):
         replayed = [each for each in world.invocations if each.caller.startswith("replay") and each.at <= at]
         failed_at = next(each.at for each in replayed if each.numbers == (number,) and each.failed == 0)
         stored = (each.numbers[: each.failed] for each in replayed if each.at > failed_at)
-        if not any(tweets.intersection(numbers) for numbers in stored):
+        if not any(events.intersection(numbers) for numbers in stored):
             yield f"{number} is in quarantine, though the function stored nothing since it failed"
 
 
@@ -230,11 +228,11 @@ def memory_is_bounded(world: World) -> Iterator[str]:
 LAWS: tuple[Callable[[World], Iterator[str]], ...] = (
     no_part_fails,
     the_world_comes_to_rest,
-    each_tweet_is_accounted_for,
+    each_event_is_accounted_for,
     each_run_adds_up,
     missing_records_are_counted,
     the_newest_version_is_the_last,
-    a_username_stays_in_order,
+    a_partition_key_stays_in_order,
     no_shard_is_blocked,
     each_invocation_reports_in_time,
     no_batch_is_discarded_early,
@@ -250,8 +248,18 @@ def violations(world: World) -> list[str]:
     return [f"{law.__name__}: {violation}" for law in LAWS for violation in law(world)]
 
 
-def _received(world: World) -> list[bytes]:
-    return [data for run in world.runs for data in run.received]
+def _received(world: World) -> Iterator[tuple[bytes, Version]]:
+    """Yield each record that the producer received, with the event that it is."""
+    for run in world.runs:
+        for data in run.received:
+            event = world.events.identify(data)
+            assert event
+            yield data, event
+
+
+def _keys(world: World, payloads: Iterable[bytes]) -> set[Key]:
+    """Return the keys of those payloads that are events."""
+    return {event.key for data in payloads if (event := world.events.identify(data))}
 
 
 def _puts(world: World, caller: str) -> list[Put]:
@@ -264,19 +272,17 @@ def _redriven(world: World) -> Iterator[bytes]:
             yield from put.entries
 
 
-def _replayed(world: World) -> set[tuple[str, str]]:
-    """Return the username and the id of each tweet that a replay sent."""
+def _replayed(world: World) -> set[Key]:
+    """Return the keys of the events that a replay sent."""
     numbers = {
         number
         for invocation in world.invocations
         if invocation.caller.startswith("replay")
         for number in invocation.numbers
     }
-    return {
-        _identify(record.data)[:2]
-        for record in world.kinesis.records
-        if record.sequence_number in numbers and record.data.startswith(b"{")
-    }
+    return _keys(
+        world, (record.data for record in world.kinesis.records if record.sequence_number in numbers)
+    )
 
 
 def _quarantined_by_replay(world: World) -> Iterator[tuple[float, str]]:
@@ -320,14 +326,5 @@ def _spooled(world: World) -> set[bytes]:
     return {bytes(line[9:]) for line in lines}
 
 
-def _identify(data: bytes) -> tuple[str, str, int]:
-    record = orjson.loads(data)
-    return record["username"], record["id"], _version(record["text"])
-
-
-def _version(text: str) -> int:
-    return int(text.strip().removeprefix("v"))
-
-
-def _name(data: bytes) -> str:
-    return "{}/{} v{}".format(*_identify(data)) if data.startswith(b"{") else data.decode()
+def _name(world: World, data: bytes) -> str:
+    return str(world.events.identify(data) or data.decode())

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from local.aws.mapping.poller import Poller
 from producer.config import AwsCredentials
-from producer.formats.tweets import TweetFormat
 from producer.publish.publisher import Publisher
 from producer.run import shortfalls
 from producer.spooling.cursor import Cursor
-from producer.spooling.entry import StreamRecord
 from producer.spooling.spool import Spool
 from tests.simulation import aws, history
 from tests.simulation.aws import BUCKET, STREAM, STREAM_ARN
@@ -163,7 +161,7 @@ class ProducerPart:
     def _run(self) -> None:
         world, process = self._world, current().process
         folder = SimulatedFolder(world.disk, process)
-        spool = Spool(folder, TweetFormat(), world.setup.spool_limit, world.notes.append)
+        spool = Spool(folder, world.events.format, world.setup.spool_limit, world.notes.append)
         credentials = AwsCredentials(
             access_key="key", secret_access_key="secret", region="us-east-1", stream_name=STREAM
         )
@@ -202,9 +200,9 @@ class ProducerPart:
         world = self._world
         while not (world.ending and not world.inbox):
             if world.inbox:
-                data = world.inbox.popleft()
-                run.taken.append(data)
-                run.spool.append(StreamRecord(json.loads(data)["username"], data))
+                record = world.events.to_record(world.inbox.popleft())
+                run.taken.append(record.data)
+                run.spool.append(record)
             else:
                 current().park(0.1)
 

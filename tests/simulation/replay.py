@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from event.types.tweet import EVENT
 from ops.errors import ReplayError
 from ops.replay.checkpoint import Checkpoint
 from ops.replay.replayer import Clients, Replayer, Target
@@ -60,7 +59,7 @@ class ReplayPart:
         checkpoint.save()
         run = Replayer(
             Clients(self.stream, world.function, world.bucket),  # type: ignore[arg-type]
-            Target(EVENT, FUNCTION, "role", BUCKET),
+            Target(world.events.schema, FUNCTION, "role", BUCKET),
             checkpoint,
             batch_size=world.setup.batch_size,
             rate=20,

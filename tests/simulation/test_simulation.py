@@ -1,9 +1,12 @@
 """The worlds keep their laws, and the simulation finds deliberate defects; `make simulate` runs many more worlds."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.simulation import laws, search
 from tests.simulation.defects import DEFECTS, Defect
+from tests.simulation.events import EVENT_TYPES
 from tests.simulation.history import HORIZON, Arrival, Setup, draw
 from tests.simulation.laboratory import live
 
@@ -25,12 +28,16 @@ def test_twenty_five_worlds_keep_every_law() -> None:
     assert failure is None, search.shrink(failure)
 
 
-def test_in_a_world_without_faults_each_tweet_is_stored_by_an_invocation_that_succeeds() -> None:
-    tweets = [Arrival(number / 10, "ada", number, 1) for number in range(50)]
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_in_a_world_without_faults_each_event_is_stored_by_an_invocation_that_succeeds(
+    event_type: str,
+) -> None:
+    arrivals = [Arrival(number / 10, "ada", number, 1 + number % 3) for number in range(50)]
 
-    world = live(1, QUIET, tweets)
+    world = live(1, replace(QUIET, event_type=event_type), arrivals)
 
-    assert world.table.rows == {("ada", str(number)): "v1" for number in range(50)}
+    ada = world.events.partition_key("ada")
+    assert world.table.rows == {(ada, str(number)): 1 + number % 3 for number in range(50)}
     assert world.invocations
     assert all(invocation.failed is None for invocation in world.invocations)
     assert (world.bucket.created, world.notes, world.errors) == ([], [], [])
@@ -53,6 +60,7 @@ def test_the_worlds_are_of_every_kind() -> None:
         *("Arrival", "AwsFault", "Crash", "Foreign", "FullDisk", "MappingChange", "Redrive", "Reshard"),
         *("Expiry", "Replay"),
     }
+    assert {draw(seed)[0].event_type for seed in range(100)} == set(EVENT_TYPES)
     assert all(event.at <= HORIZON for seed in range(100) for event in draw(seed)[1])
 
 
@@ -80,4 +88,4 @@ def test_a_law_is_broken_by_a_row_that_vanishes() -> None:
     world = live(1, QUIET, [Arrival(0.0, "ada", 1, 1)])
     world.table.rows.clear()
 
-    assert laws.violations(world) == ["each_tweet_is_accounted_for: lost: ada/1 v1"]
+    assert laws.violations(world) == ["each_event_is_accounted_for: lost: ada/1 v1"]

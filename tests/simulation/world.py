@@ -9,7 +9,8 @@ from ops.quarantine.redrive import Redriver
 from tests.simulation import aws, history, scheduler
 from tests.simulation.aws import BUCKET, STREAM, Fault
 from tests.simulation.disk import Disk
-from tests.simulation.history import Event, Setup, encode
+from tests.simulation.events import events_of
+from tests.simulation.history import Event, Setup
 from tests.simulation.parts import FunctionPart, Invocation, MappingPart, ProducerPart, Run
 from tests.simulation.replay import ReplayPart
 from tests.simulation.scheduler import Process, current
@@ -22,6 +23,7 @@ class World:
     """The services, the disk, and the parts that run.
 
     Attributes:
+        events: those of its type.
         runs: of the producer.
         invocations: of the function.
         handled: when each sequence number was first handled: stored, quarantined or discarded.
@@ -36,9 +38,10 @@ class World:
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
+        self.events = events_of(setup.event_type)
         self.disk = Disk()
         self.kinesis = aws.Kinesis()
-        self.table = aws.Table()
+        self.table = aws.Table(self.events)
         self.bucket = aws.Bucket()
         self.function = FunctionPart(self)
         self.inbox: deque[bytes] = deque()
@@ -101,14 +104,17 @@ class World:
     def _happen(self, event: Event) -> None:
         match event:
             case history.Arrival():
-                self.inbox.append(encode(event))
+                self.inbox.append(
+                    self.events.encode(event.partition, event.number, event.version, event.padding)
+                )
             case history.Foreign():
                 self.foreign.append(event.token.encode())
                 record = {"Data": event.token.encode(), "PartitionKey": event.token}
                 self.start("foreign", lambda: self.kinesis.put_records(StreamName=STREAM, Records=[record]))
             case history.AwsFault():
                 service: aws.Service = getattr(self, event.service)
-                service.faults.append(Fault(event.kind, event.calls, event.share, event.key))
+                key = event.key and self.events.partition_key(event.key)
+                service.faults.append(Fault(event.kind, event.calls, event.share, key))
             case history.Crash():
                 self._crash(event)
             case history.FullDisk():

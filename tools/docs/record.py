@@ -15,7 +15,8 @@ from rich.console import Console
 
 from event.types.tweet import EVENT
 from local.aws.local_aws import LocalAws
-from local.demo.demo import POISONOUS, TERM, run_demo
+from local.demo.demo import run_demo
+from local.demo.load import POISONOUS, TERM
 from local.session import deploy_session
 from local.x.server import XServer
 from ops.aws.stack import Stack

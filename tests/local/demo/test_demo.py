@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from event.types import event_types
 from stack.project import PROJECT
 from tests.local.aws.test_server import alive, child_processes
 from tests.producer.conftest import tweet, tweets
@@ -132,3 +133,27 @@ def test_a_demo_that_is_interrupted_leaves_nothing(
     check_width(output, 100)
     eventually(lambda: not alive(started))
     eventually(lambda: not list(command.temporary.iterdir()))
+
+
+def test_the_demo_of_another_event_type_streams_what_its_samples_say(demo: Start) -> None:
+    code, output = demo("--event", "order", width=80).ends()
+    assert code == 0, output
+    check_width(output, 80)
+    assert "on AWS: python -m local events order | python -m producer --source file -" in output
+    assert "received 3,000 = sent 2,999 + spooled 0 + rejected 1" in output
+    assert "sent 2,999 + planted 1 = 2,999 rows + 0 duplicates + 1 in quarantine" in output
+    assert "Total: an order costs something, or nothing" in output
+    assert "the same 2,999 rows are back" in output
+    assert "All checks passed" in output
+
+
+def test_an_unknown_event_type_is_a_wrong_usage_that_lists_what_there_is(demo: Start) -> None:
+    code, output = demo("--event", "ordr").ends()
+    assert code == 2
+    assert all(f"'{name}'" in output for name in event_types())
+
+
+def test_x_brings_no_orders(demo: Start) -> None:
+    code, output = demo("--event", "order", "--source", "x").ends()
+    assert code == 2
+    assert "X brings tweets only" in output
