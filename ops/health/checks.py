@@ -14,7 +14,7 @@ from ops.aws.stack import CONNECTIONS, Stack
 from ops.errors import OptionsError
 from ops.health.metrics import MINUTES, Series, last_minutes, read_series
 from ops.quarantine.bucket import Bucket
-from ops.terminal.display import count, size, span
+from ops.terminal.display import capitalized, count, size, span
 from ops.terminal.interrupt import DaemonPool
 from stack import metrics
 from stack.alarm_definitions import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS, alarms
@@ -98,7 +98,7 @@ def run_checks(stack: Stack) -> list[Check]:
         ("Mapping", _mapping, "function_name"),
         ("Function", _function, "function_name"),
         ("Invocations", _invocations, "function_name"),
-        (stack.event.plural.capitalize(), _events, "function_name"),
+        (capitalized(stack.event.plural), _events, "function_name"),
         ("Table", _table, "table_name"),
         ("Table writes", _table_writes, "table_name"),
         ("Quarantine", _quarantine, "quarantine_bucket"),
@@ -259,7 +259,7 @@ def _events(stack: Stack) -> Iterator[Check]:
         stack, metrics.RECEIVED, metrics.STORED, metrics.DUPLICATES, metrics.QUARANTINED, metrics.FAILED
     )
     received, stored, duplicates, quarantined, failed = (series.total for series in values)
-    name = stack.event.plural.capitalize()
+    name = capitalized(stack.event.plural)
     if not any(values):
         yield _no_data(name)
         return
