@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # aws-kinesis-agg 4.2.8 (npm): the README's own way of sending an aggregated record loses its explicit hash key.
 #
-# README, "Aggregation": the handler's record "has field {data, partitionKey, explicitHashKey}", and its example copies
-# `encodedRecord.explicitHashKey` into the request. The package sets `ExplicitHashKey` beside the two lower-case members,
-# so the example's condition never holds and the record goes to the shard of its partition key. The value is the first
-# user record's besides: where a later record is the first to have one, the member is absent altogether.
+# README, "Record Aggregation": the handler's record "has field {data, partitionKey, explicitHashKey}", and the example
+# copies `encodedRecord.explicitHashKey` into the request. The package sets `ExplicitHashKey` beside two lower-case
+# members, so that the example's condition never holds and the record goes to the shard of its partition key. The value
+# is the first user record's besides: where only a later record has one, the member is absent altogether.
 #
 # Output seen:
 #   every record has one: {"partitionKey":"a","ExplicitHashKey":"7"}

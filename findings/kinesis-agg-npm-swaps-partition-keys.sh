@@ -4,7 +4,7 @@
 # A partition key is any string of 1 to 256 characters (Kinesis API reference, PutRecords), so that a number such as an
 # account's id is as good as a name. The aggregator counts keys in the order of their first record, but writes the table
 # by `Object.keys`, which lists integer-like keys first and in ascending order. Records then point at the wrong entry of
-# `partition_key_table`: a consumer that groups by the key mixes up its groups, without an error and with a valid digest.
+# `partition_key_table`: a consumer that groups by the key mixes its groups up, without an error and with a valid MD5.
 #
 # Output seen:
 #   sent under 20, read under 3
