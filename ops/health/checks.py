@@ -91,6 +91,7 @@ def run_checks(stack: Stack) -> list[Check]:
         OptionsError: the stack's outputs cannot be loaded, or this folder has no such event type.
         botocore.exceptions.BotoCoreError: AWS cannot be reached, or there are no credentials.
     """
+    stack.connect()
     parts: tuple[tuple[str, Part, str], ...] = (
         ("Stream", _stream, "stream_name"),
         ("Put", _put, "stream_name"),
@@ -106,7 +107,6 @@ def run_checks(stack: Stack) -> list[Check]:
         ("Alarms", _alarms, "alarm_topic_arn"),
         ("Access key", _access_key, "access_key"),
     )
-    stack.connect()
     with DaemonPool(CONNECTIONS) as pool:
         results = pool.map(lambda part: list(_safely(stack, *part)), parts)
         return [check for checks in results for check in checks]
