@@ -66,13 +66,13 @@ def decode(data: str) -> Any:
 
 
 def parse(payload: bytes) -> Any:
-    """Decode UTF-8 and JSON, with white space around it.
+    """Decode UTF-8 and JSON, with white space around it, and a byte order mark before it.
 
     Raises:
         PoisonError: it is not UTF-8, not JSON, or empty.
     """
     try:
-        text = payload.decode().strip(" \t\r\n")
+        text = payload.decode().removeprefix("\ufeff").strip(" \t\r\n")
     except UnicodeDecodeError as error:
         raise PoisonError(Reason.NOT_UTF8, str(error)) from None
     try:

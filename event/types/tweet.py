@@ -2,7 +2,9 @@
 
 The one parser of the project: the function reads the stream's records with it, and the producer its sources.
 Four shapes are read: an object of X's v2 filtered stream, a bare v2 post (also with its references inside, as
-twarc's `flatten` writes them), an X v1.1 status, and the stream's own record (`event/README.md`).
+twarc's `flatten` writes them), an X v1.1 status, and the stream's own record (`event/README.md`). Each must prove that
+it is one, because others write objects with an id and a text too. X renamed members of its v2 posts in August 2026 (its
+OpenAPI document 2.0): both names are read, also side by side.
 """
 
 import re
@@ -31,6 +33,22 @@ _CONTROL_MEMBERS: Final = frozenset(
     ]
 )
 """Members of X's messages between the tweets ("Streaming message types"; "Handling disconnections")."""
+
+_RECORD_SOURCES: Final = frozenset(["x", "file", "bluesky"])
+"""The values of `source` in the stream's own record, by which one of a later version is known."""
+
+_V2_ENVELOPE: Final = frozenset(["data", "errors", "includes", "matching_rules"])
+"""The members around a post ("Filtered stream", X API v2)."""
+
+_STATUS_MEMBERS: Final = frozenset(
+    [
+        *("id_str", "truncated", "full_text", "extended_tweet", "extended_entities", "display_text_range"),
+        *("retweeted_status", "quoted_status", "quoted_status_id", "is_quote_status"),
+        *("in_reply_to_status_id", "in_reply_to_user_id", "in_reply_to_screen_name"),
+        *("retweet_count", "favorite_count", "retweeted", "favorited", "possibly_sensitive"),
+    ]
+)
+"""Members that v1.1 statuses have, and other objects with a user and a text have not ("Tweet object", v1.1)."""
 
 _UNKNOWN_AUTHOR: Final = "unknown"
 
@@ -72,16 +90,16 @@ def parse_post(message: object) -> Post:
     """
     if not isinstance(message, dict):
         raise PoisonError(Reason.NOT_A_TWEET, f"JSON of type {type(message).__name__}, not an object")
-    if "version" in message:  # no shape of X's has this member
+    if "version" in message and ("username" in message or message.get("source") in _RECORD_SOURCES):
         return _parse_record(message)
     data = message.get("data")
-    if isinstance(data, dict):
+    if isinstance(data, dict) and _is_v2(data, message):
         return _parse_v2(data, message.get("includes"), _UNKNOWN_AUTHOR)
-    if data is not None:
+    if isinstance(data, list):
         raise PoisonError(Reason.NOT_A_TWEET, "`data` is not a single post; give one post per line")
-    if isinstance(user := message.get("user"), dict):
+    if isinstance(user := message.get("user"), dict) and _is_v1(message, user):
         return _parse_v1(message, user)
-    if "author_id" in message or "author" in message:
+    if data is None and _is_v2(message, message):
         return _parse_v2(message, None, "")
     if "username" in message:
         return _parse_record(message)
@@ -90,6 +108,20 @@ def parse_post(message: object) -> Post:
             Reason.CONTROL_MESSAGE, f"a message of X's stream, not a tweet: {_members(message)}"
         )
     raise PoisonError(Reason.NOT_A_TWEET, f"no tweet and its author in {_members(message)}")
+
+
+def _is_v2(post: Json, envelope: Json) -> bool:
+    """Tell whether a post is X's: an id and a text alone may be a row of anybody's table."""
+    if "matching_rules" in envelope or "edit_history_tweet_ids" in post or "edit_history_post_ids" in post:
+        return True
+    author = post.get("author_id")
+    is_bare = envelope is post
+    return isinstance(author, str) and author.isdigit() and (is_bare or envelope.keys() <= _V2_ENVELOPE)
+
+
+def _is_v1(status: Json, user: Json) -> bool:
+    """Tell whether a status is X's: a user and a text alone may be anybody's comment."""
+    return not (_STATUS_MEMBERS.isdisjoint(status) or {"screen_name", "id", "id_str"}.isdisjoint(user))
 
 
 def normalize_time(time: object) -> str | None:
@@ -133,19 +165,26 @@ def _parse_v2(post: Json, includes: object, unknown_author: str) -> Post:
 
 def _v2_text(post: Json) -> object:
     """Return a post's text; in a long post, `text` is only the beginning."""
-    note = post.get("note_tweet")
-    if isinstance(note, dict) and isinstance(whole := note.get("text"), str):
-        return whole
+    for name in ("note_post", "note_tweet"):
+        note = post.get(name)
+        if isinstance(note, dict) and isinstance(whole := note.get("text"), str):
+            return whole
     return post.get("text")
 
 
 def _v2_original(post: Json, includes: object) -> str | None:
     """Return the whole text of the post that a retweet repeats, if it is included."""
-    for reference in _objects(post, "referenced_tweets"):
-        if reference.get("type") == "retweeted":
+    for reference in [*_objects(post, "referenced_posts"), *_objects(post, "referenced_tweets")]:
+        if reference.get("type") in ("reposted", "retweeted"):
+            identifier = reference.get("id")
             # A flattened post has the original in the reference itself.
-            text = _v2_text(_find(includes, "tweets", reference.get("id")) or reference)
-            return text if isinstance(text, str) else None
+            for original in (
+                _find(includes, "posts", identifier),
+                _find(includes, "tweets", identifier),
+                reference,
+            ):
+                if isinstance(text := _v2_text(original), str):
+                    return text
     return None
 
 

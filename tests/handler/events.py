@@ -89,5 +89,6 @@ def v1_status(**members: Any) -> dict[str, Any]:
         "id": 1800000000000000000,
         "id_str": "1800000000000000123",
         "text": "good morning",
+        "truncated": False,
         "user": {"id_str": "7", "screen_name": "ada"},
     } | members

@@ -141,6 +141,46 @@ TWEETS: dict[str, tuple[Json, Post]] = {
         ),
         post(text="RT @bob: this"),
     ),
+    # X's names since August 2026, alone and beside the old ones.
+    "long v2 by its new name": (v2_post(text="a\u2026", note_post={"text": "a &amp; b"}), post(text="a & b")),
+    "long v2 with a null new name": (
+        v2_post(text="a\u2026", note_post=None, note_tweet={"text": "a, b"}),
+        post(text="a, b"),
+    ),
+    "v2 repost": (
+        including(
+            v2_post(text="RT @bob: it beg\u2026", referenced_posts=[{"type": "reposted", "id": "6"}]),
+            posts=[{"id": "6", "text": "one\u2026", "note_post": {"text": "it begins &gt; here"}}],
+        ),
+        post(text="RT @bob: it begins > here"),
+    ),
+    "v2 repost with a null new name": (
+        including(
+            v2_post(
+                text="RT @bob: it beg\u2026",
+                referenced_posts=None,
+                referenced_tweets=[{"type": "retweeted", "id": "6"}],
+            ),
+            posts=None,
+            tweets=[{"id": "6", "text": "it begins"}],
+        ),
+        post(text="RT @bob: it begins"),
+    ),
+    "v2 repost of mixed names": (
+        including(
+            v2_post(text="RT @bob: it beg\u2026", referenced_posts=[{"type": "retweeted", "id": 6}]),
+            posts=[{"id": "5", "text": "no"}],
+            tweets=[{"id": "6", "text": "it begins"}],
+        ),
+        post(text="RT @bob: it begins"),
+    ),
+    **{
+        f"v2 with its fields of default and {name}": (
+            {"data": {"id": "1001", "text": "good morning", "created_at": TIME, name: ["1001"]}},
+            post("unknown"),
+        )
+        for name in ("edit_history_tweet_ids", "edit_history_post_ids")
+    },
     # Bare and flattened v2 posts.
     "bare v2": (v2_post()["data"], post("7")),
     "flattened v2": (flat(text=ESCAPED), post(text=UNESCAPED)),
@@ -191,7 +231,7 @@ TWEETS: dict[str, tuple[Json, Post]] = {
     "v1.1 retweet of nothing": (status(text="RT @bob: a", retweeted_status=None), post(text="RT @bob: a")),
     "v1.1 whose user has no name": (status(user={"id_str": "7"}), post("7")),
     "v1.1 whose user has an integer id only": (status(user={"id": 7}), post("7")),
-    "v1.1 whose user is empty": (status(user={}), post("unknown")),
+    "v1.1 whose user has an empty name only": (status(user={"screen_name": ""}), post("unknown")),
 }
 
 INVALID: dict[str, tuple[object, Reason]] = {
@@ -204,8 +244,49 @@ INVALID: dict[str, tuple[object, Reason]] = {
     "several posts": ({"data": [v2_post()["data"]]}, Reason.NOT_A_TWEET),
     "null data": ({"data": None}, Reason.NOT_A_TWEET),
     "user of another type": ({"user": "ada", "text": "a"}, Reason.NOT_A_TWEET),
-    "author of another type": ({"author": "ada", "id": "1", "text": "a"}, Reason.INVALID_KEY),
-    "null author": ({"author_id": None, "id": "1", "text": "a"}, Reason.INVALID_KEY),
+    "bare v2 of no author": (flat(author_id=None) | {"author": "ada"}, Reason.INVALID_KEY),
+    # What others write: an id and a text prove nothing, nor does a user or an author of some kind.
+    **{
+        f"of others: {name}": (message, Reason.NOT_A_TWEET)
+        for name, message in {
+            "id and text in an envelope": {"data": {"id": "7", "text": "whose?"}},
+            "change data capture": {
+                "data": {"id": 7, "text": "a note", "author_id": 3},
+                "metadata": {"record-type": "data", "operation": "delete", "table-name": "notes"},
+            },
+            "binlog": {
+                "database": "shop",
+                "table": "notes",
+                "type": "insert",
+                "data": {"id": 1, "text": "a row"},
+            },
+            "cloud event": {
+                "specversion": "1.0",
+                "id": "5",
+                "source": "/notes",
+                "type": "note.made",
+                "data": {"id": "5", "text": "a note", "author_id": "3"},
+            },
+            "event bus": {
+                "version": "0",
+                "id": "1",
+                "source": "com.example",
+                "detail-type": "Note",
+                "detail": {"a": 1},
+            },
+            "numbered by its writer": {"version": 1, "id": "5", "text": "a note", "source": "notes"},
+            "row with an author": {"id": 5, "text": "a note", "author_id": 3},
+            "note with an author": {"id": "5", "text": "a note", "author": {"id": "3", "username": "bob"}},
+            "comment": {"id": 5, "text": "a note", "user": {"id": 3, "login": "bob"}, "created_at": TIME},
+            "message of a chat": {
+                "id": "5",
+                "text": "hello",
+                "user": {"id": "3", "name": "bob"},
+                "ts": "1795.1",
+            },
+            "status of nobody": status(user={}),
+        }.items()
+    },
     "record without a text": (tweet(text=None), Reason.NOT_A_TWEET),
     "record with a text of another type": (tweet(text=7), Reason.NOT_A_TWEET),
     "v2 without a text": (v2_post(text=None), Reason.NOT_A_TWEET),
@@ -247,7 +328,7 @@ INVALID: dict[str, tuple[object, Reason]] = {
         for value in (2, 0, 1.0, True, None, "1")
     },
     "record of a later version, with other members": (
-        {"version": 2, "author": {"name": "ada"}, "data": {"body": "a"}},
+        {"version": 2, "author": {"name": "ada"}, "data": {"body": "a"}, "source": "x"},
         Reason.UNKNOWN_VERSION,
     ),
     **{
@@ -363,7 +444,12 @@ class TestPayloads:
         "payload",
         [
             *(b"{", b"nope", b"{}{}", b"{}\xc2\xa0", b"{'a':1}", b'{"a":NaN}', b'{"a":-Infinity}'),
-            *(b'"\x00"', b"\xef\xbb\xbf{}", b'{"a":' + b"9" * 5000 + b',"b":NaN}', b'"' + b"x" * 1024 * 1024),
+            *(
+                b'"\x00"',
+                b" \xef\xbb\xbf{}",
+                b'{"a":' + b"9" * 5000 + b',"b":NaN}',
+                b'"' + b"x" * 1024 * 1024,
+            ),
         ],
         ids=lambda payload: repr(payload[:12]),
     )
@@ -393,6 +479,9 @@ class TestPayloads:
     @pytest.mark.parametrize("payload", [b"", b"\r\n"])
     def test_an_empty_payload_is_not_json(self, payload: bytes) -> None:
         assert reason_of_payload(payload) is Reason.NOT_JSON
+
+    def test_a_byte_order_mark_before_the_json_is_ignored(self) -> None:
+        assert EVENT.parse(record(b"\xef\xbb\xbf\r\n" + json.dumps(tweet()).encode()))[0] == "ada"
 
     def test_white_space_around_the_json_is_ignored(self) -> None:
         assert EVENT.parse(record(b"\r\n " + json.dumps(tweet()).encode() + b"\t\r\n"))[0] == "ada"
