@@ -9,20 +9,17 @@ MD5 digest of that message:
                      required bytes data = 3; repeated Tag tags = 4; }
 
 A record whose envelope is damaged is quarantined whole, because nothing in it can be trusted. What is in an intact
-envelope is handled user record by user record.
+envelope is handled user record by user record, whatever its keys are.
 """
 
 import binascii
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final, NamedTuple, cast
 
 from event.limits import MAX_PARTITION_KEY
 from event.poison import PoisonError, Reason
 from event.record import KinesisRecord
-
-MAX_USER_RECORDS: Final = 10_000
-"""Limit of one Kinesis record, so that a single invocation can handle whatever a record holds."""
 
 AGGREGATED_MAGIC: Final = b"\xf3\x89\x9a\xc2"
 """The first bytes of an aggregated record."""
@@ -33,15 +30,29 @@ _DIGEST_BYTES: Final = 16
 _MAX_VARINT_BYTES: Final = 10
 
 _PARTITION_KEYS: Final = 1
+_HASH_KEYS: Final = 2
 _RECORDS: Final = 3
 _KEY_INDEX: Final = 1
+_HASH_KEY_INDEX: Final = 2
 _DATA: Final = 3
+
+_MAX_HASH_KEY: Final = (1 << 128) - 1
+"""An explicit hash key is a number of 128 bits ("PutRecords")."""
+
+
+class _UserRecord(NamedTuple):
+    """A user record; the positions of its keys in their tables, None without one."""
+
+    key: int | None
+    hash_key: int | None
+    data: bytes
 
 
 def deaggregate(record: KinesisRecord) -> Sequence[KinesisRecord]:
     """Return the user records of an aggregated record in their order; any other record is its only one.
 
-    A user record has the sequence number of its Kinesis record, and its position as `subSequenceNumber`.
+    A user record has the sequence number of its Kinesis record, and its position as `subSequenceNumber`. It has
+    the partition key of the Kinesis record if its own is missing, or is none that Kinesis takes.
 
     Raises:
         PoisonError: the record is aggregated, and damaged.
@@ -56,24 +67,25 @@ def deaggregate(record: KinesisRecord) -> Sequence[KinesisRecord]:
     if not payload.startswith(AGGREGATED_MAGIC):
         return (record,)
     try:
-        return [
-            {
-                **record,
-                "kinesis": {
-                    **kinesis,
-                    "data": binascii.b2a_base64(data, newline=False).decode(),
-                    "partitionKey": partition_key,
-                    "subSequenceNumber": number,
-                },
-            }
-            for number, (partition_key, data) in enumerate(_user_records(payload))
-        ]
+        keys, hash_keys, user_records = _parse(payload)
     except ValueError as error:
         raise PoisonError(Reason.AGGREGATED, f"aggregated, but {error}") from None
+    expanded = []
+    for number, user_record in enumerate(user_records):
+        own: dict[str, Any] = {
+            "data": binascii.b2a_base64(user_record.data, newline=False).decode(),
+            "subSequenceNumber": number,
+        }
+        if key := _find(keys, user_record.key):
+            own["partitionKey"] = key
+        if hash_key := _find(hash_keys, user_record.hash_key):
+            own["explicitHashKey"] = hash_key
+        expanded.append(cast("KinesisRecord", {**record, "kinesis": {**kinesis, **own}}))
+    return expanded
 
 
-def _user_records(payload: bytes) -> list[tuple[str, bytes]]:
-    """Return the partition key and the data of each user record.
+def _parse(payload: bytes) -> tuple[list[str | None], list[str | None], list[_UserRecord]]:
+    """Return the partition keys, the explicit hash keys and the user records; None for a key that Kinesis rejects.
 
     Raises:
         ValueError: the envelope is damaged; the message says how.
@@ -81,41 +93,45 @@ def _user_records(payload: bytes) -> list[tuple[str, bytes]]:
     message, digest = payload[len(AGGREGATED_MAGIC) : -_DIGEST_BYTES], payload[-_DIGEST_BYTES:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:
         raise ValueError("the MD5 digest is wrong: the record was changed or cut short")
-    keys: list[str] = []
-    records: list[tuple[int, bytes]] = []
+    keys: list[str | None] = []
+    hash_keys: list[str | None] = []
+    records: list[_UserRecord] = []
     for number, value in _fields(message):
         if number == _PARTITION_KEYS:
             keys.append(_partition_key(_bytes(value)))
+        elif number == _HASH_KEYS:
+            hash_keys.append(_hash_key(_bytes(value)))
         elif number == _RECORDS:
             records.append(_user_record(_bytes(value)))
-        if max(len(keys), len(records)) > MAX_USER_RECORDS:
-            raise ValueError(f"it has more than {MAX_USER_RECORDS:,} user records or partition keys")
     if not records:
         raise ValueError("it has no user record")
-    try:
-        return [(keys[index], data) for index, data in records]
-    except IndexError:
-        raise ValueError("a user record names a partition key that is not there") from None
+    return keys, hash_keys, records
 
 
-def _user_record(message: bytes) -> tuple[int, bytes]:
-    """Return the index of a user record's partition key, and its data."""
-    index, data = None, None
+def _user_record(message: bytes) -> _UserRecord:
+    key, hash_key, data = None, None, b""
     for number, value in _fields(message):
         if number == _KEY_INDEX and isinstance(value, int):
-            index = value
+            key = value
+        elif number == _HASH_KEY_INDEX and isinstance(value, int):
+            hash_key = value
         elif number == _DATA:
             data = _bytes(value)
-    if index is None or data is None:
-        raise ValueError("a user record lacks its partition key or its data")
-    return index, data
+    return _UserRecord(key, hash_key, data)
 
 
-def _partition_key(value: bytes) -> str:
-    key = value.decode()
-    if not 1 <= len(key) <= MAX_PARTITION_KEY:
-        raise ValueError(f"a partition key has {len(key)} characters")
-    return key
+def _partition_key(value: bytes) -> str | None:
+    key = value.decode(errors="replace")
+    return key if 1 <= len(key) <= MAX_PARTITION_KEY else None
+
+
+def _hash_key(value: bytes) -> str | None:
+    is_number = value.isdigit() and len(value) <= len(str(_MAX_HASH_KEY)) and int(value) <= _MAX_HASH_KEY
+    return value.decode() if is_number else None
+
+
+def _find(table: Sequence[str | None], index: int | None) -> str | None:
+    return table[index] if index is not None and index < len(table) else None
 
 
 def _bytes(value: int | bytes) -> bytes:

@@ -8,6 +8,7 @@ class Reason(StrEnum):
 
     NOT_BASE64 = "not-base64"
     AGGREGATED = "aggregated"
+    COMPRESSED = "compressed"
     NOT_UTF8 = "not-utf8"
     NOT_JSON = "not-json"
     INVALID = "invalid"

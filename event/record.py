@@ -10,14 +10,18 @@ _UTC_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{
 class KinesisData(TypedDict):
     """The part of a record that the stream knows; `data` is the payload in base64.
 
-    `subSequenceNumber` is the position of a user record in the aggregated record that it comes from.
+    An on-demand stream that distributes records itself may leave out the partition key ("PutRecords").
+    `explicitHashKey` and `subSequenceNumber` belong to a user record: the hash key that its producer gave it,
+    and its position in the aggregated record. `valueNumber` is the position of a value among those of one payload.
     """
 
     data: str
-    partitionKey: str
+    partitionKey: NotRequired[str]
     sequenceNumber: str
     approximateArrivalTimestamp: float
+    explicitHashKey: NotRequired[str]
     subSequenceNumber: NotRequired[int]
+    valueNumber: NotRequired[int]
 
 
 class KinesisRecord(TypedDict):

@@ -4,15 +4,17 @@ An event type is a module of `event/types/`, and its `EVENT` is a `Schema`. The 
 the operator's commands follow it (docs/your-own-events.md).
 """
 
+from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Final
 
+from event.aggregation import deaggregate
 from event.attribute import TIMES, Attribute, Type
 from event.generated import Values, call_own, compile_builder, compile_reader
 from event.item import EXPIRY_ATTRIBUTE, MAX_ITEM_BYTES, Key, Put, canonical_number, item_size
-from event.payload import decode, parse
+from event.payload import PackedError, decode, parse, unpack
 from event.poison import PoisonError, Reason
 from event.record import KinesisRecord, arrival_time, iso
 
@@ -98,13 +100,57 @@ class Schema:
         """Name and DynamoDB type, S or N, of each key."""
         return [(key.name, key.type.stored_as) for key in self.keys]
 
+    def parse_all(self, record: KinesisRecord) -> Iterator[tuple[KinesisRecord, Values | PoisonError]]:
+        """Read the events that a record carries: its user records, and their values.
+
+        Yields a record for each, alone, and the event's values or why it can never become an item.
+        """
+        try:
+            user_records = deaggregate(record)
+        except PoisonError as poison:
+            yield record, poison
+            return
+        for user_record in user_records:
+            try:
+                message = decode(user_record["kinesis"]["data"])
+                if type(message) is not list:
+                    yield user_record, self._complete(self.read(message), user_record)
+                    continue
+            except PackedError:
+                pass
+            except PoisonError as poison:
+                yield user_record, poison
+                continue
+            yield from self._parse_values(user_record)
+
     def parse(self, record: KinesisRecord) -> Values:
-        """Read the event that a record carries; one that lacks its time has that of its arrival.
+        """Read the only event that a record carries, as it is; one that lacks its time has that of its arrival.
 
         Raises:
             PoisonError: the record can never become an item.
         """
-        values = self.read(decode(record["kinesis"]["data"]))
+        return self._complete(self.read(decode(record["kinesis"]["data"])), record)
+
+    def _parse_values(self, record: KinesisRecord) -> Iterator[tuple[KinesisRecord, Values | PoisonError]]:
+        """Read the events in a payload that is compressed or has several values."""
+        try:
+            values = unpack(record["kinesis"]["data"])
+        except PoisonError as poison:
+            yield record, poison
+            return
+        for number, value in enumerate(values):
+            kinesis = record["kinesis"].copy()
+            kinesis["data"] = b2a_base64(value, newline=False).decode()
+            if len(values) > 1:
+                kinesis["valueNumber"] = number
+            alone: KinesisRecord = {**record, "kinesis": kinesis}
+            try:
+                yield alone, self.parse(alone)
+            except PoisonError as poison:
+                yield alone, poison
+
+    def _complete(self, values: Values, record: KinesisRecord) -> Values:
+        """Give an event that lacks its time that of its arrival."""
         index = self._time_index
         if index is not None and values[index] is None:
             return (*values[:index], self._arrival(record), *values[index + 1 :])

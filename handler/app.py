@@ -16,21 +16,21 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from event import metrics
-from event.aggregation import deaggregate
 from event.item import Key, Put
 from event.poison import PoisonError, Reason
+from event.quarantine_object import group_body, group_key, object_body, object_key
 from event.record import KinesisRecord, shard_id
 from event.types import load
-from handler.event import BatchResponse, KinesisEvent
+from handler.event import BatchResponse, KinesisEvent, kinesis_records
 from handler.metrics import metrics_line
 from handler.quarantine import QuarantineBucket
 from handler.retries import CONCURRENCY, GRACE_SECONDS, call_deadline
 from handler.settings import Settings
 from handler.table import Outcome, Table, chunks
 
-MAX_QUARANTINED_USER_RECORDS: Final = 100
-"""User records of one Kinesis record that are quarantined one by one; more are together one object, the whole
-record: an invocation would not have the time to write thousands."""
+MAX_SINGLE_OBJECTS: Final = 100
+"""Poison records of one Kinesis record that are quarantined one by one; if there are more, those of each reason are one
+object: an invocation would not have the time to write thousands."""
 
 _NO_ANSWER: Final = "no answer before the deadline"
 
@@ -78,17 +78,25 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
     """Store the events of a batch; quarantine what can never be stored; report what to retry.
 
     Raises:
+        EventError: the event is not one of a Kinesis event source mapping.
         TableError: nothing can be written at all, so the whole batch must be retried.
     """
     deadline = call_deadline(context.get_remaining_time_in_millis())
-    records = event["Records"]
+    records = kinesis_records(event)
     batch = _Batch()
     quarantining: list[tuple[KinesisRecord, Future[str | None]]] = []
 
-    def quarantine(record: KinesisRecord, poison: PoisonError, user_records: int = 1) -> None:
-        batch.reasons[poison.reason] += user_records
-        writing = _bucket_calls.submit(_bucket.write, record, poison, context.function_name, deadline)
-        quarantining.extend([(record, writing)] * user_records)
+    def quarantine(poison: PoisonError, *members: KinesisRecord) -> None:
+        batch.reasons[poison.reason] += len(members)
+        record = members[0]
+        if len(members) == 1:
+            key = object_key(record, poison.reason)
+            body = object_body(record, poison, context.function_name)
+        else:
+            key = group_key(record, poison.reason)
+            body = group_body(record, poison, context.function_name, members)
+        writing = _bucket_calls.submit(_bucket.write, key, body, deadline)
+        quarantining.extend((member, writing) for member in members)
 
     try:
         _write(_build_puts(records, batch, quarantine), deadline, batch, quarantine)
@@ -110,33 +118,32 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
 
 
 class _Quarantine(Protocol):
-    """A function that starts to write a poison record, which represents some user records, to the bucket."""
+    """A function that starts to write poison records, all from one Kinesis record, to the bucket as one object."""
 
-    def __call__(self, record: KinesisRecord, poison: PoisonError, user_records: int = 1) -> None: ...
+    def __call__(self, poison: PoisonError, *members: KinesisRecord) -> None: ...
 
 
 def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, quarantine: _Quarantine) -> list[Put]:
     puts = []
     for record in records:
-        try:
-            user_records = deaggregate(record)
-        except PoisonError as poison:
+        poisoned: dict[Reason, list[tuple[KinesisRecord, PoisonError]]] = defaultdict(list)
+        for user_record, values in _event.parse_all(record):
             batch.received += 1
-            quarantine(record, poison)
-            continue
-        batch.received += len(user_records)
-        poisoned = []
-        for user_record in user_records:
+            if isinstance(values, PoisonError):
+                poisoned[values.reason].append((user_record, values))
+                continue
             try:
-                puts.append(_event.build_put(user_record, _event.parse(user_record), _settings.item_lifetime))
+                puts.append(_event.build_put(user_record, values, _settings.item_lifetime))
             except PoisonError as poison:
-                poisoned.append((user_record, poison))
-        if len(poisoned) > MAX_QUARANTINED_USER_RECORDS:
-            error = f"{len(poisoned):,} of {len(user_records):,} user records, the first: {poisoned[0][1]}"
-            quarantine(record, PoisonError(Reason.AGGREGATED, error), len(poisoned))
+                poisoned[poison.reason].append((user_record, poison))
+        if sum(map(len, poisoned.values())) <= MAX_SINGLE_OBJECTS:
+            for each in poisoned.values():
+                for user_record, poison in each:
+                    quarantine(poison, user_record)
         else:
-            for each in poisoned:
-                quarantine(*each)
+            for reason, each in poisoned.items():
+                error = f"{len(each):,} of one record, the first: {each[0][1]}"
+                quarantine(PoisonError(reason, error), *(user_record for user_record, _ in each))
     return puts
 
 
@@ -164,7 +171,7 @@ def _write(puts: Iterable[Put], deadline: float, batch: _Batch, quarantine: _Qua
                     (_sequence_number(version.record), cause) for version in versions.pop(put.key)
                 ]
             for put, error in outcome.rejected:
-                quarantine(put.record, PoisonError(Reason.REFUSED, error))
+                quarantine(PoisonError(Reason.REFUSED, error), put.record)
                 if group := versions.pop(put.key)[:-1]:
                     earlier[put.key] = group
         batch.stored += len(versions)

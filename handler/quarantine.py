@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, cast
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from event.poison import PoisonError
-from event.quarantine_object import object_body, object_key
-from event.record import KinesisRecord
 from handler.retries import attempts, client_config, error_code, is_transient
 
 if TYPE_CHECKING:
@@ -24,18 +21,18 @@ class QuarantineBucket:
         """By read timeout: botocore's clients cannot change theirs."""
         self._creating = threading.Lock()
 
-    def write(self, record: KinesisRecord, poison: PoisonError, function: str, deadline: float) -> str | None:
-        """Write the record to the bucket; return the cause if that failed, else None.
+    def write(self, key: str, body: bytes, deadline: float) -> str | None:
+        """Write an object; return the cause if that failed, else None.
 
-        A failed call does not raise: the record is reported instead, and retried.
+        A failed call does not raise: its records are reported instead, and retried.
         """
         cause = "no time left"
         for timeout in attempts(deadline):
             try:
                 self._client(timeout).put_object(
                     Bucket=self._bucket,
-                    Key=object_key(record, poison),
-                    Body=object_body(record, poison, function),
+                    Key=key,
+                    Body=body,
                     ContentType="application/json",
                 )
             except (BotoCoreError, ClientError) as error:

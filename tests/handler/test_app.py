@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from event import metrics
+from event.quarantine_object import parse_body
 from handler.errors import TableError
 from tests.handler.aws import BROKEN, DENIED, DROPPED, THROTTLED, Aws, Fault
 from tests.handler.conftest import Invoke, Services
@@ -244,8 +245,10 @@ class TestPoison:
             "error": "Expecting value: line 1 column 1 (char 0)",
             "payload": base64.b64encode(b"not JSON").decode(),
             "partitionKey": "ada",
+            "explicitHashKey": None,
             "sequenceNumber": "99",
             "subSequenceNumber": None,
+            "valueNumber": None,
             "shardId": SHARD,
             "arrivalTime": "2026-11-23T14:41:30.250Z",
             "streamArn": STREAM,
@@ -348,18 +351,29 @@ class TestAggregatedRecords:
         assert base64.b64decode(body["payload"]) == b"poison"
         assert (body["partitionKey"], body["sequenceNumber"], body["subSequenceNumber"]) == ("bob", "7", 1)
 
-    def test_too_many_bad_user_records_are_one_object_and_the_good_ones_stored(
+    def test_too_many_bad_user_records_are_one_object_for_each_reason_and_the_good_ones_stored(
         self, aws: Aws, invoke: Invoke, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        payload = aggregate(tweet(id="1"), *(b"w%d" % number for number in range(500)), tweet(id="3"))
+        bad = [b"w%d" % number for number in range(101)]
+        payload = aggregate(tweet(id="1"), *bad, *[tweet(id=None)] * 2, tweet(id="3"), keys=["ada", "bob"])
         assert invoke([record(payload, 7)]) == []
         assert {identifier for _, identifier in aws.items} == {"1", "3"}
-        assert list(aws.objects) == [f"records/aggregated/2026-11-23/{SHARD}/7.json"]
-        (body,) = aws.objects.values()
-        assert body["error"].startswith("500 of 502 user records, the first: ")
-        assert base64.b64decode(body["payload"]) == payload
+        folder = f"2026-11-23/{SHARD}/7.json"
+        assert set(aws.objects) == {f"records/not-json/{folder}", f"records/invalid-key/{folder}"}
+        body = aws.objects[f"records/not-json/{folder}"]
+        assert body["error"].startswith("101 of one record, the first: Expecting value")
+        assert [base64.b64decode(own["payload"]) for own in body["records"]] == bad
+        assert [own["subSequenceNumber"] for own in body["records"]] == list(range(1, 102))
+        assert [own["partitionKey"] for own in body["records"][:2]] == ["bob", "ada"]
+        assert len(parse_body(json.dumps(body).encode())[1]) == 101
         line = json.loads(capsys.readouterr().out)
-        assert (line["Received"], line["Stored"], line["Quarantined"], line["Failed"]) == (502, 2, 500, 0)
+        assert (line["Received"], line["Stored"], line["Quarantined"], line["Failed"]) == (105, 2, 103, 0)
+
+    def test_a_full_record_of_small_tweets_is_stored(self, aws: Aws, invoke: Invoke) -> None:
+        small = [{"username": "ada", "id": str(number), "text": ""} for number in range(12_000)]
+        assert invoke([record(aggregate(*small), 7)]) == []
+        assert len(aws.items) == 12_000
+        assert aws.objects == {}
 
     def test_a_retry_is_asked_for_the_kinesis_record(self, aws: Aws, invoke: Invoke) -> None:
         aws.unprocessed = {("ada", "2"): 1_000_000, ("ada", "3"): 1_000_000}
