@@ -105,17 +105,18 @@ def parse_body(body: bytes) -> tuple[str, Sequence[QuarantinedRecord]]:
     return error, [
         QuarantinedRecord(
             base64.b64decode(own["payload"], validate=True),
-            _optional_text(own["partitionKey"]),
+            optional_text(own["partitionKey"]),
             text(content["sequenceNumber"]),
             text(content["shardId"]),
             text(content["arrivalTime"]),
-            _optional_text(own.get("explicitHashKey")),
+            optional_text(own.get("explicitHashKey")),
         )
         for own in content.get("records", [content])
     ]
 
 
-def _optional_text(value: object) -> str | None:
+def optional_text(value: object) -> str | None:
+    """Return a member that may be null; otherwise as `text`."""
     return None if value is None else text(value)
 
 

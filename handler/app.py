@@ -138,12 +138,12 @@ def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, quarantine: _Qu
                 poisoned[poison.reason].append((user_record, poison))
         if sum(map(len, poisoned.values())) <= MAX_SINGLE_OBJECTS:
             for each in poisoned.values():
-                for user_record, poison in each:
-                    quarantine(poison, user_record)
+                for user_record, error in each:
+                    quarantine(error, user_record)
         else:
             for reason, each in poisoned.items():
-                error = f"{len(each):,} of one record, the first: {each[0][1]}"
-                quarantine(PoisonError(reason, error), *(user_record for user_record, _ in each))
+                summary = f"{len(each):,} of one record, the first: {each[0][1]}"
+                quarantine(PoisonError(reason, summary), *(user_record for user_record, _ in each))
     return puts
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from event.aggregation import deaggregate
 from event.item import Key
 from event.poison import PoisonError
 from event.record import KinesisData, KinesisRecord
@@ -201,12 +200,14 @@ def stored_rows(stack: Stack, keys: Sequence[Key], stats: ScanStats | None = Non
 
 def kinesis_data(record: "RecordTypeDef") -> KinesisData:
     """Convert a record of GetRecords to the form in which a function receives it."""
-    return {
-        "partitionKey": record["PartitionKey"],
+    data: KinesisData = {
         "sequenceNumber": record["SequenceNumber"],
         "data": base64.b64encode(record["Data"]).decode(),
         "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
     }
+    if "PartitionKey" in record:  # a stream that distributes records itself may have none
+        data["partitionKey"] = record["PartitionKey"]
+    return data
 
 
 def _parse_record(shard: str, record: "RecordTypeDef", event: Schema) -> StreamRecord:
@@ -216,9 +217,8 @@ def _parse_record(shard: str, record: "RecordTypeDef", event: Schema) -> StreamR
 
 
 def _rows(record: KinesisRecord, event: Schema) -> Iterator[Row]:
-    with suppress(PoisonError):
-        for user_record in deaggregate(record):
+    for _, values in event.parse_all(record):
+        if not isinstance(values, PoisonError):
             with suppress(PoisonError):
-                values = event.parse(user_record)
-                event.build_put(user_record, values, item_lifetime=None)
+                event.build_item(values)
                 yield Row(event, values)

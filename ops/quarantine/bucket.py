@@ -113,8 +113,8 @@ class Bucket:
         try:
             if entry.reason == DISCARDED:
                 return _parse_lambda_object(entry, json.loads(body))
-            error_text, record = quarantine_object.parse_body(body)
-            return Quarantined(entry, error_text, (record,))
+            error_text, records = quarantine_object.parse_body(body)
+            return Quarantined(entry, error_text, tuple(records))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UnreadableError(
                 f"{entry.key} has neither the function's format nor Lambda's ({type(error).__name__}: "
@@ -233,7 +233,7 @@ def _parse_event_record(record: KinesisRecord) -> QuarantinedRecord:
     kinesis = record["kinesis"]
     return QuarantinedRecord(
         base64.b64decode(kinesis["data"], validate=True),
-        quarantine_object.text(kinesis["partitionKey"]),
+        quarantine_object.optional_text(kinesis.get("partitionKey")),
         quarantine_object.text(kinesis["sequenceNumber"]),
         shard_id(record),
         iso(arrival_time(record)),

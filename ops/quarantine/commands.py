@@ -174,7 +174,7 @@ def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
     for record in records[:_RECORDS_SHOWN]:
         out.print()
         for name, value in (
-            ("partition key", record.partition_key),
+            ("partition key", record.partition_key or "none"),
             ("arrived", f"{record.arrival} on {record.shard}"),
             ("sequence number", record.sequence_number),
         ):

@@ -325,7 +325,7 @@ class Redriver:
 
 
 def _check_sendable(entry: Entry, record: QuarantinedRecord) -> None:
-    length, record_size = len(record.partition_key), _record_size(record)
+    length, record_size = len(_partition_key(record)), _record_size(record)
     if not 1 <= length <= MAX_PARTITION_KEY:
         raise UnsendableError(
             f"{entry.key} has a partition key of {count(length, 'character')}; "
@@ -338,7 +338,12 @@ def _check_sendable(entry: Entry, record: QuarantinedRecord) -> None:
 
 
 def _record_size(record: QuarantinedRecord) -> int:
-    return len(record.payload) + len(record.partition_key.encode())
+    return len(record.payload) + len(_partition_key(record).encode())
+
+
+def _partition_key(record: QuarantinedRecord) -> str:
+    """Return a record's partition key; without one, on a stream that distributes records itself, its number."""
+    return record.sequence_number if record.partition_key is None else record.partition_key
 
 
 def _description(ready: _Ready) -> str:
@@ -366,4 +371,7 @@ def _chunks(records: Sequence[QuarantinedRecord], max_records: int) -> Iterator[
 
 
 def _entry(record: QuarantinedRecord) -> "PutRecordsRequestEntryTypeDef":
-    return {"Data": record.payload, "PartitionKey": record.partition_key}
+    entry: PutRecordsRequestEntryTypeDef = {"Data": record.payload, "PartitionKey": _partition_key(record)}
+    if record.explicit_hash_key:  # the shard that its producer chose, whatever its partition key
+        entry["ExplicitHashKey"] = record.explicit_hash_key
+    return entry

@@ -13,6 +13,7 @@ class Repair(NamedTuple):
 
     payload: bytes
     partition_key: str
+    explicit_hash_key: str | None = None
 
 
 def parse_repair(payload: bytes, event: Schema) -> Repair:
@@ -26,12 +27,9 @@ def parse_repair(payload: bytes, event: Schema) -> Repair:
         "eventSourceARN": "",
         "kinesis": {
             "data": base64.b64encode(payload).decode(),
-            "partitionKey": "",
             "sequenceNumber": "",
             "approximateArrivalTimestamp": time.time(),
         },
     }
-    put = event.build_put(
-        record, event.parse(record), None
-    )  # checks the sizes too, and that the strings have UTF-8
-    return Repair(payload, put.key[0])
+    key, _ = event.build_item(event.parse(record))  # checks the sizes too, and that the strings have UTF-8
+    return Repair(payload, key[0])

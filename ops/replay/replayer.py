@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from event.aggregation import deaggregate
 from event.poison import PoisonError, Reason
 from event.quarantine_object import object_body, object_key
 from event.record import KinesisRecord
@@ -270,7 +269,7 @@ class Replayer:
         poison = PoisonError(Reason.REFUSED, f"failed in {ATTEMPTS} invocations of a replay: {cause}")
         self._clients.s3.put_object(
             Bucket=self._target.bucket,
-            Key=object_key(record, poison),
+            Key=object_key(record, poison.reason),
             Body=object_body(record, poison, self._target.function_name),
             ContentType="application/json",
         )
@@ -279,9 +278,12 @@ class Replayer:
 def _is_storable(record: KinesisRecord, event: Schema) -> bool:
     """Return whether the function would write the record to the table, not to quarantine."""
     try:
-        return bool([event.build_put(each, event.parse(each), None) for each in deaggregate(record)])
+        items = [
+            event.build_item(values) for _, values in event.parse_all(record) if isinstance(values, tuple)
+        ]
     except PoisonError:
         return False
+    return bool(items)
 
 
 def _error_message(response: bytes) -> str:

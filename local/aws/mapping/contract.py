@@ -21,7 +21,7 @@ def build_event_record(
     return {
         "kinesis": {
             "kinesisSchemaVersion": "1.0",
-            "partitionKey": answer["PartitionKey"],
+            **({"partitionKey": answer["PartitionKey"]} if "PartitionKey" in answer else {}),
             "sequenceNumber": answer["SequenceNumber"],
             "data": base64.b64encode(answer["Data"]).decode(),
             "approximateArrivalTimestamp": answer["ApproximateArrivalTimestamp"].timestamp(),

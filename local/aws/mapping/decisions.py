@@ -96,7 +96,7 @@ def build_record(answer: dict[str, Any], shard_id: str, stream_arn: str, role_ar
     event = contract.build_event_record(answer, shard_id, stream_arn, role_arn)
     return MappingRecord(
         answer["SequenceNumber"],
-        answer["PartitionKey"],
+        answer.get("PartitionKey", answer["SequenceNumber"]),
         answer["ApproximateArrivalTimestamp"].timestamp(),
         json.dumps(event),
     )

@@ -1,15 +1,20 @@
 """Quarantine and redrive, with objects that the real function and the real mapping made."""
 
 import functools
+import hashlib
 import json
 import signal
 import threading
 import time
+import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
+import aws_kinesis_agg.aggregator  # noqa: F401 # puts its folder on the path, from which messages_pb2 imports
 import pytest
+from aws_kinesis_agg.messages_pb2 import AggregatedRecord, Record
 from botocore.exceptions import ClientError
 
 from event.poison import PoisonError, Reason
@@ -18,7 +23,7 @@ from ops.quarantine import commands, lease, redrive
 from ops.quarantine.bucket import Bucket
 from ops.quarantine.lease import Leases
 from ops.quarantine.redrive import Redriver
-from tests.handler.events import record
+from tests.handler.events import aggregate, record
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
@@ -41,7 +46,7 @@ def quarantine(stack: DeployedStack, number: int, payload: bytes = b"poison", ke
     made = record(payload, number)
     made["kinesis"]["partitionKey"] = key  # type: ignore[typeddict-item]
     poison = PoisonError(Reason.NOT_JSON, "made up")
-    name = object_key(made, poison)
+    name = object_key(made, poison.reason)
     stack.s3.put_object(
         Bucket=stack.outputs["quarantine_bucket"], Key=name, Body=object_body(made, poison, "function")
     )
@@ -148,6 +153,61 @@ def test_the_partition_key_is_kept(stack: DeployedStack, user: str) -> None:
     stack.ops("quarantine", "redrive", key)
     (returned,) = eventually(lambda: [each for each in stack.objects() if each != key])
     assert stack.json("quarantine", "show", returned)["records"][0]["partition_key"] == user
+
+
+def test_a_user_record_goes_to_the_shard_that_its_producer_chose(stack: DeployedStack, user: str) -> None:
+    highest = str((1 << 128) - 1)
+    user = next(
+        name
+        for n in count()
+        if (name := f"{user}-{n}") and hashlib.md5(name.encode(), usedforsecurity=False).digest()[0] < 128
+    )
+    made = AggregatedRecord(
+        partition_key_table=[user],
+        explicit_hash_key_table=[highest],
+        records=[Record(partition_key_index=0, explicit_hash_key_index=0, data=b"never a tweet")],
+    ).SerializeToString()
+    digest = hashlib.md5(made, usedforsecurity=False).digest()
+    stack.put(b"\xf3\x89\x9a\xc2" + made + digest, key=user)
+    (key,) = stack.quarantined(1)
+    assert stack.json("quarantine", "show", key)["records"][0]["explicit_hash_key"] == highest
+    other = f"stream-{uuid.uuid4().hex[:8]}"
+    stack.kinesis.create_stream(StreamName=other, ShardCount=2)
+    stack.ops("quarantine", "redrive", key, "--stream-name", other)
+    shards = stack.kinesis.list_shards(StreamName=other)["Shards"]
+    (last,) = [shard["ShardId"] for shard in shards if shard["HashKeyRange"]["EndingHashKey"] == highest]
+    start = stack.kinesis.get_shard_iterator(StreamName=other, ShardId=last, ShardIteratorType="TRIM_HORIZON")
+    (sent,) = stack.kinesis.get_records(ShardIterator=start["ShardIterator"])["Records"]
+    assert (sent["Data"], sent["PartitionKey"]) == (b"never a tweet", user)
+    stack.kinesis.delete_stream(StreamName=other)
+
+
+def test_records_of_one_reason_in_one_object_are_all_redriven(stack: DeployedStack, user: str) -> None:
+    stack.put(aggregate(*[b"never"] * 150, tweet(user, 1), keys=[user]), key=user)
+    (key,) = stack.quarantined(1)
+    assert stack.json("quarantine", "list")["objects"][0]["records"] == 150
+    assert eventually(lambda: stack.rows(user)) == {"1"}
+    done = stack.json("quarantine", "redrive", key)
+    assert (done["redriven"], done["records"]) == (1, 150)
+
+
+def test_a_record_without_a_partition_key_is_redriven_under_its_sequence_number(stack: DeployedStack) -> None:
+    key = quarantine(stack, 4711, key=None)
+    shown = stack.ops("quarantine", "show", key).stdout
+    assert "partition key    none" in shown
+    stack.ops("quarantine", "redrive", key)
+    (returned,) = eventually(lambda: [each for each in stack.objects() if each != key])
+    assert stack.json("quarantine", "show", returned)["records"][0]["partition_key"] == "4711"
+
+
+def test_an_object_of_an_earlier_release_is_read(stack: DeployedStack) -> None:
+    key = quarantine(stack, 1)
+    bucket = stack.outputs["quarantine_bucket"]
+    body = json.loads(stack.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    del body["explicitHashKey"], body["valueNumber"]
+    stack.s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(body).encode())
+    (shown,) = stack.json("quarantine", "show", key)["records"]
+    assert (shown["payload"], shown["partition_key"], shown["explicit_hash_key"]) == ("poison", "ada", None)
 
 
 def test_a_record_that_comes_back_is_recognised_and_not_sent_for_ever(stack: DeployedStack) -> None:
