@@ -51,8 +51,8 @@ def draw_history(counts: Mapping[int, int], width: int, plural: str) -> list[str
     first, last = _span(counts)
     label_width = len(f"{sum(counts.values()):,}") + 1
     columns = width - label_width
-    bucket = next((size for size in _BUCKETS if (last - first) // size < columns), _BUCKETS[-1])
-    bars = min((last - first) // bucket + 1, columns)
+    bucket = next((size for size in _BUCKETS if last // size - first // size < columns), _BUCKETS[-1])
+    bars = min(last // bucket - first // bucket + 1, columns)
     end = last // bucket
     values = [0] * bars
     for second, events in counts.items():

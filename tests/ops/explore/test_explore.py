@@ -191,6 +191,12 @@ def test_a_bar_of_the_chart_is_as_long_as_the_span_needs(seconds: int, bar: str)
     assert "12:00" in clock
 
 
+@pytest.mark.parametrize("start", range(5))
+def test_the_chart_shows_every_event_wherever_its_first_bar_begins(start: int) -> None:
+    *_, caption = draw_history({NOON + start + second: 1 for second in range(170)}, 80, "tweets")
+    assert "not shown" not in caption
+
+
 def test_the_chart_shows_each_count_at_its_height() -> None:
     *bars, _, _ = draw_history({NOON: 40, NOON + 1: 20, NOON + 3: 1}, 40, "tweets")
     cells = [line[4::10].ljust(4) for line in bars]
