@@ -133,13 +133,13 @@ def _stream(stack: Stack) -> Iterator[Check]:
     stream = stack.kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
     mode = stream.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED").lower().replace("_", "-")
     status = stream["StreamStatus"]
-    yield Check(
-        "Stream",
-        State.OK if status in ("ACTIVE", "UPDATING") else State.BAD,
-        f"{name} {status}, {mode}, {count(stream['OpenShardCount'], 'shard')}, "
-        f"keeps {stream['RetentionPeriodHours']} h",
-        "" if status in ("ACTIVE", "UPDATING") else _REFRESH,
-    )
+    is_active = status in ("ACTIVE", "UPDATING")
+    shards, hours = count(stream["OpenShardCount"], "shard"), stream["RetentionPeriodHours"]
+    text = f"{name} {status}, {mode}, {shards}, keeps {hours} h"
+    yield Check("Stream", State.OK if is_active else State.BAD, text, "" if is_active else _REFRESH)
+    if stream.get("RecordDistributionStrategy") == "AUTO":
+        text = f"none: {name} distributes records itself, whatever their partition keys"
+        yield Check("Order", State.WARNING, text, "docs/other-producers.md says what that means")
 
 
 def _put(stack: Stack) -> Iterator[Check]:

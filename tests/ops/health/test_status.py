@@ -6,10 +6,13 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.pulumi.deploy import deploy
+from ops.aws.stack import Stack
+from ops.health.checks import State, run_checks
 from stack.project import PROJECT
 from tests.ops.conftest import CONFIG
 from tests.ops.stack import DeployedStack, tweet
@@ -41,6 +44,20 @@ def test_a_healthy_stack_ends_the_command_with_0(fresh: DeployedStack, user: str
     assert f"{fresh.outputs['stream_name']} ACTIVE, provisioned, 1 shard" in result.stdout
     assert "pulumi config set alarms true" in result.stdout
     assert set(states(fresh).values()) <= {"ok", "no data", "warning"}
+
+
+def test_a_stream_that_distributes_records_itself_keeps_no_order(stack: DeployedStack) -> None:
+    """Local AWS knows no such stream: the answer says so in its place."""
+
+    def distribute(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["StreamDescriptionSummary"]["RecordDistributionStrategy"] = "AUTO"
+
+    watched = Stack({}, lambda: stack.outputs, stack.aws.endpoint)
+    assert "Order" not in {check.name for check in run_checks(watched)}
+    watched.kinesis.meta.events.register("after-call.kinesis.DescribeStreamSummary", distribute)
+    (order,) = [check for check in run_checks(watched) if check.name == "Order"]
+    assert order.state is State.WARNING
+    assert "whatever their partition keys" in order.text
 
 
 def test_a_metric_without_data_is_not_zero(stack: DeployedStack) -> None:
