@@ -100,28 +100,30 @@ class Schema:
         """Name and DynamoDB type, S or N, of each key."""
         return [(key.name, key.type.stored_as) for key in self.keys]
 
-    def parse_all(self, record: KinesisRecord) -> Iterator[tuple[KinesisRecord, Values | PoisonError]]:
+    def parse_all(self, record: KinesisRecord) -> list[tuple[KinesisRecord, Values | PoisonError]]:
         """Read the events that a record carries: its user records, and their values.
 
-        Yields a record for each, alone, and the event's values or why it can never become an item.
+        Returns a record for each, alone, and the event's values or why it can never become an item.
         """
+        parsed: list[tuple[KinesisRecord, Values | PoisonError]] = []
         try:
-            user_records = deaggregate(record)
+            for user_record in deaggregate(record):
+                try:
+                    message = decode(user_record["kinesis"]["data"])
+                    if type(message) is list:
+                        parsed += self._parse_values(user_record)
+                        continue
+                    values = self.read(message)
+                    if self._time_index is not None and values[self._time_index] is None:
+                        values = self._with_arrival(values, user_record)
+                    parsed.append((user_record, values))
+                except PackedError:
+                    parsed += self._parse_values(user_record)
+                except PoisonError as poison:
+                    parsed.append((user_record, poison))
         except PoisonError as poison:
-            yield record, poison
-            return
-        for user_record in user_records:
-            try:
-                message = decode(user_record["kinesis"]["data"])
-                if type(message) is not list:
-                    yield user_record, self._complete(self.read(message), user_record)
-                    continue
-            except PackedError:
-                pass
-            except PoisonError as poison:
-                yield user_record, poison
-                continue
-            yield from self._parse_values(user_record)
+            parsed.append((record, poison))
+        return parsed
 
     def parse(self, record: KinesisRecord) -> Values:
         """Read the only event that a record carries, as it is; one that lacks its time has that of its arrival.
@@ -129,7 +131,10 @@ class Schema:
         Raises:
             PoisonError: the record can never become an item.
         """
-        return self._complete(self.read(decode(record["kinesis"]["data"])), record)
+        values = self.read(decode(record["kinesis"]["data"]))
+        if self._time_index is not None and values[self._time_index] is None:
+            return self._with_arrival(values, record)
+        return values
 
     def _parse_values(self, record: KinesisRecord) -> Iterator[tuple[KinesisRecord, Values | PoisonError]]:
         """Read the events in a payload that is compressed or has several values."""
@@ -148,13 +153,6 @@ class Schema:
                 yield alone, self.parse(alone)
             except PoisonError as poison:
                 yield alone, poison
-
-    def _complete(self, values: Values, record: KinesisRecord) -> Values:
-        """Give an event that lacks its time that of its arrival."""
-        index = self._time_index
-        if index is not None and values[index] is None:
-            return (*values[:index], self._arrival(record), *values[index + 1 :])
-        return values
 
     def build_put(self, record: KinesisRecord, values: Values, item_lifetime: int | None) -> Put:
         """Build the item's put request; `item_lifetime` is in seconds.
@@ -254,16 +252,19 @@ class Schema:
                 continue
             yield f"invalid message {number} is valid"
 
-    def _arrival(self, record: KinesisRecord) -> str | int:
-        """Return when a record arrived, as the event's time is stored."""
+    def _with_arrival(self, values: Values, record: KinesisRecord) -> Values:
+        """Give an event that lacks its time that of its arrival, as the time is stored."""
         assert self._time_index is not None
-        arrival = record["kinesis"]["approximateArrivalTimestamp"]
+        seconds = record["kinesis"]["approximateArrivalTimestamp"]
+        arrival: str | int
         match self.attributes[self._time_index].type:
             case Type.SECONDS:
-                return int(arrival)
+                arrival = int(seconds)
             case Type.MILLISECONDS:
-                return round(arrival * 1000)
-        return iso(arrival_time(record))
+                arrival = round(seconds * 1000)
+            case _:
+                arrival = iso(arrival_time(record))
+        return (*values[: self._time_index], arrival, *values[self._time_index + 1 :])
 
     def _begin_of_life(self, record: KinesisRecord, values: Values) -> int:
         """Return the second from which an item's lifetime counts."""
