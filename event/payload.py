@@ -60,7 +60,7 @@ MAX_UNPACKED_BYTES: Final = 10 * 1024 * 1024
 
 _DEFLATED: Final = (b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda")
 """The first bytes of gzip (RFC 1952), and of zlib at each of its levels (RFC 1950)."""
-_OTHERS: Final = {
+OTHER_COMPRESSIONS: Final = {
     b"\x28\xb5\x2f\xfd": "zstd",
     b"\x04\x22\x4d\x18": "LZ4",
     b"\xff\x06\x00\x00sNaPpY": "Snappy",
@@ -68,7 +68,8 @@ _OTHERS: Final = {
     b"BZh": "bzip2",
     b"PK\x03\x04": "zip",
 }
-_MAGIC: Final = (AGGREGATED_MAGIC, *_DEFLATED, *_OTHERS)
+"""The first bytes of what is recognised only, and its name."""
+_MAGIC: Final = (AGGREGATED_MAGIC, *_DEFLATED, *OTHER_COMPRESSIONS)
 
 
 class PackedError(PoisonError):
@@ -99,8 +100,8 @@ def unpack(data: str) -> list[bytes]:
         PoisonError: it is compressed in another way, damaged or too large, not UTF-8, or CloudWatch's.
     """
     payload = _decode_base64(data)
-    if payload.startswith(tuple(_OTHERS)):
-        name = next(name for magic, name in _OTHERS.items() if payload.startswith(magic))
+    if payload.startswith(tuple(OTHER_COMPRESSIONS)):
+        name = next(name for magic, name in OTHER_COMPRESSIONS.items() if payload.startswith(magic))
         raise PoisonError(Reason.COMPRESSED, f"compressed by {name}; gzip and zlib are read")
     if payload.startswith(_DEFLATED):
         payload = _decompress(payload)

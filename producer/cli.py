@@ -45,8 +45,8 @@ Examples:
   python -m producer --source rejected producer/spool/STREAM/rejected.jsonl
   python -m producer configure --stack dev
 
-Exit codes: 0 everything was sent; 1 something was not (the spool keeps it), or nothing could be read;
-2 wrong usage or configuration.
+Exit codes: 0 everything was sent; 1 something was not (the spool keeps it), was rejected from a file, or nothing
+could be read; 2 wrong usage or configuration, or a file that must be converted first.
 """
 
 
@@ -88,8 +88,9 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.Choice(["x", *_FILES, "bluesky"]),
     default="x",
     show_default=True,
-    help="The source of events: X's filtered stream, JSON lines in PATH (gzip or not; - is standard input), "
-    "what earlier runs rejected and kept in PATH, or Bluesky. X and Bluesky bring tweets only.",
+    help="The source of events: X's filtered stream, JSON in PATH (lines or an array, gzip or not; X's archive and "
+    "pages; - is standard input), what earlier runs rejected and kept in PATH, or Bluesky. X and Bluesky bring tweets "
+    "only.",
 )
 @click.option(
     "--event-type",
@@ -116,6 +117,16 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     "--receipts",
     is_flag=True,
     help="file, rejected: print, several times a second, how many lines of PATH are safe in the spool or rejected.",
+)
+@click.option(
+    "--max-rejected",
+    type=click.IntRange(0),
+    metavar="N",
+    show_default="0",
+    help="file, rejected: exit with 0 although up to N events were rejected.",
+)
+@click.option(
+    "--username", metavar="NAME", help="file: the author of X's archive, if account.js is not beside it."
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N events.")
 @click.option(
@@ -165,6 +176,8 @@ def run_command(
     rate: float | None,
     start_over: bool,
     receipts: bool,
+    max_rejected: int | None,
+    username: str | None,
     limit: int | None,
     duration: float | None,
     linger: int,
@@ -175,10 +188,8 @@ def run_command(
 ) -> None:
     """Read events and put them on the stream, until the source ends or Ctrl-C."""
     _check_usage(source_name, path, track, rule, keep_rules, rate)
-    if source_name not in _FILES and (start_over or receipts):
-        raise click.UsageError("--start-over and --receipts need --source file.")
-    if receipts and dry_run:
-        raise click.UsageError("--receipts and --dry-run both print to standard output.")
+    _check_file_options(source_name, start_over, receipts, dry_run, max_rejected, username)
+    max_rejected = max_rejected or 0 if source_name in _FILES else None
     try:
         # A dry run without X needs nothing of the configuration but the event type.
         is_needed = source_name == "x" or not dry_run or event_type is None
@@ -198,7 +209,9 @@ def run_command(
                 from producer.sources.file import FileSource
 
                 of_rejected = source_name == "rejected"
-                return FileSource(path, event_format, rate, resume, note, of_rejected=of_rejected)
+                return FileSource(
+                    path, event_format, rate, resume, note, of_rejected=of_rejected, username=username
+                )
             if settings is not None and source_name == "x":
                 from producer.sources.x import XSource
 
@@ -220,7 +233,11 @@ def run_command(
             names = ", ".join(map(config.variable_name, settings.overrides))
             view.note(f"Environment variables override {settings.path}: {names}.")
         if aws is None:
-            sys.exit(print_records(source(view.note), view, limit=limit, duration=duration))
+            sys.exit(
+                print_records(
+                    source(view.note), view, limit=limit, duration=duration, max_rejected=max_rejected
+                )
+            )
         # boto3 takes most of the start-up time, and only sending needs it.
         from producer.publish.client import connect
         from producer.publish.publisher import Publisher
@@ -244,6 +261,7 @@ def run_command(
                 rejected_file,
                 limit=limit,
                 duration=duration,
+                max_rejected=max_rejected,
                 receipts=receipt,
             )
         )
@@ -280,6 +298,24 @@ def _check_usage(
         raise click.UsageError("--rule and --keep-rules need --source x.")
     if source in _FILES and track:
         raise click.UsageError("--track needs --source x or bluesky.")
+
+
+def _check_file_options(
+    source: str,
+    start_over: bool,
+    receipts: bool,
+    dry_run: bool,
+    max_rejected: int | None,
+    username: str | None,
+) -> None:
+    if source not in _FILES and (start_over or receipts):
+        raise click.UsageError("--start-over and --receipts need --source file.")
+    if source not in _FILES and max_rejected is not None:
+        raise click.UsageError("--max-rejected needs --source file.")
+    if source != "file" and username is not None:
+        raise click.UsageError("--username needs --source file.")
+    if receipts and dry_run:
+        raise click.UsageError("--receipts and --dry-run both print to standard output.")
 
 
 def _check_file(source: str, path: str | None) -> None:

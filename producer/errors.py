@@ -27,3 +27,7 @@ class SourceError(ProducerError):
 
 class SpoolError(ProducerError):
     """The spool cannot be used; the message names the folder and the cause."""
+
+
+class FormError(SourceError):
+    """The source's form cannot be read; the message says what to do with it. Ends the run with exit code 2."""

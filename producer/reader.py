@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from producer.errors import OutputError, SourceError
+from producer.errors import FormError, OutputError, SourceError
 from producer.sources.source import Rejected, Source
 from producer.spooling.cursor import Position
 from producer.spooling.entry import StreamRecord
@@ -11,6 +11,7 @@ from producer.spooling.rejected import Input
 from stack.printing import shorten
 
 _MAX_WHERE_CHARACTERS = 80
+_MAX_SHOWN = 20
 
 
 class Reader:
@@ -23,10 +24,13 @@ class Reader:
         notify: called with the reason of each rejection.
         advance_source: called with the source's position after each rejected item.
         keep: called before that with the reason and the input of each rejected item, unless nobody can use it.
+        max_rejected: number of rejected items with which reading does not fail; None if they may be any but all.
 
     Attributes:
         rejected: number of rejected items.
-        failure: why reading failed, or None: the source ended early, or every item was rejected.
+        failure: why reading failed, or None: the source ended early, or too many items were rejected.
+        is_cut_short: the source could not be read to its end.
+        exit_code: of the run, if nothing but reading fails: 2 if the source's form cannot be read, else 1.
     """
 
     def __init__(
@@ -37,6 +41,8 @@ class Reader:
         notify: Callable[[str], None],
         advance_source: Callable[[Position | None], None] = lambda _: None,
         keep: Callable[[str, Input], None] = lambda _reason, _input: None,
+        *,
+        max_rejected: int | None = None,
     ) -> None:
         self._source = source
         self._forward = forward
@@ -44,9 +50,12 @@ class Reader:
         self._notify = notify
         self._advance_source = advance_source
         self._keep = keep
+        self._max_rejected = max_rejected
         self._stopped = threading.Event()
         self.rejected = 0
         self.failure: str | None = None
+        self.is_cut_short = False
+        self.exit_code = 1
 
     def run(self) -> None:
         """Read until the source ends, the limit is reached, or `stop` is called."""
@@ -65,19 +74,36 @@ class Reader:
                         forwarded += 1
                 if events == self._limit or self._stopped.is_set():
                     break
-            if self.rejected and not forwarded:
-                self.failure = f"Every item was rejected ({self.rejected:,})."
+            self.failure = self._judge(forwarded)
         except (OutputError, SourceError) as error:
             self.failure = str(error)
+            self.is_cut_short = True
+            self.exit_code = 2 if isinstance(error, FormError) else 1
+        if self.rejected > _MAX_SHOWN:
+            self._notify(f"Rejected {self.rejected:,} in all; the first {_MAX_SHOWN} are shown.")
 
     def stop(self) -> None:
         """End `run` soon and close the source, which may take as long as a network request."""
         self._stopped.set()
         self._source.close()
 
+    def _judge(self, forwarded: int) -> str | None:
+        """Return why too many items were rejected; None if they were not."""
+        if self.rejected <= (self._max_rejected or 0):
+            return None
+        if not forwarded:
+            return f"Every item was rejected ({self.rejected:,})."
+        if self._max_rejected is None:
+            return None
+        return (
+            f"{self.rejected:,} of {self.rejected + forwarded:,} items were rejected; "
+            f"--max-rejected {self.rejected} accepts that."
+        )
+
     def _reject(self, item: Rejected) -> None:
         self.rejected += 1
         if (rejected := self._source.input) is not None:
             self._keep(item.reason, rejected)
         self._advance_source(self._source.position)
-        self._notify(f"Rejected {shorten(item.where, _MAX_WHERE_CHARACTERS)}: {item.reason}")
+        if self.rejected <= _MAX_SHOWN:
+            self._notify(f"Rejected {shorten(item.where, _MAX_WHERE_CHARACTERS)}: {item.reason}")

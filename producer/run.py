@@ -69,6 +69,7 @@ def publish(
     *,
     limit: int | None,
     duration: float | None,
+    max_rejected: int | None = None,
     receipts: Receipts | None = None,
 ) -> int:
     """Send the source's events until it ends, `limit` events or `duration` seconds; return the exit code.
@@ -76,9 +77,17 @@ def publish(
     SIGINT, SIGTERM and SIGHUP end the run too; a second SIGINT or SIGTERM at once. When the source ends, queued
     events are sent for as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. Events
     that remain in the spool, or are missing from it, make the exit code 1, as rejected input does that could not be
-    kept. `receipts` shows a feeder of standard input which lines are safe.
+    kept, and more of it than `max_rejected`. `receipts` shows a feeder of standard input which lines are safe.
     """
-    reader = Reader(source, spool.append, limit, display.note, spool.advance_source, rejected_file.keep)
+    reader = Reader(
+        source,
+        spool.append,
+        limit,
+        display.note,
+        spool.advance_source,
+        rejected_file.keep,
+        max_rejected=max_rejected,
+    )
     publishing = _Worker(publisher.run)
     receipts_failure: str | None = None
     started = synced = time.monotonic()
@@ -135,7 +144,9 @@ def publish(
     reading.raise_unexpected()
     if publishing.error and not is_expected:
         raise publishing.error
-    return 1 if shown else 0
+    if not shown:
+        return 0
+    return reader.exit_code if shown == [reader.failure] else 1
 
 
 def summarize(spool: Spool, publisher: "Publisher", rejected: int, started: float) -> Summary:
@@ -165,7 +176,14 @@ def shortfalls(spool: Spool) -> list[str]:
     return messages
 
 
-def print_records(source: Source, display: Display, *, limit: int | None, duration: float | None) -> int:
+def print_records(
+    source: Source,
+    display: Display,
+    *,
+    limit: int | None,
+    duration: float | None,
+    max_rejected: int | None = None,
+) -> int:
     """Print the records to standard output, one per line, as a dry run does; return the exit code."""
     printed = 0
     on_terminal = os.isatty(1)
@@ -184,7 +202,7 @@ def print_records(source: Source, display: Display, *, limit: int | None, durati
             raise OutputError(f"Standard output cannot be written: {error.strerror}.") from error
         printed += 1
 
-    reader = Reader(source, write, limit, display.note)
+    reader = Reader(source, write, limit, display.note, max_rejected=max_rejected)
     with _Interrupts() as interrupts:
         reading = _Reading(reader, reader.stop, interrupts, watch=lambda: None)
         reading.run(duration, lambda: True)
@@ -192,7 +210,7 @@ def print_records(source: Source, display: Display, *, limit: int | None, durati
     summary = "received {received:,} = printed {printed:,} + rejected {rejected:,}".format(**numbers)
     display.end(summary, numbers, [reader.failure] if reader.failure else [])
     reading.raise_unexpected(expected=BrokenPipeError)
-    return 1 if reader.failure else 0
+    return reader.exit_code if reader.failure else 0
 
 
 class _Worker(threading.Thread):
@@ -268,7 +286,7 @@ class _Reading:
         ):
             self._reading.join(_TICK_SECONDS)
             self._watch()
-        source_ended = not (self._reading.is_alive() or self._reader.failure or self._reading.error)
+        source_ended = not (self._reading.is_alive() or self._reader.is_cut_short or self._reading.error)
         self._closing.start()
         deadline = time.monotonic() + _CLOSE_SECONDS
         for worker in (self._closing, self._reading):

@@ -1,5 +1,6 @@
 """The formats in which events pass the stream: as they are given, or in one that the producer writes."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from event.item import Key
@@ -7,6 +8,19 @@ from event.schema import Schema, SchemaError
 from event.types import DEFAULT_EVENT_TYPE, event_types, load
 from producer.errors import ConfigError
 from producer.sources.source import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrapped:
+    """The events in a value that is none by itself.
+
+    Attributes:
+        shape: what the value is, in words for the user.
+        items: each event; the reason and the bytes of one that is rejected.
+    """
+
+    shape: str
+    items: list[Event | tuple[str, bytes]]
 
 
 class Format(Protocol):
@@ -24,6 +38,9 @@ class Format(Protocol):
         Raises:
             PoisonError: it is invalid, for a reason for which the function would quarantine it.
         """
+
+    def unwrap(self, value: bytes) -> Unwrapped | None:
+        """Return the events in a value that `decode` rejects; None if it has none in a known way."""
 
     def read_key(self, data: bytes) -> Key:
         """Return the key of an event on the stream, which its versions share; the partition key first."""

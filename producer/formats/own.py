@@ -27,8 +27,12 @@ class OwnFormat:
         Raises:
             PoisonError: it is invalid, or exceeds a limit of DynamoDB or Kinesis.
         """
-        data = line.strip(_WHITE_SPACE).replace(b"\n", b" ")  # one event is one line of the spool
-        return StreamRecord(self._check(data)[0], data)
+        data = line.strip(_WHITE_SPACE)
+        partition_key = self._check(data)[0]
+        return StreamRecord(partition_key, data.replace(b"\n", b" "))  # one event is one line of the spool
+
+    def unwrap(self, value: bytes) -> None:
+        """Return None: an event passes as it was given, and a row or a document that was made of it is not it."""
 
     def read_key(self, data: bytes) -> Key:
         """Return the key of an event that `decode` has accepted, perhaps in an earlier run.

@@ -8,6 +8,7 @@ import orjson
 from event.item import MAX_SORT_KEY_BYTES, Key
 from event.poison import PoisonError, Reason
 from event.types.tweet import EVENT, RECORD_VERSION, parse_post
+from producer.formats import Unwrapped
 from producer.sources.source import Rejected
 from producer.spooling.entry import StreamRecord
 
@@ -64,6 +65,12 @@ class TweetFormat:
             PoisonError: the line is not JSON or not a tweet, or the tweet's time is unknown.
         """
         return to_record(load(line), "file")
+
+    def unwrap(self, value: bytes) -> Unwrapped | None:
+        """Return the tweets in a page, an export or a dump; None if the value is none of these."""
+        from producer.formats import shapes  # on demand: most files need none of it
+
+        return shapes.unwrap(value)
 
     def read_key(self, data: bytes) -> Key:
         """Return username and id of a tweet on the stream."""

@@ -2,30 +2,25 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from websockets import CloseCode
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
-from event.payload import Json
 from event.poison import PoisonError, Reason
-from event.record import iso
-from event.types.tweet import normalize_time
 from producer.errors import SourceError
+from producer.formats.jetstream import POSTS, parse_event, parse_time_us
 from producer.formats.tweets import Record, load
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
 from producer.sources.source import Rejected
 
 ENDPOINT = "wss://jetstream2.us-east.bsky.network/subscribe"
 
-_POSTS = "app.bsky.feed.post"
 _OVERLAP_MICROSECONDS = 5_000_000  # Jetstream orders events loosely; a repeated post is stored once
 _MAX_EVENT_BYTES = 16 * 1024 * 1024
 """Jetstream is asked to leave out larger events; a post has a few KB. One that arrives nevertheless is skipped."""
 _SECONDS_TO_CONNECT = 10
-_TIMES_US = range(253_402_300_799_000_000)  # from 1970 to the last second that a datetime can hold
 
 
 class BlueskySource:
@@ -77,7 +72,7 @@ class BlueskySource:
 
     def _items(self, connected: Callable[[], None]) -> Generator[Record | Rejected | None]:
         """Read one connection: yield posts, rejected events, and None for each event that is ignored."""
-        query = [("wantedCollections", _POSTS), ("maxMessageSizeBytes", str(_MAX_EVENT_BYTES))]
+        query = [("wantedCollections", POSTS), ("maxMessageSizeBytes", str(_MAX_EVENT_BYTES))]
         if self._cursor is not None:
             query.append(("cursor", str(max(self._cursor - _OVERLAP_MICROSECONDS, self._not_before))))
         try:
@@ -129,7 +124,7 @@ class BlueskySource:
             event = load(message)
             if not isinstance(event, dict):
                 raise PoisonError(Reason.NOT_A_TWEET, "not a JSON object")
-            if (time_us := _time_us(event)) is not None:
+            if (time_us := parse_time_us(event)) is not None:
                 self._cursor = time_us
                 self._skip = 1
             post = parse_event(event)
@@ -140,59 +135,3 @@ class BlueskySource:
     def _is_tracked(self, text: str) -> bool:
         folded = text.casefold() if self._track else ""
         return not self._track or any(term in folded for term in self._track)
-
-
-def parse_event(event: Json) -> Record | None:
-    """Convert the event of a new post to a record; return None for every other event.
-
-    The username is the DID, which does not change with the handle, and the id is the post's key in its author's
-    repository. The time is the author's, unless it is after Jetstream's or before 1970.
-
-    Raises:
-        PoisonError: a new post lacks what the lexicon app.bsky.feed.post requires, or it is not an event of Jetstream.
-    """
-    match event, _time_us(event):
-        case {"kind": str(kind)}, _ if kind != "commit":
-            return None
-        case {"commit": {"collection": str(collection), "operation": str(operation)}}, _ if (
-            collection != _POSTS or operation != "create"
-        ):
-            return None
-        case (
-            {
-                "did": str(did),
-                "commit": {
-                    "collection": str(),
-                    "operation": str(),
-                    "rkey": str(rkey),
-                    "record": {"text": str(text), **post},
-                },
-            },
-            int(time_us),
-        ):
-            arrived = iso(datetime.fromtimestamp(time_us / 1_000_000, UTC))
-            created = normalize_time(post.get("createdAt"))
-            return Record(
-                username=did,
-                id=rkey,
-                created_at=created if created and "1970" <= created <= arrived else arrived,
-                text=text,
-                lang=_first_language(post.get("langs")),
-                source="bluesky",
-            )
-    raise PoisonError(
-        Reason.NOT_A_TWEET, "neither an event of another kind nor a post with author, time, key and text"
-    )
-
-
-def _time_us(event: Json) -> int | None:
-    """Return when Jetstream received an event, in microseconds since 1970; None if `time_us` is invalid."""
-    time_us = event.get("time_us")
-    return time_us if type(time_us) is int and time_us in _TIMES_US else None
-
-
-def _first_language(languages: object) -> str | None:
-    match languages:
-        case [str(language), *_]:
-            return language
-    return None

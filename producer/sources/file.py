@@ -1,41 +1,29 @@
-"""Events from a file or from standard input: JSON lines."""
+"""Events from a file or from standard input: JSON lines, or another form that its first bytes show."""
 
-import hashlib
-import os
-import re
-import select
-import stat
-import sys
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from itertools import chain
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
+from event.payload import parse
 from event.poison import PoisonError
-from producer.errors import SourceError
-from producer.formats import Format
-from producer.sources.lines import LineSplitter
+from producer.formats import Format, archive
+from producer.sources.forms import Form
 from producer.sources.source import Event, Rejected
+from producer.sources.units import UnitReader, absolute
+from producer.sources.values import BYTE_ORDER_MARK, split_values
 from producer.spooling import rejected
 from producer.spooling.cursor import Position
 from producer.spooling.rejected import Input
 
-_CHUNK_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
-"""Longer lines are rejected without being held in memory."""
-_BEGINNING_BYTES = 64 * 1024
-_GZIP = zlib.MAX_WBITS | 16
-_GZIP_MAGIC = b"\x1f\x8b"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Longer lines and values are rejected without being held in memory."""
+
+_Item = tuple[Event | Rejected, bytes | None]
+"""An event, or why it is rejected; and what it was read from."""
 
 
 class FileSource:
-    """The events of a file or of standard input, decompressed if they are gzip.
-
-    It reads with `select`, so that one line in a quiet pipe is delivered at once and `close` ends a wait.
+    """The events of a file or of standard input: of its lines or JSON values, each of which may have several.
 
     Args:
         path: the file; `-` for standard input.
@@ -44,6 +32,7 @@ class FileSource:
         resume: the position of an interrupted run; used if it is in this file, and the file begins as it did then.
         notify: called with messages for the user.
         of_rejected: it is a file of rejected input, whose lines contain the events.
+        username: the author of the tweets in X's archive, which names him nowhere beside them.
     """
 
     def __init__(
@@ -55,189 +44,146 @@ class FileSource:
         notify: Callable[[str], None] = print,
         *,
         of_rejected: bool = False,
+        username: str | None = None,
     ) -> None:
-        self._path = path
         self._format = event_format
         self._interval = min(1 / rate, threading.TIMEOUT_MAX / 2) if rate else 0.0
-        self._resume = resume
         self._notify = notify
         self._of_rejected = of_rejected
-        self._identity = path
-        self._number = 0
-        self._line: bytes | None = None
-        self._rejected: Input | None = None  # what the line contains, of a file of rejected input
-        self._splitter = LineSplitter(rejected.max_line(MAX_LINE_BYTES) if of_rejected else MAX_LINE_BYTES)
-        self._closed = threading.Event()
-        self._woken, self._wake = os.pipe()
+        self._units = UnitReader(
+            path,
+            event_format.schema,
+            resume,
+            notify,
+            max_bytes=rejected.max_line(MAX_LINE_BYTES) if of_rejected else MAX_LINE_BYTES,
+            only_lines=of_rejected,
+            username=username,
+        )
+        self._file = "standard input" if path == "-" else absolute(path)
+        self._pending = 0  # items of the current unit
+        self._data: bytes | None = None
+        self._origin: Input | None = None  # what the line contains, of a file of rejected input
+        self._shapes: set[str] = set()
 
     @property
     def position(self) -> Position:
-        """The file's identity, and how many of its lines, and bytes after decompression, were read."""
-        return self._identity, self._number, self._splitter.offset
+        """The file's identity, and how many of its lines, and bytes after decompression, were read.
+
+        A line with several events counts as read once the last of them was yielded.
+        """
+        return self._units.position(is_finished=not self._pending)
 
     @property
     def input(self) -> Input:
-        """The line read last, or what it contains."""
-        name = "standard input" if self._path == "-" else _absolute(self._path)
-        return self._rejected or Input(name, self._number, self._line)
+        """What the item yielded last was read from."""
+        if self._origin:
+            return Input(self._origin.source, self._origin.line, self._data)
+        return Input(self._file, self._units.number, self._data)
 
     def read(self) -> Iterator[Event | Rejected]:
-        """Yield each line's event, or the reason why it is rejected.
+        """Yield the events, or the reason why one is rejected.
 
         Raises:
-            SourceError: the file cannot be read.
+            FormError: the file must be converted first, or an option is missing.
+            SourceError: it cannot be read.
         """
         due = time.monotonic()
-        for line in self._lines():
-            self._number += 1
-            if line and self._number == 1:
-                line = line.removeprefix(_BYTE_ORDER_MARK)
-            if line is not None and (not line or line.isspace()):
-                continue
-            self._line = line
-            yield self._decode(line, f"line {self._number}")
-            if self._interval:
-                due = max(due + self._interval, time.monotonic() - 1)  # catch up with at most one second
-                self._closed.wait(due - time.monotonic())
-            if self._closed.is_set():
-                return
+        units = self._units
+        for items in self._read_items():
+            self._pending = len(items)
+            for item, self._data in items:
+                self._pending -= 1
+                yield item
+                if self._interval:
+                    due = max(due + self._interval, time.monotonic() - 1)  # catch up with at most one second
+                    units.closed.wait(due - time.monotonic())
+                if units.closed.is_set():
+                    return
+            units.finished = units.offset
 
     def close(self) -> None:
         """Make `read` return soon."""
-        self._closed.set()
-        os.write(self._wake, b"\0")
+        self._units.close()
 
-    def _decode(self, line: bytes | None, where: str) -> Event | Rejected:
-        self._rejected = None
+    def _read_items(self) -> Iterator[list[_Item]]:
+        """Yield the items of each line or value."""
+        units = self._units
+        for unit in units.read():
+            units.number += 1
+            if unit is None:
+                yield self._decode(unit)
+                continue
+            if unit.startswith(BYTE_ORDER_MARK):
+                unit = unit.removeprefix(BYTE_ORDER_MARK)
+            if unit and not unit.isspace():
+                yield self._decode(unit)
+        if units.rest is not None:
+            units.number += 1
+            yield [
+                (
+                    Rejected(self._where(), "the file is cut short here: what is missing was not sent"),
+                    units.rest,
+                )
+            ]
+
+    def _decode(self, unit: bytes | None) -> list[_Item]:
+        """Return the events of a line or value: one, in nearly every case."""
+        data = unit
+        if self._of_rejected and unit is not None:
+            self._origin = None
+            try:
+                self._origin = rejected.parse_line(unit)
+            except ValueError as error:
+                return [(Rejected(self._where(), str(error)), unit)]
+            data = self._origin.data
+        if data is None:
+            return [(Rejected(self._where(), f"longer than {MAX_LINE_BYTES:,} bytes"), None)]
+        if self._units.form is Form.ARCHIVE and self._units.username:
+            data = archive.to_status(data, self._units.username)
         try:
-            if self._of_rejected and line is not None:
-                self._rejected = rejected.parse_line(line)
-                line = self._rejected.data
-            if line is None:
-                return Rejected(where, f"longer than {MAX_LINE_BYTES:,} bytes")
-            return self._format.decode(line)
-        except (PoisonError, ValueError) as error:
-            return Rejected(where, str(error))
+            return [(self._format.decode(data), data)]
+        except PoisonError:
+            return self._unpack(data)
 
-    def _lines(self) -> Iterator[bytes | None]:
-        """Yield the lines; None for one that is too long."""
-        if self._path == "-" and sys.stdin is None:
-            plural = self._format.schema.plural
-            raise SourceError(f"Standard input is closed: pipe {plural} into it, or name a file.")
-        try:
-            with _open(self._path) if self._path != "-" else nullcontext(sys.stdin.fileno()) as file:
-                done = self._start(file) if self._path != "-" else 0
-                if done and os.pread(file, len(_GZIP_MAGIC), 0) != _GZIP_MAGIC:
-                    done -= os.lseek(file, done, os.SEEK_SET)
-                for chunk in _skip(self._decompressed(self._chunks(file)), done):
-                    yield from self._splitter.feed(chunk)
-        except OSError as error:
-            raise SourceError(f"{self._path} cannot be read: {error.strerror}.") from error
-        yield from self._splitter.end()
+    def _unpack(self, data: bytes) -> list[_Item]:
+        """Return the events in what is none by itself, each of which may be rejected."""
+        items: list[_Item] = []
+        values = _split(data)
+        for number, value in enumerate(values, start=1):
+            where = f"{self._where()}, value {number}" if len(values) > 1 else self._where()
+            try:
+                items.append((self._format.decode(value), value))
+            except PoisonError as error:
+                items += self._unwrap(value, Rejected(where, str(error)))
+        return items
 
-    def _start(self, file: int) -> int:
-        """Return how many bytes of this file an earlier run has read."""
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            return 0
-        self._identity = _identify(self._path, file)
-        if self._resume is None:
-            return 0
-        identity, lines, offset = self._resume
-        length = _beginning_length(identity)
-        if length is None or _identify(self._path, file, length) != identity:
-            return 0
-        if not _is_after_a_line(file, offset):
-            self._notify(
-                f"{self._path} has changed since an earlier run was interrupted: reading it from the beginning."
-            )
-            return 0
-        self._identity, self._number, self._splitter.offset = self._resume
-        self._notify(
-            f"Resuming {self._path} after line {lines:,}, where an earlier run was interrupted; "
-            "--start-over reads it from the beginning."
-        )
-        return offset
+    def _unwrap(self, value: bytes, as_it_is: Rejected) -> list[_Item]:
+        """Return the events in a value of a known shape; it is rejected as it is if its shape is unknown."""
+        unwrapped = self._format.unwrap(value)
+        if unwrapped is None:
+            return [(as_it_is, value)]
+        if unwrapped.shape not in self._shapes:
+            self._shapes.add(unwrapped.shape)
+            self._notify(f"{self._units.name}: {unwrapped.shape}.")
+        return [
+            (Rejected(as_it_is.where, item[0]), item[1]) if isinstance(item, tuple) else (item, value)
+            for item in unwrapped.items
+        ]
 
-    def _decompressed(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the chunks, decompressed if they are gzip."""
-        start = b""
-        while len(start) < len(_GZIP_MAGIC) and (chunk := next(chunks, b"")):
-            start += chunk
-        if not start.startswith(_GZIP_MAGIC):
-            yield start
-            yield from chunks
-            return
-        try:
-            yield from _gunzip(chain([start], chunks))
-        except (zlib.error, EOFError) as error:
-            if not self._closed.is_set():
-                raise SourceError(f"{self._path} is gzip, and is damaged or truncated ({error}).") from error
-
-    def _chunks(self, file: int) -> Iterator[bytes]:
-        while not self._closed.is_set():
-            select.select([file, self._woken], [], [])
-            if self._closed.is_set() or not (chunk := os.read(file, _CHUNK_BYTES)):
-                return
-            yield chunk
+    def _where(self) -> str:
+        return f"{'line' if self._units.form is Form.LINES else 'value'} {self._units.number}"
 
 
-def _identify(path: str, file: int, length: int = _BEGINNING_BYTES) -> str:
-    """Return a file's identity, which differs from a replaced file's: its path, and a hash of its beginning."""
-    beginning = os.pread(file, length, 0)
-    return f"{len(beginning)}:{hashlib.sha256(beginning).hexdigest()}:{_absolute(path)}"
+def _split(data: bytes) -> list[bytes]:
+    """Return the values on a line, and the elements of a list; the data itself unless it surely has several objects.
 
-
-def _absolute(path: str) -> str:
-    return os.fsencode(Path(path).resolve()).decode(errors="backslashreplace")  # a name may not be UTF-8
-
-
-def _beginning_length(identity: str) -> int | None:
-    """Return how many bytes an identity has hashed; None if it is not a file's."""
-    length = identity.partition(":")[0]
-    if not re.fullmatch("[0-9]{1,5}", length):
-        return None
-    return min(int(length), _BEGINNING_BYTES)
-
-
-def _is_after_a_line(file: int, offset: int) -> bool:
-    """Tell whether a line of the file, or the file, ends at an offset; True for gzip, where it is unknown."""
-    if os.pread(file, len(_GZIP_MAGIC), 0) == _GZIP_MAGIC or not offset:
-        return True
-    return offset == os.fstat(file).st_size or os.pread(file, 1, offset - 1) == b"\n"
-
-
-def _skip(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
-    """Yield the chunks without the first bytes."""
-    for chunk in chunks:
-        yield chunk[count:]
-        count = max(0, count - len(chunk))
-
-
-@contextmanager
-def _open(path: str) -> Iterator[int]:
-    # Opening a named pipe would wait for its writer, and nothing could end that wait.
-    file = os.open(Path(path), os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        os.set_blocking(file, True)
-        yield file
-    finally:
-        os.close(file)
-
-
-def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Decompress one or more members, at most one chunk at a time, however highly compressed.
-
-    Raises:
-        EOFError: the last member is truncated.
-        zlib.error: the data is damaged.
+    All but the last must be JSON: what is left of a line that has lost its beginning may look like an event.
     """
-    member = zlib.decompressobj(_GZIP)
-    for compressed in chunks:
-        data = compressed
-        while data:
-            if member.eof:
-                member = zlib.decompressobj(_GZIP)
-            yield member.decompress(data, _CHUNK_BYTES)
-            data = member.unconsumed_tail or member.unused_data
-    if not member.eof:
-        raise EOFError("its end is missing")
+    values = split_values(data)
+    try:
+        messages = [parse(value) for value in values[:-1] or [data]]
+    except PoisonError:
+        return [data]
+    if len(values) < 2 and isinstance(messages[0], list):
+        messages = messages[0]
+    return values if not values or any(isinstance(message, dict) for message in messages) else [data]

@@ -81,7 +81,7 @@ def test_tweets_of_standard_input_arrive_and_bad_lines_are_counted(
 ) -> None:
     done = producer.run("--source", "file", "-", text=tweets(range(700)) + "{bad\n" + tweet(700))
 
-    assert (done.code, done.lines) == (0, [])
+    assert (done.code, done.lines) == (1, [])
     assert done.counts == counts(received=702, sent=701, rejected=1)
     assert sorted(stream.ids, key=int) == [str(number) for number in range(701)]
     assert "Rejected line 701: not JSON" in done.messages
@@ -104,7 +104,7 @@ def test_a_dry_run_prints_the_records_and_needs_no_configuration(tmp_path: Path)
 
     done = producer.run("--source", "file", "-", "--dry-run", text=tweets(range(2)) + "bad\n")
 
-    assert done.code == 0
+    assert done.code == 1
     assert [json.loads(line)["id"] for line in done.lines] == ["0", "1"]
     assert {name: done.counts[name] for name in ("received", "printed", "rejected")} == {
         "received": 3,
@@ -162,7 +162,7 @@ def test_a_dry_run_can_be_read_again(main: Main, tmp_path: Path) -> None:
     again.write_text("\n".join(first.lines))
     second = main("--source", "file", str(again), "--dry-run")
 
-    assert (first.code, second.code) == (0, 0)
+    assert (first.code, second.code) == (1, 0)
     assert first.lines == second.lines
     assert [(json.loads(line)["username"], json.loads(line)["text"]) for line in first.lines] == [
         ("author1", "a &lt; b")
@@ -253,7 +253,7 @@ def test_the_script_does_the_same_from_any_directory(tmp_path: Path) -> None:
 def test_the_limit_counts_tweets(stream: Stream, producer: Producer) -> None:
     done = producer.run("--source", "file", "-", "--limit", "3", text="bad\n" + tweets(range(9)))
 
-    assert (done.code, stream.ids) == (0, ["0", "1", "2"])
+    assert (done.code, stream.ids) == (1, ["0", "1", "2"])
     assert done.counts == counts(received=4, sent=3, rejected=1)
 
 
@@ -654,7 +654,7 @@ def test_a_terminal_shows_the_numbers_in_lines_that_fit(stream: Stream, producer
         except OSError:  # the other end is closed
             break
     os.close(here)
-    assert process.wait() == 0
+    assert process.wait() == 1
 
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r", "\n")
     assert "received 20 = sent 20" not in text  # 21 with the bad line

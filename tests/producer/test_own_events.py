@@ -36,7 +36,7 @@ def test_valid_events_arrive_in_the_order_of_their_keys_and_invalid_ones_are_cou
     done = producer.run("--source", "file", "-", text="\n".join([*event.samples, *event.invalid, "{", ""]))
 
     rejected = len(event.invalid) + 1
-    assert done.code == 0
+    assert done.code == 1
     assert (done.counts["sent"], done.counts["rejected"]) == (len(event.samples), rejected)
     records = [load_format(name).decode(sample.encode()).encode() for sample in event.samples]
     assert [StreamRecord(*pair) for pair in stream.stub.order] == records
@@ -52,8 +52,8 @@ def test_a_dry_run_follows_the_configuration_and_the_option(producer: Producer) 
         "--source", "file", "-", "--dry-run", "--event-type", "page_view", text=f"{an_order}\n{view}"
     )
 
-    assert (configured.code, configured.lines) == (0, [an_order])
-    assert (chosen.code, chosen.lines) == (0, [view])
+    assert (configured.code, configured.lines) == (1, [an_order])
+    assert (chosen.code, chosen.lines) == (1, [view])
     assert "Rejected line 2: CustomerId: `customer_id` is missing" in configured.messages
 
 

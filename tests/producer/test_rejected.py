@@ -48,7 +48,7 @@ def test_rejected_lines_are_kept_with_reason_file_and_line(producer: Producer, p
     done = producer.run("--source", "file", str(path))
 
     kept = entries(rejected_file(producer))
-    assert done.code == 0
+    assert done.code == 1
     assert [(entry["source"], entry["line"]) for entry in kept] == [(str(path), line) for line in (2, 4, 5)]
     assert [entry.get("input") for entry in kept] == ["{bad\r", None, tweet(2, "a" * 300).strip()]
     assert kept[1]["input_base64"] == "/w=="
@@ -87,7 +87,7 @@ def test_the_printed_option_sends_again_what_is_valid_now_and_keeps_the_rest(
 
     again = producer.run(*options[0].split(), options[1])
 
-    assert (again.code, again.counts["sent"], again.counts["rejected"]) == (0, 2, 1)
+    assert (again.code, again.counts["sent"], again.counts["rejected"]) == (1, 2, 1)
     assert stream.ids == ["1", "1000", "1001"]
     assert f"Renamed {file} to rejected.1.jsonl" in again.messages
     (kept,) = entries(file)

@@ -54,7 +54,7 @@ def test_a_partition_key_is_the_same_decided_and_read_from_the_record(username: 
 
 
 def test_half_of_a_surrogate_pair_in_a_line_is_replaced() -> None:
-    tweet = load(rb'{"id_str":"1453474504928280580","text":"cut \ud83d off \ud83d\ude00","user":{}}')
+    tweet = load(rb'{"id_str":"1453474504928280580","text":"cut \ud83d off \ud83d\ude00","user":{"id":7}}')
 
     assert to_record(tweet, "file").text == "cut \N{REPLACEMENT CHARACTER} off 😀"
 

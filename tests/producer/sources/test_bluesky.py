@@ -20,9 +20,10 @@ from websockets.sync.server import ServerConnection, serve
 
 from event.payload import Json
 from event.poison import PoisonError
+from producer.formats.jetstream import parse_event
 from producer.formats.tweets import Record
 from producer.sources import bluesky
-from producer.sources.bluesky import BlueskySource, parse_event
+from producer.sources.bluesky import BlueskySource
 from producer.sources.reconnect import Backoff
 from tests.producer.sources.reading import Reading
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from producer.errors import SourceError
 from producer.formats.tweets import Record, TweetFormat
-from producer.sources import file
+from producer.sources import file, units
 from producer.sources.file import FileSource
 from producer.sources.source import Event, Rejected
 from producer.spooling.cursor import MAX_POSITION
@@ -104,7 +104,7 @@ def test_a_line_without_end_is_rejected_and_not_held_in_memory(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file, "MAX_LINE_BYTES", 4096)
-    monkeypatch.setattr(file, "_CHUNK_BYTES", 1024)
+    monkeypatch.setattr(units, "CHUNK_BYTES", 1024)
 
     items = read(path, tweet(1) + "x" * 10_000 + "\n" + tweet(2))
 
@@ -113,7 +113,7 @@ def test_a_line_without_end_is_rejected_and_not_held_in_memory(
 
 
 def test_lines_that_arrive_in_pieces_are_put_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file, "_CHUNK_BYTES", 7)
+    monkeypatch.setattr(units, "CHUNK_BYTES", 7)
 
     assert [item.id for item in read(path, tweets(range(5))) if isinstance(item, Record)] == list("01234")
 
@@ -130,7 +130,7 @@ def ids(items: Iterable[object]) -> list[str]:
 
 @pytest.mark.parametrize("chunk_bytes", [1, 100, 1024])
 def test_gzip_is_read_member_by_member(path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int) -> None:
-    monkeypatch.setattr(file, "_CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(units, "CHUNK_BYTES", chunk_bytes)
     members = [tweets(range(3)) + tweet(3).rstrip(), "\n" + tweets(range(4, 6))]
 
     items = read(path, b"".join(gzip.compress(member.encode()) for member in members))

@@ -116,7 +116,7 @@ def test_a_connection_whose_line_never_ends_is_closed() -> None:
         (b"\xff\xfe\r\n", "not JSON"),
         (b"[]\r\n", "not a JSON object"),
         (b"17\r\n", "not a JSON object"),
-        (line({"data": {"id": "1"}}), "no text"),
+        (line({"data": {"id": "1"}}), "no tweet"),
         (line({"data": None}), "no tweet"),
         (line({"hello": "world"}), "no tweet and its author in an object of hello"),
     ],
