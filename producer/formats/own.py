@@ -7,6 +7,7 @@ from event.payload import parse
 from event.poison import PoisonError, Reason
 from event.record import iso
 from event.schema import Schema, Values
+from producer.sources.values import BYTE_ORDER_MARK
 from producer.spooling.entry import StreamRecord
 
 _WHITE_SPACE = b" \t\r\n"
@@ -27,7 +28,7 @@ class OwnFormat:
         Raises:
             PoisonError: it is invalid, or exceeds a limit of DynamoDB or Kinesis.
         """
-        data = line.strip(_WHITE_SPACE)
+        data = line.removeprefix(BYTE_ORDER_MARK).strip(_WHITE_SPACE)
         partition_key = self._check(data)[0]
         return StreamRecord(partition_key, data.replace(b"\n", b" "))  # one event is one line of the spool
 

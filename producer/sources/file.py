@@ -60,6 +60,7 @@ class FileSource:
             username=username,
         )
         self._file = "standard input" if path == "-" else absolute(path)
+        self._due = 0.0  # monotonic time of the next event
         self._pending = 0  # items of the current unit
         self._data: bytes | None = None
         self._origin: Input | None = None  # what the line contains, of a file of rejected input
@@ -71,7 +72,10 @@ class FileSource:
 
         A line with several events counts as read once the last of them was yielded.
         """
-        return self._units.position(is_finished=not self._pending)
+        units = self._units
+        if self._pending:
+            return units.identity, units.number - 1, units.splitter.start
+        return units.identity, units.number, units.splitter.offset
 
     @property
     def input(self) -> Input:
@@ -87,47 +91,52 @@ class FileSource:
             FormError: the file must be converted first, or an option is missing.
             SourceError: it cannot be read.
         """
-        due = time.monotonic()
-        units = self._units
-        for items in self._read_items():
+        self._due = time.monotonic()
+        units, decode, is_closed = self._units, self._format.decode, self._units.closed.is_set
+        for unit in units.read():
+            units.number += 1
+            if unit is not None and not self._of_rejected:
+                try:
+                    event = decode(unit)
+                except PoisonError:
+                    pass
+                else:  # nearly every line: a few calls more would show
+                    self._data = unit
+                    yield event
+                    if self._interval:
+                        self._pace()
+                    if is_closed():
+                        return
+                    continue
+            items = self._decode(unit)
             self._pending = len(items)
             for item, self._data in items:
                 self._pending -= 1
                 yield item
-                if self._interval:
-                    due = max(due + self._interval, time.monotonic() - 1)  # catch up with at most one second
-                    units.closed.wait(due - time.monotonic())
-                if units.closed.is_set():
+                self._pace()
+                if is_closed():
                     return
-            units.finished = units.offset
+        if units.rest is not None:
+            units.number += 1
+            self._data = units.rest
+            yield Rejected(self._where(), "the file is cut short here: what is missing was not sent")
 
     def close(self) -> None:
         """Make `read` return soon."""
         self._units.close()
 
-    def _read_items(self) -> Iterator[list[_Item]]:
-        """Yield the items of each line or value."""
-        units = self._units
-        for unit in units.read():
-            units.number += 1
-            if unit is None:
-                yield self._decode(unit)
-                continue
-            if unit.startswith(BYTE_ORDER_MARK):
-                unit = unit.removeprefix(BYTE_ORDER_MARK)
-            if unit and not unit.isspace():
-                yield self._decode(unit)
-        if units.rest is not None:
-            units.number += 1
-            yield [
-                (
-                    Rejected(self._where(), "the file is cut short here: what is missing was not sent"),
-                    units.rest,
-                )
-            ]
+    def _pace(self) -> None:
+        """Wait until the next event is due; catch up with at most one second."""
+        if self._interval:
+            self._due = max(self._due + self._interval, time.monotonic() - 1)
+            self._units.closed.wait(self._due - time.monotonic())
 
     def _decode(self, unit: bytes | None) -> list[_Item]:
-        """Return the events of a line or value: one, in nearly every case."""
+        """Return the events of a line or value of any kind of file."""
+        if unit is not None:
+            unit = unit.removeprefix(BYTE_ORDER_MARK)
+            if not unit or unit.isspace():
+                return []
         data = unit
         if self._of_rejected and unit is not None:
             self._origin = None
@@ -138,15 +147,12 @@ class FileSource:
             data = self._origin.data
         if data is None:
             return [(Rejected(self._where(), f"longer than {MAX_LINE_BYTES:,} bytes"), None)]
-        if self._units.form is Form.ARCHIVE and self._units.username:
+        if self._units.username:
             data = archive.to_status(data, self._units.username)
-        try:
-            return [(self._format.decode(data), data)]
-        except PoisonError:
-            return self._unpack(data)
+        return self._unpack(data)
 
     def _unpack(self, data: bytes) -> list[_Item]:
-        """Return the events in what is none by itself, each of which may be rejected."""
+        """Return the events in what may be several, each of which may be rejected."""
         items: list[_Item] = []
         values = _split(data)
         for number, value in enumerate(values, start=1):

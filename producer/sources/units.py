@@ -44,7 +44,8 @@ class UnitReader:
     Attributes:
         form: of the file, once a unit was read.
         number: of the unit yielded last; its reader counts it.
-        finished: the position in bytes after the last unit all of whose events were yielded; its reader sets it.
+        identity: of the file: its path, and a hash of its beginning.
+        splitter: yields the units; it has the positions in bytes, after decompression, of the one yielded last.
         rest: what is left, at the end, of an array or a value whose own end is missing.
         username: the author of the tweets in X's archive, once a unit was read.
         closed: set by `close`.
@@ -64,7 +65,6 @@ class UnitReader:
         self.path = path
         self.form = Form.LINES
         self.number = 0
-        self.finished = 0
         self.rest: bytes | None = None
         self.username = username
         self.closed = threading.Event()
@@ -73,29 +73,14 @@ class UnitReader:
         self._notify = notify
         self._max_bytes = max_bytes
         self._only_lines = only_lines
-        self._identity = path
-        self._splitter: LineSplitter | ValueSplitter = LineSplitter(max_bytes)
+        self.identity = path
+        self.splitter: LineSplitter | ValueSplitter = LineSplitter(max_bytes)
         self._woken, self._wake = os.pipe()
 
     @property
     def name(self) -> str:
         """The file's name without its folders."""
         return "standard input" if self.path == "-" else Path(self.path).name
-
-    @property
-    def offset(self) -> int:
-        """The position in bytes, after decompression, after the unit yielded last."""
-        return self._splitter.offset
-
-    def position(self, *, is_finished: bool) -> Position:
-        """Return the file's identity, and how many of its units and bytes were read.
-
-        Args:
-            is_finished: all events of the unit yielded last were yielded.
-        """
-        if is_finished:
-            return self._identity, self.number, self._splitter.offset
-        return self._identity, self.number - 1, self.finished
 
     def read(self) -> Iterator[bytes | None]:
         """Yield the units; None for one that is too long.
@@ -150,7 +135,7 @@ class UnitReader:
         """Return how many bytes of this file an earlier run has read, after decompression."""
         if not stat.S_ISREG(os.fstat(file).st_mode):
             return 0
-        self._identity = _identify(self.path, file)
+        self.identity = _identify(self.path, file)
         if self._resume is None:
             return 0
         identity, _, offset = self._resume
@@ -164,24 +149,24 @@ class UnitReader:
             self._report_change()
             done = 0
         if done and self._resume:
-            self._identity, self.number, self._splitter.offset = self._resume
+            self.identity, self.number, self.splitter.offset = self._resume
             self._report_resumption()
             if os.pread(file, len(_GZIP_MAGIC), 0) != _GZIP_MAGIC:
                 os.lseek(file, done, os.SEEK_SET)
                 chunks, done = self._chunks(file), 0
         for chunk in _skip(chunks, done):
-            yield from self._splitter.feed(chunk)
+            yield from self.splitter.feed(chunk)
         if not self.closed.is_set():
-            yield from self._splitter.end()
+            yield from self.splitter.end()
 
     def _values(self, file: int, chunks: Iterator[bytes], done: int) -> Iterator[bytes | None]:
         values = self._split(chunks)
         if done:  # whether an offset is in an array is known only from all that is before it
-            while self._splitter.offset < done:
+            while self.splitter.offset < done:
                 if next(values, b"") == b"":
                     break
                 self.number += 1
-            if self._splitter.offset == done:
+            if self.splitter.offset == done:
                 self._report_resumption()
             else:
                 self._report_change()
@@ -192,7 +177,7 @@ class UnitReader:
 
     def _split(self, chunks: Iterator[bytes]) -> Iterator[bytes | None]:
         """Yield the values of all parts of the file."""
-        self._splitter = splitter = ValueSplitter(self._max_bytes)
+        self.splitter = splitter = ValueSplitter(self._max_bytes)
         for chunk in chain(_without_head(chunks), *map(self._read_part, archive.find_parts(self.path)[1:])):
             yield from splitter.feed(chunk)
         if self.closed.is_set():
@@ -207,7 +192,6 @@ class UnitReader:
             yield from _without_head(self._chunks(file))
 
     def _report_resumption(self) -> None:
-        self.finished = self._splitter.offset
         unit = "line" if self.form is Form.LINES else "value"
         self._notify(
             f"Resuming {self.path} after {unit} {self.number:,}, where an earlier run was interrupted; "

@@ -25,6 +25,7 @@ class ValueSplitter:
 
     Attributes:
         offset: the position in bytes after the value yielded last.
+        start: that after the one before.
         in_array: the end of an array has not arrived.
     """
 
@@ -36,7 +37,7 @@ class ValueSplitter:
         self._parts: list[bytes] = []  # of the current value, from earlier chunks
         self._size = 0
         self._fed = 0
-        self.offset = 0
+        self.offset = self.start = 0
         self.in_array = False
 
     @property
@@ -65,7 +66,7 @@ class ValueSplitter:
                 position = self._advance(chunk, position)
             if self._state == _BETWEEN:
                 self._hold(chunk[start:position])
-                self.offset = self._fed + position
+                self.start, self.offset = self.offset, self._fed + position
                 value = self._release()
                 if value != BYTE_ORDER_MARK:  # a document begins
                     yield value
@@ -76,7 +77,7 @@ class ValueSplitter:
     def end(self) -> Iterator[bytes | None]:
         """Yield the last value if its end has not arrived."""
         if self._size:
-            self.offset = self._fed
+            self.start, self.offset = self.offset, self._fed
             yield self._release()
 
     def _begin(self, chunk: bytes, start: int) -> int:

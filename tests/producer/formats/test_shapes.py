@@ -77,8 +77,10 @@ def test_a_bad_post_of_a_page_is_rejected_alone_with_the_users_it_needs() -> Non
     found = unwrap({"data": [post(1), post(2, text=None)], "includes": USERS})
 
     assert found
-    good, (reason, data) = found.items
+    good, bad = found.items
     assert isinstance(good, Record)
+    assert isinstance(bad, tuple)
+    reason, data = bad
     assert "no text" in reason
     assert json.loads(data) == {"data": post(2, text=None), "includes": USERS}
 
@@ -168,6 +170,8 @@ def test_a_broken_post_of_jetstream_is_kept_as_it_came() -> None:
     found = unwrap(event := jetstream(record={}))
 
     assert found
-    ((reason, data),) = found.items
+    (bad,) = found.items
+    assert isinstance(bad, tuple)
+    reason, data = bad
     assert "neither an event" in reason
     assert json.loads(data) == event

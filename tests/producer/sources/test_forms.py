@@ -315,3 +315,11 @@ def test_a_line_end_in_a_string_is_no_json_for_own_events_either(path: Path) -> 
     (item,) = FileSource(str(path), load_format("order"), None, notify=lambda _: None).read()
 
     assert isinstance(item, Rejected)
+
+
+def test_an_own_event_is_sent_without_the_byte_order_mark_before_it(path: Path) -> None:
+    sample = load("order").samples[0]
+    path.write_text(f"\ufeff{sample}\n\ufeff{sample}\n")
+    items = list(FileSource(str(path), load_format("order"), None).read())
+
+    assert [item.data for item in items if isinstance(item, StreamRecord)] == [sample.encode()] * 2
