@@ -70,7 +70,7 @@ def choose_load(event_type: str, path: Path | None) -> Load:
     """Return the lines of a file if there is one, tweets of local X, or events made from samples."""
     if path:
         count = sum(1 for line in path.open("rb") if line.strip())
-        return Load(["--source", "file", str(path.resolve())], count)
+        return Load(["--source", "file", str(path.resolve()), "--max-rejected", str(count)], count)
     if event_type == DEFAULT_EVENT_TYPE:
         return Load(["--track", TERM, "--limit", str(EVENTS)], EVENTS, _FROM_X)
     event = load(event_type)
@@ -78,7 +78,7 @@ def choose_load(event_type: str, path: Path | None) -> Load:
     valid = EVENTS - len(invalid)
     is_one = len(invalid) == 1
     return Load(
-        ["--source", "file", "-"],
+        ["--source", "file", "-", "--max-rejected", str(len(invalid))],
         EVENTS,
         _MADE.format(count=len(invalid), be="is" if is_one else "are", them="it" if is_one else "them"),
         f"python -m local events {event_type}",

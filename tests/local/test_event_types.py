@@ -66,7 +66,7 @@ def test_every_part_of_the_path_follows_the_definition(
 
     # The producer sends what is valid, and rejects the rest.
     lines.write_bytes(b"\n".join([*invalid, *valid]))
-    done = producer.run("--source", "file", str(lines), "--linger", "20")
+    done = producer.run("--source", "file", str(lines), "--linger", "20", "--max-rejected", str(len(invalid)))
     assert done.code == 0, done.messages
     assert (done.counts["sent"], done.counts["rejected"]) == (len(valid), len(invalid))
 
