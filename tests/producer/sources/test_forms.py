@@ -163,6 +163,10 @@ def test_a_byte_order_mark_is_stripped_wherever_a_document_begins(path: Path) ->
     assert read(path, "\ufeff" + tweet(1) + "\ufeff" + tweet(2) + "\ufeff" + tweet(3)).ids == ["1", "2", "3"]
 
 
+def test_a_line_of_nothing_but_a_byte_order_mark_is_blank(path: Path) -> None:
+    assert read(path, "\ufeff\n" + tweet(1) + "\ufeff \r\n" + tweet(2)).ids == ["1", "2"]
+
+
 def test_one_line_of_values_without_end_is_read_value_by_value(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
