@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 PULUMI := $(BIN)/python -m local.pulumi.engine
-.PHONY: help install demo test simulate check lint-workflows format engine test-engine record-state up-local down-local
+.PHONY: help install demo test simulate check emulator lint-workflows format engine test-engine record-state up-local down-local
 .PHONY: benchmark campaign requirements docs record-docs clean
 
 help: ## List the targets
@@ -29,8 +29,8 @@ install: .venv/.installed ## Create .venv with the pinned packages and the comma
 demo: install ## Run the whole path on this machine: local AWS and X, the real stack, producer and function (EVENT=order)
 	@$(BIN)/python -m local demo $(if $(EVENT),--event $(EVENT)) $(if $(SOURCE),--source $(SOURCE)) $(if $(FILE),--file '$(FILE)') $(if $(KEEP),--keep)
 
-test: install ## Run the tests, except those under the real Pulumi engine (less than two minutes)
-	$(BIN)/pytest --ignore tests/engine --durations=10
+test: install ## Run the tests, except those under the real Pulumi engine and in Lambda's emulator
+	$(BIN)/pytest --ignore tests/engine --ignore tests/emulator --durations=10
 
 simulate: install ## Simulate 1,000 worlds of faults and crashes on a virtual clock (SEEDS=n: n of them)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000)
@@ -40,6 +40,11 @@ check: install ## Check format, lint and types, and the security of the workflow
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/zizmor --offline --quiet --no-progress .github
+
+emulator: install ## Run the function's archive in AWS's own Lambda emulator, built from source with Go 1.26.6 or later
+	go -C tools/emulator build -mod=readonly -o $(CURDIR)/.pulumi/bin/ \
+	  github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie
+	$(BIN)/pytest tests/emulator
 
 lint-workflows: ## Check the workflows with actionlint, which is built from source with Go
 	cd tools/actionlint && GOFLAGS=-mod=readonly go tool actionlint -color=false $(CURDIR)/.github/workflows/*.yml

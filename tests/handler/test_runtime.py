@@ -12,22 +12,16 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import boto3
 import pytest
 
 from event import metrics
-from infra.processor import HANDLER
 from local.stubs.http import serving
+from tests.handler.archive import FUNCTION, unpack_archive
 from tests.handler.aws import BUCKET, TABLE, Aws
 from tests.handler.events import record, tweet
-from tests.infra.recorder import deploy
 from tests.waiting import SECONDS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Lambda's runtime client runs on Linux only")
-
-FUNCTION = "dev-DDBEventProcessor"
-BOTO3 = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
-RUNTIME = ("awslambdaric", "runtime_client*.so", "simplejson", "snapshot_restore_py.py")
 
 
 class RuntimeApi(ThreadingHTTPServer):
@@ -81,19 +75,7 @@ def lambda_runtime(
     tmp_path: Path, event: dict[str, Any], **environment: str
 ) -> Iterator[tuple[RuntimeApi, Path]]:
     """Run the archive as Lambda does; yield the runtime API and the file of the function's output."""
-    task, site = tmp_path / "task", tmp_path / "site"
-    for name, asset in deploy("dev").one("Function").inputs["code"].assets.items():
-        (task / name).parent.mkdir(parents=True, exist_ok=True)
-        (task / name).write_bytes(Path(asset.path).read_bytes())
-    site.mkdir()
-    packages = Path(boto3.__file__).parent.parent
-    for pattern in (*BOTO3, *RUNTIME):
-        (package,) = packages.glob(pattern)
-        (site / package.name).symlink_to(package)
-    program = (
-        f"import sys; sys.path[:0] = [{str(task)!r}, {str(site)!r}]; "
-        f"from awslambdaric.__main__ import main; main(['', {HANDLER!r}])"
-    )
+    task, program = unpack_archive(tmp_path)
     output = tmp_path / "output"
     with RuntimeApi(event) as api, output.open("wb") as out:
         serving_thread = threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.01})
