@@ -150,7 +150,7 @@ def test_every_tweet_is_accounted_for_whatever_fails(
 
     done = produce(good[:600] + poison + repeats + no_tweets + good[600:])
 
-    assert done.code == 0
+    assert done.code == 1  # for the line that is no tweet
     assert done.counts == {
         "received": 1303,
         "replayed": 0,
