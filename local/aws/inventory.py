@@ -28,7 +28,11 @@ def inventory(aws: "Server", prefix: str = "") -> list[str]:
         "subscription": [
             _last_part(each["TopicArn"]) for each in aws.client("sns").list_subscriptions()["Subscriptions"]
         ],
-        "alarm": [each["AlarmName"] for each in cloudwatch.describe_alarms()["MetricAlarms"]],
+        "alarm": [  # a page has 50, those of four stacks
+            each["AlarmName"]
+            for page in cloudwatch.get_paginator("describe_alarms").paginate()
+            for each in page["MetricAlarms"]
+        ],
         "dashboard": [each["DashboardName"] for each in cloudwatch.list_dashboards()["DashboardEntries"]],
     }
     return sorted(
