@@ -1,7 +1,7 @@
 """X's own archive ("Download an archive of your data"): a script that assigns an array, in one part or several.
 
-`data/tweets.js` begins with `window.YTD.tweets.part0 = [`, and `data/tweets-part1.js` goes on. Its statuses have no
-author: that is the account in `data/account.js`.
+`data/tweets.js` begins with `window.YTD.tweets.part0 = [`, and `data/tweets-part1.js` continues it. Its statuses have
+no author: that is the account in `data/account.js`.
 """
 
 import re
