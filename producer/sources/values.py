@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from producer.sources.lines import BoundedBuffer
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _SEPARATORS = re.compile(rb"[ \t\r\n,]*+")
@@ -30,12 +32,10 @@ class ValueSplitter:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
         self._state = _BETWEEN
         self._is_escaped = False  # the first byte of the next chunk, in a string
         self._depth = 0  # of the brackets that are open in the current value
-        self._parts: list[bytes] = []  # of the current value, from earlier chunks
-        self._size = 0
+        self._begun = BoundedBuffer(max_bytes)  # the current value, from earlier chunks
         self._fed = 0
         self.offset = self.start = 0
         self.in_array = False
@@ -65,20 +65,20 @@ class ValueSplitter:
             else:
                 position = self._advance(chunk, position)
             if self._state == _BETWEEN:
-                self._hold(chunk[start:position])
+                self._begun.add(chunk[start:position])
                 self.start, self.offset = self.offset, self._fed + position
-                value = self._release()
+                value = self._begun.take()
                 if value != BYTE_ORDER_MARK:  # a document begins
                     yield value
         if self._state != _BETWEEN:
-            self._hold(chunk[start:])
+            self._begun.add(chunk[start:])
         self._fed += len(chunk)
 
     def end(self) -> Iterator[bytes | None]:
         """Yield the last value if its end has not arrived."""
-        if self._size:
+        if self._begun.size:
             self.start, self.offset = self.offset, self._fed
-            yield self._release()
+            yield self._begun.take()
 
     def _begin(self, chunk: bytes, start: int) -> int:
         """Begin a value, and return where its rest is; `start` for the bracket of an array."""
@@ -121,18 +121,6 @@ class ValueSplitter:
             if not self._depth:
                 self._state = _BETWEEN
         return min(end + 1, len(chunk))
-
-    def _hold(self, part: bytes) -> None:
-        self._size += len(part)
-        if self._size > self._max_bytes:
-            self._parts.clear()
-        elif part:
-            self._parts.append(part)
-
-    def _release(self) -> bytes | None:
-        value = b"".join(self._parts) if self._size <= self._max_bytes else None
-        self._parts, self._size = [], 0
-        return value
 
 
 def split_values(text: bytes) -> list[bytes]:
