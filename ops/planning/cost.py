@@ -14,9 +14,9 @@ from event import types as event_types
 from ops.errors import OptionsError
 from ops.planning import prices as price_list
 from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original, variants, write_capacity
-from ops.planning.prices import Prices
 from ops.terminal.display import as_json_option, console, write_json
 from stack.errors import SettingsError
+from stack.prices import Prices
 from stack.printing import printable
 from stack.project import PROJECT, read_project, with_defaults
 from stack.settings import Settings, parse_settings
@@ -85,7 +85,7 @@ Examples:
   python -m ops cost --prices eu-west-1.json
 
 The stack's settings are read from Pulumi.yaml and Pulumi.NAME.yaml; AWS is not called. The prices
-are those of ops/planning/prices.json; --prices takes a file of the same form with what differs elsewhere:
+are those of stack/prices.json; --prices takes a file of the same form with what differs elsewhere:
 {"region": "eu-west-1", "prices": {"kinesis-shard": {"dollars": 0.017, "noted": "2026-12-01"}}}.
 """,
 )

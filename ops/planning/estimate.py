@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from event import metrics
 from event import types as event_types
 from event.limits import SHARD_BYTES, SHARD_RECORDS
-from ops.planning.prices import Price, Prices
 from stack.alarm_definitions import alarms
+from stack.prices import Price, Prices
 from stack.settings import (
     CapacitySettings,
     FunctionSettings,

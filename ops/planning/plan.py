@@ -15,8 +15,8 @@ from ops.planning.estimate import (
     cpu_time_factor,
     estimate,
 )
-from ops.planning.prices import Prices
 from ops.terminal.display import count
+from stack.prices import Prices
 from stack.settings import (
     MAX_BATCH_SIZE,
     MAX_PARALLELIZATION_FACTOR,

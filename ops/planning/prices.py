@@ -1,50 +1,14 @@
-"""AWS prices from `prices.json`, some of which a file of the operator may replace."""
+"""The project's prices, some of which a file of the operator may replace."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ops.errors import OptionsError
+from stack.prices import FACTORS, Prices, parse, read
 
-FILE = Path(__file__).parent / "prices.json"
-
-_FACTORS: dict[float, str] = {1: "", 1000: "/k", 1_000_000: "/M"}
 _MAX_VALUE = 1_000_000
 """Limit of a price in dollars and of an assumption, which keeps their sums meaningful."""
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """Dollars for a number of units, with its source and date."""
-
-    dollars: float
-    per: float
-    unit: str
-    source: str
-    noted: str
-
-    def of(self, quantity: float) -> float:
-        """Return the dollars for a quantity of the unit."""
-        return quantity * self.dollars / self.per
-
-    def __str__(self) -> str:
-        number = f"{self.dollars:.10f}".rstrip("0").rstrip(".")
-        return f"${number}{_FACTORS[self.per]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """The prices of a region, and the assumptions behind an estimate by name."""
-
-    region: str
-    note: str
-    sources: dict[str, str]
-    by_name: dict[str, Price]
-    assumptions: dict[str, float]
-
-    def __getitem__(self, name: str) -> Price:
-        return self.by_name[name]
 
 
 def load(override: Path | None = None) -> Prices:
@@ -53,7 +17,7 @@ def load(override: Path | None = None) -> Prices:
     Raises:
         OptionsError: the override cannot be read, or has a name or a value that is not allowed.
     """
-    values = json.loads(FILE.read_text())
+    values = read()
     if override:
         try:
             given = json.loads(override.read_text(encoding="utf-8-sig"))
@@ -61,17 +25,11 @@ def load(override: Path | None = None) -> Prices:
             raise OptionsError(f"{override} cannot be read as JSON: {error}.") from error
         values = _replaced(values, given, str(override))
         for name, price in values["prices"].items():
-            for member, allowed in (("per", _FACTORS), ("source", values["sources"])):
+            for member, allowed in (("per", FACTORS), ("source", values["sources"])):
                 if price[member] not in allowed:
                     one_of = f"one of {', '.join(map(str, allowed))}"
                     raise _not_allowed(f"{override}: prices: {name}: {member}", price[member], one_of)
-    return Prices(
-        values["region"],
-        values["note"],
-        values["sources"],
-        {name: Price(**price) for name, price in values["prices"].items()},
-        {name: each["value"] for name, each in values["assumptions"].items()},
-    )
+    return parse(values)
 
 
 def _replaced(known: Any, given: Any, where: str) -> Any:

@@ -29,7 +29,7 @@ Examples:
 
 Starts from the stack's settings (Pulumi.yaml and Pulumi.NAME.yaml) and changes those that the load needs;
 AWS is not called. Each number is shown with its formula; the times rest on the measured assumptions of
-ops/planning/prices.json. Quotas are AWS's defaults: your account's own may be higher or, if it is new, lower.
+stack/prices.json. Quotas are AWS's defaults: your account's own may be higher or, if it is new, lower.
 """,
 )
 @load_options

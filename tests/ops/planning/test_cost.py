@@ -12,7 +12,7 @@ from ops.cli import cli
 from ops.planning import prices as price_list
 from ops.planning.cost import load_settings
 from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original
-from ops.planning.prices import Prices
+from stack.prices import Prices
 from stack.project import read_project
 from stack.settings import CapacitySettings, Settings
 

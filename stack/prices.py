@@ -1,0 +1,60 @@
+"""The prices of AWS and X, and the assumptions behind an estimate, from `prices.json`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).parent / "prices.json"
+
+FACTORS: dict[float, str] = {1: "", 1000: "/k", 1_000_000: "/M"}
+"""The numbers of units that a price may be for, and how they are printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Dollars for a number of units, with its source and date."""
+
+    dollars: float
+    per: float
+    unit: str
+    source: str
+    noted: str
+
+    def of(self, quantity: float) -> float:
+        """Return the dollars for a quantity of the unit."""
+        return quantity * self.dollars / self.per
+
+    def __str__(self) -> str:
+        number = f"{self.dollars:.10f}".rstrip("0").rstrip(".")
+        return f"${number}{FACTORS[self.per]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The prices of a region, and the assumptions behind an estimate by name."""
+
+    region: str
+    note: str
+    sources: dict[str, str]
+    by_name: dict[str, Price]
+    assumptions: dict[str, float]
+
+    def __getitem__(self, name: str) -> Price:
+        return self.by_name[name]
+
+
+def read() -> Any:
+    """Return the content of the file."""
+    return json.loads(FILE.read_text())
+
+
+def parse(values: Any) -> Prices:
+    """Parse the content of the file."""
+    return Prices(
+        values["region"],
+        values["note"],
+        values["sources"],
+        {name: Price(**price) for name, price in values["prices"].items()},
+        {name: each["value"] for name, each in values["assumptions"].items()},
+    )
