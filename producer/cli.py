@@ -213,7 +213,7 @@ def run_command(
                     path, event_format, rate, resume, note, of_rejected=of_rejected, username=username
                 )
             if settings is not None and source_name == "x":
-                from producer.sources.x import XSource
+                from producer.sources.x.source import XSource
 
                 return XSource(
                     settings.x(),

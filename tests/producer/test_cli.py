@@ -24,7 +24,7 @@ from producer import cli
 from producer.cli import run_command
 from stack.project import PROJECT
 from tests.producer.conftest import Produced, Producer, Stream, is_foreign, tweet, tweets
-from tests.producer.sources.watched_x import TERM
+from tests.producer.sources.x.watched_x import TERM
 from tests.waiting import eventually
 
 Main = Callable[..., Produced]

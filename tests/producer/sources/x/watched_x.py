@@ -8,7 +8,7 @@ from event.payload import Json
 from local.x.server import CONSUMER_KEY, CONSUMER_SECRET, STREAM, XServer
 from producer.config import XCredentials
 from producer.sources.reconnect import Backoff
-from producer.sources.x import XSource
+from producer.sources.x.source import XSource
 
 CREDENTIALS = XCredentials(CONSUMER_KEY, CONSUMER_SECRET, "", "")
 QUICK = Backoff(

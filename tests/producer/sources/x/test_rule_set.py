@@ -1,9 +1,9 @@
 """The rules of the X source: on X while it reads, and removed afterwards."""
 
 from local.x.server import RULES, Connection, ScriptedAnswer, XServer
-from producer.sources.rules import TAG
+from producer.sources.x.rules import TAG
 from tests.producer.sources.reading import Reading
-from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX
+from tests.producer.sources.x.watched_x import GET_STREAM, TERM, WatchedX
 
 
 def test_our_rules_exist_on_x_only_while_we_read() -> None:

@@ -12,12 +12,12 @@ from event.payload import Json
 from local.x.samples import TWEETS
 from local.x.server import RULES, STREAM, TOKEN, Connection, ScriptedAnswer, XServer
 from producer.formats.tweets import Record, load, to_record
-from producer.sources import x as x_source
+from producer.sources.x import source as x_source
 from producer.sources.reconnect import Backoff
 from producer.sources.source import Rejected
 from producer.spooling.rejected import Input
 from tests.producer.sources.reading import Reading
-from tests.producer.sources.watched_x import GET_STREAM, TERM, WatchedX, line, post, problem
+from tests.producer.sources.x.watched_x import GET_STREAM, TERM, WatchedX, line, post, problem
 
 
 def test_every_post_arrives_as_a_record_with_the_name_and_the_whole_text() -> None:

@@ -18,12 +18,12 @@ from local.x.server import (
 from producer.config import XCredentials
 from producer.errors import SourceError
 from producer.formats.tweets import Record
-from producer.sources import xapi
+from producer.sources.x import api
 from producer.sources.reconnect import Interrupted
-from producer.sources.rules import parse_list
+from producer.sources.x.rules import parse_list
 from producer.sources.source import Rejected
 from tests.producer.sources.reading import Reading
-from tests.producer.sources.watched_x import GET_STREAM, WatchedX, line, problem
+from tests.producer.sources.x.watched_x import GET_STREAM, WatchedX, line, problem
 
 MEMBERS = (
     *(
@@ -163,7 +163,7 @@ def test_any_frame_is_a_post_or_counted_or_ends_the_connection_for_a_reason(fram
 @given(st.dictionaries(st.sampled_from(MEMBERS), JSON))
 def test_any_answer_is_rules_or_a_reason_to_retry_or_to_end(answer: Json) -> None:
     assert isinstance(
-        xapi.to_error(400, answer, {"x-rate-limit-reset": "9" * 5_000}), Interrupted | SourceError
+        api.to_error(400, answer, {"x-rate-limit-reset": "9" * 5_000}), Interrupted | SourceError
     )
     try:
         assert all(isinstance(rule.value, str) for rule in parse_list(answer))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from producer.sources.rules import TAG, Change, Rule, expressions, plan_change
+from producer.sources.x.rules import TAG, Change, Rule, expressions, plan_change
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from event.poison import PoisonError, Reason
 from producer.config import XCredentials
 from producer.errors import SourceError
 from producer.formats.tweets import Record, load, to_record
-from producer.sources import rules as stream_rules
-from producer.sources import xapi
+from producer.sources.x import rules as stream_rules
+from producer.sources.x import api
 from producer.sources.lines import LineSplitter
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
-from producer.sources.rules import TAG, Rule
+from producer.sources.x.rules import TAG, Rule
 from producer.sources.source import Rejected
 from producer.spooling.rejected import Input
 
@@ -67,7 +67,7 @@ class XSource:
         self._credentials = credentials
         self._wanted = stream_rules.expressions(track, rules)
         self._keep_rules = keep_rules
-        self._endpoint = (endpoint or xapi.ENDPOINT).rstrip("/")
+        self._endpoint = (endpoint or api.ENDPOINT).rstrip("/")
         self._notify = notify
         self._backoff = backoff
         self._api: Any = None
@@ -111,9 +111,9 @@ class XSource:
             if self._closing.is_set():
                 return
             if self._api is None:
-                self._api = xapi.sign_in(self._credentials, self._endpoint, self._backoff.silence)
+                self._api = api.sign_in(self._credentials, self._endpoint, self._backoff.silence)
             self._synchronise_rules()
-        with closing(xapi.request(self._api, xapi.STREAM, _FIELDS)) as response:
+        with closing(api.request(self._api, api.STREAM, _FIELDS)) as response:
             connected()
             self._response = response
             for line in self._lines(response.raw):
@@ -168,9 +168,9 @@ class XSource:
             if not isinstance(message, dict):
                 raise PoisonError(Reason.NOT_A_TWEET, "not a JSON object")
             if message.get("data") is None and ("errors" in message or "title" in message):
-                if not xapi.is_about_post(message):
-                    raise xapi.to_error(0, message, {})
-                return Rejected(where, f"X sent an error instead of the post: {xapi.describe(message)}")
+                if not api.is_about_post(message):
+                    raise api.to_error(0, message, {})
+                return Rejected(where, f"X sent an error instead of the post: {api.describe(message)}")
             post = to_record(message, "x")
         except PoisonError as error:
             if error.reason is not Reason.CONTROL_MESSAGE:
@@ -185,7 +185,7 @@ class XSource:
         matching = message.get("matching_rules")
         if not self._wanted or not isinstance(matching, list) or not matching:
             return True
-        ids = (xapi.text(rule.get("id")) for rule in matching if isinstance(rule, dict))
+        ids = (api.text(rule.get("id")) for rule in matching if isinstance(rule, dict))
         return any(identifier in self._wanted_ids for identifier in ids)
 
     def _synchronise_rules(self) -> None:
@@ -195,7 +195,7 @@ class XSource:
             Interrupted: X could not be reached, or requires a later retry.
             SourceError: X rejects a rule, or no rule exists.
         """
-        present = stream_rules.parse_list(xapi.get_json(self._api, xapi.RULES, {}))
+        present = stream_rules.parse_list(api.get_json(self._api, api.RULES, {}))
         if not self._wanted:
             if not present:
                 raise SourceError("X has no rule that selects posts: give --track TERM or --rule EXPR.")
@@ -212,7 +212,7 @@ class XSource:
             created = {rule.id for rule in stream_rules.parse_list(answer)}
             self._wanted_ids |= created
             self._ours |= created
-            errors = xapi.objects(answer, "errors")
+            errors = api.objects(answer, "errors")
             self._check_rule_errors(errors)
             if len(created) + len(errors) < len(change.add):
                 raise Interrupted("http", "X did not confirm the rules")
@@ -220,13 +220,13 @@ class XSource:
     def _check_rule_errors(self, errors: Sequence[Json]) -> None:
         for error in errors:
             if error.get("title") == "DuplicateRule":  # added since the rules were read
-                self._wanted_ids.add(xapi.text(error.get("id")))
+                self._wanted_ids.add(api.text(error.get("id")))
             else:
-                reasons = xapi.describe({**error, "value": None, "title": None})
-                raise SourceError(f"X rejects the rule `{xapi.text(error.get('value'))}`: {reasons}")
+                reasons = api.describe({**error, "value": None, "title": None})
+                raise SourceError(f"X rejects the rule `{api.text(error.get('value'))}`: {reasons}")
 
     def _change_rules(self, change: Json) -> Json:
-        return xapi.get_json(self._api, xapi.RULES, change, "POST")
+        return api.get_json(self._api, api.RULES, change, "POST")
 
     def _report_other_rules(self, present: Sequence[Rule]) -> None:
         others = [rule.value for rule in present if rule.tag != TAG and rule.value not in self._wanted]
