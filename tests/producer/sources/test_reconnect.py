@@ -14,6 +14,7 @@ from producer.sources.reconnect import Backoff, Interrupted, Kind, cause, reconn
     ("kind", "waits"),
     [
         ("network", {1: 0.25, 2: 0.5, 3: 0.75, 64: 16, 65: 16, 10_000: 16}),
+        ("drop", {1: 0.25, 2: 0.5, 3: 1, 7: 16, 8: 30, 10_000: 30}),
         ("http", {1: 5, 2: 10, 3: 20, 7: 320, 8: 320, 10_000: 320}),
         ("rate", {1: 60, 2: 120, 3: 240, 5: 900, 10_000: 900}),
     ],
@@ -32,33 +33,47 @@ def test_a_rate_limit_ends_at_its_reset_if_that_is_plausible(reset: float | None
     assert Backoff().wait(Interrupted("rate", "", reset), attempt=1, now=1_000) == wait
 
 
-def test_the_waits_grow_until_an_item_arrives_or_the_kind_changes() -> None:
-    plan: list[tuple[Kind, bool]] = [
-        ("network", False),
-        ("network", False),
-        ("network", True),
-        ("network", False),
-        ("http", False),
-        ("http", False),
-        ("network", False),
-    ]
+def test_connections_that_are_dropped_at_once_stay_within_the_fifty_of_a_quarter_of_an_hour() -> None:
+    drop = Interrupted("drop", "")
+    assert sum(Backoff().wait(drop, attempt, now=0) for attempt in range(1, 51)) > 900
+
+
+def notes_of_waits(plan: list[tuple[Kind, bool]], stable: float) -> list[str]:
+    """The waits of connections that fail like this, the accepted ones after an item."""
     stop, notes, steps = threading.Event(), list[str](), iter(plan)
 
-    def connection(connected: Callable[[], None]) -> Generator[str]:
-        connected()
-        kind, arrives = next(steps, (None, False))
+    def connection(accept: Callable[[], None]) -> Generator[str]:
+        kind, is_accepted = next(steps, (None, False))
         if kind is None:
             stop.set()
             return
-        if arrives:
+        if is_accepted:
+            accept()
             yield "something"
         raise Interrupted(kind, kind)
 
-    items = list(reconnecting(connection, Backoff(network=0.001, http=0.01), stop, notes.append))
-    assert items == ["something"]
-    assert [note.rpartition(" in ")[2] for note in notes] == [
-        "0.001 s", "0.002 s", "0.001 s", "0.002 s", "0.01 s", "0.02 s", "0.001 s",
+    backoff = Backoff(network=0.001, drop=0.003, http=0.01, stable=stable)
+    items = list(reconnecting(connection, backoff, stop, notes.append))
+    assert len(items) == sum(is_accepted for _, is_accepted in plan)
+    return [note.rpartition(" in ")[2] for note in notes]
+
+
+def test_the_waits_of_each_kind_grow_while_no_connection_is_stable() -> None:
+    plan: list[tuple[Kind, bool]] = [
+        ("network", False), ("drop", True), ("network", False), ("drop", True), ("http", False), ("drop", True),
     ]  # fmt: skip
+    waits = ["0.001 s", "0.003 s", "0.002 s", "0.006 s", "0.01 s", "0.012 s"]
+    assert notes_of_waits(plan, stable=3_600) == waits
+
+
+def test_the_waits_begin_anew_after_a_stable_connection() -> None:
+    plan: list[tuple[Kind, bool]] = [
+        ("network", False),
+        ("network", False),
+        ("drop", True),
+        ("network", False),
+    ]
+    assert notes_of_waits(plan, stable=0) == ["0.001 s", "0.002 s", "0.003 s", "0.001 s"]
 
 
 @pytest.mark.parametrize("reached", [True, False])
