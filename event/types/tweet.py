@@ -164,7 +164,11 @@ def _parse_v2(post: Json, includes: object, unknown_author: str) -> Post:
 
 
 def _v2_text(post: Json) -> object:
-    """Return a post's text; in a long post, `text` is only the beginning."""
+    """Return a post's text; `text` is only the beginning of a long post, and only the link of an article."""
+    article = post.get("article")
+    if isinstance(article, dict) and isinstance(body := article.get("plain_text"), str):
+        title = article.get("title")
+        return f"{title}\n\n{body}" if isinstance(title, str) and title else body
     for name in ("note_post", "note_tweet"):
         note = post.get(name)
         if isinstance(note, dict) and isinstance(whole := note.get("text"), str):

@@ -141,6 +141,30 @@ TWEETS: dict[str, tuple[Json, Post]] = {
         ),
         post(text="RT @bob: this"),
     ),
+    "article": (
+        v2_post(
+            text="https://t.co/a", article={"title": "On tea", "plain_text": "Leaves &amp; water.\nWait."}
+        ),
+        post(text="On tea\n\nLeaves & water.\nWait."),
+    ),
+    "article without a title": (
+        v2_post(text="https://t.co/a", article={"title": None, "plain_text": "Leaves."}),
+        post(text="Leaves."),
+    ),
+    "article without its text": (
+        v2_post(text="https://t.co/a", article={"title": "On tea", "plain_text": None}),
+        post(text="https://t.co/a"),
+    ),
+    "article that is none": (v2_post(text="https://t.co/a", article=[]), post(text="https://t.co/a")),
+    "retweet of an article": (
+        including(
+            v2_post(text="RT @bob: https://t.co/a", referenced_tweets=[{"type": "retweeted", "id": "6"}]),
+            tweets=[
+                {"id": "6", "text": "https://t.co/a", "article": {"title": "On tea", "plain_text": "Leaves."}}
+            ],
+        ),
+        post(text="RT @bob: On tea\n\nLeaves."),
+    ),
     # X's names since August 2026, alone and beside the old ones.
     "long v2 by its new name": (v2_post(text="a\u2026", note_post={"text": "a &amp; b"}), post(text="a & b")),
     "long v2 with a null new name": (
