@@ -17,7 +17,7 @@ TWEETS = Path(__file__).parents[1] / "tweets.jsonl"
 
 # The parameters of the stream and those of their values that a post here can have (X: "Filtered stream").
 _POST_FIELDS = """
-    attachments author_id conversation_id created_at edit_controls edit_history_tweet_ids entities geo id
+    article attachments author_id conversation_id created_at edit_controls edit_history_tweet_ids entities geo id
     in_reply_to_user_id lang note_tweet possibly_sensitive public_metrics referenced_tweets reply_settings
     source text withheld
 """
@@ -71,8 +71,8 @@ def visible(sample: Json, query: Mapping[str, Sequence[str]]) -> Json:
 
 def matching(sample: Json, rules: Sequence[Rule]) -> list[Json]:
     """Return the rules that match the whole text of a post, in the form of X's `matching_rules`."""
-    texts = [sample["data"], *sample.get("includes", {}).get("tweets", [])]
-    folded = "\n".join(text.get("note_tweet", text)["text"] for text in texts).casefold()
+    posts = [sample["data"], *sample.get("includes", {}).get("tweets", [])]
+    folded = "\n".join(map(_whole_text, posts)).casefold()
     # Older posts of the real stream have the id as a number.
     kind = type(sample.get("matching_rules", [{"id": ""}])[0]["id"])
     return [{"id": kind(rule.id), "tag": rule.tag} for rule in rules if rule.matches(folded)]
@@ -113,10 +113,16 @@ def stream(
         if "created_at" in data:
             data["created_at"] = created_at
         if number % 10 == 9 and number // 10 < poisonous:
-            data.pop("note_tweet", None)
+            data = {name: value for name, value in data.items() if name not in {"article", "note_tweet"}}
             data["text"] += " " + "and again " * (_OVERSIZE // 10)
         yield orjson.dumps(shown | {"data": data}) + b"\r\n"
         number += 1
+
+
+def _whole_text(post: Json) -> str:
+    article = post.get("article", {})
+    texts = [post.get("note_tweet", post)["text"], article.get("title"), article.get("plain_text")]
+    return "\n".join(filter(None, texts))
 
 
 def _stamp() -> tuple[str, str]:

@@ -1,12 +1,10 @@
-"""The X API on loopback: token, rules and filtered stream of v2, strict, and failing on request."""
+"""The X API on loopback: token, rules, filtered stream and connections of v2, strict, and failing on request."""
 
 import base64
 import itertools
-import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,6 +13,7 @@ from urllib.parse import quote
 
 from local.x import http as x_http
 from local.x import samples
+from local.x.connections import ENDPOINT, Connections
 from local.x.rules import Rule, parse
 
 Json = dict[str, Any]
@@ -22,6 +21,7 @@ Json = dict[str, Any]
 TOKEN = "/oauth2/token"
 STREAM = "/2/tweets/search/stream"
 RULES = "/2/tweets/search/stream/rules"
+CONNECTIONS = "/2/connections"
 CONSUMER_KEY = "local-consumer-key"
 CONSUMER_SECRET = "local-consumer-secret"
 BEARER_TOKEN = "local-bearer-token"
@@ -46,11 +46,13 @@ class Connection:
     """Serve one connection to the stream: so many posts (None: all), `raw` as it is, and the ending.
 
     The endings: keep-alives for as long as the client stays, a proper end, a reset, silence, or a line without end.
+    A stale connection counts as open after its end, until it is terminated.
     """
 
     posts: int | None = None
     raw: bytes = b""
     ending: Literal["keep-alive", "end", "reset", "silence", "endless line"] = "keep-alive"
+    is_stale: bool = False
     path: str = field(default=STREAM, init=False)
 
 
@@ -61,7 +63,7 @@ class XServer:
         url: where it listens.
         rules: the rules that are on it.
         delivered: number of posts sent.
-        requests: requests received, such as `GET /2/tweets/search/stream`.
+        requests: requests received, such as `GET /2/tweets/search/stream`; the query of a POST or DELETE is shown.
     """
 
     def __init__(
@@ -103,7 +105,7 @@ class XServer:
         self._script = list(script)
         self._rule_ids = itertools.count(1_900_000_000_000_000_001)
         self._lock = threading.Lock()
-        self._reader: socket.socket | None = None
+        self._connections = Connections()
         self._stopping = threading.Event()
         self._http = x_http.listen(port, self._answer)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(_TICK,), name="x")
@@ -115,11 +117,7 @@ class XServer:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        if self._reader is not None:
-            with suppress(OSError):  # it may have been closed long ago
-                self._reader.shutdown(
-                    socket.SHUT_RDWR
-                )  # a client that does not read must not block this thread
+        self._connections.terminate(None)  # a client that does not read must not block this thread
         self._http.shutdown()
         self._http.server_close()  # waits for the threads of the connections
         self._thread.join()
@@ -127,7 +125,7 @@ class XServer:
     @property
     def is_read(self) -> bool:
         """Tell whether a client is connected to the stream."""
-        return self._reader is not None and not x_http.has_left(self._reader)
+        return bool(self._connections.open)
 
     def plan(self, *steps: ScriptedAnswer | Connection) -> None:
         """Add to the script."""
@@ -139,13 +137,21 @@ class XServer:
         Raises:
             ValueError: the rule is invalid.
         """
-        rule = Rule(str(next(self._rule_ids)), value, tag, parse(value))
+        rule = self._make_rule(value, tag)
         self.rules = [*self.rules, rule]  # a new list, by which the open stream sees the change
         return rule
 
+    def _make_rule(self, value: str, tag: str | None) -> Rule:
+        return Rule(str(next(self._rule_ids)), value, tag, parse(value))
+
     def _answer(self, request: x_http.Request) -> x_http.Answer | x_http.Stream:
         with self._lock:
-            self.requests.append(f"{request.method} {request.path}")
+            query = (
+                ""
+                if request.method == "GET"
+                else "".join(f"?{name}={values[0]}" for name, values in request.query.items())
+            )
+            self.requests.append(f"{request.method} {request.path}{query}")
             step = next((step for step in self._script if step.path == request.path), None)
             if step is not None:
                 self._script.remove(step)
@@ -159,9 +165,11 @@ class XServer:
                 case "GET", path if path == RULES:
                     return self._list_rules()
                 case "POST", path if path == RULES:
-                    return self._change_rules(request.json())
+                    return self._change_rules(request)
                 case "GET", path if path == STREAM:
                     return self._open(request, step or Connection())
+                case "GET" | "DELETE", path if path in {CONNECTIONS, f"{CONNECTIONS}/{ENDPOINT}"}:
+                    return self._manage_connections(request)
         return x_http.Answer(404, _problem("about:blank", "Not Found", "Not Found", status=404))
 
     def _list_rules(self) -> x_http.Answer:
@@ -169,44 +177,69 @@ class XServer:
         meta = {"sent": _now(), "result_count": len(listed)}
         return x_http.Answer(200, {"data": listed, "meta": meta} if listed else {"meta": meta})
 
-    def _change_rules(self, change: Json) -> x_http.Answer:
-        match change:
+    def _change_rules(self, request: x_http.Request) -> x_http.Answer:
+        if request.query.keys() - {"dry_run"}:
+            return x_http.Answer(400, _invalid("The only query parameter here is `dry_run`."))
+        match request.json():
             case {"add": [_, *_] as wanted, **others} if not others:
-                return self._add_rules(wanted)
+                answer, rules = self._add_rules(wanted)
             case {"delete": {"ids": [_, *_] as ids}, **others} if not others:
-                return self._delete_rules({str(rule_id) for rule_id in ids})
-        return x_http.Answer(400, _invalid("The body must have either `add` or `delete`, and a rule in it."))
+                answer, rules = self._delete_rules({str(rule_id) for rule_id in ids})
+            case _:
+                return x_http.Answer(
+                    400, _invalid("The body must have either `add` or `delete`, and a rule in it.")
+                )
+        if request.query.get("dry_run") != ["true"]:
+            self.rules = rules
+        return answer
 
-    def _add_rules(self, wanted: Sequence[Json]) -> x_http.Answer:
+    def _add_rules(self, wanted: Sequence[Json]) -> tuple[x_http.Answer, list[Rule]]:
+        rules = self.rules
         data: list[Json] = []
         errors: list[Json] = []
         invalid = 0
         for rule in wanted:
             value = str(rule.get("value", ""))
-            if same := next((there for there in self.rules if there.value == value), None):
+            if same := next((there for there in rules if there.value == value), None):
                 duplicate = {"value": value, "id": same.id, "title": "DuplicateRule"}
                 errors.append(duplicate | {"type": f"{_PROBLEMS}/duplicate-rules"})
                 continue
             try:
-                added = self.add_rule(value, rule.get("tag"))
+                added = self._make_rule(value, rule.get("tag"))
             except ValueError as error:
                 invalid += 1
                 problem = {"value": value, "details": [str(error)], "title": "UnprocessableEntity"}
                 errors.append(problem | {"type": f"{_PROBLEMS}/invalid-rules"})
             else:
+                rules = [*rules, added]
                 data.append({"value": value, "tag": added.tag, "id": added.id})
         summary = {"created": len(data), "not_created": len(errors)}
         summary |= {"valid": len(wanted) - invalid, "invalid": invalid}
         body: Json = {"meta": {"sent": _now(), "summary": summary}}
         body |= {name: items for name, items in (("data", data), ("errors", errors)) if items}
-        return x_http.Answer(201 if data else 200, body)
+        return x_http.Answer(201 if data else 200, body), rules
 
-    def _delete_rules(self, ids: set[str]) -> x_http.Answer:
+    def _delete_rules(self, ids: set[str]) -> tuple[x_http.Answer, list[Rule]]:
         remaining = [rule for rule in self.rules if rule.id not in ids]
         deleted = len(self.rules) - len(remaining)
-        self.rules = remaining
         summary = {"deleted": deleted, "not_deleted": len(ids) - deleted}
-        return x_http.Answer(200, {"meta": {"sent": _now(), "summary": summary}})
+        body: Json = {"meta": {"sent": _now(), "summary": summary}}
+        if deleted < len(ids):
+            body["errors"] = [_invalid("Rule does not exist")]
+        return x_http.Answer(200, body), remaining
+
+    def _manage_connections(self, request: x_http.Request) -> x_http.Answer:
+        try:
+            if request.method == "GET" and request.path == CONNECTIONS:
+                return x_http.Answer(200, self._connections.history(request.query))
+            if request.method == "DELETE":
+                ids = request.json().get("uuids", ()) if request.path == CONNECTIONS else None
+                return x_http.Answer(200, self._connections.terminate(ids))
+        except ValueError as error:
+            return x_http.Answer(400, _invalid(str(error)))
+        return x_http.Answer(
+            405, _problem("about:blank", "Method Not Allowed", "Method Not Allowed", status=405)
+        )
 
     def _open(self, request: x_http.Request, connection: Connection) -> x_http.Answer | x_http.Stream:
         for name, values in request.query.items():
@@ -219,6 +252,9 @@ class XServer:
                 return x_http.Answer(
                     400, _invalid(f"The `{name}` query parameter value [{value}] is unknown.")
                 )
+        if headers := self._connections.rate_limit():
+            problem = _problem("about:blank", "Too Many Requests", "Too Many Requests", status=429)
+            return x_http.Answer(429, problem, headers)
         if not self.rules:
             detail = "You must define rules before connecting to the stream."
             kind = f"{_PROBLEMS}/rule-configuration-issue"
@@ -227,7 +263,7 @@ class XServer:
             detail = "This stream is currently at the maximum allowed connection limit."
             problem = _problem(f"{_PROBLEMS}/streaming-connection", "ConnectionException", detail)
             return x_http.Answer(429, problem | {"connection_issue": "TooManyConnections"})
-        self._reader = request.socket
+        self._connections.accept(request.socket, is_stale=connection.is_stale)
         return x_http.Stream(self._encoding, lambda body: self._serve(body, request, connection))
 
     def _serve(self, body: x_http.Body, request: x_http.Request, connection: Connection) -> None:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from local.x import rules as x_rules
 from local.x.rules import Rule
 from local.x.server import (
     BEARER_TOKEN,
+    CONNECTIONS,
     CONSUMER_KEY,
     CONSUMER_SECRET,
     RULES,
@@ -85,6 +87,7 @@ def test_rules_are_added_listed_and_deleted(x: XServer) -> None:
     ids = [rule["id"] for rule in listed["data"]]
     deleted = call(x, "POST", RULES, json={"delete": {"ids": [*ids, "5"]}})
     assert deleted.json()["meta"]["summary"] == {"deleted": 2, "not_deleted": 1}
+    assert (deleted.status_code, deleted.json()["errors"][0]["title"]) == (200, "Invalid Request")
     assert "data" not in call(x, "GET", RULES).json()
 
 
@@ -103,6 +106,25 @@ def test_a_rule_that_is_not_understood_is_rejected(x: XServer, value: str) -> No
     assert answer["meta"]["summary"] == {"created": 0, "not_created": 1, "valid": 0, "invalid": 1}
     assert answer["errors"][0]["value"] == value
     assert answer["errors"][0]["details"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"add": [{"value": "tea"}, {"value": "lang:en"}]}, {"delete": {"ids": ["RULE"]}}]
+)
+def test_a_dry_run_answers_like_the_change_and_makes_none(x: XServer, change: Json) -> None:
+    before = x.rules
+    body = json.loads(json.dumps(change).replace("RULE", before[0].id))
+    dry = call(x, "POST", RULES, params={"dry_run": "true"}, json=body).json()
+    assert x.rules == before
+    assert call(x, "POST", RULES, json=body).json()["meta"]["summary"] == dry["meta"]["summary"]
+    assert x.rules != before
+
+
+def test_a_change_of_rules_has_no_other_parameter(x: XServer) -> None:
+    assert (
+        call(x, "POST", RULES, params={"delete_all": "true"}, json={"add": [{"value": "a"}]}).status_code
+        == 400
+    )
 
 
 @pytest.mark.parametrize("body", [{}, {"add": []}, {"add": [{"value": "a"}], "delete": {"ids": ["1"]}}, []])
@@ -142,6 +164,57 @@ def test_an_app_has_one_connection(x: XServer) -> None:
     assert len(posts(x, 1)) == 1
 
 
+def test_an_app_may_ask_for_fifty_connections_in_a_quarter_of_an_hour(x: XServer) -> None:
+    x.plan(*[Connection(0, ending="end")] * 50)
+    assert [call(x, "GET", STREAM).status_code for _ in range(50)] == [200] * 50
+    refused = call(x, "GET", STREAM)
+    assert (refused.status_code, refused.json()["title"]) == (429, "Too Many Requests")
+    assert 0 < int(refused.headers["x-rate-limit-reset"]) - time.time() <= 900
+
+
+def test_a_stale_connection_counts_until_it_is_terminated(x: XServer) -> None:
+    x.plan(Connection(0, ending="end", is_stale=True))
+    call(x, "GET", STREAM)
+    query = {
+        "status": "active",
+        "endpoints": "filtered_stream",
+        "connection.fields": "id,connected_at,endpoint_name",
+    }
+    [connection] = call(x, "GET", CONNECTIONS, params=query).json()["data"]
+    assert set(connection) == {"id", "connected_at", "endpoint_name"}
+    assert call(x, "GET", STREAM).status_code == 429
+
+    done = call(x, "DELETE", CONNECTIONS, json={"uuids": [connection["id"], "unknown"]}).json()["data"]
+
+    assert (done["successful_kills"], done["failed_kills"]) == (1, 1)
+    assert call(x, "GET", CONNECTIONS).json() == {"meta": {"result_count": 0}}
+    assert len(posts(x, 1)) == 1
+
+
+def test_terminating_the_connections_of_the_stream_ends_them(x: XServer) -> None:
+    with call(x, "GET", STREAM, stream=True):
+        assert call(x, "DELETE", f"{CONNECTIONS}/filtered_stream").json()["data"]["successful_kills"] == 1
+        assert not x.is_read
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status"),
+    [
+        ("GET", CONNECTIONS, {"params": {"status": "inactive"}}, 400),
+        ("GET", CONNECTIONS, {"params": {"colour": "blue"}}, 400),
+        ("DELETE", CONNECTIONS, {}, 400),
+        ("DELETE", CONNECTIONS, {"json": {"uuids": []}}, 400),
+        ("DELETE", CONNECTIONS, {"json": {"uuids": ["1"] * 101}}, 400),
+        ("DELETE", f"{CONNECTIONS}/sample_stream", {}, 404),
+        ("GET", f"{CONNECTIONS}/filtered_stream", {}, 405),
+    ],
+)
+def test_connections_are_managed_in_no_other_way(
+    x: XServer, method: str, path: str, options: Json, status: int
+) -> None:
+    assert call(x, method, path, **options).status_code == status
+
+
 @pytest.mark.parametrize("query", [{"tweet.fields": "created_at,colour"}, {"colour": "blue"}])
 def test_an_unknown_parameter_is_rejected(x: XServer, query: dict[str, str]) -> None:
     answer = call(x, "GET", STREAM, params=query)
@@ -164,13 +237,13 @@ def test_a_field_that_refers_does_not_bring_what_it_refers_to(x: XServer) -> Non
 
 def test_fields_that_are_requested_are_sent(x: XServer) -> None:
     query = {
-        "tweet.fields": "created_at,lang,note_tweet",
+        "tweet.fields": "article,created_at,lang,note_tweet",
         "expansions": "author_id,referenced_tweets.id",
         "user.fields": "username",
     }
     got = posts(x, 80, **query)
     fields = set.union(*[set(post["data"]) for post in got])
-    assert fields >= {"created_at", "lang", "note_tweet", "author_id", "referenced_tweets"}
+    assert fields >= {"article", "created_at", "lang", "note_tweet", "author_id", "referenced_tweets"}
     assert set.union(*[set(post.get("includes", {})) for post in got]) == {"users", "tweets"}
 
 
