@@ -37,7 +37,7 @@ _FILES = ("file", "rejected")
 
 _EXAMPLES = """\b
 Examples:
-  python -m producer --track cat --track '"kitten season"' --limit 100
+  python -m producer --track cat --track '"kitten season"' --limit 100 --budget 2
   python -m producer --rule 'from:nasa has:images' --keep-rules
   python -m producer --source file events.jsonl --rate 50
   python -m producer --source file events.jsonl.gz --dry-run --event-type order
@@ -101,6 +101,13 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 @click.option("--track", multiple=True, metavar="TERM", help="x, bluesky: posts with this term; repeatable.")
 @click.option("--rule", multiple=True, metavar="EXPR", help="x: a rule of the filtered stream; repeatable.")
 @click.option("--keep-rules", is_flag=True, help="x: leave this run's rules on X at the end.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    callback=_finite,
+    metavar="DOLLARS",
+    help="x: stop reading when X's charges for this run reach this, by an estimate.",
+)
 @click.option(
     "--rate",
     type=click.FloatRange(0, min_open=True),
@@ -173,6 +180,7 @@ def run_command(
     track: tuple[str, ...],
     rule: tuple[str, ...],
     keep_rules: bool,
+    budget: float | None,
     rate: float | None,
     start_over: bool,
     receipts: bool,
@@ -187,7 +195,7 @@ def run_command(
     dry_run: bool,
 ) -> None:
     """Read events and put them on the stream, until the source ends or Ctrl-C."""
-    _check_usage(source_name, path, track, rule, keep_rules, rate)
+    _check_usage(source_name, path, track, rule, keep_rules, budget, rate)
     _check_file_options(source_name, start_over, receipts, dry_run, max_rejected, username)
     max_rejected = max_rejected or 0 if source_name in _FILES else None
     try:
@@ -220,6 +228,7 @@ def run_command(
                     track=track,
                     rules=rule,
                     keep_rules=keep_rules,
+                    budget=budget,
                     endpoint=settings.x_endpoint,
                     notify=note,
                 )
@@ -286,6 +295,7 @@ def _check_usage(
     track: tuple[str, ...],
     rule: tuple[str, ...],
     keep_rules: bool,
+    budget: float | None,
     rate: float | None,
 ) -> None:
     if source in _FILES:
@@ -296,6 +306,8 @@ def _check_usage(
         raise click.UsageError("--rate needs --source file.")
     if source != "x" and (rule or keep_rules):
         raise click.UsageError("--rule and --keep-rules need --source x.")
+    if source != "x" and budget is not None:
+        raise click.UsageError("--budget needs --source x: other sources cost nothing.")
     if source in _FILES and track:
         raise click.UsageError("--track needs --source x or bluesky.")
 

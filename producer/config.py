@@ -31,7 +31,7 @@ PREFIX = "PRODUCER_"
 """Prefix of the environment variables: a `REGION` meant for another program must not override the file."""
 
 _FROM_THE_STACK = "run `python -m producer configure` to take it from the deployed stack"
-_FROM_X = "copy it from your app at https://developer.x.com (Keys and tokens) into the file"
+_FROM_X = "copy it from your app at https://console.x.com (Keys and tokens) into the file"
 _PULUMI_PLACEHOLDER = "[secret]"
 
 

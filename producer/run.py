@@ -20,6 +20,7 @@ from producer.spooling.cursor import Position
 from producer.spooling.entry import StreamRecord
 from producer.spooling.rejected import RejectedFile
 from producer.spooling.spool import Spool
+from stack.prices import show
 from stack.printing import printable
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def publish(
             rejected_file.sync()
             spool.sync()
             synced = now
-        display.progress(_progress(reader, spool, publisher, now - started))
+        display.progress(_progress(reader, spool, publisher, now - started, source.spent))
 
     def stop() -> None:
         spool.stop()
@@ -140,7 +141,7 @@ def publish(
         rejected_file.shortfall,
     ]
     shown = [*filter(None, messages), *shortfalls(spool)]
-    display.end(str(summary), asdict(summary), [*shown, *rejected_file.advice])
+    display.end(*_with_charge(source, str(summary), asdict(summary)), [*shown, *rejected_file.advice])
     reading.raise_unexpected()
     if publishing.error and not is_expected:
         raise publishing.error
@@ -208,9 +209,19 @@ def print_records(
         reading.run(duration, lambda: True)
     numbers = {"received": printed + reader.rejected, "printed": printed, "rejected": reader.rejected}
     summary = "received {received:,} = printed {printed:,} + rejected {rejected:,}".format(**numbers)
-    display.end(summary, numbers, [reader.failure] if reader.failure else [])
+    display.end(*_with_charge(source, summary, numbers), [reader.failure] if reader.failure else [])
     reading.raise_unexpected(expected=BrokenPipeError)
     return reader.exit_code if reader.failure else 0
+
+
+def _with_charge(source: Source, summary: str, numbers: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return a summary, as text and as numbers, with what the source charges, if it does."""
+    if source.spent is None:
+        return summary, numbers
+    return f"{summary}; spent up to {show(source.spent)} (estimate)", {
+        **numbers,
+        "spent": round(source.spent, 4),
+    }
 
 
 class _Worker(threading.Thread):
@@ -325,7 +336,9 @@ def _finish(
     publisher.finish(0)
 
 
-def _progress(reader: Reader, spool: Spool, publisher: "Publisher", elapsed: float) -> Progress:
+def _progress(
+    reader: Reader, spool: Spool, publisher: "Publisher", elapsed: float, spent: float | None
+) -> Progress:
     return Progress(
         received=spool.appended + reader.rejected,
         replayed=spool.replayed,
@@ -337,4 +350,5 @@ def _progress(reader: Reader, spool: Spool, publisher: "Publisher", elapsed: flo
         newest=publisher.newest,
         answers=tuple(publisher.answer_seconds),
         trouble=publisher.trouble or spool.blocked,
+        spent=spent,
     )

@@ -44,13 +44,18 @@ class Prices:
         return self.by_name[name]
 
 
+def load() -> Prices:
+    """Load the prices."""
+    return parse(read())
+
+
 def read() -> Any:
     """Return the content of the file."""
     return json.loads(FILE.read_text())
 
 
 def parse(values: Any) -> Prices:
-    """Parse the content of the file."""
+    """Parse such content."""
     return Prices(
         values["region"],
         values["note"],
@@ -58,3 +63,9 @@ def parse(values: Any) -> Prices:
         {name: Price(**price) for name, price in values["prices"].items()},
         {name: each["value"] for name, each in values["assumptions"].items()},
     )
+
+
+def show(dollars: float) -> str:
+    """Return an amount to print, exact to a tenth of a cent."""
+    text = f"${dollars:,.3f}"
+    return text.removesuffix("0")

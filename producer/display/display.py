@@ -72,6 +72,8 @@ class JsonDisplay:
         members = asdict(progress) | {"rate": round(rate, 1)}
         if self._live:
             members["lag"] = lag_seconds(progress.newest)
+        if members["spent"] is None:
+            del members["spent"]
         answers = members.pop("answers")
         members["answer"] = round(median(answers), 4) if answers else None
         _write("progress", **members)

@@ -17,6 +17,7 @@ class Progress:
         newest: the own time of the event acknowledged last; None if it has none.
         answers: durations of the last calls, in seconds.
         trouble: the reason why the producer is waiting, or None.
+        spent: dollars that the source charges at most, by an estimate; None if it charges nothing.
     """
 
     received: int
@@ -29,6 +30,7 @@ class Progress:
     newest: str | None
     answers: Sequence[float]
     trouble: str | None
+    spent: float | None = None
 
 
 class Rate:

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from producer.display.progress import Progress, Rate, lag_seconds, median
+from stack.prices import show
 from stack.printing import printable, shorten, without_userinfo
 
 _REFRESH_SECONDS = 0.25
@@ -68,6 +69,7 @@ class TerminalDisplay:
             Text.assemble(
                 *_field("rate", f"{rate:,.0f}/s"),
                 *(() if lag is None else _field("lag", _span(lag))),
+                *(() if now.spent is None else _field("spent up to", show(now.spent))),
                 *_field("answers", _answers(now.answers)),
             ),
             _text(f"Waiting: {now.trouble}" if now.trouble else "", "yellow"),

@@ -35,6 +35,7 @@ class BlueskySource:
 
     position = None  # Jetstream keeps no position for a disconnected reader
     input = None  # no other source reads an event of Jetstream
+    spent = None
 
     def __init__(
         self,

@@ -35,6 +35,8 @@ class FileSource:
         username: the author of the tweets in X's archive, which names him nowhere beside them.
     """
 
+    spent = None
+
     def __init__(
         self,
         path: str,

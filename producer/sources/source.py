@@ -30,6 +30,7 @@ class Source(Protocol):
     Attributes:
         position: where a later run can resume after the item yielded last; None if the source cannot resume.
         input: what the item yielded last was made of, to be kept if it is rejected; None if nobody can use it.
+        spent: dollars that the service charges for what was read, by an estimate; None if it charges nothing.
     """
 
     @property
@@ -37,6 +38,9 @@ class Source(Protocol):
 
     @property
     def input(self) -> Input | None: ...
+
+    @property
+    def spent(self) -> float | None: ...
 
     def read(self) -> Iterator[Event | Rejected]:
         """Yield items until the source ends or is closed.

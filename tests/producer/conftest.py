@@ -71,13 +71,13 @@ class Produced(NamedTuple):
 
     @property
     def counts(self) -> dict[str, int]:
-        """The numbers of the summary, without the time."""
+        """The numbers of events in the summary."""
         summary = self.log[-1]
         assert summary["message"] == "summary"
         return {
             name: value
             for name, value in summary.items()
-            if name not in {"time", "message", "text", "seconds", "retried"}
+            if name not in {"time", "message", "text", "seconds", "retried", "spent"}
         }
 
 
@@ -152,7 +152,7 @@ def tweets(numbers: range) -> str:
 class Fixed:
     """A source that yields what it was given."""
 
-    position = input = None
+    position = input = spent = None
 
     def __init__(self, items: Iterable[Record | Rejected]) -> None:
         self._items = items

@@ -22,6 +22,7 @@ from local.stubs.kinesis import Fault, away, no_faults
 from local.x.server import CONSUMER_KEY, CONSUMER_SECRET, XServer
 from producer import cli
 from producer.cli import run_command
+from stack.prices import show
 from stack.project import PROJECT
 from tests.producer.conftest import Produced, Producer, Stream, is_foreign, tweet, tweets
 from tests.producer.sources.x.watched_x import TERM
@@ -488,6 +489,30 @@ def test_tweets_of_x_arrive_and_our_rules_are_removed_after_a_signal(
         assert [rule.value for rule in x.rules] == ["#another"]
 
 
+def test_a_budget_ends_the_run_in_order_and_the_summary_says_what_was_spent(
+    stream: Stream, producer: Producer
+) -> None:
+    with XServer() as x:
+        configure_for_x(producer, stream, x)
+        done = producer.run("--track", TERM, "--budget", "0.5")
+        assert x.rules == []
+
+    summary = done.log[-1]
+    assert 0.5 <= summary["spent"] < 0.55
+    assert summary["text"].endswith(f"; spent up to {show(summary['spent'])} (estimate)")
+    assert f"The budget is spent, by an estimate ({show(summary['spent'])}): reading ends." in done.messages
+    assert (done.code, summary["sent"]) == (0, len(stream.ids))
+
+
+def test_a_dry_run_of_x_says_what_was_spent(stream: Stream, producer: Producer) -> None:
+    with XServer() as x:
+        configure_for_x(producer, stream, x)
+        done = producer.run("--track", TERM, "--limit", "2", "--dry-run")
+
+    assert done.code == 0
+    assert done.log[-1]["text"].startswith("received 2 = printed 2 + rejected 0; spent up to $0.0")
+
+
 def test_a_closed_terminal_ends_the_run_in_order(stream: Stream, producer: Producer) -> None:
     with XServer(count=50) as x:
         configure_for_x(producer, stream, x)
@@ -556,6 +581,9 @@ def test_a_source_that_was_never_reached_fails(stream: Stream, producer: Produce
         (["--source", "file", "/nowhere"], "File '/nowhere' does not exist"),
         (["--source", "file", "-", "--track", "cat"], "--track needs"),
         (["--source", "bluesky", "--rule", "cat"], "--rule and --keep-rules need"),
+        (["--source", "bluesky", "--budget", "1"], "--budget needs --source x"),
+        (["--budget", "nan"], "'--budget': nan is not a finite number"),
+        (["--budget", "0"], "0.0 is not in the range x>0"),
         (["--rate", "1"], "--rate needs --source file"),
         (["--track", "cat", "dog"], "PATH 'dog' needs --source file"),
         (["--limit", "0"], "0 is not in the range"),

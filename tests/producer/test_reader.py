@@ -17,8 +17,7 @@ BAD = Rejected("line 1", "not JSON")
 class Fixed:
     """A source of fixed items, which may end with an error."""
 
-    position = None
-    input = None
+    position = input = spent = None
 
     def __init__(self, items: list[Event | Rejected], error: Exception | None = None) -> None:
         self._items = items

@@ -20,12 +20,31 @@ from producer.sources.reconnect import Interrupted, cause
 ENDPOINT = "https://api.x.com"
 STREAM = "tweets/search/stream"
 RULES = "tweets/search/stream/rules"
+CONNECTIONS = "connections"
+STREAM_NAME = "filtered_stream"  # among the connections ("Get connection history")
+CONSOLE = "https://console.x.com"
+"""Where an app's keys, credits and limits are ("Developer Console")."""
+
+_TERMINATE = (
+    f'curl -X DELETE -H "Authorization: Bearer $BEARER_TOKEN" {ENDPOINT}/2/{CONNECTIONS}/{STREAM_NAME}'
+)
 
 _SECONDS_TO_CONNECT = 5
 _SECONDS_TO_ANSWER = 10
 
 # TwitterAPI logs each failed connection to the root logger, besides raising an error, which is reported.
 logging.getLogger().addFilter(lambda record: record.module != "TwitterError")
+
+
+class TooManyConnections(Interrupted):
+    """The app has as many connections to the stream as it may have."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            "rate",
+            f"another connection of this app reads the stream ({message}): stop the program that has it, or, if there "
+            f"is none, run `{_TERMINATE}`",
+        )
 
 
 def sign_in(credentials: XCredentials, endpoint: str, silence: float) -> TwitterAPI:
@@ -75,37 +94,65 @@ def _bearer_token(credentials: XCredentials, endpoint: str) -> str:
     raise Interrupted("http", f"X answered {answer.status_code} without a token")
 
 
-def get_json(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -> Json:
-    """Send one request and return the JSON object of the answer.
+def open_stream(api: TwitterAPI, fields: Mapping[str, str]) -> requests.Response:
+    """Connect to the stream; the caller closes the response.
+
+    Raises:
+        TooManyConnections: the app has as many connections as it may have.
+        Interrupted: X could not be reached, or requires a later retry.
+        SourceError: X rejects the request.
+    """
+    try:
+        response: requests.Response = api.request(STREAM, dict(fields)).response
+        return _accepted(response)
+    # A redirection to an invalid address raises errors that requests does not convert to its own.
+    except (TwitterConnectionError, requests.RequestException, HTTPError, ValueError) as error:
+        raise _unreachable(error) from error
+
+
+def send(
+    api: TwitterAPI,
+    method: str,
+    resource: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    body: Json | None = None,
+) -> Json:
+    """Send a request to the rules or the connections, and return the JSON object of the answer.
 
     Raises:
         Interrupted: X could not be reached, requires a later retry, or does not answer with JSON.
         SourceError: X rejects the request.
     """
-    response = request(api, resource, params, method)
-    body = _json(response)
-    if body is None:
-        raise Interrupted("http", f"X answered {response.status_code} with something that is not JSON")
-    return body
-
-
-def request(api: TwitterAPI, resource: str, params: Json, method: str = "GET") -> requests.Response:
-    """Send one request; the response of the stream must be closed by the caller.
-
-    Raises:
-        Interrupted: X could not be reached, or requires a later retry.
-        SourceError: X rejects the request.
-    """
+    # Not by the library: it knows no connections, and sends a body without a query.
     try:
-        response: requests.Response = api.request(resource, params, method_override=method).response
-        if response.status_code < 400:
-            return response
-        with closing(response):
-            body = _json(response) or {"title": response.reason}
-    # A redirection to an invalid address raises errors that requests does not convert to its own.
-    except (TwitterConnectionError, requests.RequestException, HTTPError, ValueError) as error:
-        raise Interrupted("network", f"the connection to X failed ({cause(error)})") from error
+        response = requests.request(
+            method,
+            api._prepare_url("api", resource),
+            params=query,
+            json=body,
+            auth=api.auth,
+            timeout=(_SECONDS_TO_CONNECT, _SECONDS_TO_ANSWER),
+        )
+        answer = _json(_accepted(response))
+    except (requests.RequestException, HTTPError, ValueError) as error:
+        raise _unreachable(error) from error
+    if answer is None:
+        raise Interrupted("http", f"X answered {response.status_code} with something that is not JSON")
+    return answer
+
+
+def _accepted(response: requests.Response) -> requests.Response:
+    """Return the response unless it is an error, which is raised."""
+    if response.status_code < 400:
+        return response
+    with closing(response):
+        body = _json(response) or {"title": response.reason}
     raise to_error(response.status_code, body, response.headers)
+
+
+def _unreachable(error: Exception) -> Interrupted:
+    return Interrupted("network", f"the connection to X failed ({cause(error)})")
 
 
 def to_error(status: int, body: Json, headers: Mapping[str, str]) -> Interrupted | SourceError:
@@ -121,28 +168,28 @@ def to_error(status: int, body: Json, headers: Mapping[str, str]) -> Interrupted
     kinds = " ".join(text(problem.get(name)) for name in ("title", "type", "connection_issue"))
     status = status or _number(problem.get("status")) or 0
     if "TooManyConnections" in kinds:
-        return Interrupted("rate", f"another connection of this app reads the stream: close it ({message})")
+        return TooManyConnections(message)
     if "UsageCap" in kinds or "usage-capped" in kinds or status == 402:
         return SourceError(
-            f"X delivers no more posts to this app ({message}): raise the cap or add credit at "
-            "https://developer.x.com, or wait for the next period."
+            f"X delivers no more posts to this app ({message}): add credits or raise the spending limit at {CONSOLE}, "
+            "or wait for the next period."
         )
     if status == 401:
         return SourceError(
             f"X does not accept the credentials ({message}): copy consumer_key and consumer_secret again from "
-            "your app at https://developer.x.com; they change when they are regenerated."
+            f"your app at {CONSOLE}; they change when they are regenerated."
         )
     if status == 403 or "client-forbidden" in kinds:
         return SourceError(
             f"X denies this app access ({message}): check its keys, and that its project has access to the filtered "
-            "stream of API v2, at https://developer.x.com."
+            f"stream of API v2, at {CONSOLE}."
         )
     if status == 429:
         return Interrupted(
             "rate", f"X limits the rate ({message})", _number(headers.get("x-rate-limit-reset"))
         )
     if status == 0:
-        return Interrupted("network", f"X ended the stream ({message})")
+        return Interrupted("drop", f"X ended the stream ({message})")
     if status in {408, 409} or status >= 500:
         return Interrupted("http", f"X answered {status} ({message})")
     return SourceError(f"X rejects the request with status {status} ({message}).")

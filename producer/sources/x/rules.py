@@ -1,5 +1,6 @@
 """Rules of X's filtered stream: the wanted, the existing, and the difference."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,12 @@ from producer.sources.reconnect import Interrupted
 
 TAG = "twitter2kinesis"
 """Tag of the rules that the producer creates; other rules of the app are never changed."""
+
+
+_HASHTAG_CHARACTERS = (
+    "_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
+)
+"""What X takes as a part of a hashtag, besides letters, marks and digits (twitter-text: `hashtagSpecialChars`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +74,18 @@ def plan_change(present: Sequence[Rule], wanted: Sequence[str]) -> Change:
 def _term(term: str) -> str:
     # Nothing in quotation marks is an operator: `rock'n'roll`, `C++` or two words match literally.
     words = term.replace('"', " ").split()
-    if (
-        len(words) == 1
-        and words[0].lstrip("#@$").replace("_", "").isalnum()
-        and words[0] not in {"OR", "AND"}
-    ):
+    if len(words) == 1 and _is_plain(words[0]) and words[0] not in {"OR", "AND"}:
         return words[0]
     return f'"{" ".join(words)}"' if words else ""
+
+
+def _is_plain(word: str) -> bool:
+    """Tell whether a word, hashtag, mention or cashtag means itself without quotation marks.
+
+    In quotation marks a hashtag would be a phrase. Its letters have combining marks in many scripts.
+    """
+    special = _HASHTAG_CHARACTERS if word[0] == "#" else "_"
+    letters = word[1:] if word[0] in "#@$" else word
+    return bool(letters) and all(
+        unicodedata.category(each)[0] in "LMN" or each in special for each in letters
+    )

@@ -4,26 +4,29 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
-from typing import Any
+from datetime import datetime
 
 import requests
 import urllib3
+from TwitterAPI import TwitterAPI
 
-from event.payload import Json
 from event.poison import PoisonError, Reason
 from producer.config import XCredentials
 from producer.errors import SourceError
 from producer.formats.tweets import Record, load, to_record
-from producer.sources.x import rules as stream_rules
-from producer.sources.x import api
 from producer.sources.lines import LineSplitter
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
-from producer.sources.x.rules import TAG, Rule
 from producer.sources.source import Rejected
+from producer.sources.x import api as x_api
+from producer.sources.x.bill import Bill
+from producer.sources.x.connections import terminate_own, time_of
+from producer.sources.x.rule_set import RuleSet
+from producer.sources.x.rules import expressions
 from producer.spooling.rejected import Input
+from stack.prices import show
 
 _FIELDS = {
-    "tweet.fields": "author_id,created_at,lang,note_tweet,referenced_tweets",
+    "tweet.fields": "article,author_id,created_at,lang,note_tweet,referenced_tweets",
     "expansions": "author_id,referenced_tweets.id",
     "user.fields": "username",
 }
@@ -46,6 +49,7 @@ class XSource:
         track: words or phrases to look for.
         rules: expressions in X's rule language.
         keep_rules: leave this run's rules on X at the end.
+        budget: dollars that X may charge for the posts, by an estimate; reading ends when they are spent.
         endpoint: scheme and host of the API; None for X itself.
         notify: called with messages for the user, from the reading and the closing thread.
         backoff: the waits.
@@ -60,35 +64,44 @@ class XSource:
         track: Sequence[str],
         rules: Sequence[str],
         keep_rules: bool,
+        budget: float | None,
         endpoint: str | None,
         notify: Callable[[str], None],
         backoff: Backoff = DEFAULT_BACKOFF,
     ) -> None:
         self._credentials = credentials
-        self._wanted = stream_rules.expressions(track, rules)
+        self._rules = RuleSet(expressions(track, rules), notify)
         self._keep_rules = keep_rules
-        self._endpoint = (endpoint or api.ENDPOINT).rstrip("/")
+        self._bill = Bill(budget)
+        self._endpoint = (endpoint or x_api.ENDPOINT).rstrip("/")
         self._notify = notify
         self._backoff = backoff
-        self._api: Any = None
-        self._wanted_ids: set[str] = set()  # ids of the rules that this run wants, whoever created them
-        self._ours: set[str] = set()  # ids of the rules to remove at the end
+        self._api: TwitterAPI | None = None
         self._rules_lock = threading.Lock()
         self._response: requests.Response | None = None
+        self._accepted_at: datetime | None = None  # the connection that was accepted last, by X's clock
         self._closing = threading.Event()
         self._lines_read = 0
         self.input: Input | None = None
-        self._others_reported = False
+
+    @property
+    def spent(self) -> float:
+        """Estimate of the dollars that X charges for this run."""
+        return self._bill.dollars
 
     def read(self) -> Iterator[Record | Rejected]:
-        """Yield posts forever; reconnect as often as necessary.
+        """Yield posts until the budget is spent; reconnect as often as necessary.
 
         Raises:
             SourceError: X rejects the credentials, the app, a rule or any further request, or was never reached.
         """
-        for item in reconnecting(self._items, self._backoff, self._closing, self._notify):
-            if item is not None:
-                yield item
+        with closing(reconnecting(self._items, self._backoff, self._closing, self._notify)) as items:
+            for item in items:
+                if item is not None:
+                    yield item
+                if self._bill.is_exhausted:
+                    self._notify(f"The budget is spent, by an estimate ({show(self.spent)}): reading ends.")
+                    return
 
     def close(self) -> None:
         """End `read`, even while it waits for data, and remove the run's rules from X."""
@@ -98,12 +111,8 @@ class XSource:
             with suppress(ValueError, RuntimeError, OSError):
                 self._response.raw.shutdown()
         with self._rules_lock:
-            ours, self._ours = self._ours, set()
-            if ours and not self._keep_rules:
-                try:
-                    self._change_rules({"delete": {"ids": sorted(ours)}})
-                except (Interrupted, SourceError) as error:
-                    self._notify(f"The rules stay on X until the next run: {error}")
+            if self._api is not None and not self._keep_rules:
+                self._rules.delete(self._api)
 
     def _items(self, connected: Callable[[], None]) -> Generator[Record | Rejected | None]:
         """Read one connection: yield posts, rejected items, and None for each keep-alive."""
@@ -111,13 +120,32 @@ class XSource:
             if self._closing.is_set():
                 return
             if self._api is None:
-                self._api = api.sign_in(self._credentials, self._endpoint, self._backoff.silence)
-            self._synchronise_rules()
-        with closing(api.request(self._api, api.STREAM, _FIELDS)) as response:
+                self._api = x_api.sign_in(self._credentials, self._endpoint, self._backoff.silence)
+            self._rules.synchronise(self._api)
+        with closing(self._connect(self._api)) as response:
             connected()
             self._response = response
             for line in self._lines(response.raw):
                 yield self._item(line)
+
+    def _connect(self, api: TwitterAPI) -> requests.Response:
+        try:
+            response = x_api.open_stream(api, _FIELDS)
+        except x_api.TooManyConnections as refusal:
+            if self._terminate_lost(api):
+                raise Interrupted(
+                    "drop", "X held this run's lost connection open: it is terminated"
+                ) from refusal
+            raise
+        self._accepted_at = time_of(response)
+        return response
+
+    def _terminate_lost(self, api: TwitterAPI) -> bool:
+        accepted_at, self._accepted_at = self._accepted_at, None
+        try:
+            return accepted_at is not None and terminate_own(api, accepted_at)
+        except (Interrupted, SourceError):
+            return False  # X's refusal is reported, with the remedy
 
     def _lines(self, body: urllib3.HTTPResponse) -> Iterator[bytes | None]:
         """Yield each line as soon as it has arrived, and the last one even if its end is missing.
@@ -126,7 +154,7 @@ class XSource:
             Interrupted: the connection has ended.
         """
         lines = LineSplitter(_MAX_LINE_BYTES)
-        interruption = Interrupted("network", "X closed the stream")
+        interruption = Interrupted("drop", "X closed the stream")
         last = time.monotonic()
         try:
             # Not `stream` or `iter_lines`: if the body is not chunked, they wait until their buffer is full,
@@ -141,13 +169,13 @@ class XSource:
         except urllib3.exceptions.ReadTimeoutError:
             interruption = self._silence("has sent nothing, not even a keep-alive,")
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            interruption = Interrupted("network", f"the stream from X broke ({cause(error)})")
+            interruption = Interrupted("drop", f"the stream from X broke ({cause(error)})")
         if not self._closing.is_set():
             yield from lines.end()  # it may contain X's reason
         raise interruption
 
     def _silence(self, symptom: str) -> Interrupted:
-        return Interrupted("network", f"X {symptom} for {self._backoff.silence:.3g} s")
+        return Interrupted("drop", f"X {symptom} for {self._backoff.silence:.3g} s")
 
     def _item(self, line: bytes | None) -> Record | Rejected | None:
         """Convert a line to a post or a rejected item; return None for a keep-alive, which is empty.
@@ -167,72 +195,17 @@ class XSource:
             message = load(line)
             if not isinstance(message, dict):
                 raise PoisonError(Reason.NOT_A_TWEET, "not a JSON object")
+            self._bill.add(message)
             if message.get("data") is None and ("errors" in message or "title" in message):
-                if not api.is_about_post(message):
-                    raise api.to_error(0, message, {})
-                return Rejected(where, f"X sent an error instead of the post: {api.describe(message)}")
+                if not x_api.is_about_post(message):
+                    raise x_api.to_error(0, message, {})
+                return Rejected(where, f"X sent an error instead of the post: {x_api.describe(message)}")
             post = to_record(message, "x")
         except PoisonError as error:
             if error.reason is not Reason.CONTROL_MESSAGE:
                 self.input = Input("X", self._lines_read, line)
             return Rejected(where, str(error))
-        if not self._is_wanted(message):
+        if not self._rules.matches(message):
             return Rejected(f"post {post.id}", "only rules that this run did not ask for match it")
         self.input = Input("X", self._lines_read, line)
         return post
-
-    def _is_wanted(self, message: Json) -> bool:
-        matching = message.get("matching_rules")
-        if not self._wanted or not isinstance(matching, list) or not matching:
-            return True
-        ids = (api.text(rule.get("id")) for rule in matching if isinstance(rule, dict))
-        return any(identifier in self._wanted_ids for identifier in ids)
-
-    def _synchronise_rules(self) -> None:
-        """Create the wanted rules on X; without any, check that a rule exists.
-
-        Raises:
-            Interrupted: X could not be reached, or requires a later retry.
-            SourceError: X rejects a rule, or no rule exists.
-        """
-        present = stream_rules.parse_list(api.get_json(self._api, api.RULES, {}))
-        if not self._wanted:
-            if not present:
-                raise SourceError("X has no rule that selects posts: give --track TERM or --rule EXPR.")
-            return
-        self._report_other_rules(present)
-        change = stream_rules.plan_change(present, self._wanted)
-        if change.delete:
-            self._change_rules({"delete": {"ids": list(change.delete)}})
-        wanted = [rule for rule in present if rule.value in self._wanted]
-        self._wanted_ids = {rule.id for rule in wanted}
-        self._ours = {rule.id for rule in wanted if rule.tag == TAG}
-        if change.add:
-            answer = self._change_rules({"add": [{"value": value, "tag": TAG} for value in change.add]})
-            created = {rule.id for rule in stream_rules.parse_list(answer)}
-            self._wanted_ids |= created
-            self._ours |= created
-            errors = api.objects(answer, "errors")
-            self._check_rule_errors(errors)
-            if len(created) + len(errors) < len(change.add):
-                raise Interrupted("http", "X did not confirm the rules")
-
-    def _check_rule_errors(self, errors: Sequence[Json]) -> None:
-        for error in errors:
-            if error.get("title") == "DuplicateRule":  # added since the rules were read
-                self._wanted_ids.add(api.text(error.get("id")))
-            else:
-                reasons = api.describe({**error, "value": None, "title": None})
-                raise SourceError(f"X rejects the rule `{api.text(error.get('value'))}`: {reasons}")
-
-    def _change_rules(self, change: Json) -> Json:
-        return api.get_json(self._api, api.RULES, change, "POST")
-
-    def _report_other_rules(self, present: Sequence[Rule]) -> None:
-        others = [rule.value for rule in present if rule.tag != TAG and rule.value not in self._wanted]
-        if others and not self._others_reported:
-            self._others_reported = True
-            self._notify(
-                f"X has other rules too ({len(others)}, such as `{others[0]}`): X also sends and bills their posts, "
-                "which are counted as rejected."
-            )

@@ -18,10 +18,10 @@ from local.x.server import (
 from producer.config import XCredentials
 from producer.errors import SourceError
 from producer.formats.tweets import Record
-from producer.sources.x import api
 from producer.sources.reconnect import Interrupted
-from producer.sources.x.rules import parse_list
 from producer.sources.source import Rejected
+from producer.sources.x import api as x_api
+from producer.sources.x.rules import parse_list
 from tests.producer.sources.reading import Reading
 from tests.producer.sources.x.watched_x import GET_STREAM, WatchedX, line, problem
 
@@ -125,7 +125,8 @@ def test_an_answer_that_is_not_of_x_leads_to_a_retry(scripted: ScriptedAnswer, m
 )
 def test_rules_that_x_does_not_confirm_are_added_again(answer: Json) -> None:
     present = ScriptedAnswer(200, {"meta": {"result_count": 0}}, path=RULES)
-    with XServer(count=1, script=[present, ScriptedAnswer(201, answer, path=RULES)]) as x:
+    checked = ScriptedAnswer(200, {"meta": {"summary": {"valid": 1, "invalid": 0}}}, path=RULES)
+    with XServer(count=1, script=[present, checked, ScriptedAnswer(201, answer, path=RULES)]) as x:
         source = WatchedX(x)
         with Reading(source) as reading:
             reading.until_items(1)
@@ -163,7 +164,7 @@ def test_any_frame_is_a_post_or_counted_or_ends_the_connection_for_a_reason(fram
 @given(st.dictionaries(st.sampled_from(MEMBERS), JSON))
 def test_any_answer_is_rules_or_a_reason_to_retry_or_to_end(answer: Json) -> None:
     assert isinstance(
-        api.to_error(400, answer, {"x-rate-limit-reset": "9" * 5_000}), Interrupted | SourceError
+        x_api.to_error(400, answer, {"x-rate-limit-reset": "9" * 5_000}), Interrupted | SourceError
     )
     try:
         assert all(isinstance(rule.value, str) for rule in parse_list(answer))

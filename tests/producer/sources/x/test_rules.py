@@ -14,6 +14,21 @@ from producer.sources.x.rules import TAG, Change, Rule, expressions, plan_change
         ("@mira_vell", "@mira_vell"),
         ("$NVDA", "$NVDA"),
         ("提灯", "提灯"),
+        ("#हिंदी", "#हिंदी"),
+        ("हिंदी", "हिंदी"),
+        ("#ประเทศไทย", "#ประเทศไทย"),
+        ("#ที่รัก", "#ที่รัก"),
+        ("#தமிழ்", "#தமிழ்"),
+        ("#বাংলা", "#বাংলা"),
+        ("#नाश्\u200dता", "#नाश्\u200dता"),  # with a joiner
+        (
+            "#\u0645\u06cc\u200c\u062e\u0648\u0627",
+            "#\u0645\u06cc\u200c\u062e\u0648\u0627",
+        ),  # with a non-joiner
+        ("#paral·lel", "#paral·lel"),
+        ("paral·lel", '"paral·lel"'),
+        ("#", '"#"'),
+        ("##tea", '"##tea"'),
         ("paper   lantern", '"paper lantern"'),
         ("C++", '"C++"'),
         ("lang:en", '"lang:en"'),

@@ -1,23 +1,35 @@
 """The X source, through the real TwitterAPI library, against an X on loopback."""
 
 import logging
+import shlex
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import requests
 
 from event.payload import Json
 from local.x.samples import TWEETS
-from local.x.server import RULES, STREAM, TOKEN, Connection, ScriptedAnswer, XServer
+from local.x.server import (
+    BEARER_TOKEN,
+    CONNECTIONS,
+    RULES,
+    STREAM,
+    TOKEN,
+    Connection,
+    ScriptedAnswer,
+    XServer,
+)
 from producer.formats.tweets import Record, load, to_record
-from producer.sources.x import source as x_source
 from producer.sources.reconnect import Backoff
 from producer.sources.source import Rejected
+from producer.sources.x import source as x_source
 from producer.spooling.rejected import Input
 from tests.producer.sources.reading import Reading
-from tests.producer.sources.x.watched_x import GET_STREAM, TERM, WatchedX, line, post, problem
+from tests.producer.sources.x.watched_x import GET_STREAM, QUICK, TERM, WatchedX, line, post, problem
 
 
 def test_every_post_arrives_as_a_record_with_the_name_and_the_whole_text() -> None:
@@ -30,6 +42,30 @@ def test_every_post_arrives_as_a_record_with_the_name_and_the_whole_text() -> No
         (record.username, record.text, record.lang, "x") for record in expected
     ]
     assert len({record.id for record in records}) == len({record.id for record in expected})
+
+
+def test_an_article_arrives_with_its_text() -> None:
+    [sample] = [load(text) for text in TWEETS.read_bytes().splitlines() if b'"article"' in text]
+    assert isinstance(sample, dict)
+    with XServer(count=1, rate=None) as x, Reading(WatchedX(x, track=["weighs"])) as reading:
+        reading.until_items(1)
+    article = sample["data"]["article"]
+    assert reading.texts == [f"{article['title']}\n\n{article['plain_text']}"]
+
+
+def test_an_edit_is_a_record_of_its_own() -> None:
+    first, second = post("tea", 1), post("green tea", 2)
+    second["data"]["edit_history_tweet_ids"] = [first["data"]["id"], second["data"]["id"]]
+    with (
+        XServer(script=[Connection(0, raw=line(first) + line(second))]) as x,
+        Reading(WatchedX(x)) as reading,
+    ):
+        reading.until_items(2)
+    records = [item for item in reading.items if isinstance(item, Record)]
+    assert [(record.id, record.text) for record in records] == [
+        (first["data"]["id"], "tea"),
+        (second["data"]["id"], "green tea"),
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["chunked", "plain", "gzip"])
@@ -251,7 +287,7 @@ def test_a_rate_limit_is_waited_out_until_its_reset() -> None:
 
 def test_a_connection_that_is_still_open_elsewhere_is_waited_for() -> None:
     with XServer() as x:
-        source = WatchedX(x)
+        source = WatchedX(x, backoff=replace(QUICK, rate=1, rate_limit=1))
         with Reading(WatchedX(x)) as first:
             first.until_items(1)
             with Reading(source) as second:
@@ -259,6 +295,73 @@ def test_a_connection_that_is_still_open_elsewhere_is_waited_for() -> None:
                 assert "another connection of this app reads the stream" in source.notes[0]
                 first.__exit__()
                 second.until_items(1)
+
+
+def test_connections_that_x_drops_at_once_are_made_again_until_x_limits_them_and_then_after_its_window() -> (
+    None
+):
+    with XServer(script=[Connection(1, ending="end") for _ in range(60)]) as x:
+        source = WatchedX(x, backoff=replace(QUICK, rate=300, rate_limit=900))
+        with Reading(source) as reading:
+            reading.until(lambda: "X limits the rate" in source.notes[-1] if source.notes else False)
+            assert x.requests.count(GET_STREAM) == 51
+        assert len(reading.texts) == 50
+    seconds = float(source.notes[-1].split()[-2])
+    assert 300 < seconds <= 900  # until X's window ends, not what this side would wait
+
+
+def test_a_lost_connection_that_x_holds_open_is_terminated() -> None:
+    with XServer(count=2, script=[Connection(1, ending="reset", is_stale=True)]) as x:
+        source = WatchedX(x, backoff=replace(QUICK, rate=3_600, rate_limit=3_600))
+        with Reading(source) as reading:
+            reading.until_items(2)
+    assert any("X held this run's lost connection open: it is terminated" in note for note in source.notes)
+    assert x.requests.count(f"DELETE {CONNECTIONS}") == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ScriptedAnswer(
+            200, {"data": [{"id": "7", "connected_at": "2999-01-01T00:00:00.000Z"}]}, path=CONNECTIONS
+        ),
+        ScriptedAnswer(200, {"data": [{"id": "7", "connected_at": "soon"}]}, path=CONNECTIONS),
+        ScriptedAnswer(
+            200,
+            {"data": [{"id": number, "connected_at": "2000-01-01T00:00:00.000Z"} for number in "78"]},
+            path=CONNECTIONS,
+        ),
+        ScriptedAnswer(200, {"meta": {"result_count": 0}}, path=CONNECTIONS),
+        ScriptedAnswer(403, problem("client-forbidden"), path=CONNECTIONS),
+        ScriptedAnswer(503, path=CONNECTIONS),
+    ],
+    ids=["younger", "no time", "two", "none", "403", "503"],
+)
+def test_a_connection_that_may_be_of_another_program_is_not_terminated(answer: ScriptedAnswer) -> None:
+    with XServer(count=2, script=[Connection(1, ending="reset", is_stale=True), answer]) as x:
+        source = WatchedX(x, backoff=replace(QUICK, rate=3_600, rate_limit=3_600))
+        with Reading(source) as reading:
+            reading.until(lambda: len(source.notes) == 2)
+        assert "another connection of this app reads the stream" in source.notes[1]
+        assert f"GET {CONNECTIONS}" in x.requests
+        assert f"DELETE {CONNECTIONS}" not in x.requests
+
+
+def test_before_its_first_connection_a_run_terminates_none_and_names_the_command_that_does() -> None:
+    with XServer(count=1, script=[Connection(0, is_stale=True)]) as x:
+        source = WatchedX(x, backoff=replace(QUICK, rate=3_600, rate_limit=3_600))
+        with Reading(WatchedX(x, keep_rules=True)) as first:
+            first.until(lambda: x.is_read)
+        with Reading(source) as reading:
+            reading.until(lambda: source.notes)
+            assert f"GET {CONNECTIONS}" not in x.requests
+            assert x.is_read
+            _, _, method, _, header, url = shlex.split(source.notes[0].split("`")[1])
+            token = header.replace("$BEARER_TOKEN", BEARER_TOKEN).split(": ")[1]
+            address = url.replace("https://api.x.com", x.url)
+            done = requests.request(method, address, headers={"Authorization": token}, timeout=60)
+            assert done.json()["data"]["successful_kills"] == 1
+            assert not x.is_read
 
 
 def test_rules_that_somebody_removed_are_added_again() -> None:
@@ -286,6 +389,38 @@ def test_an_unreachable_x_is_tried_again(caplog: pytest.LogCaptureFixture) -> No
             reading.until_items(1)
     assert "cannot be reached (Connection refused)" in source.notes[0]
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+# Money
+
+
+def test_the_run_ends_when_its_budget_is_spent() -> None:
+    raw = b"".join(line(post(f"post {number}", number)) for number in range(10))
+    with XServer(script=[Connection(0, raw=raw)]) as x:
+        source = WatchedX(x, budget=0.045)  # a post and its author: $0.015
+        with Reading(source) as reading:
+            reading.until(lambda: source.notes)
+        assert not x.is_read
+        assert x.rules == []
+    assert reading.texts == ["post 0", "post 1", "post 2"]
+    assert source.spent == pytest.approx(0.045)
+    assert source.notes == ["The budget is spent, by an estimate ($0.045): reading ends."]
+
+
+def test_posts_of_other_rules_and_what_comes_with_a_post_are_charged_and_errors_are_not() -> None:
+    reference = {"includes": {"tweets": [post("b")["data"]], "users": [{"id": "7"}, {"id": "8"}]}}
+    raw = [
+        line(post("ours") | {"matching_rules": []}),
+        line(post("others'") | {"matching_rules": [{"id": "5"}]}),
+        line(post("quoting") | reference),
+        line({"errors": [problem("Not Found Error")], "matching_rules": [{"id": "1"}]}),
+        b"\r\n",
+    ]
+    with XServer(script=[Connection(0, raw=b"".join(raw))]) as x:
+        source = WatchedX(x)
+        with Reading(source) as reading:
+            reading.until_items(4)
+    assert source.spent == pytest.approx(4 * 0.005 + 4 * 0.010)
 
 
 # The end

@@ -12,7 +12,15 @@ from producer.sources.x.source import XSource
 
 CREDENTIALS = XCredentials(CONSUMER_KEY, CONSUMER_SECRET, "", "")
 QUICK = Backoff(
-    network=0.01, network_limit=0.02, http=0.01, http_limit=0.02, rate=0.01, rate_limit=0.02, silence=60
+    network=0.01,
+    network_limit=0.02,
+    drop=0.01,
+    drop_limit=0.02,
+    http=0.01,
+    http_limit=0.02,
+    rate=0.01,
+    rate_limit=0.02,
+    silence=60,
 )
 TERM = "#LanternNight"
 GET_STREAM = f"GET {STREAM}"
@@ -28,6 +36,7 @@ class WatchedX(XSource):
         track: Sequence[str] = (TERM,),
         rules: Sequence[str] = (),
         keep_rules: bool = False,
+        budget: float | None = None,
         backoff: Backoff = QUICK,
     ) -> None:
         self.notes: list[str] = []
@@ -36,6 +45,7 @@ class WatchedX(XSource):
             track=track,
             rules=rules,
             keep_rules=keep_rules,
+            budget=budget,
             endpoint=x if isinstance(x, str) else x.url,
             notify=self.notes.append,
             backoff=backoff,
