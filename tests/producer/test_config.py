@@ -99,7 +99,7 @@ def test_a_missing_value_of_the_stack_is_named_with_file_and_remedy(
 
 @pytest.mark.parametrize("key", X_KEYS)
 def test_a_missing_value_of_x_is_named_with_the_page_that_shows_it(path: Path, key: str) -> None:
-    with pytest.raises(ConfigError, match=f"`{key}` is missing in .*config.json: .*developer.x.com"):
+    with pytest.raises(ConfigError, match=f"`{key}` is missing in .*config.json: .*console.x.com"):
         config(path, {k: v for k, v in X.items() if k != key}).x()
 
 
