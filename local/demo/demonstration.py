@@ -131,7 +131,8 @@ class Demonstration:
             if producer.poll() is None:
                 producer.terminate()
                 producer.wait()
-        self.console.print(indent(f"producer: {summary['text']}"))
+        text = summary["text"].partition("; spent")[0]  # the local X charges nothing
+        self.console.print(indent(f"producer: {text}"))
         return summary
 
     def _watch(self, producer: "subprocess.Popen[bytes]", log: Path) -> dict[str, Any]:

@@ -33,8 +33,8 @@ class Bill:
 
     @property
     def dollars(self) -> float:
-        """What X charges at most, up to the currency's rounding."""
-        return self._post.of(self._posts) + self._user.of(self._users)
+        """The charge so far, at most."""
+        return round(self._post.of(self._posts) + self._user.of(self._users), 4)
 
     @property
     def is_exhausted(self) -> bool:

@@ -165,4 +165,5 @@ def test_a_rule_that_somebody_else_has_deleted_is_no_failure() -> None:
         with Reading(source) as reading:
             reading.until_items(1)
             x.rules = []
+            x.add_rule("bun", "another program")
     assert source.notes == []
