@@ -284,6 +284,30 @@ def test_slow_answers_and_every_fault_together_lose_and_repeat_no_tweet(
     assert (spool.acknowledged, spool.waiting) == (10_000, 0)
 
 
+REJECTIONS = (
+    Fault(status=0),
+    Fault(status=400, code="UnrecognizedClientException"),
+    Fault(status=400, code="AccessDeniedException"),
+    Fault(status=400, code="ExpiredTokenException"),
+    Fault(status=400, code="InvalidSignatureException", message="Signature expired: 1 is now earlier than 2"),
+    Fault(status=400, code="KMSInvalidStateException"),
+)
+
+
+def test_rejections_of_every_kind_in_any_order_lose_and_repeat_no_tweet(
+    stream: Stream, spool: Spool, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.publish.outage.DENIAL_SECONDS", 60.0)
+    chance = random.Random(5)
+    stream.stub.faults = lambda _, keys: chance.choice((*REJECTIONS, faulty(0, keys), None, None, None))
+    fill(spool, 5_000, authors=500)
+
+    send(publisher)
+
+    assert len(stream.stub.order) == len(stream.stub.stored) == 5_000
+    assert (spool.acknowledged, spool.waiting, publisher.trouble) == (5_000, 0, None)
+
+
 def test_a_throttled_stream_does_not_fill_the_memory(
     stream: Stream, spool: Spool, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
