@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError
 
 from delivery.bootstrap import ISSUER, PREFIX
 from delivery.workflows.github import GithubError, Repository
+from stack.aws.credentials import open_session
 from stack.project import version
 
 FOLDER = Path(__file__).resolve().parent / "bootstrap"
@@ -156,9 +157,15 @@ def init_stack(backend: str, name: str, secrets_provider: str, project: Path) ->
         raise
 
 
+@cache
+def session() -> boto3.Session:
+    """Return a session with the credentials of the environment or of the profile."""
+    return open_session()
+
+
 def region() -> str:
     """Return the region of the environment or of the profile."""
-    name = os.environ.get("AWS_REGION") or boto3.Session().region_name  # boto3 does not read AWS_REGION
+    name = os.environ.get("AWS_REGION") or session().region_name  # boto3 does not read AWS_REGION
     if not name:
         raise click.ClickException("no region is set: export AWS_REGION=us-east-1")
     return name
@@ -167,7 +174,7 @@ def region() -> str:
 @cache
 def account_id() -> str:
     """Return the id of the account whose credentials are used."""
-    return boto3.client("sts", region_name=region()).get_caller_identity()["Account"]
+    return session().client("sts", region_name=region()).get_caller_identity()["Account"]
 
 
 def bucket_name() -> str:
@@ -183,11 +190,15 @@ def bucket_url() -> str:
 def state_is_in_bucket() -> bool:
     """Tell whether the state was moved into the bucket; S3 denies access to one of that name in another account."""
     try:
-        listing = boto3.client("s3", region_name=region()).list_objects_v2(
-            Bucket=bucket_name(),
-            Prefix="bootstrap/.pulumi/stacks/",
-            MaxKeys=1,
-            ExpectedBucketOwner=account_id(),
+        listing = (
+            session()
+            .client("s3", region_name=region())
+            .list_objects_v2(
+                Bucket=bucket_name(),
+                Prefix="bootstrap/.pulumi/stacks/",
+                MaxKeys=1,
+                ExpectedBucketOwner=account_id(),
+            )
         )
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchBucket":
@@ -198,7 +209,7 @@ def state_is_in_bucket() -> bool:
 
 def has_github_provider() -> bool:
     """Tell whether the account has GitHub's OpenID Connect provider."""
-    providers = boto3.client("iam", region_name=region()).list_open_id_connect_providers()
+    providers = session().client("iam", region_name=region()).list_open_id_connect_providers()
     return any(each["Arn"].endswith(f"/{ISSUER}") for each in providers["OpenIDConnectProviderList"])
 
 

@@ -3,19 +3,12 @@
 from importlib import import_module
 
 import click
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    TokenRetrievalError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.aws.error_codes import error_code, is_denied, is_missing
+from ops.aws.error_codes import is_missing
 from ops.errors import OptionsError
+from stack.aws import messages
+from stack.aws.causes import Cause, find_cause
 from stack.printing import without_userinfo
 from stack.project import version
 
@@ -31,30 +24,14 @@ _COMMANDS = {
 }
 """Modules, imported on demand: only `size` and `cost` need Pulumi's SDK."""
 
-_NO_CREDENTIALS = (
-    CredentialRetrievalError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    TokenRetrievalError,
-)
-_BAD_KEY = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-
 
 class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except (BotoCoreError, ClientError) as error:
-            raises = OptionsError if isinstance(error, _NO_CREDENTIALS) else click.ClickException
-            raise raises(without_userinfo(explain(error))) from error
+            raises = OptionsError if find_cause(error) is Cause.CREDENTIALS else click.ClickException
+            raise raises(without_userinfo(_explain(error))) from error
         except BrokenPipeError:
             raise  # click ends quietly
         except OSError as error:
@@ -108,23 +85,14 @@ def stream_ops() -> None:
     cli(prog_name="stream-ops")
 
 
-def explain(error: BotoCoreError | ClientError) -> str:
+def _explain(error: BotoCoreError | ClientError) -> str:
     """Explain an AWS error, and what to do about it."""
-    if isinstance(error, _NO_CREDENTIALS):
-        return f"{error}. Sign in as for the AWS CLI, or set AWS_PROFILE; for local AWS give --endpoint."
-    if isinstance(error, EndpointConnectionError):
-        return f"{error}. Check the region and the network; for local AWS, that it runs and --endpoint."
-    if not isinstance(error, ClientError):
-        return str(error)
-    if is_denied(error):
-        return (
-            f"{error}. Your own credentials need this permission: `aws sts get-caller-identity` names them."
-        )
-    if error_code(error) in _BAD_KEY:
-        return f"{error}. The credentials are wrong or expired: sign in again, or set AWS_PROFILE."
-    if is_missing(error):
+    if isinstance(error, ClientError) and is_missing(error):
         return (
             f"{error}. Is the stack deployed, in this region? "
             "`pulumi stack output` shows what it has; --stack, --outputs or --region choose another."
         )
-    return str(error)
+    explained = messages.explain(error)
+    if find_cause(error) is Cause.NETWORK:
+        explained += " For local AWS: check that it runs, and --endpoint."
+    return explained

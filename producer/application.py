@@ -60,7 +60,7 @@ def open_producer(
     client = connect(aws, _log.info)
     directory = choose_directory(parent, aws, config.event_type, _log.warning)
     opened = Spool(Folder(directory), event_format, spool_limit, _log.warning)
-    return Producer(opened, Publisher(opened, client, aws, linger))
+    return Producer(opened, Publisher(opened, client, aws, linger, _log.warning))
 
 
 class Producer:

@@ -259,7 +259,7 @@ def run_command(
         if source_name == "rejected" and path is not None:
             path = rejected_file.set_aside(path)
         reading = source(view.note, None if start_over else spool.source)
-        publisher = Publisher(spool, client, aws, linger / 1000)
+        publisher = Publisher(spool, client, aws, linger / 1000, view.note)
         receipt = Receipts() if receipts else None
         sys.exit(
             publish(

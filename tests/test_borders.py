@@ -17,6 +17,7 @@ PRODUCT = {"event", "stack", "handler", "infra", "producer", "ops", "delivery"}
 IMPORTS: dict[str, set[str]] = {
     "event": set(),
     "stack": {"event"},
+    "stack.aws": {"stack"},
     "handler": {"event"},
     "infra": {"event", "stack"},
     "__main__": {"event", "infra", "stack"},
@@ -42,6 +43,7 @@ PACKAGES: dict[str, set[str]] = {
     "event": set(),  # runs in Lambda, as `handler` does
     "handler": {"boto3", "botocore", "mypy_boto3_s3"},
     "stack": {"yaml"},  # without Pulumi's SDK, which takes a second to import
+    "stack.aws": {"boto3", "botocore"},
     "delivery.workflows": set(),  # runs in workflows before anything is installed
 }
 """The packages that each folder's modules may import besides the standard library and this project."""

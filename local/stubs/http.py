@@ -34,6 +34,7 @@ class Response(NamedTuple):
         after: bytes sent behind it, which belong to no answer.
         hold: event that `after` waits for; then the connection is closed.
         pause: seconds between any two bytes.
+        date: the header of that name; AWS sends it always, and this server where a client reads it.
     """
 
     status: int = 200
@@ -42,6 +43,7 @@ class Response(NamedTuple):
     after: bytes = b""
     hold: threading.Event | None = None
     pause: float = 0.0
+    date: str | None = None
 
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -70,7 +72,8 @@ class _Connection(asyncio.Protocol):
 
     async def _answer_to(self, request: Request) -> None:
         response = await self._answer(request)
-        head = f"HTTP/1.1 {response.status} _\r\nContent-Length: {len(response.body)}\r\n\r\n".encode()
+        date = f"Date: {response.date}\r\n" if response.date else ""
+        head = f"HTTP/1.1 {response.status} _\r\n{date}Content-Length: {len(response.body)}\r\n\r\n".encode()
         answer = head + response.body if response.status else b""
         content = response.before + answer
         if response.pause:

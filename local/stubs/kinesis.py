@@ -16,6 +16,8 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -24,6 +26,8 @@ from local.stubs.http import Request, Response, serving
 
 THROTTLED = "ProvisionedThroughputExceededException"
 _FIRST_SEQUENCE_NUMBER = 49590338271490256608559692538361571095921575989136588898
+_TIME = "%Y%m%dT%H%M%SZ"
+_TOLERANCE = timedelta(minutes=5)
 _TARGET = "Kinesis_20131202.PutRecords"
 
 
@@ -37,6 +41,7 @@ class Fault(NamedTuple):
     throttled: frozenset[int] = frozenset()
     status: int | None = None
     code: str = "InternalFailure"
+    message: str = "as planned"
     stored: bool = False
 
 
@@ -54,6 +59,7 @@ class KinesisStub:
         faults: asked before each call, with its number from 0 and the partition keys of its records.
 
     Attributes:
+        ahead: how far its clock is ahead of this machine's.
         stored: how often each payload was stored.
         order: the payloads in order, each with its partition key.
         calls: the number of records of each call.
@@ -62,6 +68,7 @@ class KinesisStub:
     def __init__(self, name: str = "tweets", faults: Faults = no_faults) -> None:
         self._name = name
         self.faults = faults
+        self.ahead = timedelta()
         self.stored: Counter[bytes] = Counter()
         self.order: list[tuple[str, bytes]] = []
         self.calls: list[int] = []
@@ -75,7 +82,7 @@ class KinesisStub:
         try:
             records = self._records(request)
         except _RejectedError as error:
-            return _error(400, *error.args)
+            return self._error(400, *error.args)
         fault = self.faults(len(self.calls), [key for key, _ in records]) or Fault()
         self.calls.append(len(records))
         await asyncio.sleep(fault.delay)
@@ -84,7 +91,9 @@ class KinesisStub:
             self.order += accepted
             self.stored.update(data for _, data in accepted)
         if fault.status is not None:
-            return Response(status=0) if not fault.status else _error(fault.status, fault.code, "as planned")
+            if not fault.status:
+                return Response(status=0)
+            return self._error(fault.status, fault.code, fault.message)
         results = [
             {"ErrorCode": THROTTLED, "ErrorMessage": "Rate exceeded for shard"}
             if index in fault.throttled
@@ -96,6 +105,7 @@ class KinesisStub:
     def _records(self, request: Request) -> list[tuple[str, bytes]]:
         if not request.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 Credential="):
             raise _RejectedError("MissingAuthenticationTokenException", "Missing Authentication Token")
+        self._check_time(request.headers["x-amz-date"])
         if request.headers.get("x-amz-target") != _TARGET:
             raise _RejectedError("AccessDeniedException", "not authorized to perform anything but PutRecords")
         body: dict[str, Any] = orjson.loads(request.body)
@@ -115,6 +125,24 @@ class KinesisStub:
             raise _RejectedError("InvalidArgumentException", "a call has 10 MiB")
         return records
 
+    def _check_time(self, text: str) -> None:
+        now = datetime.now(UTC) + self.ahead
+        signed = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+        if signed < now - _TOLERANCE:
+            early = f"{now - _TOLERANCE:{_TIME}} ({now:{_TIME}} - 5 min.)"
+            raise _RejectedError(
+                "InvalidSignatureException", f"Signature expired: {text} is now earlier than {early}"
+            )
+        if signed > now + _TOLERANCE:
+            late = f"{now + _TOLERANCE:{_TIME}} ({now:{_TIME}} + 5 min.)"
+            raise _RejectedError(
+                "InvalidSignatureException", f"Signature not yet current: {text} is still later than {late}"
+            )
+
+    def _error(self, status: int, code: str, message: str) -> Response:
+        date = format_datetime(datetime.now(UTC) + self.ahead, usegmt=True)
+        return Response(status=status, body=orjson.dumps({"__type": code, "message": message}), date=date)
+
 
 class _RejectedError(Exception):
     """A rejection with status 400: code and message."""
@@ -125,10 +153,6 @@ def _decode(data: str) -> bytes:
         return base64.b64decode(data, validate=True)
     except binascii.Error as error:
         raise _RejectedError("SerializationException", str(error)) from error
-
-
-def _error(status: int, code: str, message: str) -> Response:
-    return Response(status=status, body=orjson.dumps({"__type": code, "message": message}))
 
 
 def away(_call: int, _keys: list[str]) -> Fault:

@@ -2,19 +2,15 @@
 
 from botocore.exceptions import ClientError
 
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
+from stack.aws.causes import Cause, error_code, find_cause
+
 _MISSING = {"NoSuchBucket", "NoSuchEntity", "NotFound", "ResourceNotFoundException", "404"}
 _MISSING_OBJECT = {"NoSuchKey", "404"}
 
 
-def error_code(error: ClientError) -> str:
-    """Return the code of an error."""
-    return error.response["Error"]["Code"]
-
-
 def is_denied(error: ClientError) -> bool:
     """Whether the caller lacks a permission."""
-    return error_code(error) in _DENIED
+    return find_cause(error) is Cause.DENIED
 
 
 def is_missing(error: ClientError) -> bool:

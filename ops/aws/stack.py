@@ -20,6 +20,7 @@ from event.schema import Schema
 from ops.aws.default import Default, load_default
 from ops.errors import OptionsError
 from ops.terminal.display import error_console
+from stack.aws.credentials import guard, open_session
 from stack.errors import OutputsError
 from stack.outputs import read_outputs
 
@@ -48,10 +49,11 @@ Client = TypeVar("Client", bound=BaseClient)
 
 
 def _client(create: "Callable[[Stack], Client]") -> "cached_property[Client]":
-    """Create a client when it is first needed.
+    """Create a client when it is first needed; its calls may raise `CredentialsError`.
 
     Raises:
         OptionsError: the region or the endpoint is invalid.
+        CredentialsError: there are no valid credentials.
     """
 
     @functools.wraps(create)
@@ -65,6 +67,7 @@ def _client(create: "Callable[[Stack], Client]") -> "cached_property[Client]":
                 f"The region or the endpoint is invalid: {error}. "
                 "A region is like us-east-1, an endpoint like http://127.0.0.1:4566."
             ) from error
+        guard(client, stack._session)
         return client
 
     return cached_property(checked)
@@ -133,7 +136,7 @@ class Stack:
 
         Raises:
             OptionsError: the outputs cannot be loaded or lack the region, or region or endpoint are invalid.
-            botocore.exceptions.ProfileNotFound: AWS_PROFILE names a profile that does not exist.
+            CredentialsError: there are no valid credentials.
         """
         _ = self.cloudwatch, self.dynamodb, self.iam, self.kinesis, self.lambda_, self.s3, self.sns
 
@@ -156,7 +159,7 @@ class Stack:
     def _session(self) -> boto3.Session:
         # Real credentials never go to a local AWS.
         key = _TEST_KEY if self._endpoint else None
-        return boto3.Session(
+        return open_session(
             aws_access_key_id=key, aws_secret_access_key=key, region_name=self.output("region")
         )
 

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from ops.aws.error_codes import error_code, is_missing_object
+from ops.aws.error_codes import is_missing_object
 from ops.aws.s3 import delete_objects
 from ops.errors import LeasedError
+from stack.aws.causes import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from ops.aws.error_codes import error_code
 from ops.errors import ExpiredShardError
 from ops.explore import stream
+from stack.aws.causes import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

@@ -1,5 +1,6 @@
 """The boto3 client of the stream: without retries, and with fast JSON for PutRecords."""
 
+import threading
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,24 +9,114 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import orjson
 from botocore.config import Config as ClientConfig
-from botocore.exceptions import BotoCoreError, ProfileNotFound
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, ClientError
 
 from producer.config import AwsCredentials
 from producer.errors import ConfigError
 from producer.publish.publisher import MAX_CALLS
+from stack.aws.causes import Cause, CredentialsError, find_cause
+from stack.aws.credentials import explain_expiry, open_session, retrieve
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsOutputTypeDef
 
 
-def connect(aws: AwsCredentials, notify: Callable[[str], None]) -> "KinesisClient":
-    """Create a client that does not retry: the caller counts failures and backs off.
+def connect(aws: AwsCredentials, notify: Callable[[str], None]) -> "StreamClient":
+    """Create a client, and say whose credentials it has.
+
+    Raises:
+        ConfigError: the region or the endpoint is invalid, or there are no valid credentials.
+    """
+    try:
+        client = StreamClient(aws)
+    except CredentialsError as error:
+        raise ConfigError(str(error)) from error
+    notify(_identity(aws, client.method))
+    return client
+
+
+class StreamClient:
+    """Puts records on the stream. It does not retry: the caller counts failures and backs off.
+
+    Credentials are retrieved before each call, by none of botocore's own steps within one, so that whatever is wrong
+    with them is known as theirs. Those of boto3's default chain that AWS does not accept are looked up again: files
+    under `~/.aws` may have new ones by then.
+
+    Attributes:
+        client: boto3's client.
+        method: botocore's name of the source of the credentials.
+    """
+
+    client: "KinesisClient"
+    method: str
+
+    def __init__(self, aws: AwsCredentials) -> None:
+        self._aws = aws
+        self._renewing = threading.Lock()
+        self._is_refused = False
+        self._open()
+
+    def put_records(self, **request: Any) -> "PutRecordsOutputTypeDef":
+        """Make one call; may be called from several threads.
+
+        Raises:
+            CredentialsError: there are no valid credentials.
+            botocore.exceptions.ClientError: AWS rejects the call.
+        """
+        with self._renewing:
+            client = self._renew()
+        try:
+            return client.put_records(**request)
+        except ClientError as error:
+            cause = find_cause(error)
+            if cause in (Cause.CREDENTIALS, Cause.KEY) and not self._aws.access_key:
+                self._is_refused = True
+            if cause is Cause.CREDENTIALS:
+                raise explain_expiry(self._aws.profile, self.method) from error
+            raise
+
+    def _open(self) -> None:
+        aws = self._aws
+        self._session = open_session(
+            aws_access_key_id=aws.access_key,
+            aws_secret_access_key=aws.secret_access_key,
+            region_name=aws.region,
+            profile_name=aws.profile,
+        )
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise CredentialsError(
+                "No access key in the configuration, and no AWS credentials in boto3's default chain: run "
+                "`python -m producer configure`, sign in as for the AWS CLI, or set `aws_profile`."
+            )
+        self.method = credentials.method
+        self._keys: ReadOnlyCredentials | None = None
+        with suppress(CredentialsError):  # nobody answers: the first call says so
+            self._keys = retrieve(self._session)
+        self.client = _create_client(self._session, aws.endpoint, self._keys)
+
+    def _renew(self) -> "KinesisClient":
+        if self._is_refused:
+            self._open()
+            self._is_refused = False
+        keys = retrieve(self._session)
+        if keys != self._keys:
+            self._keys, self.client = keys, _create_client(self._session, self._aws.endpoint, keys)
+        return self.client
+
+
+def _create_client(
+    session: boto3.Session, endpoint: str | None, keys: ReadOnlyCredentials | None
+) -> "KinesisClient":
+    """Create a client that does not retry, and does not renew its credentials.
 
     Parameters are not validated, and `Records` are encoded and decoded here: botocore's own passes over 500
     records take two thirds of a call's CPU time (benchmarks/README.md).
 
     Raises:
-        ConfigError: the region or the endpoint is invalid, or there are no credentials.
+        ConfigError: the region or the endpoint is invalid.
     """
     settings = ClientConfig(
         retries={"total_max_attempts": 1},
@@ -37,24 +128,16 @@ def connect(aws: AwsCredentials, notify: Callable[[str], None]) -> "KinesisClien
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # missing in the stubs
     )
     try:
-        session = boto3.Session(
-            aws_access_key_id=aws.access_key,
-            aws_secret_access_key=aws.secret_access_key,
-            region_name=aws.region,
-            profile_name=aws.profile,
+        client = session.client(
+            "kinesis",
+            endpoint_url=endpoint,
+            config=settings,
+            aws_access_key_id=keys.access_key if keys else None,
+            aws_secret_access_key=keys.secret_key if keys else None,
+            aws_session_token=keys.token if keys else None,
         )
-        client = session.client("kinesis", endpoint_url=aws.endpoint, config=settings)
-        credentials = session.get_credentials()
-    except ProfileNotFound as error:
-        raise ConfigError(f"`aws_profile`: {error}") from error
     except (BotoCoreError, ValueError) as error:
         raise ConfigError(f"`region` or `aws_endpoint` is invalid: {error}") from error
-    if credentials is None:
-        raise ConfigError(
-            "No access key in the configuration, and no AWS credentials in boto3's default chain: run "
-            "`python -m producer configure`, sign in as for the AWS CLI, or set `aws_profile`."
-        )
-    notify(_identity(aws, credentials.method))
     client.meta.events.register("before-parameter-build.kinesis.PutRecords", _detach_records)
     client.meta.events.register("before-call.kinesis.PutRecords", _write_body)
     client.meta.events.register("before-parse.kinesis.PutRecords", _read_body)

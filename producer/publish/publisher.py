@@ -13,8 +13,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as EndpointError
+from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from event.item import Key
@@ -22,12 +21,15 @@ from event.limits import MAX_PUT_BYTES, MAX_PUT_RECORDS
 from producer.config import AwsCredentials
 from producer.errors import PublishError
 from producer.publish.lanes import Lanes, backoff
+from producer.publish.outage import Outage, judge
 from producer.spooling.entry import Entry
 from producer.spooling.spool import Spool
+from stack.aws.causes import NO_ANSWER, CredentialsError
 
 if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import PutRecordsOutputTypeDef
+
+    from producer.publish.client import StreamClient
 
 MAX_CALLS = 12
 """Maximum number of calls under way at once."""
@@ -41,22 +43,7 @@ _PARTIAL_CALL_SECONDS = 0.25
 _GATHER_SECONDS = 0.05
 """Delay of the last records for throttled ones that are due soon: a small call costs as much as a large one."""
 
-_THROTTLED = {
-    "KMSThrottlingException",
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "Throttling",
-    "ThrottlingException",
-}
 _position = attrgetter("position")
-_NETWORK_ERRORS = (HTTPClientError, EndpointError, ResponseParserError)
-_ADVICE = {
-    "AccessDeniedException": "Deploy the stack that allows it, or run `python -m producer configure`.",
-    "ResourceNotFoundException": "Deploy the stack, or run `python -m producer configure` for the right stream.",
-    "InvalidSignatureException": "Check the secret and this machine's clock; `python -m producer configure`.",
-    "UnrecognizedClientException": "The key was deleted or rotated: run `python -m producer configure`.",
-}
 
 
 class _Answer(NamedTuple):
@@ -78,12 +65,20 @@ class Publisher:
         newest: the own time of the event acknowledged last; None if it has none.
     """
 
-    def __init__(self, spool: Spool, client: "KinesisClient", aws: AwsCredentials, linger: float) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        client: "StreamClient",
+        aws: AwsCredentials,
+        linger: float,
+        notify: Callable[[str], None],
+    ) -> None:
         self._spool = spool
         self._client = client
         self._aws = aws
         self._linger = linger
         self._lanes = Lanes()
+        self._outage = Outage(notify)
         self._under_way = 0
         self._answers: deque[_Answer] = deque()  # filled by the threads of the calls
         self._failures = 0  # consecutive ones
@@ -200,17 +195,19 @@ class Publisher:
         self._under_way -= 1
         try:
             throttled, reason = _evaluate(answer, self._spool.format.read_key)
-        except (ClientError, *_NETWORK_ERRORS) as error:
-            if not _is_transient(error):
-                raise PublishError(self._explain(error)) from error
+        except (ClientError, CredentialsError, *NO_ANSWER) as error:
+            failure = judge(error, self._aws)
+            if self._outage.add(failure, answer.ended):
+                raise PublishError(failure.message) from error
             self._lanes.put_back(answer.call)
             self.retried += len(answer.call)
-            self.trouble = _describe(error)
+            self.trouble = failure.message
             if answer.started >= self._failed_at:  # calls that were under way together fail once
                 self._failures += 1
                 self._failed_at = answer.ended
                 self._not_before = answer.ended + backoff(self._failures, *CALL_SECONDS)
             return
+        self._outage.end(answer.ended)
         self._failures = 0
         self.answer_seconds.append(answer.ended - answer.started)
         self.trouble = reason
@@ -221,18 +218,6 @@ class Publisher:
         self._spool.acknowledge(accepted)
         if accepted:
             self.newest = self._spool.format.read_time(accepted[-1].data)
-
-    def _explain(self, error: Exception) -> str:
-        assert isinstance(error, ClientError)
-        code = error.response["Error"]["Code"]
-        key = self._aws.access_key
-        identity = f"Access key {key}" if key else "The identity of boto3's default chain"
-        where = f"stream {self._aws.stream_name} in {self._aws.region}"
-        if self._aws.endpoint:
-            where += f" at {self._aws.endpoint}"
-        return f"{identity} is not allowed to write to {where}: {_describe(error)}. " + _ADVICE.get(
-            code, "Run `python -m producer configure` if the stack has changed."
-        )
 
 
 def _evaluate(answer: _Answer, read_key: Callable[[bytes], Key]) -> tuple[list[Entry], str | None]:
@@ -263,18 +248,3 @@ def _evaluate(answer: _Answer, read_key: Callable[[bytes], Key]) -> tuple[list[E
         elif entry.partition_key in events and read_key(entry.data) in events[entry.partition_key]:
             throttled.append(entry)
     return throttled, f"{len(codes)} of {len(answer.call)} records failed: {codes[0]}"
-
-
-def _is_transient(error: Exception) -> bool:
-    if not isinstance(error, ClientError):
-        return True
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return status >= 500 or status == 429 or error.response["Error"]["Code"] in _THROTTLED
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        return f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}".rstrip(
-            ". :"
-        )
-    return str(error).rstrip(".")

@@ -49,6 +49,7 @@ class Application:
 @pytest.fixture
 def application(stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Application:
     monkeypatch.setattr("producer.publish.publisher.CALL_SECONDS", (0.002, 0.01))
+    monkeypatch.setattr("producer.publish.outage.DENIAL_SECONDS", 0.05)
     return Application(stream, tmp_path / "spool")
 
 
@@ -248,7 +249,7 @@ def test_a_put_that_waits_for_room_ends_with_the_run(application: Application) -
         application.stream.stub.faults = lambda _call, _keys: Fault(
             status=400, code="UnrecognizedClientException"
         )
-    assert "The key was deleted or rotated" in str(errors)
+    assert "for a deleted one, run `python -m producer configure`" in str(errors)
     with pytest.raises(PublishError):
         producer.close()
 

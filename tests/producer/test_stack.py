@@ -82,7 +82,11 @@ def test_a_call_that_aws_denies_ends_the_run_with_the_identity_and_keeps_the_twe
     right = json.loads(producer.config.read_text())
     producer.configure(aws.endpoint, **{**right, **values})
 
-    done = producer.run("--source", "file", "-", text=tweets(range(3)))
+    impatient = (
+        "from producer.publish import outage; outage.DENIAL_SECONDS = 0.0; import producer.cli as c; c.main()"
+    )
+    process = producer.start("--source", "file", "-", program=("-c", impatient))
+    done = producer.end(process, tweets(range(3)))
 
     assert done.code == 1
     assert done.counts["spooled"] == 3

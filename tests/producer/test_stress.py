@@ -59,7 +59,7 @@ def test_reader_publisher_and_monitor_lose_no_record_and_keep_each_key_in_order(
     monkeypatch.setattr("producer.publish.lanes.LANE_SECONDS", (0.001, 0.01))
     stream = Stream()
     spool = Spool(Folder(tmp_path / "spool"), TweetFormat(), 1 << 20, lambda _: None)
-    publisher = Publisher(spool, stream, credentials(None), 0.001)  # type: ignore[arg-type]
+    publisher = Publisher(spool, stream, credentials(None), 0.001, print)  # type: ignore[arg-type]
     read = threading.Event()
 
     def monitor() -> None:

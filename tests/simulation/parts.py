@@ -165,7 +165,7 @@ class ProducerPart:
         credentials = AwsCredentials(
             access_key="key", secret_access_key="secret", region="us-east-1", stream_name=STREAM
         )
-        publisher = Publisher(spool, world.kinesis, credentials, 0.05)  # type: ignore[arg-type]
+        publisher = Publisher(spool, world.kinesis, credentials, 0.05, world.notes.append)  # type: ignore[arg-type]
         run = Run(spool, publisher, cut=len(self._cut))
         self._cut.clear()
         world.runs.append(run)

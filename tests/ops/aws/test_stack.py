@@ -51,7 +51,7 @@ def test_the_cli_is_asked_for_the_outputs_of_the_stack(tmp_path: Path, closed_po
     assert (tmp_path / "arguments").read_text() == "stack output --json --stack prod\n"
     assert result.exit_code == 1
     assert "Could not connect to the endpoint" in result.stderr
-    assert "for local AWS, that it runs" in result.stderr
+    assert "For local AWS: check that it runs" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_region_of_another_form_is_wrong_configuration(command: list[str]) -> 
 def test_a_profile_that_does_not_exist_is_wrong_configuration() -> None:
     result = ops(*COMMANDS[0], "--region", "us-east-1", env=NO_CREDENTIALS | {"AWS_PROFILE": "nobody"})
     assert result.exit_code == 2
-    assert "set AWS_PROFILE" in result.stderr
+    assert "no profile 'nobody'" in result.stderr
 
 
 def installed(command: str, *arguments: str, **variables: str) -> str:

@@ -37,7 +37,7 @@ def test_session_tokens_of_the_environment_are_used(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
     notes: list[str] = []
     client = connect(keyless(), notes.append)
-    credentials = client._request_signer._credentials  # type: ignore[attr-defined]
+    credentials = client.client._request_signer._credentials  # type: ignore[attr-defined]
     assert (credentials.access_key, credentials.token) == ("ASIA", "token")
     assert notes == ["AWS credentials: env (boto3's default chain)"]
 
@@ -50,7 +50,7 @@ def test_a_profile_is_used_and_named(tmp_path: Path) -> None:
 
 
 def test_a_profile_that_does_not_exist_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"`aws_profile`: .*nowhere"):
+    with pytest.raises(ConfigError, match=r"no profile 'nowhere'"):
         connect(keyless("nowhere"), pytest.fail)
 
 

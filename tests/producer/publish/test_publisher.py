@@ -33,9 +33,10 @@ def ignore(_message: str) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Back-offs of milliseconds; how long they are is for test_lanes."""
+    """Back-offs of milliseconds; how long they are is for test_lanes, how long denials last for test_outage."""
     monkeypatch.setattr("producer.publish.publisher.CALL_SECONDS", (0.002, 0.01))
     monkeypatch.setattr("producer.publish.lanes.LANE_SECONDS", (0.002, 0.01))
+    monkeypatch.setattr("producer.publish.outage.DENIAL_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 
 def publisher_of(spool: Spool, aws: AwsCredentials, linger: float = 0) -> Publisher:
-    return Publisher(spool, connect(aws, ignore), aws, linger)
+    return Publisher(spool, connect(aws, ignore), aws, linger, ignore)
 
 
 @pytest.fixture
@@ -262,7 +263,10 @@ def test_the_endpoint_of_other_programs_is_ignored(monkeypatch: pytest.MonkeyPat
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
 
-    assert connect(credentials(None), ignore).meta.endpoint_url == "https://kinesis.eu-west-1.amazonaws.com"
+    assert (
+        connect(credentials(None), ignore).client.meta.endpoint_url
+        == "https://kinesis.eu-west-1.amazonaws.com"
+    )
 
 
 def test_slow_answers_and_every_fault_together_lose_and_repeat_no_tweet(
@@ -278,6 +282,30 @@ def test_slow_answers_and_every_fault_together_lose_and_repeat_no_tweet(
 
     assert len(stream.stub.order) == len(stream.stub.stored) == 10_000
     assert (spool.acknowledged, spool.waiting) == (10_000, 0)
+
+
+REJECTIONS = (
+    Fault(status=0),
+    Fault(status=400, code="UnrecognizedClientException"),
+    Fault(status=400, code="AccessDeniedException"),
+    Fault(status=400, code="ExpiredTokenException"),
+    Fault(status=400, code="InvalidSignatureException", message="Signature expired: 1 is now earlier than 2"),
+    Fault(status=400, code="KMSInvalidStateException"),
+)
+
+
+def test_rejections_of_every_kind_in_any_order_lose_and_repeat_no_tweet(
+    stream: Stream, spool: Spool, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.publish.outage.DENIAL_SECONDS", 60.0)
+    chance = random.Random(5)
+    stream.stub.faults = lambda _, keys: chance.choice((*REJECTIONS, faulty(0, keys), None, None, None))
+    fill(spool, 5_000, authors=500)
+
+    send(publisher)
+
+    assert len(stream.stub.order) == len(stream.stub.stored) == 5_000
+    assert (spool.acknowledged, spool.waiting, publisher.trouble) == (5_000, 0, None)
 
 
 def test_a_throttled_stream_does_not_fill_the_memory(
@@ -316,15 +344,15 @@ def test_the_publisher_does_not_end_before_the_last_records_are_written_and_sent
     ("code", "advice"),
     [
         ("AccessDeniedException", "Deploy the stack that allows it"),
-        ("UnrecognizedClientException", "deleted or rotated"),
-        ("InvalidSignatureException", "clock"),
+        ("UnrecognizedClientException", "for a deleted one, run `python -m producer configure`"),
+        ("InvalidSignatureException", "The secret is not this key's"),
         ("ValidationException", "configure"),
     ],
 )
 def test_an_error_that_retries_cannot_solve_names_identity_stream_and_remedy(
     stream: Stream, spool: Spool, publisher: Publisher, code: str, advice: str
 ) -> None:
-    stream.stub.faults = at_first(1, Fault(status=400, code=code))
+    stream.stub.faults = lambda _call, _keys: Fault(status=400, code=code)
     fill(spool, 3)
 
     with pytest.raises(PublishError) as error:
@@ -332,7 +360,7 @@ def test_an_error_that_retries_cannot_solve_names_identity_stream_and_remedy(
 
     for part in ("AKIAEXAMPLE", "stream tweets in eu-west-1", stream.url, code, advice):
         assert part in str(error.value)
-    assert "secret" not in str(error.value).replace("the secret", "")
+    assert "secret" not in str(error.value).replace("The secret", "")
     assert spool.waiting == 3
 
 
