@@ -13,7 +13,7 @@ from event.payload import Json
 from event.poison import PoisonError, Reason
 from producer.config import XCredentials
 from producer.errors import SourceError
-from producer.formats.tweets import Record, load, to_record
+from producer.formats.tweets import DeletionNotice, Record, is_deletion_notice, load, to_record
 from producer.sources import rules as stream_rules
 from producer.sources import xapi
 from producer.sources.lines import LineSplitter
@@ -80,7 +80,7 @@ class XSource:
         self.input: Input | None = None
         self._others_reported = False
 
-    def read(self) -> Iterator[Record | Rejected]:
+    def read(self) -> Iterator[Record | DeletionNotice | Rejected]:
         """Yield posts forever; reconnect as often as necessary.
 
         Raises:
@@ -105,7 +105,7 @@ class XSource:
                 except (Interrupted, SourceError) as error:
                     self._notify(f"The rules stay on X until the next run: {error}")
 
-    def _items(self, connected: Callable[[], None]) -> Generator[Record | Rejected | None]:
+    def _items(self, connected: Callable[[], None]) -> Generator[Record | DeletionNotice | Rejected | None]:
         """Read one connection: yield posts, rejected items, and None for each keep-alive."""
         with self._rules_lock:
             if self._closing.is_set():
@@ -149,7 +149,7 @@ class XSource:
     def _silence(self, symptom: str) -> Interrupted:
         return Interrupted("network", f"X {symptom} for {self._backoff.silence:.3g} s")
 
-    def _item(self, line: bytes | None) -> Record | Rejected | None:
+    def _item(self, line: bytes | None) -> Record | DeletionNotice | Rejected | None:
         """Convert a line to a post or a rejected item; return None for a keep-alive, which is empty.
 
         Raises:
@@ -171,6 +171,8 @@ class XSource:
                 if not xapi.is_about_post(message):
                     raise xapi.to_error(0, message, {})
                 return Rejected(where, f"X sent an error instead of the post: {xapi.describe(message)}")
+            if is_deletion_notice(message):
+                return DeletionNotice()
             post = to_record(message, "x")
         except PoisonError as error:
             if error.reason is not Reason.CONTROL_MESSAGE:

@@ -8,6 +8,7 @@ from unittest import mock
 
 from event.item import Key
 from event.payload import parse
+from event.schema import Values
 from handler.connection import Connection
 from handler.table import Table
 from local.aws.mapping import decisions
@@ -28,7 +29,7 @@ Defect = Callable[[], AbstractContextManager[object]]
 _after_failure = decisions.after_failure
 _check = recovery._check
 _free = Spool._free
-_put = Table._put
+_send = Table._send
 
 
 def _count_progress_as_a_retry(batch: Batch, failed: int, settings: MappingSettings) -> Verdict:
@@ -57,8 +58,9 @@ def _tell_versions_apart(answer: _Answer, _read_key: object) -> tuple[list[Entry
     return _evaluate(answer, lambda data: ("", data.hex()))
 
 
-def _spell_key_as_given(own: OwnFormat, data: bytes) -> Key:
-    return tuple(map(str, own.schema.read(parse(data))[: len(own.schema.keys)]))
+def _spell_key_as_given(own: OwnFormat, data: bytes) -> tuple[Key, Values]:
+    values = own.schema.read_event(parse(data))
+    return tuple(map(str, values[: len(own.schema.keys)])), values
 
 
 def _take_all_for_stored(answer: _Answer, _read_key: object) -> tuple[list[Entry], str | None]:
@@ -67,8 +69,8 @@ def _take_all_for_stored(answer: _Answer, _read_key: object) -> tuple[list[Entry
     return [], None
 
 
-def _forget_unprocessed_items(table: Table, puts: Any, deadline: float) -> list[Any]:
-    _put(table, puts, deadline)
+def _forget_unprocessed_items(table: Table, writes: Any, deadline: float) -> list[Any]:
+    _send(table, writes, deadline)
     return []
 
 
@@ -111,7 +113,7 @@ DEFECTS: dict[str, Defect] = {
         "local.aws.mapping.decisions.after_failure", _count_progress_as_a_retry
     ),
     "the function forgets unprocessed items": lambda: mock.patch.object(
-        Table, "_put", _forget_unprocessed_items
+        Table, "_send", _forget_unprocessed_items
     ),
     "a connection is used again whatever it brought": lambda: mock.patch.object(
         Connection, "is_reusable", lambda connection: connection._keep

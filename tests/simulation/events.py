@@ -11,7 +11,6 @@ from event.schema import Type
 from event.types import load
 from local.events import change
 from producer.formats import load_format
-from producer.sources.source import Rejected
 from producer.spooling.entry import StreamRecord
 
 EVENT_TYPES = ("tweet", "order", "telemetry")
@@ -63,7 +62,7 @@ class Events:
     def to_record(self, data: bytes) -> StreamRecord:
         """Return the producer's record of an event."""
         record = self.format.decode(data).encode()
-        assert not isinstance(record, Rejected)
+        assert isinstance(record, StreamRecord)
         return record
 
     def partition_key(self, partition: str) -> str:
