@@ -1,5 +1,6 @@
 """Deliberate defects, to see that the simulation finds them; each replaces one decision of the real code."""
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -74,6 +75,14 @@ def _forget_unprocessed_items(table: Table, writes: Any, deadline: float) -> lis
     return []
 
 
+def _delete_first() -> AbstractContextManager[object]:
+    app: Any = sys.modules["handler.app"]
+    build = app._build_writes
+    return mock.patch.object(
+        app, "_build_writes", lambda *batch: sorted(build(*batch), key=lambda write: not write.deletes)
+    )
+
+
 def _add_behind(lanes: Lanes, call: list[Entry]) -> None:
     for entry in call:
         lane = lanes._lanes[entry.partition_key]
@@ -115,6 +124,7 @@ DEFECTS: dict[str, Defect] = {
     "the function forgets unprocessed items": lambda: mock.patch.object(
         Table, "_send", _forget_unprocessed_items
     ),
+    "a batch's deletions come before its other writes": _delete_first,
     "a connection is used again whatever it brought": lambda: mock.patch.object(
         Connection, "is_reusable", lambda connection: connection._keep
     ),
