@@ -177,7 +177,7 @@ def by_definition() -> Callable[["KinesisRecord"], object]:
             Attribute("PlacedAt", Type.TIME, member="placed_at"),
         ),
     )
-    return lambda record: event.build_put(record, event.parse(record), 86_400)
+    return lambda record: event.build_write(record, event.parse(record), 86_400)
 
 
 def by_hand(record: "KinesisRecord") -> object:

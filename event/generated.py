@@ -22,6 +22,17 @@ from event.poison import PoisonError, Reason
 Values = tuple[Any, ...]
 """The values of an event's attributes, the keys first, in the order of the definition; None for one that it lacks."""
 
+
+Builder = Callable[[Values, str], tuple[Key, str]]
+"""Builds an item's key and the request to write it; the second argument is JSON that ends the attributes."""
+
+
+class Deletion(tuple[Any, ...]):
+    """The values of the keys alone: those of a row to delete."""
+
+    __slots__ = ()
+
+
 _DATA_ERRORS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What an event type's own code raises for a message that it was not written for."""
 
@@ -60,10 +71,12 @@ def compile_reader(
     return read
 
 
-def compile_builder(attributes: Sequence[Attribute], keys: int) -> Callable[[Values, str], tuple[Key, str]]:
-    """Return the function that builds an item's key, and its put request without its limits' checks.
+def compile_builder(
+    attributes: Sequence[Attribute], keys: int, request: tuple[str, str] = ("PutRequest", "Item")
+) -> Builder:
+    """Return the function that builds an item's key, and the request to write it without its limits' checks.
 
-    Its second argument is JSON that ends the item's attributes.
+    `request` is its kind, and the member that holds the attributes ("WriteRequest", Amazon DynamoDB API Reference).
     """
     lines = [f"{_tuple('v', len(attributes))} = values"]
     item = ""
@@ -77,7 +90,8 @@ def compile_builder(attributes: Sequence[Attribute], keys: int) -> Callable[[Val
             lines.append(f"p{number} = '' if {value} is None else f'{pair}'")
             pair = f"{{p{number}}}"
         item += pair
-    request = '{{"PutRequest":{{"Item":{{' + item + "{expiry}" + 3 * "}}"
+    operation, member = request
+    text = f'{{{{"{operation}":{{{{"{member}":{{{{' + item + "{expiry}" + 3 * "}}"
     scope = {
         "any_value": attribute_value,
         "booleans": {True: "true", False: "false"},
@@ -85,8 +99,8 @@ def compile_builder(attributes: Sequence[Attribute], keys: int) -> Callable[[Val
         "check_key": _check_key,
         "quote": quote,
     }
-    result = f"{_tuple('k', keys)}, f'{request}'"
-    build: Callable[[Values, str], tuple[Key, str]] = _compile("values, expiry", lines, result, scope)
+    result = f"{_tuple('k', keys)}, f'{text}'"
+    build: Builder = _compile("values, expiry", lines, result, scope)
     return build
 
 

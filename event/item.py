@@ -30,12 +30,14 @@ Key = tuple[str, ...]
 """Values of an item's key, the partition key first; a number in its canonical form."""
 
 
-class Put(NamedTuple):
-    """A record's item, ready to send; `request` is its element in the call's JSON."""
+class Write(NamedTuple):
+    """What a record does to the table, ready to send; `request` is its element in the call's JSON."""
 
     record: KinesisRecord
     key: Key
     request: bytes
+    deletes: bool = False
+    """It deletes the row that has the key, rather than replacing it."""
 
 
 def exact_number(value: int | Decimal) -> Decimal:

@@ -7,6 +7,7 @@ DIMENSION: Final = "FunctionName"
 
 RECEIVED: Final = "Received"
 STORED: Final = "Stored"
+DELETED: Final = "Deleted"
 DUPLICATES: Final = "Duplicates"
 QUARANTINED: Final = "Quarantined"
 FAILED: Final = "Failed"
@@ -15,6 +16,7 @@ LAG: Final = "Lag"
 UNITS: Final = {
     RECEIVED: "Count",
     STORED: "Count",
+    DELETED: "Count",
     DUPLICATES: "Count",
     QUARANTINED: "Count",
     FAILED: "Count",

@@ -15,10 +15,10 @@ class Reason(StrEnum):
     INVALID_KEY = "invalid-key"
     TOO_LARGE = "too-large"
     REFUSED = "refused"
+    UNKNOWN_VERSION = "unknown-version"
 
     # Only the tweets' reader and sources give these: a message of any other type may have any members.
     CONTROL_MESSAGE = "control-message"
-    UNKNOWN_VERSION = "unknown-version"
     NOT_A_TWEET = "not-a-tweet"
 
 

@@ -6,19 +6,23 @@ the operator's commands follow it (docs/your-own-events.md).
 
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any, Final
 
 from event.aggregation import deaggregate
 from event.attribute import TIMES, Attribute, Type
-from event.generated import Values, call_own, compile_builder, compile_reader
-from event.item import EXPIRY_ATTRIBUTE, MAX_ITEM_BYTES, Key, Put, canonical_number, item_size
-from event.payload import PackedError, decode, parse, unpack
+from event.generated import Builder, Deletion, Values, call_own, compile_builder, compile_reader
+from event.item import EXPIRY_ATTRIBUTE, MAX_ITEM_BYTES, Key, Write, canonical_number, item_size, quote
+from event.payload import Json, PackedError, decode, parse, show, unpack
 from event.poison import PoisonError, Reason
 from event.record import KinesisRecord, arrival_time, iso
 
-__all__ = ["Attribute", "Schema", "SchemaError", "Type", "Values"]
+__all__ = ["TOMBSTONE", "Attribute", "Deletion", "Schema", "SchemaError", "Type", "Values"]
+
+TOMBSTONE: Final = "stream_processing_tombstone"
+"""The member that makes a message of any event type a tombstone, which deletes a row; it holds the form's version."""
+TOMBSTONE_VERSION: Final = 1
 
 _MAX_NAME: Final = 255
 """Characters of a key's name ("Constraints in Amazon DynamoDB"); so many are enough for every attribute."""
@@ -95,6 +99,15 @@ class Schema:
         )
         self._build = compile_builder(self.attributes, len(self.keys))
 
+    @cached_property
+    def _read_key(self) -> Callable[[Any], Values]:
+        """The function that reads a tombstone's key, whose members have the names of the table's attributes."""
+        return compile_reader([key._replace(member="") for key in self.keys], len(self.keys), None)
+
+    @cached_property
+    def _build_deletion(self) -> Builder:
+        return compile_builder(self.keys, len(self.keys), ("DeleteRequest", "Key"))
+
     @property
     def key_types(self) -> Sequence[tuple[str, str]]:
         """Name and DynamoDB type, S or N, of each key."""
@@ -112,6 +125,9 @@ class Schema:
                     message = decode(user_record["kinesis"]["data"])
                     if type(message) is list:
                         parsed += self._parse_values(user_record)
+                        continue
+                    if type(message) is dict and TOMBSTONE in message:
+                        parsed.append((user_record, self._read_tombstone(message)))
                         continue
                     values = self.read(message)
                     if self._time_index is not None and values[self._time_index] is None:
@@ -131,10 +147,28 @@ class Schema:
         Raises:
             PoisonError: the record can never become an item.
         """
-        values = self.read(decode(record["kinesis"]["data"]))
-        if self._time_index is not None and values[self._time_index] is None:
-            return self._with_arrival(values, record)
-        return values
+        values = self.read_event(decode(record["kinesis"]["data"]))
+        if type(values) is Deletion or self._time_index is None or values[self._time_index] is not None:
+            return values
+        return self._with_arrival(values, record)
+
+    def read_event(self, message: Any) -> Values:
+        """Read the values from a decoded message, which may be a tombstone: then a `Deletion`.
+
+        Raises:
+            PoisonError: the message is invalid, or a tombstone of another table or version.
+        """
+        if type(message) is dict and TOMBSTONE in message:
+            return self._read_tombstone(message)
+        return self.read(message)
+
+    def encode_tombstone(self, key: Key) -> bytes:
+        """Return the message that deletes the row with a key."""
+        members = ",".join(
+            f"{quote(name)}:{value if stored_as == 'N' else quote(value)}"
+            for (name, stored_as), value in zip(self.key_types, key, strict=True)
+        )
+        return f'{{"{TOMBSTONE}":{TOMBSTONE_VERSION},"key":{{{members}}}}}'.encode()
 
     def _parse_values(self, record: KinesisRecord) -> Iterator[tuple[KinesisRecord, Values | PoisonError]]:
         """Read the events in a payload that is compressed or has several values."""
@@ -154,25 +188,31 @@ class Schema:
             except PoisonError as poison:
                 yield alone, poison
 
-    def build_put(self, record: KinesisRecord, values: Values, item_lifetime: int | None) -> Put:
-        """Build the item's put request; `item_lifetime` is in seconds.
+    def build_write(self, record: KinesisRecord, values: Values, item_lifetime: int | None) -> Write:
+        """Build the write of an item, or its deletion; `item_lifetime` is in seconds.
 
         Raises:
             PoisonError: DynamoDB would reject the item's size, its key's size, or an unpaired surrogate.
         """
+        if type(values) is Deletion:
+            return Write(record, *self.build_item(values), deletes=True)
         expiry = ""
         if item_lifetime is not None:
             expiry = f',"{EXPIRY_ATTRIBUTE}":{{"N":"{self._begin_of_life(record, values) + item_lifetime}"}}'
-        return Put(record, *self.build_item(values, expiry))
+        return Write(record, *self._build_request(self._build, values, expiry))
 
-    def build_item(self, values: Values, expiry: str = "") -> tuple[Key, bytes]:
-        """Build an item's key and its element in the JSON of `BatchWriteItem`.
+    def build_item(self, values: Values) -> tuple[Key, bytes]:
+        """Build an item's key and its element in the JSON of `BatchWriteItem`; that of a deletion deletes the item.
 
         Raises:
             PoisonError: DynamoDB would reject the item's size, its key's size, or an unpaired surrogate.
         """
+        build = self._build_deletion if type(values) is Deletion else self._build
+        return self._build_request(build, values, "")
+
+    def _build_request(self, build: Builder, values: Values, expiry: str) -> tuple[Key, bytes]:
         try:
-            key, text = self._build(values, expiry)
+            key, text = build(values, expiry)
             request = text.encode()
         except UnicodeEncodeError:
             raise PoisonError(Reason.NOT_UTF8, "an unpaired surrogate cannot be stored as UTF-8") from None
@@ -251,6 +291,23 @@ class Schema:
             except PoisonError:
                 continue
             yield f"invalid message {number} is valid"
+
+    def _read_tombstone(self, message: Json) -> Deletion:
+        """Read the key in a tombstone: nothing but the exact form deletes, with exactly this table's keys."""
+        version = message[TOMBSTONE]
+        if type(version) is not int or version != TOMBSTONE_VERSION:
+            raise PoisonError(
+                Reason.UNKNOWN_VERSION,
+                f"version {show(version)} of a tombstone; known is {TOMBSTONE_VERSION}",
+            )
+        if message.keys() != {TOMBSTONE, "key"}:
+            raise PoisonError(Reason.INVALID, f"a tombstone has the members `{TOMBSTONE}` and `key` only")
+        key, names = message["key"], self.names[: len(self.keys)]
+        if type(key) is not dict or key.keys() != set(names):
+            raise PoisonError(
+                Reason.INVALID_KEY, f"the key of a tombstone is an object of exactly {' and '.join(names)}"
+            )
+        return Deletion(self._read_key(key))
 
     def _with_arrival(self, values: Values, record: KinesisRecord) -> Values:
         """Give an event that lacks its time that of its arrival, as the time is stored."""

@@ -1,8 +1,9 @@
 """The Lambda function: a batch of stream records in, rows of the table out.
 
-Every record of a batch ends in exactly one of four states: stored, replaced by a later version of the same
-event (a duplicate), quarantined because it can never be stored, or reported for a retry. Of a record that the
-Kinesis Producer Library aggregated, every user record does. README.md beside this file has the rules.
+Every record of a batch ends in exactly one of five states: stored, deleted (a tombstone, whose row is gone), replaced
+by a later version of the same event (a duplicate), quarantined because it can never be stored, or reported for a
+retry. Of a record that the Kinesis Producer Library aggregated, every user record does. README.md beside this file
+has the rules.
 """
 
 import gc
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from event import metrics
-from event.item import Key, Put
+from event.item import Key, Write
 from event.poison import PoisonError, Reason
 from event.quarantine_object import group_body, group_key, object_body, object_key
 from event.record import KinesisRecord, shard_id
@@ -67,6 +68,8 @@ class _Batch:
     received: int = 0
     """User records; a record that is not aggregated, or damaged, is one."""
     stored: int = 0
+    deleted: int = 0
+    """Tombstones whose rows are gone, or never were there: DynamoDB does not say which."""
     duplicates: int = 0
     reasons: Counter[Reason] = field(default_factory=Counter)
     """Poison records by reason, whether or not they could be written to the bucket."""
@@ -99,7 +102,7 @@ def lambda_handler(event: KinesisEvent, context: Context) -> BatchResponse:
         quarantining.extend((member, writing) for member in members)
 
     try:
-        _write(_build_puts(records, batch, quarantine), deadline, batch, quarantine)
+        _write(_build_writes(records, batch, quarantine), deadline, batch, quarantine)
     finally:
         ended = _wait((writing for _, writing in quarantining), deadline)
     # A poison record is handled only once it is in the bucket.
@@ -123,8 +126,8 @@ class _Quarantine(Protocol):
     def __call__(self, poison: PoisonError, *members: KinesisRecord) -> None: ...
 
 
-def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, quarantine: _Quarantine) -> list[Put]:
-    puts = []
+def _build_writes(records: Iterable[KinesisRecord], batch: _Batch, quarantine: _Quarantine) -> list[Write]:
+    writes = []
     for record in records:
         poisoned: dict[Reason, list[tuple[KinesisRecord, PoisonError]]] = defaultdict(list)
         for user_record, values in _event.parse_all(record):
@@ -133,7 +136,7 @@ def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, quarantine: _Qu
                 poisoned[values.reason].append((user_record, values))
                 continue
             try:
-                puts.append(_event.build_put(user_record, values, _settings.item_lifetime))
+                writes.append(_event.build_write(user_record, values, _settings.item_lifetime))
             except PoisonError as poison:
                 poisoned[poison.reason].append((user_record, poison))
         if sum(map(len, poisoned.values())) <= MAX_SINGLE_OBJECTS:
@@ -144,37 +147,39 @@ def _build_puts(records: Iterable[KinesisRecord], batch: _Batch, quarantine: _Qu
             for reason, each in poisoned.items():
                 summary = f"{len(each):,} of one record, the first: {each[0][1]}"
                 quarantine(PoisonError(reason, summary), *(user_record for user_record, _ in each))
-    return puts
+    return writes
 
 
-def _write(puts: Iterable[Put], deadline: float, batch: _Batch, quarantine: _Quarantine) -> None:
-    """Write the last version of each key.
+def _write(writes: Iterable[Write], deadline: float, batch: _Batch, quarantine: _Quarantine) -> None:
+    """Write the last version of each key, which may be its deletion.
 
     The versions of a key share one outcome: once the last is stored, the earlier ones count as duplicates;
     if it failed, they are retried with it, because an earlier one becomes the last if DynamoDB rejects it.
     """
-    versions: dict[Key, list[Put]] = defaultdict(list)
-    for put in puts:
-        versions[put.key].append(put)
+    versions: dict[Key, list[Write]] = defaultdict(list)
+    for write in writes:
+        versions[write.key].append(write)
     while versions:
         latest = [group[-1] for group in versions.values()]
-        earlier: dict[Key, list[Put]] = {}
+        earlier: dict[Key, list[Write]] = {}
         calls = {_table_calls.submit(_table.write, chunk, deadline): chunk for chunk in chunks(latest)}
         # A write that is still on its way when the batch is retried could replace a newer version.
         ended = _wait(calls, deadline)
         for outcome in [
-            call.result() if call in ended else Outcome([], [(put, _NO_ANSWER) for put in chunk])
+            call.result() if call in ended else Outcome([], [(write, _NO_ANSWER) for write in chunk])
             for call, chunk in calls.items()
         ]:
-            for put, cause in outcome.unfinished:
+            for write, cause in outcome.unfinished:
                 batch.failed += [
-                    (_sequence_number(version.record), cause) for version in versions.pop(put.key)
+                    (_sequence_number(version.record), cause) for version in versions.pop(write.key)
                 ]
-            for put, error in outcome.rejected:
-                quarantine(PoisonError(Reason.REFUSED, error), put.record)
-                if group := versions.pop(put.key)[:-1]:
-                    earlier[put.key] = group
-        batch.stored += len(versions)
+            for write, error in outcome.rejected:
+                quarantine(PoisonError(Reason.REFUSED, error), write.record)
+                if group := versions.pop(write.key)[:-1]:
+                    earlier[write.key] = group
+        deleted = sum([group[-1].deletes for group in versions.values()])
+        batch.deleted += deleted
+        batch.stored += len(versions) - deleted
         batch.duplicates += sum(len(group) - 1 for group in versions.values())
         versions = earlier
 
@@ -189,8 +194,10 @@ def _report(records: list[KinesisRecord], function: str, batch: _Batch) -> None:
     values = {
         metrics.RECEIVED: batch.received,
         metrics.STORED: batch.stored,
+        metrics.DELETED: batch.deleted,
         metrics.DUPLICATES: batch.duplicates,
-        metrics.QUARANTINED: batch.received - batch.stored - batch.duplicates - len(batch.failed),
+        metrics.QUARANTINED: batch.received
+        - (batch.stored + batch.deleted + batch.duplicates + len(batch.failed)),
         metrics.FAILED: len(batch.failed),
     }
     shard = None

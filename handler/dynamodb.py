@@ -85,7 +85,7 @@ class BatchWriteClient:
             try:
                 return self._exchange_over(kept, body, headers, deadline)
             except exceptions.ConnectionClosedError:
-                # It was closed while it was idle or the execution environment was frozen. The same puts twice
+                # It was closed while it was idle or the execution environment was frozen. The same writes twice
                 # leave the same items.
                 pass
         return self._exchange_over(self._connect(deadline), body, headers, deadline)

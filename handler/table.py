@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from event.item import Put
+from event.item import Write
 from event.schema import Schema
 from handler.dynamodb import BatchWriteClient
 from handler.errors import TableError
@@ -24,25 +24,25 @@ _quote: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Outcome(NamedTuple):
-    """The outcome of a call's puts; those in neither list are stored."""
+    """The outcome of a call's writes; those in neither list are stored."""
 
-    rejected: list[tuple[Put, str]]
+    rejected: list[tuple[Write, str]]
     """Rejected for good, with DynamoDB's message."""
 
-    unfinished: list[tuple[Put, str]]
+    unfinished: list[tuple[Write, str]]
     """Not stored before the deadline, with the cause; a retry may succeed."""
 
 
-def chunks(puts: Iterable[Put]) -> Iterator[list[Put]]:
-    """Split puts into calls, by count and by bytes."""
-    chunk: list[Put] = []
+def chunks(writes: Iterable[Write]) -> Iterator[list[Write]]:
+    """Split writes into calls, by count and by bytes."""
+    chunk: list[Write] = []
     room = MAX_CALL_BYTES - _ENVELOPE
-    for put in puts:
-        if len(chunk) == MAX_CALL_ITEMS or len(put.request) + 1 > room:
+    for write in writes:
+        if len(chunk) == MAX_CALL_ITEMS or len(write.request) + 1 > room:
             yield chunk
             chunk, room = [], MAX_CALL_BYTES - _ENVELOPE
-        chunk.append(put)
-        room -= len(put.request) + 1
+        chunk.append(write)
+        room -= len(write.request) + 1
     if chunk:
         yield chunk
 
@@ -56,16 +56,16 @@ class Table:
         self._head = b'{"RequestItems":{%b:[' % _quote(name).encode()
         self._dynamodb = BatchWriteClient()
 
-    def write(self, puts: list[Put], deadline: float) -> Outcome:
-        """Write one call's puts, all with different keys, and retry until the deadline (monotonic clock).
+    def write(self, writes: list[Write], deadline: float) -> Outcome:
+        """Write one call's writes, all with different keys, and retry until the deadline (monotonic clock).
 
         Raises:
             TableError: every write fails.
         """
-        pending, cause = puts, "no time left"
+        pending, cause = writes, "no time left"
         for timeout in attempts(deadline):
             try:
-                pending = self._put(pending, min(time.monotonic() + timeout, deadline))
+                pending = self._send(pending, min(time.monotonic() + timeout, deadline))
                 cause = "UnprocessedItems"
             except (BotoCoreError, ClientError) as error:
                 if _is_rejection(error):
@@ -78,33 +78,37 @@ class Table:
                 cause = f"the clock is wrong: {error}" if is_clock_error(error) else error_code(error)
             if not pending:
                 break
-        return Outcome([], [(put, cause) for put in pending])
+        return Outcome([], [(write, cause) for write in pending])
 
-    def _isolate(self, puts: list[Put], error: str, deadline: float) -> Outcome:
+    def _isolate(self, writes: list[Write], error: str, deadline: float) -> Outcome:
         """Find the items that DynamoDB rejects, by halves: one of them fails the whole call."""
-        if len(puts) == 1:
-            return Outcome([(puts[0], error)], [])
-        middle = len(puts) // 2
-        first, second = self.write(puts[:middle], deadline), self.write(puts[middle:], deadline)
+        if len(writes) == 1:
+            return Outcome([(writes[0], error)], [])
+        middle = len(writes) // 2
+        first, second = self.write(writes[:middle], deadline), self.write(writes[middle:], deadline)
         return Outcome(first.rejected + second.rejected, first.unfinished + second.unfinished)
 
-    def _put(self, puts: list[Put], deadline: float) -> list[Put]:
-        """Make one call; return the puts that DynamoDB left unprocessed.
+    def _send(self, writes: list[Write], deadline: float) -> list[Write]:
+        """Make one call; return the writes that DynamoDB left unprocessed.
 
         Raises:
-            botocore.exceptions.HTTPClientError: the answer does not say which of these puts were processed.
+            botocore.exceptions.HTTPClientError: the answer does not say which of these writes were processed.
         """
-        body = self._head + b",".join(put.request for put in puts) + b"]}}"
+        body = self._head + b",".join(write.request for write in writes) + b"]}}"
         answer = self._dynamodb.call(body, deadline)
         try:
             left = {
-                self._event.parse_key(item)
+                self._event.parse_key(
+                    request["PutRequest"]["Item"]
+                    if "PutRequest" in request
+                    else request["DeleteRequest"]["Key"]
+                )
                 for requests in answer["UnprocessedItems"].values()
-                for item in (request["PutRequest"]["Item"] for request in requests)
+                for request in requests
             }
         except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
             raise HTTPClientError(error=f"the answer is not BatchWriteItem's: {error!r}") from error
-        unprocessed = [put for put in puts if put.key in left]
+        unprocessed = [write for write in writes if write.key in left]
         if len(unprocessed) < len(left):
             raise HTTPClientError(error="the answer names items that were not sent")
         return unprocessed

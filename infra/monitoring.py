@@ -171,6 +171,7 @@ def _dashboard(watched: Mapping[Resource, pulumi.Input[str]], region: pulumi.Inp
             "Stored",
             {
                 "stored": metrics.STORED,
+                "deleted": metrics.DELETED,
                 "duplicates": metrics.DUPLICATES,
                 "table throttled": metrics.TABLE_THROTTLED,
                 "table errors": metrics.TABLE_ERRORS,

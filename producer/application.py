@@ -76,7 +76,7 @@ class Producer:
         self._started = time.monotonic()
         self._appending = threading.Lock()  # a spool has one appending thread
         self._counting = threading.Lock()
-        self._rejected = 0
+        self._rejected = self._deletions = 0
         self._closing = False
         self._closed = threading.Event()
         self._failure: Exception | None = None
@@ -98,7 +98,9 @@ class Producer:
     @property
     def summary(self) -> Summary:
         """The numbers so far; after `close`, the exact ones. Events for which `put` raised are rejected."""
-        return self._final or summarize(self._spool, self._publisher, self._rejected, self._started)
+        return self._final or summarize(
+            self._spool, self._publisher, self._rejected, self._started, self._deletions
+        )
 
     def put(self, event: Mapping[str, object] | bytes) -> None:
         """Queue an event; may be called from several threads. Events of one partition key are sent in this order.
@@ -128,6 +130,7 @@ class Producer:
             self._spool.append(record, self._spool.source, at_once=True)
             if self._spool.appended == appended:
                 raise self._failure or SpoolError(f"The event is not queued: {self._spool.blocked}.")
+            self._deletions += record.deletes
 
     def close(self) -> None:
         """Send what is queued, for as long as it takes, and unlock the spool.
@@ -165,6 +168,7 @@ class Producer:
             record = self._spool.format.decode(line).encode()
             if isinstance(record, Rejected):
                 raise ValueError(record.reason)
+            assert record is not None  # only what is no event by itself may name no row
         except (PoisonError, ValueError, TypeError, RecursionError) as error:
             with self._counting:
                 self._rejected += 1

@@ -133,9 +133,16 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     help="file, rejected: exit with 0 although up to N events were rejected.",
 )
 @click.option(
+    "--no-deletions",
+    is_flag=True,
+    help="Leave out deletions, which delete the rows of deleted posts; they are counted.",
+)
+@click.option(
     "--username", metavar="NAME", help="file: the author of X's archive, if account.js is not beside it."
 )
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N events.")
+@click.option(
+    "--limit", type=click.IntRange(1), metavar="N", help="Stop after N events, deletions not counted."
+)
 @click.option(
     "--duration",
     type=click.FloatRange(0, min_open=True),
@@ -185,6 +192,7 @@ def run_command(
     start_over: bool,
     receipts: bool,
     max_rejected: int | None,
+    no_deletions: bool,
     username: str | None,
     limit: int | None,
     duration: float | None,
@@ -244,7 +252,12 @@ def run_command(
         if aws is None:
             sys.exit(
                 print_records(
-                    source(view.note), view, limit=limit, duration=duration, max_rejected=max_rejected
+                    source(view.note),
+                    view,
+                    limit=limit,
+                    duration=duration,
+                    max_rejected=max_rejected,
+                    with_deletions=not no_deletions,
                 )
             )
         # boto3 takes most of the start-up time, and only sending needs it.
@@ -271,6 +284,7 @@ def run_command(
                 limit=limit,
                 duration=duration,
                 max_rejected=max_rejected,
+                with_deletions=not no_deletions,
                 receipts=receipt,
             )
         )

@@ -25,9 +25,12 @@ class Reader:
         advance_source: called with the source's position after each rejected item.
         keep: called before that with the reason and the input of each rejected item, unless nobody can use it.
         max_rejected: number of rejected items with which reading does not fail; None if they may be any but all.
+        with_deletions: forward deletions too.
 
     Attributes:
         rejected: number of rejected items.
+        deletions: number of deletions that were forwarded; they do not count for the limit.
+        left_out: number of deletions that were not: they name no row, or are not wanted.
         failure: why reading failed, or None: the source ended early, or too many items were rejected.
         is_cut_short: the source could not be read to its end.
         exit_code: of the run, if nothing but reading fails: 2 if the source's form cannot be read, else 1.
@@ -43,6 +46,7 @@ class Reader:
         keep: Callable[[str, Input], None] = lambda _reason, _input: None,
         *,
         max_rejected: int | None = None,
+        with_deletions: bool = True,
     ) -> None:
         self._source = source
         self._forward = forward
@@ -51,8 +55,9 @@ class Reader:
         self._advance_source = advance_source
         self._keep = keep
         self._max_rejected = max_rejected
+        self._with_deletions = with_deletions
         self._stopped = threading.Event()
-        self.rejected = 0
+        self.rejected = self.deletions = self.left_out = 0
         self.failure: str | None = None
         self.is_cut_short = False
         self.exit_code = 1
@@ -65,13 +70,20 @@ class Reader:
                 if isinstance(item, Rejected):
                     self._reject(item)
                 else:
-                    events += 1
                     encoded = item.encode()
                     if isinstance(encoded, Rejected):
+                        events += 1
                         self._reject(encoded)
+                    elif encoded is None or (encoded.deletes and not self._with_deletions):
+                        self.left_out += 1
+                        self._advance_source(self._source.position)
                     else:
                         self._forward(encoded, self._source.position)
                         forwarded += 1
+                        if encoded.deletes:
+                            self.deletions += 1
+                        else:
+                            events += 1
                 if events == self._limit or self._stopped.is_set():
                     break
             self.failure = self._judge(forwarded)

@@ -41,6 +41,8 @@ class Summary:
     Attributes:
         replayed: events that an earlier run left.
         missing: those of them that can no longer be read.
+        deletions: those received that delete a row.
+        left_out: deletions that are not counted as received: they name no row, or were not wanted.
     """
 
     received: int
@@ -51,14 +53,22 @@ class Summary:
     missing: int
     retried: int
     seconds: float
+    deletions: int = 0
+    left_out: int = 0
 
     def __str__(self) -> str:
         replayed = f" + replayed {self.replayed:,}" if self.replayed else ""
         missing = f" + missing {self.missing:,}" if self.missing else ""
         return (
             f"received {self.received:,}{replayed} = sent {self.sent:,} + spooled {self.spooled:,} "
-            f"+ rejected {self.rejected:,}{missing}; retried {self.retried:,}; {self.seconds:.1f} s"
+            f"+ rejected {self.rejected:,}{missing}{_deletions(self.deletions, self.left_out)}; "
+            f"retried {self.retried:,}; {self.seconds:.1f} s"
         )
+
+
+def _deletions(forwarded: int, left_out: int) -> str:
+    """Return the part of a summary that counts deletions; empty without any."""
+    return f"; deletions {forwarded:,}, left out {left_out:,}" if forwarded or left_out else ""
 
 
 def publish(
@@ -71,6 +81,7 @@ def publish(
     limit: int | None,
     duration: float | None,
     max_rejected: int | None = None,
+    with_deletions: bool = True,
     receipts: Receipts | None = None,
 ) -> int:
     """Send the source's events until it ends, `limit` events or `duration` seconds; return the exit code.
@@ -88,6 +99,7 @@ def publish(
         spool.advance_source,
         rejected_file.keep,
         max_rejected=max_rejected,
+        with_deletions=with_deletions,
     )
     publishing = _Worker(publisher.run)
     receipts_failure: str | None = None
@@ -132,7 +144,7 @@ def publish(
         watch()
     rejected_file.sync()
     spool.close()
-    summary = summarize(spool, publisher, reader.rejected, started)
+    summary = summarize(spool, publisher, reader.rejected, started, reader.deletions, reader.left_out)
     is_expected = isinstance(publishing.error, PublishError | SpoolError)
     messages = [
         reader.failure or reading.failure,
@@ -150,7 +162,9 @@ def publish(
     return reader.exit_code if shown == [reader.failure] else 1
 
 
-def summarize(spool: Spool, publisher: "Publisher", rejected: int, started: float) -> Summary:
+def summarize(
+    spool: Spool, publisher: "Publisher", rejected: int, started: float, deletions: int = 0, left_out: int = 0
+) -> Summary:
     """Return the result of a run whose spool is closed, or the numbers so far; `started` is of a monotonic clock."""
     rejected += spool.unwritten
     return Summary(
@@ -162,6 +176,8 @@ def summarize(spool: Spool, publisher: "Publisher", rejected: int, started: floa
         missing=spool.missing,
         retried=publisher.retried,
         seconds=round(time.monotonic() - started, 3),
+        deletions=deletions,
+        left_out=left_out,
     )
 
 
@@ -184,6 +200,7 @@ def print_records(
     limit: int | None,
     duration: float | None,
     max_rejected: int | None = None,
+    with_deletions: bool = True,
 ) -> int:
     """Print the records to standard output, one per line, as a dry run does; return the exit code."""
     printed = 0
@@ -203,12 +220,21 @@ def print_records(
             raise OutputError(f"Standard output cannot be written: {error.strerror}.") from error
         printed += 1
 
-    reader = Reader(source, write, limit, display.note, max_rejected=max_rejected)
+    reader = Reader(
+        source, write, limit, display.note, max_rejected=max_rejected, with_deletions=with_deletions
+    )
     with _Interrupts() as interrupts:
         reading = _Reading(reader, reader.stop, interrupts, watch=lambda: None)
         reading.run(duration, lambda: True)
-    numbers = {"received": printed + reader.rejected, "printed": printed, "rejected": reader.rejected}
+    numbers = {
+        "received": printed + reader.rejected,
+        "printed": printed,
+        "rejected": reader.rejected,
+        "deletions": reader.deletions,
+        "left_out": reader.left_out,
+    }
     summary = "received {received:,} = printed {printed:,} + rejected {rejected:,}".format(**numbers)
+    summary += _deletions(reader.deletions, reader.left_out)
     display.end(*_with_charge(source, summary, numbers), [reader.failure] if reader.failure else [])
     reading.raise_unexpected(expected=BrokenPipeError)
     return reader.exit_code if reader.failure else 0

@@ -31,6 +31,8 @@ def follow(stack: Stack, key: str | None) -> Iterator[Row]:
             for row in record.rows:
                 if key in (None, row.key[0]):
                     awaited[row.key] = None
+            for deleted in record.deleted:
+                awaited.pop(deleted, None)
         while len(awaited) > _MAX_AWAITED:
             awaited.popitem(last=False)
         rows = list(stored_rows(stack, list(awaited)))

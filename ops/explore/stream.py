@@ -1,7 +1,7 @@
 """Reads the stream as the operator, and looks its events up in the table."""
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from event.item import Key
 from event.poison import PoisonError
 from event.record import KinesisData, KinesisRecord
-from event.schema import Schema
+from event.schema import Deletion, Schema, Values
 from ops.aws.stack import Stack
 from ops.explore.row import Row, parse_row
 from ops.explore.table import ScanStats
@@ -25,17 +25,19 @@ _MAX_KEYS = 100
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """A record of the stream, and the rows that the function will store, several if it is aggregated.
+    """A record of the stream, and the rows that the function will store or delete, several if it is aggregated.
 
     Attributes:
         size: bytes of its payload.
         arrived: when the stream received it.
+        deleted: the keys of the rows that are gone after it.
     """
 
     shard: str
     size: int
     arrived: datetime
     rows: tuple[Row, ...]
+    deleted: Collection[Key]
 
 
 @dataclass(slots=True)
@@ -212,13 +214,21 @@ def kinesis_data(record: "RecordTypeDef") -> KinesisData:
 
 def _parse_record(shard: str, record: "RecordTypeDef", event: Schema) -> StreamRecord:
     received: KinesisRecord = {"eventID": "", "eventSourceARN": "", "kinesis": kinesis_data(record)}
-    rows = tuple(_rows(received, event))
-    return StreamRecord(shard, len(record["Data"]), record["ApproximateArrivalTimestamp"], rows)
+    rows: list[Row] = []
+    deleted: set[Key] = set()
+    for key, values in _changes(received, event):
+        if isinstance(values, Deletion):
+            deleted.add(key)
+        else:
+            rows.append(Row(event, values))
+            deleted.discard(key)
+    arrived = record["ApproximateArrivalTimestamp"]
+    return StreamRecord(shard, len(record["Data"]), arrived, tuple(rows), deleted)
 
 
-def _rows(record: KinesisRecord, event: Schema) -> Iterator[Row]:
+def _changes(record: KinesisRecord, event: Schema) -> Iterator[tuple[Key, Values]]:
+    """Yield key and values of each event in a record that the function will not put into quarantine."""
     for _, values in event.parse_all(record):
         if not isinstance(values, PoisonError):
             with suppress(PoisonError):
-                event.build_item(values)
-                yield Row(event, values)
+                yield event.build_item(values)[0], values

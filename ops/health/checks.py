@@ -256,14 +256,22 @@ def _invocations(stack: Stack) -> Iterator[Check]:
 def _events(stack: Stack) -> Iterator[Check]:
     """Report the function's own counts. A write may replace a row; of the duplicates in a batch one is written."""
     values = last_minutes(
-        stack, metrics.RECEIVED, metrics.STORED, metrics.DUPLICATES, metrics.QUARANTINED, metrics.FAILED
+        stack,
+        metrics.RECEIVED,
+        metrics.STORED,
+        metrics.DELETED,
+        metrics.DUPLICATES,
+        metrics.QUARANTINED,
+        metrics.FAILED,
     )
-    received, stored, duplicates, quarantined, failed = (series.total for series in values)
+    received, stored, deleted, duplicates, quarantined, failed = (series.total for series in values)
     name = capitalized(stack.event.plural)
     if not any(values):
         yield _no_data(name)
         return
     text = f"{received:,.0f} received, {stored:,.0f} stored, {duplicates:,.0f} duplicates in one batch"
+    if deleted:
+        text += f", {deleted:,.0f} deleted"
     if quarantined:
         text += f", {quarantined:,.0f} quarantined"
     if failed:

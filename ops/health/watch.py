@@ -164,6 +164,8 @@ class Watch:
             for row in record.rows:
                 self._events[row.key] = (row, False)
                 self._events.move_to_end(row.key)
+            for key in record.deleted:
+                self._events.pop(key, None)
         self._shards, self._open_shards = self._stream.shards, self._stream.open_shards
         while len(self._events) > _MAX_EVENTS:
             self._events.popitem(last=False)

@@ -6,18 +6,19 @@ from event.payload import Json
 from event.poison import PoisonError, Reason
 from event.record import iso
 from event.types.tweet import normalize_time
-from producer.formats.tweets import Record
+from producer.formats.tweets import Record, Tombstone
 
 POSTS = "app.bsky.feed.post"
 """The collection that posts are in."""
 _TIMES_US = range(253_402_300_799_000_000)  # from 1970 to the last second that a datetime can hold
 
 
-def parse_event(event: Json) -> Record | None:
-    """Convert the event of a new post to a record; return None for every other event.
+def parse_event(event: Json) -> Record | Tombstone | None:
+    """Convert the event of a new post to a record, and that of a deleted one to its tombstone; None for others.
 
     The username is the DID, which does not change with the handle, and the id is the post's key in its author's
-    repository. The time is the author's, unless it is after Jetstream's or before 1970.
+    repository: both are in either event. The time is the author's, unless it is after Jetstream's or before 1970.
+    A changed post is left as it was: Bluesky's own application changes none.
 
     Raises:
         PoisonError: a new post lacks what the lexicon app.bsky.feed.post requires, or it is not an event of Jetstream.
@@ -26,9 +27,14 @@ def parse_event(event: Json) -> Record | None:
         case {"kind": str(kind)}, _ if kind != "commit":
             return None
         case {"commit": {"collection": str(collection), "operation": str(operation)}}, _ if (
-            collection != POSTS or operation != "create"
+            collection != POSTS or operation not in ("create", "delete")
         ):
             return None
+        case {
+            "did": str(did),
+            "commit": {"operation": "delete", "collection": str(), "rkey": str(rkey)},
+        }, int():
+            return Tombstone(did, rkey)
         case (
             {
                 "did": str(did),

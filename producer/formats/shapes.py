@@ -9,7 +9,7 @@ from event.poison import PoisonError
 from event.record import iso
 from producer.formats import Unwrapped
 from producer.formats.jetstream import parse_event
-from producer.formats.tweets import Record, load, to_record
+from producer.formats.tweets import DeletionNotice, is_deletion_notice, load, to_record
 from producer.sources.source import Event
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,6 +25,8 @@ def unwrap(value: bytes) -> Unwrapped | None:
         return None
     if not isinstance(message, dict):
         return None
+    if is_deletion_notice(message):
+        return Unwrapped("notices of deleted tweets, which name no author", [DeletionNotice()])
     if "did" in message and "time_us" in message:
         return _unwrap_jetstream(message, value)
     found = _find(message)
@@ -88,10 +90,10 @@ def _from_row(row: Json) -> Json:
 
 
 def _unwrap_jetstream(event: Json, value: bytes) -> Unwrapped:
-    """Return the post of an event of Jetstream, as the Bluesky source sends it; nothing for other events."""
+    """Return the post of an event of Jetstream, or its tombstone, as the Bluesky source sends it; else nothing."""
     shape = "events of Jetstream"
     try:
-        post: Record | None = parse_event(event)
+        post = parse_event(event)
     except PoisonError as error:
         return Unwrapped(shape, [(str(error), value)])
     return Unwrapped(shape, [post] if post else [])

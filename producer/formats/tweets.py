@@ -7,6 +7,7 @@ import orjson
 
 from event.item import MAX_SORT_KEY_BYTES, Key
 from event.poison import PoisonError, Reason
+from event.schema import TOMBSTONE
 from event.types.tweet import EVENT, RECORD_VERSION, parse_post
 from producer.formats import Unwrapped
 from producer.sources.source import Rejected
@@ -40,17 +41,30 @@ class Record:
         except orjson.JSONEncodeError:
             members = {name: _replace_surrogates(value) for name, value in vars(self).items()}
             username, data = str(members["username"]), orjson.dumps(members)
-        encoded = StreamRecord(username, data)
-        if reason := self._id_excess() or encoded.excess("a username"):
-            return Rejected(f"tweet {self.id}", reason)
-        return encoded
+        return _within_limits(StreamRecord(username, data), self.id)
 
-    def _id_excess(self) -> str | None:
-        """Return the limit that the id exceeds, or None."""
-        size = len(self.id.encode(errors="replace"))
-        if 1 <= size <= MAX_SORT_KEY_BYTES:
-            return None
-        return f"an id of {size:,} bytes; the table takes 1 to {MAX_SORT_KEY_BYTES:,}"
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """The deletion of a tweet, by the key that its record has."""
+
+    username: str
+    id: str
+
+    def encode(self) -> StreamRecord | Rejected:
+        """Encode the deletion, under the partition key of the tweet, so that it comes after it.
+
+        That of a tweet which Kinesis or the table would never accept is rejected too.
+        """
+        data = EVENT.encode_tombstone((self.username, self.id))
+        return _within_limits(StreamRecord(self.username, data, deletes=True), self.id)
+
+
+class DeletionNotice:
+    """X's notice of a deleted tweet: it names the author by the id at most, and a row has the name."""
+
+    def encode(self) -> None:
+        """Return None: there is nothing to send."""
 
 
 class TweetFormat:
@@ -58,13 +72,16 @@ class TweetFormat:
 
     schema = EVENT
 
-    def decode(self, line: bytes) -> Record:
-        """Return the tweet in a line of JSON, in any of the shapes that the function reads.
+    def decode(self, line: bytes) -> Record | Tombstone:
+        """Return the tweet in a line of JSON, in any of the shapes that the function reads, or the tombstone of one.
 
         Raises:
             PoisonError: the line is not JSON or not a tweet, or the tweet's time is unknown.
         """
-        return to_record(load(line), "file")
+        message = load(line)
+        if type(message) is dict and TOMBSTONE in message:
+            return Tombstone(*EVENT.read_event(message))
+        return to_record(message, "file")
 
     def unwrap(self, value: bytes) -> Unwrapped | None:
         """Return the tweets in a page, an export or a dump; None if the value is none of these."""
@@ -75,11 +92,13 @@ class TweetFormat:
     def read_key(self, data: bytes) -> Key:
         """Return username and id of a tweet on the stream."""
         tweet = orjson.loads(data)
+        if TOMBSTONE in tweet:
+            return EVENT.read_event(tweet)
         return tweet["username"], tweet["id"]
 
     def read_time(self, data: bytes) -> str | None:
-        """Return when a tweet on the stream was created."""
-        created_at: str = orjson.loads(data)["created_at"]
+        """Return when a tweet on the stream was created; None for a tombstone."""
+        created_at: str | None = orjson.loads(data).get("created_at")
         return created_at
 
 
@@ -100,6 +119,14 @@ def load(line: bytes) -> object:
         raise PoisonError(Reason.NOT_JSON, f"not JSON: {error}") from error
 
 
+def is_deletion_notice(message: object) -> bool:
+    """Tell whether a decoded message is X's notice of a deleted tweet ("Streaming message types", v1.1)."""
+    match message:
+        case {"delete": {"status": dict()}}:
+            return True
+    return False
+
+
 def to_record(message: object, source: str) -> Record:
     """Parse a decoded tweet, in any of the shapes that the function reads.
 
@@ -112,6 +139,16 @@ def to_record(message: object, source: str) -> Record:
             Reason.NOT_A_TWEET, f"no time: created_at is missing, and the id {identifier[:40]} contains none"
         )
     return Record(username, identifier, created_at, text, lang, source)
+
+
+def _within_limits(encoded: StreamRecord, identifier: str) -> StreamRecord | Rejected:
+    """Return the record of a tweet with that id; reject it if Kinesis or the table would never accept it."""
+    size = len(identifier.encode(errors="replace"))
+    if 1 <= size <= MAX_SORT_KEY_BYTES:
+        reason = encoded.excess("a username")
+    else:
+        reason = f"an id of {size:,} bytes; the table takes 1 to {MAX_SORT_KEY_BYTES:,}"
+    return Rejected(f"tweet {identifier}", reason) if reason else encoded
 
 
 def _load_lone_surrogates(line: bytes) -> object:

@@ -217,7 +217,8 @@ class Publisher:
         accepted = [entry for entry in answer.call if entry.position not in again] if again else answer.call
         self._spool.acknowledge(accepted)
         if accepted:
-            self.newest = self._spool.format.read_time(accepted[-1].data)
+            # A tombstone has no time, and must not hide that of the tweets before it.
+            self.newest = self._spool.format.read_time(accepted[-1].data) or self.newest
 
 
 def _evaluate(answer: _Answer, read_key: Callable[[bytes], Key]) -> tuple[list[Entry], str | None]:

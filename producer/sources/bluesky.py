@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 from event.poison import PoisonError, Reason
 from producer.errors import SourceError
 from producer.formats.jetstream import POSTS, parse_event, parse_time_us
-from producer.formats.tweets import Record, load
+from producer.formats.tweets import Record, Tombstone, load
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
 from producer.sources.source import Rejected
 
@@ -24,10 +24,11 @@ _SECONDS_TO_CONNECT = 10
 
 
 class BlueskySource:
-    """The source of new posts from Jetstream; after a lost connection it resumes a few seconds earlier.
+    """The source of posts and deletions from Jetstream; after a lost connection it resumes a few seconds earlier.
 
     Args:
-        track: words or phrases, one of which a post must contain, in any case; empty for every post.
+        track: words or phrases, one of which a post must contain, in any case; empty for every post. Deletions
+            name no words: all of them are yielded.
         endpoint: address of the websocket; None for the public Jetstream.
         notify: called with messages for the user, from the reading thread.
         backoff: the waits; the connection is pinged, and closed after `silence` without an answer.
@@ -55,8 +56,8 @@ class BlueskySource:
         self._connection: ClientConnection | None = None
         self._closing = threading.Event()
 
-    def read(self) -> Iterator[Record | Rejected]:
-        """Yield posts forever; reconnect as often as necessary.
+    def read(self) -> Iterator[Record | Tombstone | Rejected]:
+        """Yield posts and deletions forever; reconnect as often as necessary.
 
         Raises:
             SourceError: the endpoint is not a Jetstream, or was never reached.
@@ -71,8 +72,8 @@ class BlueskySource:
         if self._connection is not None:
             self._connection.close()
 
-    def _items(self, connected: Callable[[], None]) -> Generator[Record | Rejected | None]:
-        """Read one connection: yield posts, rejected events, and None for each event that is ignored."""
+    def _items(self, connected: Callable[[], None]) -> Generator[Record | Tombstone | Rejected | None]:
+        """Read one connection: yield posts, deletions, rejected events, and None for each event that is ignored."""
         query = [("wantedCollections", POSTS), ("maxMessageSizeBytes", str(_MAX_EVENT_BYTES))]
         if self._cursor is not None:
             query.append(("cursor", str(max(self._cursor - _OVERLAP_MICROSECONDS, self._not_before))))
@@ -120,7 +121,7 @@ class BlueskySource:
         self._skip *= 2
         return Rejected("an event of Jetstream", f"longer than {_MAX_EVENT_BYTES:,} bytes") if first else None
 
-    def _item(self, message: bytes) -> Record | Rejected | None:
+    def _item(self, message: bytes) -> Record | Tombstone | Rejected | None:
         try:
             event = load(message)
             if not isinstance(event, dict):
@@ -131,7 +132,7 @@ class BlueskySource:
             post = parse_event(event)
         except PoisonError as error:
             return Rejected("an event of Jetstream", str(error))
-        return post if post and self._is_tracked(post.text) else None
+        return None if isinstance(post, Record) and not self._is_tracked(post.text) else post
 
     def _is_tracked(self, text: str) -> bool:
         folded = text.casefold() if self._track else ""

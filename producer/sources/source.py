@@ -20,8 +20,11 @@ class Rejected:
 class Event(Protocol):
     """A valid event."""
 
-    def encode(self) -> StreamRecord | Rejected:
-        """Encode the event and decide its partition key; reject one that Kinesis or the table would never accept."""
+    def encode(self) -> StreamRecord | Rejected | None:
+        """Encode the event and decide its partition key; reject one that Kinesis or the table would never accept.
+
+        None for a deletion that names no row.
+        """
 
 
 class Source(Protocol):

@@ -13,10 +13,12 @@ class StreamRecord:
     Attributes:
         partition_key: events that share it stay in order.
         data: the event in the format of its type, without an end of line.
+        deletes: it is a tombstone.
     """
 
     partition_key: str
     data: bytes
+    deletes: bool = False
 
     def encode(self) -> Self:
         """Return the record itself: it is encoded already."""

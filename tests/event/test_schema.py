@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event.item import EXPIRY_ATTRIBUTE, MAX_ITEM_BYTES, Put
+from event.item import EXPIRY_ATTRIBUTE, MAX_ITEM_BYTES, Write
 from event.payload import Json, parse
 from event.poison import PoisonError, Reason
 from event.schema import Attribute, Schema, SchemaError, Type, Values
@@ -43,9 +43,9 @@ EVENT = Schema(
 THING: Json = {"place": {"shelf": 7}, "name": "cup", "count": 2}
 
 
-def put(message: Json | bytes, lifetime: int | None = None, event: Schema = EVENT) -> Put:
+def put(message: Json | bytes, lifetime: int | None = None, event: Schema = EVENT) -> Write:
     made = record(message if isinstance(message, bytes) else json.dumps(message).encode())
-    return event.build_put(made, event.parse(made), lifetime)
+    return event.build_write(made, event.parse(made), lifetime)
 
 
 def item(message: Json | bytes, lifetime: int | None = None) -> dict[str, Any]:

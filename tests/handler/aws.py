@@ -18,6 +18,8 @@ BUCKET = "dev-quarantine"
 Key = tuple[str | Decimal, ...]
 """Values of a key; numbers are equal by value, as DynamoDB's are."""
 Item = dict[str, Any]
+_Change = tuple[bool, dict[str, dict[str, Any]]]
+"""Whether an element of the call deletes an item, and the attributes in it."""
 
 
 class Fault(NamedTuple):
@@ -94,36 +96,40 @@ class Aws:
         if self.table_answers:
             return Response(body=json.dumps(self.table_answers.popleft()).encode())
         try:
-            ((table, puts),) = json.loads(request.body.decode())["RequestItems"].items()
+            ((table, writes),) = json.loads(request.body.decode())["RequestItems"].items()
         except UnicodeDecodeError:
             return _error(Fault("SerializationException"))
         if table != TABLE:
             return _error(Fault("ResourceNotFoundException", message="Requested resource not found"))
-        items = [put["PutRequest"]["Item"] for put in puts]
-        self.calls.append([self._key(item) for item in items])
+        changes = [_content(write) for write in writes]
         try:
-            self._check(items, len(request.body))
+            self.calls.append([self._key(content) for _, content in changes])
+            self._check(changes, len(request.body))
         except RejectedError as rejection:
             return _error(Fault("ValidationException", message=str(rejection)))
         left = []
-        for put, item in zip(puts, items, strict=True):
-            key = self._key(item)
+        for write, (deletes, content) in zip(writes, changes, strict=True):
+            key = self._key(content)
             if self.unprocessed.get(key, 0) > 0:
                 self.unprocessed[key] -= 1
-                left.append(put)
+                left.append(write)
+            elif deletes:
+                self.items.pop(key, None)
             else:
-                self.items[key] = {name: value for name, typed in item.items() for value in typed.values()}
+                self.items[key] = {name: value for name, typed in content.items() for value in typed.values()}
         return Response(body=json.dumps({"UnprocessedItems": {TABLE: left} if left else {}}).encode())
 
-    def _check(self, items: list[dict[str, dict[str, Any]]], size: int) -> None:
-        if not 1 <= len(items) <= 25:
+    def _check(self, changes: list[_Change], size: int) -> None:
+        if not 1 <= len(changes) <= 25:
             raise RejectedError("1 validation error detected: Member must have length between 1 and 25")
         if size > 16 * 1024 * 1024:
             raise RejectedError("The request is over 16 MB")
-        if len({self._key(item) for item in items}) < len(items):
+        if len({self._key(content) for _, content in changes}) < len(changes):
             raise RejectedError("Provided list of item keys contains duplicates")
         types = {each.name: each.type.stored_as for each in self.event.attributes} | {"ExpiresAt": "N"}
-        for item in items:
+        for deletes, item in changes:
+            if deletes and item.keys() != {name for name, _ in self.event.key_types}:
+                raise RejectedError("The provided key element does not match the schema")
             for name, typed in item.items():
                 _check_value(typed)
                 assert {types[name]} in (set(typed), {""})
@@ -143,7 +149,7 @@ class Aws:
             )
             if sum(sizes) > 400 * 1024:
                 raise RejectedError("Item size has exceeded the maximum allowed size")
-            if self.rejected_message and item["Message"]["S"] == self.rejected_message:
+            if not deletes and self.rejected_message and item["Message"]["S"] == self.rejected_message:
                 raise RejectedError("A value specified for an index key is not valid")
 
     def _key(self, item: dict[str, dict[str, Any]]) -> Key:
@@ -151,6 +157,14 @@ class Aws:
             Decimal(item[name]["N"]) if type_ == "N" else item[name][type_]
             for name, type_ in self.event.key_types
         )
+
+
+def _content(write: dict[str, Any]) -> _Change:
+    """Return whether an element of the call deletes an item, and the attributes in it."""
+    ((kind, request),) = write.items()
+    ((member, content),) = request.items()
+    assert (kind, member) in (("PutRequest", "Item"), ("DeleteRequest", "Key"))
+    return kind == "DeleteRequest", content
 
 
 def _check_value(typed: dict[str, Any]) -> None:

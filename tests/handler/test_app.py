@@ -392,7 +392,14 @@ class TestAggregatedRecords:
         assert invoke(batch, 2_000) == ["1"]
         line = json.loads(capsys.readouterr().out)
         counts = {name: line[name] for name, unit in metrics.UNITS.items() if unit == "Count"}
-        assert counts == {"Received": 5, "Stored": 1, "Duplicates": 1, "Quarantined": 2, "Failed": 1}
+        assert counts == {
+            "Received": 5,
+            "Stored": 1,
+            "Deleted": 0,
+            "Duplicates": 1,
+            "Quarantined": 2,
+            "Failed": 1,
+        }
 
     def test_a_damaged_record_is_quarantined_whole(self, aws: Aws, invoke: Invoke) -> None:
         payload = aggregate(tweet(id="1"), tweet(id="2"))
@@ -416,7 +423,14 @@ class TestLogAndMetrics:
         invoke([*tweets(5), record(tweet(id="1"), 6), record(tweet(id="2"), 7), POISON], 2_000)
         line = self.values(capsys)
         counts = {name: line[name] for name, unit in metrics.UNITS.items() if unit == "Count"}
-        assert counts == {"Received": 8, "Stored": 4, "Duplicates": 2, "Quarantined": 1, "Failed": 1}
+        assert counts == {
+            "Received": 8,
+            "Stored": 4,
+            "Deleted": 0,
+            "Duplicates": 2,
+            "Quarantined": 1,
+            "Failed": 1,
+        }
         assert line["FunctionName"] == "dev-DDBEventProcessor"
 
     @pytest.mark.usefixtures("aws")

@@ -9,17 +9,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from event.record import KinesisRecord
+from event.types.tweet import EVENT
 from tests.handler.aws import THROTTLED, Aws, Key
 from tests.handler.conftest import Invoke, Services
 from tests.handler.events import record, tweet
 
 REJECTED = "refused"
+DELETED = "deleted"
+"""A tweet with this text stands for its tombstone."""
 
 KEYS = st.tuples(st.sampled_from(["ada", "bob", "eve"]), st.sampled_from("12345"))
 TWEETS = st.builds(
     lambda key, text: tweet(username=key[0], id=key[1], text=text),
     KEYS,
-    st.text(max_size=4) | st.just(REJECTED),
+    st.text(max_size=4) | st.just(REJECTED) | st.just(DELETED),
 )
 PAYLOADS = st.lists(
     TWEETS
@@ -53,6 +56,13 @@ def lambda_retries(records: Sequence[KinesisRecord], reported: list[str]) -> lis
     return list(records[min(map(numbers.index, reported)) :]) if reported else []
 
 
+def encode(payload: object) -> object:
+    """Return the tombstone that a tweet stands for; anything else as it is."""
+    if isinstance(payload, dict) and payload["text"] == DELETED:
+        return EVENT.encode_tombstone((payload["username"], payload["id"]))
+    return payload
+
+
 def in_bucket(aws: Aws) -> list[str]:
     return [body["sequenceNumber"] for body in aws.objects.values()]
 
@@ -75,7 +85,7 @@ def test_every_record_ends_in_one_way(
         rejected_message=REJECTED,
     )
     aws.table_faults.extend([THROTTLED] * weather.throttled_calls)
-    batch = [record(payload, number) for number, payload in enumerate(payloads)]
+    batch = [record(encode(payload), number) for number, payload in enumerate(payloads)]
     well_formed = {
         str(number): (payload["username"], payload["id"], payload["text"])
         for number, payload in enumerate(payloads)
@@ -104,18 +114,24 @@ def test_every_record_ends_in_one_way(
     quarantined = [number for number in handled if number in in_bucket(aws)]
     covered = [number for number in handled if number in storable]
     assert sorted(quarantined + covered) == sorted(handled)
-    rows = {storable[number] for number in covered}
+    covered_keys = {storable[number] for number in covered}
+    deleted = {key for key in covered_keys if last[key] == DELETED}
+    rows = covered_keys - deleted
     assert rows <= aws.items.keys()
+    assert deleted.isdisjoint(aws.items)
     assert len(in_bucket(aws)) == len(set(in_bucket(aws)))
     assert counts["Received"] == len(batch)
     assert counts["Failed"] == len(reported) == len(set(reported))
     assert counts["Quarantined"] == len(quarantined)
     assert counts["Stored"] == len(rows)
-    assert counts["Duplicates"] == len(covered) - len(rows)
+    assert counts["Deleted"] == len(deleted)
+    assert counts["Duplicates"] == len(covered) - len(covered_keys)
 
     # When the weather has cleared, the rest is handled, and the table is what one good pass had left.
     aws.unprocessed, aws.denied_objects = {}, set()
     aws.table_faults.clear()
     assert invoke(lambda_retries(batch, reported)) == []
-    assert {key: item["Message"] for key, item in aws.items.items()} == last
+    assert {key: item["Message"] for key, item in aws.items.items()} == {
+        key: text for key, text in last.items() if text != DELETED
+    }
     assert sorted(in_bucket(aws)) == sorted({str(number) for number in range(len(batch))} - storable.keys())

@@ -3,26 +3,26 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event.item import Put
+from event.item import Write
 from handler.table import MAX_CALL_BYTES, chunks
 from tests.handler.events import record
 
 RECORD = record(b"")
 
 
-def sized(size: int) -> Put:
-    """Build a put whose request has that many bytes."""
-    return Put(RECORD, ("ada", "1"), bytes(size))
+def sized(size: int) -> Write:
+    """Build a write whose request has that many bytes."""
+    return Write(RECORD, ("ada", "1"), bytes(size))
 
 
 @settings(max_examples=50)
 @given(st.lists(st.sampled_from([100, 2_000, 400_000, 2_400_000]).map(sized), max_size=80))
-def test_chunks_keep_order_and_fit_a_call(puts: list[Put]) -> None:
-    cut = list(chunks(puts))
-    assert [put for chunk in cut for put in chunk] == puts
+def test_chunks_keep_order_and_fit_a_call(writes: list[Write]) -> None:
+    cut = list(chunks(writes))
+    assert [write for chunk in cut for write in chunk] == writes
     for chunk in cut:
         assert 1 <= len(chunk) <= 25
-        assert sum(len(put.request) + 1 for put in chunk) <= MAX_CALL_BYTES - 300
+        assert sum(len(write.request) + 1 for write in chunk) <= MAX_CALL_BYTES - 300
 
 
 def test_a_chunk_is_closed_only_when_it_is_full() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
+from event.types.tweet import EVENT
 from local.aws.local_aws import LocalAws
 from ops.cli import cli
 from stack.project import PROJECT
@@ -30,6 +31,11 @@ def tweet(user: str, number: int = 1, **members: Any) -> bytes:
         "source": "file",
     }
     return json.dumps(record | members).encode()
+
+
+def tombstone(user: str, number: int = 1) -> bytes:
+    """A record of the stream that deletes the row of a tweet."""
+    return EVENT.encode_tombstone((user, str(number)))
 
 
 class DeployedStack:

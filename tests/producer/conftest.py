@@ -71,13 +71,14 @@ class Produced(NamedTuple):
 
     @property
     def counts(self) -> dict[str, int]:
-        """The numbers of events in the summary."""
+        """The numbers of events in the summary, without those of deletions if there are none."""
         summary = self.log[-1]
         assert summary["message"] == "summary"
         return {
             name: value
             for name, value in summary.items()
             if name not in {"time", "message", "text", "seconds", "retried", "spent"}
+            and (value or name not in {"deletions", "left_out"})
         }
 
 

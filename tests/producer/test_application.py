@@ -146,6 +146,17 @@ def test_an_invalid_event_is_rejected_with_the_reason_and_the_others_are_sent(
     assert (producer.summary.received, producer.summary.rejected) == (3, 1)
 
 
+def test_a_tombstone_follows_its_event_and_is_counted(application: Application) -> None:
+    tombstone = load("order").encode_tombstone(("c-17", "o-1"))
+    with application.open() as producer:
+        producer.put(order(1))
+        producer.put(tombstone)
+        producer.put(json.loads(tombstone))
+
+    assert application.stream.stub.order[1:] == [("c-17", tombstone)] * 2
+    assert (producer.summary.sent, producer.summary.deletions) == (3, 2)
+
+
 def test_an_event_that_is_nested_too_deeply_is_rejected(application: Application) -> None:
     nested: list[object] = []
     nested.append(nested)

@@ -92,3 +92,57 @@ def test_the_options_of_files_need_a_file(producer: Producer, arguments: tuple[s
     done = producer.run(*arguments)
 
     assert (done.code, "needs --source file" in done.messages) == (2, True)
+
+
+def jetstream(rkey: str, operation: str = "create", text: str = "a kite") -> str:
+    """An event of Jetstream as a line: a new post, or a deleted one."""
+    record = {"record": {"text": text, "createdAt": "2026-11-23T14:41:28Z"}} if operation == "create" else {}
+    commit = {"operation": operation, "collection": "app.bsky.feed.post", "rkey": rkey, **record}
+    event = {"did": "did:plc:mia", "time_us": 1_795_444_888_000_000, "kind": "commit", "commit": commit}
+    return json.dumps(event) + "\n"
+
+
+NOTICE = json.dumps({"delete": {"status": {"id": 1, "user_id": 7}}}) + "\n"
+
+
+def test_deletions_follow_their_posts_on_the_stream_and_are_counted(
+    producer: Producer, stream: Stream, path: Path
+) -> None:
+    path.write_text(jetstream("3a") + jetstream("3b") + jetstream("3a", "delete") + NOTICE)
+
+    done = producer.run("--source", "file", str(path))
+
+    assert done.code == 0
+    assert (done.counts["received"], done.counts["sent"]) == (3, 3)
+    assert (done.counts["deletions"], done.counts["left_out"]) == (1, 1)
+    text = done.log[-1]["text"]
+    assert "received 3 = sent 3 + spooled 0 + rejected 0; deletions 1, left out 1; retried 0; " in text
+    assert {key for key, _ in stream.stub.order} == {"did:plc:mia"}
+    assert [json.loads(data).get("id", "deletion") for _, data in stream.stub.order] == [
+        "3a",
+        "3b",
+        "deletion",
+    ]
+    assert json.loads(stream.stub.order[2][1])["key"] == {"Username": "did:plc:mia", "Id": "3a"}
+
+
+def test_no_deletions_leaves_them_out_and_counts_them(producer: Producer, stream: Stream, path: Path) -> None:
+    path.write_text(jetstream("3a") + jetstream("3a", "delete"))
+
+    done = producer.run("--source", "file", str(path), "--no-deletions")
+
+    assert (done.code, stream.ids) == (0, ["3a"])
+    assert "received 1 = sent 1 + spooled 0 + rejected 0; deletions 0, left out 1; " in done.log[-1]["text"]
+
+
+def test_the_deletions_of_a_dry_run_can_be_sent(producer: Producer, stream: Stream, path: Path) -> None:
+    path.write_text(jetstream("3a") + jetstream("3a", "delete") + jetstream("3b"))
+    printed = producer.run("--source", "file", str(path), "--dry-run")
+    assert printed.log[-1]["text"] == "received 3 = printed 3 + rejected 0; deletions 1, left out 0"
+    path.write_text("\n".join(printed.lines))
+
+    done = producer.run("--source", "file", str(path))
+
+    assert (done.code, done.counts["sent"], done.counts["deletions"]) == (0, 3, 1)
+    assert [json.loads(data).get("id") for _, data in stream.stub.order] == ["3a", None, "3b"]
+    assert stream.stub.order[1][1].decode() == printed.lines[1]

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from producer.errors import FormError, SourceError
-from producer.formats.tweets import Record
+from producer.formats.tweets import DeletionNotice, Record, Tombstone
 from producer.reader import Reader
 from producer.sources.source import Event, Rejected
 
 GOOD = Record("mia", "1", "2026-11-23T14:41:28.000Z", "moth", None, "file")
 BAD = Rejected("line 1", "not JSON")
+GONE = Tombstone("mia", "1")
+NOTICE = DeletionNotice()
 
 
 class Fixed:
@@ -74,3 +76,42 @@ def test_a_form_that_cannot_be_read_is_wrong_usage(error: Exception, code: int) 
     reader, _ = run([GOOD], error)
 
     assert (reader.failure, reader.is_cut_short, reader.exit_code) == (str(error), True, code)
+
+
+def read(
+    items: list[Event | Rejected], *, limit: int | None = None, with_deletions: bool = True
+) -> tuple[Reader, list[str], int]:
+    """Read items; return the partition keys that were forwarded, and how often else the source's position moved."""
+    forwarded: list[str] = []
+    moved: list[object] = []
+    reader = Reader(
+        Fixed(items),
+        lambda record, _: forwarded.append("deletion" if record.deletes else "tweet"),
+        limit,
+        lambda _: None,
+        moved.append,
+        max_rejected=0,
+        with_deletions=with_deletions,
+    )
+    reader.run()
+    return reader, forwarded, len(moved)
+
+
+def test_deletions_are_forwarded_in_order_and_do_not_count_for_the_limit() -> None:
+    reader, forwarded, _ = read([GONE, GONE, GOOD, GONE, GOOD, GOOD], limit=2)
+
+    assert forwarded == ["deletion", "deletion", "tweet", "deletion", "tweet"]
+    assert (reader.deletions, reader.left_out, reader.failure) == (3, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("items", "with_deletions", "left_out"), [([GONE, GOOD, NOTICE], False, 2), ([NOTICE, GOOD], True, 1)]
+)
+def test_deletions_that_are_left_out_are_counted_passed_and_not_rejected(
+    items: list[Event | Rejected], with_deletions: bool, left_out: int
+) -> None:
+    reader, forwarded, moved = read(items, with_deletions=with_deletions)
+
+    assert forwarded == ["tweet"]
+    assert (reader.deletions, reader.left_out, moved) == (0, left_out, left_out)
+    assert (reader.rejected, reader.failure) == (0, None)

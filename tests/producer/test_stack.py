@@ -102,7 +102,7 @@ def test_a_record_becomes_the_expected_item_in_the_function() -> None:
     encoded = Record("名前", "1990000000000000001", "2026-11-23T14:41:28.000Z", text, None, "x").encode()
     assert isinstance(encoded, StreamRecord)
 
-    item = EVENT.build_put(event_record(encoded), EVENT.parse(event_record(encoded)), None)
+    item = EVENT.build_write(event_record(encoded), EVENT.parse(event_record(encoded)), None)
 
     assert json.loads(item.request)["PutRequest"]["Item"] == {
         "Username": {"S": "名前"},

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from event.item import Key
-from tests.simulation.events import Events
+from tests.simulation.events import DELETED, Events
 from tests.simulation.scheduler import EPOCH, Process, current
 
 TABLE = "dev-EventData"
@@ -292,7 +292,7 @@ class Kinesis(Service):
 
 
 class Table(Service):
-    """The table; `rows` maps keys to versions."""
+    """The table; `rows` maps keys to versions, those of deleted rows to `DELETED`."""
 
     def __init__(self, events: Events) -> None:
         super().__init__()
@@ -301,21 +301,21 @@ class Table(Service):
 
     def call_with(self, body: bytes) -> tuple[dict[str, Any], str]:
         """Answer a call of BatchWriteItem with its JSON, and the kind of fault that it suffers."""
-        ((table, puts),) = json.loads(body)["RequestItems"].items()
+        ((table, writes),) = json.loads(body)["RequestItems"].items()
         assert table == TABLE
-        assert 1 <= len(puts) <= 25
-        items = [put["PutRequest"]["Item"] for put in puts]
-        keys = [self._events.schema.parse_key(item) for item in items]
+        assert 1 <= len(writes) <= 25
+        changes = [(kind, *request.items()) for write in writes for kind, request in write.items()]
+        keys = [self._events.schema.parse_key(content) for _, (_, content) in changes]
         assert len(set(keys)) == len(keys)
 
         def done(fault: Fault) -> tuple[dict[str, Any], str]:
             left = []
-            for key, item in zip(keys, items, strict=True):
+            for key, (kind, (member, content)) in zip(keys, changes, strict=True):
                 if fault.throttles(key[0]):
                     # DynamoDB does not repeat how a number was spelled.
-                    left.append({"PutRequest": {"Item": item | self._events.schema.key_item(key)}})
+                    left.append({kind: {member: content | self._events.schema.key_item(key)}})
                 else:
-                    self.rows[key] = self._events.version(item)
+                    self.rows[key] = DELETED if member == "Key" else self._events.version(content)
             return {"UnprocessedItems": {TABLE: left} if left else {}}, fault.kind
 
         return self.call(done)

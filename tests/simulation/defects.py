@@ -1,5 +1,6 @@
 """Deliberate defects, to see that the simulation finds them; each replaces one decision of the real code."""
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -8,6 +9,7 @@ from unittest import mock
 
 from event.item import Key
 from event.payload import parse
+from event.schema import Values
 from handler.connection import Connection
 from handler.table import Table
 from local.aws.mapping import decisions
@@ -28,7 +30,7 @@ Defect = Callable[[], AbstractContextManager[object]]
 _after_failure = decisions.after_failure
 _check = recovery._check
 _free = Spool._free
-_put = Table._put
+_send = Table._send
 
 
 def _count_progress_as_a_retry(batch: Batch, failed: int, settings: MappingSettings) -> Verdict:
@@ -57,8 +59,9 @@ def _tell_versions_apart(answer: _Answer, _read_key: object) -> tuple[list[Entry
     return _evaluate(answer, lambda data: ("", data.hex()))
 
 
-def _spell_key_as_given(own: OwnFormat, data: bytes) -> Key:
-    return tuple(map(str, own.schema.read(parse(data))[: len(own.schema.keys)]))
+def _spell_key_as_given(own: OwnFormat, data: bytes) -> tuple[Key, Values]:
+    values = own.schema.read_event(parse(data))
+    return tuple(map(str, values[: len(own.schema.keys)])), values
 
 
 def _take_all_for_stored(answer: _Answer, _read_key: object) -> tuple[list[Entry], str | None]:
@@ -67,9 +70,17 @@ def _take_all_for_stored(answer: _Answer, _read_key: object) -> tuple[list[Entry
     return [], None
 
 
-def _forget_unprocessed_items(table: Table, puts: Any, deadline: float) -> list[Any]:
-    _put(table, puts, deadline)
+def _forget_unprocessed_items(table: Table, writes: Any, deadline: float) -> list[Any]:
+    _send(table, writes, deadline)
     return []
+
+
+def _delete_first() -> AbstractContextManager[object]:
+    app: Any = sys.modules["handler.app"]
+    build = app._build_writes
+    return mock.patch.object(
+        app, "_build_writes", lambda *batch: sorted(build(*batch), key=lambda write: not write.deletes)
+    )
 
 
 def _add_behind(lanes: Lanes, call: list[Entry]) -> None:
@@ -111,8 +122,9 @@ DEFECTS: dict[str, Defect] = {
         "local.aws.mapping.decisions.after_failure", _count_progress_as_a_retry
     ),
     "the function forgets unprocessed items": lambda: mock.patch.object(
-        Table, "_put", _forget_unprocessed_items
+        Table, "_send", _forget_unprocessed_items
     ),
+    "a batch's deletions come before its other writes": _delete_first,
     "a connection is used again whatever it brought": lambda: mock.patch.object(
         Connection, "is_reusable", lambda connection: connection._keep
     ),

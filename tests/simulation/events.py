@@ -7,15 +7,17 @@ from typing import Any
 
 from event.item import Key
 from event.payload import parse
-from event.schema import Type
+from event.schema import Deletion, Type
 from event.types import load
 from local.events import change
 from producer.formats import load_format
-from producer.sources.source import Rejected
 from producer.spooling.entry import StreamRecord
 
 EVENT_TYPES = ("tweet", "order", "telemetry")
 """Those of the worlds: the stream's own record, events that pass it as given, and events whose keys are numbers."""
+
+DELETED = 1_000_000
+"""The version that a deletion is: the last one of its event."""
 
 PARTITIONS = ("ada", "grace", "alan", "edsger", "barbara")
 
@@ -28,7 +30,7 @@ class Version:
     number: int
 
     def __str__(self) -> str:
-        return f"{'/'.join(self.key)} v{self.number}"
+        return f"{'/'.join(self.key)} {'deleted' if self.number == DELETED else f'v{self.number}'}"
 
 
 class Events:
@@ -60,10 +62,16 @@ class Events:
         values[self._attribute.name] = f"v{version}" + " " * padding if is_text else version
         return change(self.schema, self.schema.samples[0], values)
 
+    def encode_deletion(self, partition: str, number: int) -> bytes:
+        """Make the tombstone of an event."""
+        return self.schema.encode_tombstone(
+            (self.partition_key(partition), str(number))[: len(self.schema.keys)]
+        )
+
     def to_record(self, data: bytes) -> StreamRecord:
         """Return the producer's record of an event."""
         record = self.format.decode(data).encode()
-        assert not isinstance(record, Rejected)
+        assert isinstance(record, StreamRecord)
         return record
 
     def partition_key(self, partition: str) -> str:
@@ -76,9 +84,10 @@ class Events:
         if not data.startswith(b"{"):
             return None
         if data not in self._versions:
-            values = self.schema.read(parse(data))
+            values = self.schema.read_event(parse(data))
             index = self.schema.attributes.index(self._attribute)
-            self._versions[data] = Version(self.schema.key(values), _number(values[index]))
+            number = DELETED if isinstance(values, Deletion) else _number(values[index])
+            self._versions[data] = Version(self.schema.key(values), number)
         return self._versions[data]
 
     def version(self, item: Any) -> int:

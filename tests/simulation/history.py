@@ -24,6 +24,15 @@ class Arrival:
 
 
 @dataclass(frozen=True)
+class Deletion:
+    """The source deletes an event, after its last version."""
+
+    at: float
+    partition: str
+    number: int
+
+
+@dataclass(frozen=True)
 class Foreign:
     """Another producer puts a record on the stream that can never be stored."""
 
@@ -111,7 +120,19 @@ class Expiry:
     at: float
 
 
-Event = Arrival | Foreign | AwsFault | Crash | FullDisk | Reshard | MappingChange | Redrive | Replay | Expiry
+Event = (
+    Arrival
+    | Deletion
+    | Foreign
+    | AwsFault
+    | Crash
+    | FullDisk
+    | Reshard
+    | MappingChange
+    | Redrive
+    | Replay
+    | Expiry
+)
 
 
 @dataclass(frozen=True)
@@ -145,6 +166,8 @@ def draw(seed: int) -> tuple[Setup, list[Event]]:
     if chance.random() < 0.25:
         events += _replays(chance)
     setup = replace(setup, event_type=chance.choice(EVENT_TYPES))
+    if chance.random() < 0.5:
+        events += _deletions(chance, [event for event in events if isinstance(event, Arrival)])
     return setup, sorted(events, key=lambda event: event.at)
 
 
@@ -162,6 +185,14 @@ def _arrivals(chance: random.Random) -> Iterator[Event]:
             key = chance.choice(partitions), number
         versions[key] = versions.get(key, 0) + 1
         yield Arrival(min(at, HORIZON - 1), *key, versions[key], chance.choice((0, 0, 0, 300)))
+
+
+def _deletions(chance: random.Random, arrivals: list[Arrival]) -> Iterator[Event]:
+    """Of some events, at once or a little later than their last version."""
+    last = {(arrival.partition, arrival.number): arrival.at for arrival in arrivals}
+    for key, at in last.items():
+        if chance.random() < 0.3:
+            yield Deletion(min(at + chance.choice((0.0, 0.01, 1.0)), HORIZON - 1), *key)
 
 
 def _when(chance: random.Random) -> float:

@@ -57,7 +57,17 @@ def test_the_worlds_are_of_every_kind() -> None:
     kinds = {type(event).__name__ for seed in range(100) for event in draw(seed)[1]}
 
     assert kinds == {
-        *("Arrival", "AwsFault", "Crash", "Foreign", "FullDisk", "MappingChange", "Redrive", "Reshard"),
+        *(
+            "Arrival",
+            "AwsFault",
+            "Crash",
+            "Deletion",
+            "Foreign",
+            "FullDisk",
+            "MappingChange",
+            "Redrive",
+            "Reshard",
+        ),
         *("Expiry", "Replay"),
     }
     assert {draw(seed)[0].event_type for seed in range(100)} == set(EVENT_TYPES)

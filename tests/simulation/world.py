@@ -107,6 +107,8 @@ class World:
                 self.inbox.append(
                     self.events.encode(event.partition, event.number, event.version, event.padding)
                 )
+            case history.Deletion():
+                self.inbox.append(self.events.encode_deletion(event.partition, event.number))
             case history.Foreign():
                 self.foreign.append(event.token.encode())
                 record = {"Data": event.token.encode(), "PartitionKey": event.token}

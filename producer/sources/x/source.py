@@ -13,7 +13,7 @@ from TwitterAPI import TwitterAPI
 from event.poison import PoisonError, Reason
 from producer.config import XCredentials
 from producer.errors import SourceError
-from producer.formats.tweets import Record, load, to_record
+from producer.formats.tweets import DeletionNotice, Record, is_deletion_notice, load, to_record
 from producer.sources.lines import LineSplitter
 from producer.sources.reconnect import DEFAULT_BACKOFF, Backoff, Interrupted, cause, reconnecting
 from producer.sources.source import Rejected
@@ -89,7 +89,7 @@ class XSource:
         """Estimate of the dollars that X charges for this run."""
         return self._bill.dollars
 
-    def read(self) -> Iterator[Record | Rejected]:
+    def read(self) -> Iterator[Record | DeletionNotice | Rejected]:
         """Yield posts until the budget is spent; reconnect as often as necessary.
 
         Raises:
@@ -114,7 +114,7 @@ class XSource:
             if self._api is not None and not self._keep_rules:
                 self._rules.delete(self._api)
 
-    def _items(self, connected: Callable[[], None]) -> Generator[Record | Rejected | None]:
+    def _items(self, connected: Callable[[], None]) -> Generator[Record | DeletionNotice | Rejected | None]:
         """Read one connection: yield posts, rejected items, and None for each keep-alive."""
         with self._rules_lock:
             if self._closing.is_set():
@@ -177,7 +177,7 @@ class XSource:
     def _silence(self, symptom: str) -> Interrupted:
         return Interrupted("drop", f"X {symptom} for {self._backoff.silence:.3g} s")
 
-    def _item(self, line: bytes | None) -> Record | Rejected | None:
+    def _item(self, line: bytes | None) -> Record | DeletionNotice | Rejected | None:
         """Convert a line to a post or a rejected item; return None for a keep-alive, which is empty.
 
         Raises:
@@ -200,6 +200,8 @@ class XSource:
                 if not x_api.is_about_post(message):
                     raise x_api.to_error(0, message, {})
                 return Rejected(where, f"X sent an error instead of the post: {x_api.describe(message)}")
+            if is_deletion_notice(message):
+                return DeletionNotice()
             post = to_record(message, "x")
         except PoisonError as error:
             if error.reason is not Reason.CONTROL_MESSAGE:

@@ -9,7 +9,7 @@ import pytest
 
 from ops.aws.stack import Stack
 from ops.explore.stream import StreamReader, list_shards
-from tests.ops.stack import DeployedStack, tweet
+from tests.ops.stack import DeployedStack, tombstone, tweet
 
 
 class Stream:
@@ -80,6 +80,17 @@ def read_all(reader: StreamReader) -> list[str]:
 
 def in_order(ids: set[str]) -> list[str]:
     return sorted(ids, key=int)
+
+
+def test_a_record_names_the_rows_that_are_gone_after_it(stream: Stream) -> None:
+    reader = StreamReader(stream.stack, minute_ago())
+    lines = [tweet("mia", 1), tombstone("mia", 1), tombstone("mia", 2), tweet("mia", 2), tombstone("mia", 3)]
+    stream.kinesis.put_record(StreamName=stream.name, Data=b"\n".join(lines), PartitionKey="mia")
+
+    (record,) = reader.read()
+
+    assert [row.key for row in record.rows] == [("mia", "1"), ("mia", "2")]
+    assert record.deleted == {("mia", "1"), ("mia", "3")}
 
 
 @pytest.mark.parametrize(("stream", "after"), [(8, 16), (4, 2)], indirect=["stream"])

@@ -1,6 +1,7 @@
 """`watch`: the stack at work, on a screen and on a pipe."""
 
 import json
+import re
 import signal
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from ops.health.frame import FIGURES, EventStatus, Frame
 from ops.health.metrics import Series
 from ops.health.watch import Watch
 from tests.ops import schemas
-from tests.ops.stack import DeployedStack, tweet
+from tests.ops.stack import DeployedStack, tombstone, tweet
 from tests.waiting import eventually
 
 NOW = 1_795_521_600.5
@@ -125,6 +126,22 @@ def test_watching_shows_what_was_put_received_and_stored(stack: DeployedStack, u
     assert user in screen
 
 
+def test_watching_forgets_what_was_deleted_and_status_counts_it(stack: DeployedStack, user: str) -> None:
+    stack.put(tweet(user, 1), tweet(user, 2), tombstone(user, 1), key=user)
+
+    def watched() -> list[tuple[str, bool]]:
+        data = stack.json("watch", "--once")
+        return [(each["id"], each["stored"]) for each in data["tweets"] if each["username"] == user]
+
+    eventually(lambda: watched() == [("2", True)])
+
+    def counted() -> str:
+        checks = {check["name"]: check["text"] for check in stack.json("status")["checks"]}
+        return str(checks["Tweets"])
+
+    eventually(lambda: re.search(r" duplicates in one batch, \d+ deleted", counted()))
+
+
 def test_a_frame_on_a_pipe_is_a_line_that_names_every_figure_and_failed_check() -> None:
     line = frame().line()
     assert line.startswith("2026-11-24T12:00:00Z  put 59/s (1 s ago), received 59/s (1 s ago), stored")
@@ -161,5 +178,5 @@ def test_the_charge_of_watching_is_shown_on_aws_alone(stack: DeployedStack) -> N
     watch = Watch(OnAws({}, lambda: stack.outputs, stack.aws.endpoint), interval=60)
     note = watch.look().note
     assert "up to two minutes late" in note
-    metrics = 22 * 60
+    metrics = 23 * 60
     assert f"${metrics * 0.01 / 1000:.3f} an hour (GetMetricData" in note

@@ -24,7 +24,7 @@ from ops.quarantine.bucket import Bucket
 from ops.quarantine.lease import Leases
 from ops.quarantine.redrive import Redriver
 from tests.handler.events import aggregate, record
-from tests.ops.stack import DeployedStack, tweet
+from tests.ops.stack import DeployedStack, tombstone, tweet
 from tests.waiting import eventually
 
 
@@ -90,6 +90,44 @@ def test_a_repaired_payload_is_sent_under_its_own_username(
     assert stack.json("quarantine", "redrive", key, "--payload", str(payload))["redriven"] == 1
 
     assert stack.records_on_stream()[-1] == (user, tweet(user))
+
+
+def test_a_tombstone_that_a_function_of_an_earlier_release_quarantined_deletes_once_it_is_redriven(
+    stack: DeployedStack, user: str
+) -> None:
+    stack.put(tweet(user, 1), tweet(user, 2), key=user)
+    eventually(lambda: stack.rows(user) == {"1", "2"})
+    key = quarantine(stack, 1, payload=tombstone(user, 1), key=user)
+
+    assert stack.json("quarantine", "redrive", key)["redriven"] == 1
+
+    eventually(lambda: stack.rows(user) == {"2"})
+    assert stack.objects() == []
+
+
+def test_a_tombstone_of_another_table_is_repaired_and_deletes_under_its_own_username(
+    stack: DeployedStack, user: str, tmp_path: Path
+) -> None:
+    stack.put(tweet(user, 1), b'{"stream_processing_tombstone":1,"key":{"OrderId":"1"}}', key=user)
+    (key,) = stack.quarantined(1)
+    assert stack.json("quarantine", "show", key)["reason"] == "invalid-key"
+    payload = tmp_path / "fixed.json"
+    payload.write_bytes(tombstone(user, 1))
+
+    assert stack.json("quarantine", "redrive", key, "--payload", str(payload))["redriven"] == 1
+
+    eventually(lambda: stack.rows(user) == set())
+    assert stack.records_on_stream()[-1] == (user, tombstone(user, 1))
+
+
+def test_a_discarded_batch_comes_back_in_order_with_its_deletions(stack: DeployedStack, user: str) -> None:
+    with stack.table_closed():
+        stack.put(tweet(user, 1), tweet(user, 2), tombstone(user, 1), key=user)
+        stack.quarantined(1)
+
+    assert stack.json("quarantine", "redrive", "--reason", "discarded")["records"] == 3
+
+    eventually(lambda: stack.rows(user) == {"2"})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from event.record import iso
 from ops.replay import replayer
 from ops.replay.checkpoint import Checkpoint, lock
 from ops.terminal.times import whole_milliseconds
-from tests.ops.stack import DeployedStack, tweet
+from tests.ops.stack import DeployedStack, tombstone, tweet
 from tests.waiting import eventually
 
 NEEDED = (
@@ -97,6 +97,21 @@ def test_only_the_records_of_the_range_are_replayed(stack: DeployedStack, user: 
     assert (done["records"], done["handled"], done["refused"], done["finished"]) == (1, 1, 0, True)
     assert (done["from"], done["to"]) == (before, middle)
     assert stack.rows(user) == {"0"}
+
+
+def test_a_replay_deletes_what_was_deleted_and_brings_nothing_of_it_back(
+    stack: DeployedStack, user: str, tmp_path: Path
+) -> None:
+    before = store(stack, user, 3)
+    stack.put(tombstone(user, 1), tweet(user, 9), key=user)
+    eventually(lambda: stack.rows(user) == {"0", "2", "9"})
+    empty(stack, user)
+    options = ["--yes", "--batch-size", "2", "--checkpoint", str(tmp_path / "checkpoint.json")]
+
+    done = stack.json("replay", "--from", before, *options)
+
+    assert (done["records"], done["handled"], done["refused"]) == (5, 5, 0)
+    assert stack.rows(user) == {"0", "2", "9"}
 
 
 def test_a_record_that_fails_in_every_attempt_goes_to_quarantine(

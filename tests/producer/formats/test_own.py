@@ -33,7 +33,7 @@ def function_error(schema: Schema, data: bytes) -> str:
     """Return why the function would quarantine a record."""
     record = event_record(data)
     with pytest.raises(PoisonError) as error:
-        schema.build_put(record, schema.parse(record), None)
+        schema.build_write(record, schema.parse(record), None)
     return str(error.value)
 
 
@@ -53,7 +53,7 @@ def test_an_event_passes_byte_for_byte_under_the_key_of_its_item(name: str, samp
     record = event_format.decode(f"  {sample}\r\n".encode()).encode()
 
     assert isinstance(record, StreamRecord)
-    item = schema.build_put(event_record(record.data), schema.parse(event_record(record.data)), None)
+    item = schema.build_write(event_record(record.data), schema.parse(event_record(record.data)), None)
     assert record.data == sample.encode()
     assert event_format.read_key(record.data) == item.key
     assert record.partition_key == item.key[0]
@@ -127,6 +127,24 @@ def test_data_and_partition_key_have_one_mebibyte_together() -> None:
 
     assert ORDER.decode(line(room))
     assert error(ORDER, line(room + 1)) == "1,048,577 bytes; the limit is 1,048,576"
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_tombstone_passes_byte_for_byte_under_the_key_of_its_event(name: str) -> None:
+    event_format = load_format(name)
+    key = event_format.read_key(event_format.schema.samples[0].encode())
+    tombstone = event_format.schema.encode_tombstone(key)
+
+    record = event_format.decode(b" " + tombstone + b"\r\n").encode()
+
+    assert record == StreamRecord(key[0], tombstone, deletes=True)
+    assert event_format.read_key(tombstone) == key
+    assert event_format.read_time(tombstone) is None
+
+
+def test_a_tombstone_of_another_table_is_rejected_with_the_sentence_of_the_function() -> None:
+    line = READING.schema.encode_tombstone(("4711", "1795444888000"))
+    assert error(ORDER, line) == function_error(ORDER.schema, line)
 
 
 def test_an_event_that_the_definition_rejects_by_now_has_a_key_nevertheless() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from event.poison import PoisonError
 from producer.formats import Unwrapped
-from producer.formats.tweets import Record, TweetFormat
+from producer.formats.tweets import DeletionNotice, Record, Tombstone, TweetFormat
 
 TIME = "2026-11-23T14:41:28.000Z"
 MILLISECONDS = 1_795_444_888_000
@@ -162,8 +162,24 @@ def jetstream(**commit: Any) -> dict[str, Any]:
 
 def test_events_of_jetstream_are_what_the_source_of_bluesky_sends() -> None:
     assert records(jetstream()) == [Record("did:plc:mia", "3k", TIME, "kites", "de", "bluesky")]
-    assert records(jetstream(operation="delete")) == []
     assert records({**jetstream(), "kind": "identity"}) == []
+
+
+def test_a_deletion_of_jetstream_is_the_tombstone_that_the_source_of_bluesky_sends() -> None:
+    found = unwrap(jetstream(operation="delete"))
+
+    assert found
+    assert found.items == [Tombstone("did:plc:mia", "3k")]
+
+
+def test_a_notice_of_x_is_no_event_and_is_not_rejected() -> None:
+    found = unwrap({"delete": {"status": {"id": 1, "id_str": "1", "user_id": 4, "user_id_str": "4"}}})
+
+    assert found
+    (notice,) = found.items
+    assert isinstance(notice, DeletionNotice)
+    assert unwrap({"delete": {"favorite": {"tweet_id": 1, "user_id": 4}}}) is None
+    assert unwrap({"delete": {"status": 1}}) is None
 
 
 def test_a_broken_post_of_jetstream_is_kept_as_it_came() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from event.limits import MAX_RECORD_BYTES
 from event.poison import PoisonError
-from producer.formats.tweets import Record, TweetFormat, load, to_record
+from producer.formats import load_format
+from producer.formats.tweets import Record, Tombstone, TweetFormat, load, to_record
 from producer.sources.source import Rejected
 from producer.spooling.entry import StreamRecord
 
@@ -51,6 +52,24 @@ def test_a_partition_key_is_the_same_decided_and_read_from_the_record(username: 
     assert (
         result.partition_key == TweetFormat().read_key(result.data)[0] == username.replace("\udc00", "\ufffd")
     )
+
+
+@pytest.mark.parametrize("username", ["ada", 'say "hi"', "名前", "\\"])
+def test_a_tombstone_has_the_key_of_its_tweet_and_can_be_read_again(username: str) -> None:
+    result = Tombstone(username, "1").encode()
+    assert isinstance(result, StreamRecord)
+    tweet = encoded(record(username))
+
+    assert (result.partition_key, result.deletes) == (tweet.partition_key, True)
+    assert TweetFormat().read_key(result.data) == TweetFormat().read_key(tweet.data)
+    assert TweetFormat().read_time(result.data) is None
+    assert TweetFormat().decode(result.data) == Tombstone(username, "1")
+
+
+def test_a_tombstone_of_another_table_is_rejected_with_the_reason_of_the_function() -> None:
+    line = load_format("order").schema.encode_tombstone(("c-17", "o-1"))
+    with pytest.raises(PoisonError, match="an object of exactly Username and Id"):
+        TweetFormat().decode(line)
 
 
 def test_half_of_a_surrogate_pair_in_a_line_is_replaced() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -20,11 +20,14 @@ from websockets.sync.server import ServerConnection, serve
 
 from event.payload import Json
 from event.poison import PoisonError
+from event.types.tweet import EVENT
 from producer.formats.jetstream import parse_event
-from producer.formats.tweets import Record
+from producer.formats.tweets import Record, Tombstone, TweetFormat
 from producer.sources import bluesky
 from producer.sources.bluesky import BlueskySource
 from producer.sources.reconnect import Backoff
+from producer.sources.source import Rejected
+from producer.spooling.entry import StreamRecord
 from tests.producer.sources.reading import Reading
 
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
@@ -77,20 +80,20 @@ def test_a_post_becomes_a_record_under_the_did() -> None:
 )
 def test_the_time_is_the_authors_unless_it_is_absurd(created: object, taken: str) -> None:
     post = parse_event(event(record={"createdAt": created}))
-    assert post is not None
+    assert isinstance(post, Record)
     assert post.created_at == taken
 
 
 @pytest.mark.parametrize("langs", [None, [], "en", [None]])
 def test_a_post_may_have_no_language(langs: object) -> None:
     post = parse_event(event(record={"langs": langs}))
-    assert post is not None
+    assert isinstance(post, Record)
     assert post.lang is None
 
 
 def test_a_post_may_have_no_words() -> None:
     post = parse_event(event(""))
-    assert post is not None
+    assert isinstance(post, Record)
     assert post.text == ""
 
 
@@ -100,13 +103,42 @@ def test_a_post_may_have_no_words() -> None:
         {"did": DID, "time_us": TIME_US, "kind": "identity", "identity": {"did": DID, "seq": 1}},
         {"did": DID, "time_us": TIME_US, "kind": "account", "account": {"active": True, "did": DID}},
         event(collection="app.bsky.feed.like"),
-        event(operation="delete", record=None),
+        event(collection="app.bsky.feed.like", operation="delete"),
         event(operation="update"),
         {"kind": "something new"},
     ],
 )
 def test_other_events_are_ignored(other: Json) -> None:
     assert parse_event(other) is None
+
+
+def deletion(rkey: str = "3lkey", **members: Any) -> Json:
+    """The event of a deleted post, which has no record."""
+    new = {"rev": "3m", "operation": "delete", "collection": "app.bsky.feed.post", "rkey": rkey}
+    return {"did": DID, "time_us": TIME_US, "kind": "commit", "commit": new} | members
+
+
+def test_a_deletion_has_exactly_the_key_of_the_posts_row() -> None:
+    post, tombstone = (made.encode() for made in (parse_event(event()), parse_event(deletion())) if made)
+    assert isinstance(post, StreamRecord)
+    assert isinstance(tombstone, StreamRecord)
+
+    assert tombstone.partition_key == post.partition_key == DID
+    assert (tombstone.deletes, post.deletes) == (True, False)
+    read = TweetFormat()
+    assert read.read_key(tombstone.data) == read.read_key(post.data) == (DID, "3lkey")
+    assert read.read_time(tombstone.data) is None
+    stored = EVENT.read_event(json.loads(post.data))
+    assert EVENT.key(EVENT.read_event(json.loads(tombstone.data))) == EVENT.key(stored)
+
+
+@pytest.mark.parametrize("did", ["d" * 257, ""])
+def test_a_deletion_whose_post_the_stream_would_not_take_is_rejected_as_the_post_is(did: str) -> None:
+    post, tombstone = (
+        made.encode() for each in (event(), deletion()) if (made := parse_event(each | {"did": did}))
+    )
+    assert isinstance(post, Rejected)
+    assert post == tombstone
 
 
 KINDS: list[Json] = [{}, {"kind": None}, {"kind": 5}, {"kind": "commit"}]
@@ -117,6 +149,9 @@ KINDS: list[Json] = [{}, {"kind": None}, {"kind": 5}, {"kind": "commit"}]
     [
         event(record={"text": None}),
         event(rkey=None),
+        deletion(rkey=cast("str", None)),
+        deletion(did=5),
+        deletion(time_us=None),
         event() | {"did": None},
         *(event() | {"time_us": time_us} for time_us in (None, True, "1", 1e15, -1, 2**63 - 1, 10**30)),
         {"did": DID, "time_us": 1, "commit": {"operation": "create", "collection": "app.bsky.feed.post"}},
@@ -142,15 +177,17 @@ JSON = st.recursive(
 @given(st.data())
 def test_any_value_in_any_member_is_a_post_or_another_event_or_poison(data: st.DataObject) -> None:
     changed: Any = json.loads(json.dumps(event()))
+    changed["commit"]["operation"] = data.draw(st.sampled_from(["create", "delete"]))
     inner = data.draw(st.sampled_from([changed, changed["commit"], changed["commit"]["record"]]))
     inner[data.draw(st.sampled_from(list(inner)))] = data.draw(JSON)
     try:
         post = parse_event(changed)
     except PoisonError:
         return
-    assert post is None or all(
-        isinstance(value, str) for value in (post.username, post.id, post.created_at, post.text)
-    )
+    if isinstance(post, Tombstone):
+        assert all(isinstance(value, str) for value in (post.username, post.id))
+    elif post is not None:
+        assert all(isinstance(value, str) for value in (post.username, post.id, post.created_at, post.text))
 
 
 # Connections
@@ -241,6 +278,13 @@ def test_terms_match_in_any_case() -> None:
     ):
         it.until_items(4)
         assert it.texts == ["Paper LANTERNS", "straße", "a STRASSE", "good night"]
+
+
+def test_deletions_come_in_order_with_the_posts_whatever_their_words_are() -> None:
+    events = [event("lamp"), deletion("3a"), event("lantern"), deletion()]
+    with jetstream(sends(*events, then=stay)) as jet, Reading(Watched(jet.url, ["lantern"])) as it:
+        it.until_items(3)
+        assert it.items == [Tombstone(DID, "3a"), parse_event(event("lantern")), Tombstone(DID, "3lkey")]
 
 
 def test_a_new_connection_resumes_a_few_seconds_before_the_lost_one() -> None:

@@ -23,7 +23,7 @@ from local.x.server import (
     ScriptedAnswer,
     XServer,
 )
-from producer.formats.tweets import Record, load, to_record
+from producer.formats.tweets import DeletionNotice, Record, load, to_record
 from producer.sources.reconnect import Backoff
 from producer.sources.source import Rejected
 from producer.sources.x import source as x_source
@@ -172,7 +172,7 @@ def test_a_malformed_line_is_rejected_and_the_next_is_read(raw: bytes, reason: s
         (line(post("a post")), True),
         (line({"data": {"id": "1"}}), True),
         (b"[]\r\n", True),
-        (line({"delete": {"status": {"id": 1}}}), False),
+        (line({"delete": {"favorite": {"id": 1}}}), False),
         (line(post("no") | {"matching_rules": [{"id": "5"}]}), False),
         (line({"errors": [problem("Not Found Error")], "matching_rules": [{"id": "1"}]}), False),
     ],
@@ -184,6 +184,15 @@ def test_a_post_is_kept_if_it_is_rejected_and_a_control_message_is_not(raw: byte
         with Reading(source) as reading:
             reading.until_items(2)
             assert source.input == (Input("X", 2, raw.strip(b"\n")) if is_kept else None)
+
+
+def test_a_notice_of_a_deleted_post_is_not_rejected() -> None:
+    notice = line({"delete": {"status": {"id": 1, "id_str": "1", "user_id": 7, "user_id_str": "7"}}})
+    script = [Connection(0, raw=notice + line(post("after it")))]
+    with XServer(script=script) as x, Reading(WatchedX(x)) as reading:
+        reading.until_items(2)
+    assert isinstance(reading.items[0], DeletionNotice)
+    assert (reading.texts, reading.rejected) == (["after it"], [])
 
 
 @pytest.mark.parametrize("matching", [[{"id": 5, "tag": None}], [{"id": "5"}], [None], [{}]])
