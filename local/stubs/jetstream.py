@@ -53,6 +53,7 @@ class JetstreamStub:
         oldest: the first post that is still kept.
         sealed: the first post that is not sealed yet.
         drop_after: number of events after which a connection breaks; None for never.
+        max_connections: number of requests after which it answers 503; None for no limit.
         first_us: time of the first post, in microseconds since 1970.
         asked: the requests so far.
     """
@@ -62,6 +63,7 @@ class JetstreamStub:
     oldest: int = 0
     sealed: int = 0
     drop_after: int | None = None
+    max_connections: int | None = None
     step_us: int = 25_000
     first_us: int = 0
     asked: list[Asked] = field(default_factory=list)
@@ -93,6 +95,8 @@ class JetstreamStub:
         url = urlsplit(request.path)
         if url.path not in _PARAMETERS or (url.path != "/subscribe" and not self.is_numbered):
             return connection.respond(HTTPStatus.NOT_FOUND, "404 page not found\n")
+        if self.max_connections == len(self.asked):
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "service not ready")
         query = parse_qs(url.query)
         cursor = query.get("cursor")
         self.asked.append(Asked(url.path, int(cursor[0]) if cursor else None))

@@ -1,0 +1,114 @@
+"""Events of Jetstream become records, or are ignored, or are poison."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from event.payload import Json
+from event.poison import PoisonError
+from producer.formats.jetstream import parse_event
+from producer.formats.tweets import Record
+from tests.producer.sources.bluesky.jetstream import DID, TIME_US, event
+
+ARRIVED = "2026-09-21T14:13:20.123Z"
+
+
+def test_a_post_becomes_a_record_under_the_did() -> None:
+    assert parse_event(event("bonsoir")) == Record(
+        DID, "3lkey", "2026-09-21T14:13:19.500Z", "bonsoir", "fr", "bluesky"
+    )
+
+
+@pytest.mark.parametrize(
+    ("created", "taken"),
+    [
+        ("2009-03-04T05:06:07+00:00", "2009-03-04T05:06:07.000Z"),
+        ("2026-09-21T16:13:20.000+02:00", "2026-09-21T14:13:20.000Z"),
+        ("2026-09-21T14:13:20.124Z", ARRIVED),
+        ("3026-09-21T14:13:20.000Z", ARRIVED),
+        ("0001-01-01T00:00:00.000Z", ARRIVED),
+        ("this morning", ARRIVED),
+        ("", ARRIVED),
+        (None, ARRIVED),
+        (1_790_000_000, ARRIVED),
+    ],
+)
+def test_the_time_is_the_authors_unless_it_is_absurd(created: object, taken: str) -> None:
+    post = parse_event(event(record={"createdAt": created}))
+    assert post is not None
+    assert post.created_at == taken
+
+
+@pytest.mark.parametrize("langs", [None, [], "en", [None]])
+def test_a_post_may_have_no_language(langs: object) -> None:
+    post = parse_event(event(record={"langs": langs}))
+    assert post is not None
+    assert post.lang is None
+
+
+def test_a_post_may_have_no_words() -> None:
+    post = parse_event(event(""))
+    assert post is not None
+    assert post.text == ""
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"did": DID, "time_us": TIME_US, "kind": "identity", "identity": {"did": DID, "seq": 1}},
+        {"did": DID, "time_us": TIME_US, "kind": "account", "account": {"active": True, "did": DID}},
+        event(collection="app.bsky.feed.like"),
+        event(operation="delete", record=None),
+        event(operation="update"),
+        {"kind": "something new"},
+    ],
+)
+def test_other_events_are_ignored(other: Json) -> None:
+    assert parse_event(other) is None
+
+
+KINDS: list[Json] = [{}, {"kind": None}, {"kind": 5}, {"kind": "commit"}]
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        event(record={"text": None}),
+        event(rkey=None),
+        event() | {"did": None},
+        *(event() | {"time_us": time_us} for time_us in (None, True, "1", 1e15, -1, 2**63 - 1, 10**30)),
+        {"did": DID, "time_us": 1, "commit": {"operation": "create", "collection": "app.bsky.feed.post"}},
+        *(event() | {"commit": commit} for commit in json.loads("[null, 5, [], {}]")),
+        *(event(collection=value) for value in (None, 5, ["app.bsky.feed.post"])),
+        *(event(operation=value) for value in (None, 5, ["create"])),
+        *({"did": DID, **kind} for kind in KINDS),
+    ],
+    ids=str,
+)
+def test_a_message_that_is_neither_a_post_nor_another_event_is_poison(post: Json) -> None:
+    with pytest.raises(PoisonError, match="neither an event of another kind nor a post"):
+        parse_event(post)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_any_value_in_any_member_is_a_post_or_another_event_or_poison(data: st.DataObject) -> None:
+    changed: Any = json.loads(json.dumps(event()))
+    inner = data.draw(st.sampled_from([changed, changed["commit"], changed["commit"]["record"]]))
+    inner[data.draw(st.sampled_from(list(inner)))] = data.draw(JSON)
+    try:
+        post = parse_event(changed)
+    except PoisonError:
+        return
+    assert post is None or all(
+        isinstance(value, str) for value in (post.username, post.id, post.created_at, post.text)
+    )
