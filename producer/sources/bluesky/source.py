@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from event.payload import Json
 from event.poison import PoisonError, Reason
 from producer.errors import SourceError
-from producer.formats.jetstream import parse_event
+from producer.formats.jetstream import parse_event, unframe
 from producer.formats.tweets import Record, load
 from producer.sources.bluesky import wire
 from producer.sources.bluesky.cursor import (
@@ -201,7 +201,7 @@ class BlueskySource:
             if not isinstance(event, dict):
                 raise PoisonError(Reason.NOT_A_TWEET, "not a JSON object")
             if wire.is_framed(self._addresses[0]):
-                event = wire.unframe(event)
+                event = unframe(event)
             if self._is_repeated(event):
                 return None
             post = parse_event(event)

@@ -5,14 +5,11 @@ has other parameters, refuses those of the first, and sends each event in a fram
 lexicons/network/bsky/jetstream/subscribeEvents.json; atproto proposal 0015).
 """
 
-from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode, urlsplit
 
 import orjson
 from websockets.typing import Subprotocol
 
-from event.payload import Json
-from event.poison import PoisonError, Reason
 from producer.formats.jetstream import POSTS
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
@@ -25,8 +22,6 @@ ENDPOINTS = (
     "wss://jetstream2.us-east.bsky.network/subscribe",
 )
 """Bluesky's own servers: those that number their events first, then one that knows the old endpoint only."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def complete(address: str) -> str:
@@ -56,23 +51,6 @@ def build_url(address: str, max_event_bytes: int, cursor: int | None) -> str:
     return f"{address}?{urlencode(query)}"
 
 
-def unframe(frame: Json) -> Json:
-    """Return the content of a frame in the form of the older endpoint's events.
-
-    What is no event has the kind `info` or `error`, and the frame's own members. `witnessed_us` is the time by which
-    the server resumes, if it tells it.
-
-    Raises:
-        PoisonError: it is no frame.
-    """
-    match frame:
-        case {"$type": "message", "payload": {"$type": str(name)}}:
-            return _to_event(name.rpartition("#")[2], frame["payload"])
-        case {"$type": "error"}:
-            return {**frame, "kind": "error"}
-    raise PoisonError(Reason.NOT_A_TWEET, "neither a message nor an error of xrpc.v1.json")
-
-
 def explain(body: bytes) -> str:
     """Return what the body of an HTTP 400 says: the newer endpoint's is JSON, the older one's is text."""
     try:
@@ -83,22 +61,3 @@ def explain(body: bytes) -> str:
         case {"error": str(name), "message": str(message)}:
             return f"{name}: {message}"
     return " ".join(body.decode(errors="replace").split())
-
-
-def _to_event(kind: str, payload: Json) -> Json:
-    event = {
-        "did": payload.get("did"),
-        "kind": kind,
-        "cursor": payload.get("seq"),
-        "time_us": _to_microseconds(payload.get("time")),
-        "witnessed_us": _to_microseconds(payload.get("witnessedAt")),
-    }
-    return {**payload, **event, "commit": payload} if kind == "commit" else {**payload, **event}
-
-
-def _to_microseconds(text: object) -> int | None:
-    """Return a time in microseconds since 1970; None if the text is none."""
-    try:
-        return (datetime.fromisoformat(str(text)) - _EPOCH) // timedelta(microseconds=1)
-    except (ValueError, TypeError):  # not a time, or one without a zone
-        return None

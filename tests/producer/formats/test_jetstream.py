@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from event.payload import Json
 from event.poison import PoisonError
-from producer.formats.jetstream import parse_event
+from local.stubs.jetstream import JetstreamStub
+from producer.formats.jetstream import parse_event, unframe
 from producer.formats.tweets import Record
 from tests.producer.sources.bluesky.jetstream import DID, TIME_US, event
 
@@ -112,3 +113,53 @@ def test_any_value_in_any_member_is_a_post_or_another_event_or_poison(data: st.D
     assert post is None or all(
         isinstance(value, str) for value in (post.username, post.id, post.created_at, post.text)
     )
+
+
+# Frames of the newer endpoint
+
+
+def test_both_endpoints_bring_the_same_record() -> None:
+    stub = JetstreamStub(is_numbered=True, posts=3)
+    assert parse_event(unframe(stub.frame(2))) == parse_event(stub.event(2))
+
+
+def frame(kind: str, /, **payload: Any) -> dict[str, Any]:
+    payload["$type"] = f"network.bsky.jetstream.subscribeEvents#{kind}"
+    return {"$type": "message", "payload": payload}
+
+
+def test_the_time_of_the_record_is_the_one_to_display_and_the_cursor_s_the_one_when_it_was_received() -> None:
+    event = unframe(
+        frame("commit", time="2009-02-13T23:31:30.000001Z", witnessedAt="2026-09-21T14:13:20.123456Z")
+    )
+    assert (event["time_us"], event["witnessed_us"]) == (1_234_567_890_000_001, 1_790_000_000_123_456)
+
+
+@pytest.mark.parametrize("time", [None, "", "now", "2026-09-21T14:13:20", 5])
+def test_a_time_that_is_none_is_left_out(time: object) -> None:
+    assert unframe(frame("commit", time=time))["time_us"] is None
+
+
+@pytest.mark.parametrize("kind", ["identity", "account", "sync", "info"])
+def test_a_message_that_is_no_commit_is_ignored(kind: str) -> None:
+    assert parse_event(unframe(frame(kind, seq=5, did="did:plc:madeup", name="OutdatedCursor"))) is None
+
+
+def test_an_error_keeps_its_members() -> None:
+    error = {"$type": "error", "error": "ConsumerTooSlow", "message": "reconnect with cursor=42"}
+    assert unframe(error) == {**error, "kind": "error"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"$type": "message"},
+        {"$type": "message", "payload": 5},
+        {"$type": 5},
+        {"did": "d", "kind": "commit"},
+    ],
+)
+def test_a_message_without_a_frame_is_poison(message: dict[str, Any]) -> None:
+    with pytest.raises(PoisonError, match="neither a message nor an error"):
+        unframe(message)

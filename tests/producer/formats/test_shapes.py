@@ -166,6 +166,13 @@ def test_events_of_jetstream_are_what_the_source_of_bluesky_sends() -> None:
     assert records({**jetstream(), "kind": "identity"}) == []
 
 
+def test_frames_of_jetstream_are_read_too() -> None:
+    event = jetstream()
+    payload = {"$type": "network.bsky.jetstream.subscribeEvents#commit", "did": event["did"], "time": TIME}
+    frame = {"$type": "message", "payload": {**payload, **event["commit"]}}
+    assert records(frame) == records(event)
+
+
 def test_a_broken_post_of_jetstream_is_kept_as_it_came() -> None:
     found = unwrap(event := jetstream(record={}))
 
