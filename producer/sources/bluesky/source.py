@@ -32,7 +32,7 @@ from producer.spooling.rejected import Input
 
 _MAX_EVENT_BYTES = wire.MAX_EVENT_BYTES
 _SECONDS_TO_CONNECT = 10
-_GAP_US = 60_000_000
+_GAP_US = 600_000_000
 """A longer time without an event, after the place to resume from, is told."""
 
 

@@ -69,7 +69,7 @@ def test_a_newer_server_is_resumed_by_number_and_the_repeated_event_is_dropped(p
 
 
 def test_a_server_that_no_longer_has_the_last_event_is_resumed_by_time_and_what_is_missing_is_said() -> None:
-    stub = JetstreamStub(is_numbered=True, posts=1_000, oldest=500, sealed=900, step_us=SECOND)
+    stub = JetstreamStub(is_numbered=True, posts=1_000, oldest=500, sealed=900, step_us=2 * SECOND)
     with stub.serving() as url:
         resume = Cursor(url + NEW, 100, stub.time_us(99)).to_position()
         source = Watched(url + NEW, resume=resume)
@@ -77,7 +77,7 @@ def test_a_server_that_no_longer_has_the_last_event_is_resumed_by_time_and_what_
             until_post(reading, 999)
     assert numbers(reading) == list(range(500, 1_000))
     assert "CursorTooOld: cursor 100 below lookback floor 501" in source.notes[1]
-    assert source.notes[2].startswith("Jetstream has no events of the 0:06:41 after the last one read")
+    assert source.notes[2].startswith("Jetstream has no events of the 0:13:22 after the last one read")
 
 
 def test_a_server_that_numbers_its_events_anew_is_resumed_by_time() -> None:
