@@ -90,11 +90,11 @@ def advance(cursor: Cursor | None, address: str, place: Place, now_us: int) -> C
 
 def resume_from(cursor: Cursor, address: str, now_us: int) -> int:
     """Return the value of Jetstream's parameter `cursor`: the number of the last event, else a time before it."""
-    value = last(cursor, address)
+    value = last_event(cursor, address)
     return value if is_number(value) else max(min(value, now_us) - OVERLAP_US, _MIN_TIME_US)
 
 
-def last(cursor: Cursor, address: str) -> int:
+def last_event(cursor: Cursor, address: str) -> int:
     """Return the number of the last event, which only the server knows that has given it, else its time."""
     return cursor.number if cursor.number and cursor.address == address else cursor.time_us
 

@@ -21,7 +21,7 @@ from producer.sources.bluesky.cursor import (
     Place,
     advance,
     is_number,
-    last,
+    last_event,
     resume_from,
     without_number,
 )
@@ -59,7 +59,8 @@ class BlueskySource:
     ) -> None:
         self._track = tuple(term.casefold() for term in track if term.strip())
         self._addresses = [wire.complete(endpoint)] if endpoint else list(wire.ENDPOINTS)
-        self._refusals: set[str] = set()  # addresses that have refused to be read since the last connection
+        self._refusals: set[str] = set()  # addresses that have refused to be read
+        self._is_reached = False  # an address has accepted a connection
         self._notify = notify
         self._backoff = backoff
         self._cursor = Cursor.from_position(resume)
@@ -120,7 +121,7 @@ class BlueskySource:
             ) as connection:
                 connected()
                 self._connection = connection
-                self._refusals.clear()
+                self._is_reached = True
                 while not self._closing.is_set():
                     yield self._item(self._receive(connection))
         except InvalidURI as error:
@@ -165,7 +166,7 @@ class BlueskySource:
             raise Interrupted("network", f"Jetstream has sent no event for {seconds:.3g} s") from None
 
     def _refusal(self, address: str, response: Response) -> Interrupted | SourceError:
-        """Return what follows from an HTTP error: the run ends once every address has refused to be read."""
+        """Return what follows from an HTTP error: the run ends if every address refuses to be read from the start."""
         status = response.status_code
         reason = f": {wire.explain(bytes(response.body))}" if status == 400 else ""
         if status == 429 or status >= 500:
@@ -175,9 +176,9 @@ class BlueskySource:
             return Interrupted("http", f"{address} cannot resume after the last post that was read{reason}")
         self._refusals.add(address)
         message = f"{address} is not a Jetstream: it answered {status}{reason}"
-        if self._refusals.issuperset(self._addresses):
-            return SourceError(f"{message}.")
-        return Interrupted("http", message)
+        if self._is_reached or not self._refusals.issuperset(self._addresses):
+            return Interrupted("http", message)
+        return SourceError(f"{message}.")
 
     def _skip_event(self) -> Rejected | None:
         """Skip an event that is too large, so that it does not end every connection; count it once.
@@ -187,7 +188,7 @@ class BlueskySource:
         """
         self._is_failing = False
         first = self._skip == 1
-        previous = last(self._cursor, self._addresses[0]) if self._cursor else 0
+        previous = last_event(self._cursor, self._addresses[0]) if self._cursor else 0
         self._not_before = max(self._not_before, previous) + self._skip
         self._skip *= 2
         self._data = None
@@ -202,14 +203,14 @@ class BlueskySource:
                 raise PoisonError(Reason.NOT_A_TWEET, "not a JSON object")
             if wire.is_framed(self._addresses[0]):
                 event = unframe(event)
-            if self._is_repeated(event):
+            if self._move_over(event):
                 return None
             post = parse_event(event)
         except PoisonError as error:
             return Rejected("an event of Jetstream", str(error))
         return post if post and self._is_tracked(post.text) else None
 
-    def _is_repeated(self, event: Json) -> bool:
+    def _move_over(self, event: Json) -> bool:
         """Move the cursor over an event; tell whether it is the one after which this connection resumes.
 
         Raises:

@@ -13,7 +13,7 @@ from producer.sources.bluesky.cursor import (
     Place,
     advance,
     is_number,
-    last,
+    last_event,
     resume_from,
     without_number,
 )
@@ -75,7 +75,7 @@ def test_a_number_is_of_use_on_its_own_server_only() -> None:
     cursor = Cursor(HOST, 7, BASE)
     assert resume_from(cursor, HOST, NOW) == 7
     assert resume_from(cursor, OTHER, NOW) == BASE - OVERLAP_US
-    assert last(cursor, OTHER) == BASE
+    assert last_event(cursor, OTHER) == BASE
     assert advance(cursor, OTHER, Place(3, BASE), NOW) == Cursor(OTHER, 3, BASE)
 
 

@@ -159,6 +159,14 @@ def test_the_run_ends_once_no_server_has_the_endpoint(
         assert "is not a Jetstream: it answered 404" in reading.failure()
 
 
+def test_a_refusal_in_mid_run_does_not_end_the_run() -> None:
+    with jetstream(sends(event("one")), HTTPStatus.FORBIDDEN, sends(event("two"), then=stay)) as jet:
+        source = Watched(jet.url)
+        with Reading(source) as reading:
+            reading.until(lambda: "two" in reading.texts)
+    assert "is not a Jetstream: it answered 403; reconnecting in" in source.notes[1]
+
+
 def test_a_later_run_resumes_where_an_earlier_one_ended() -> None:
     stub = JetstreamStub(is_numbered=True, posts=100)
     with stub.serving() as url:
