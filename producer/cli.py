@@ -118,7 +118,8 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 @click.option(
     "--start-over",
     is_flag=True,
-    help="file, rejected: read PATH from the beginning, even if an earlier run over it was interrupted.",
+    help="file, rejected, bluesky: read PATH from the beginning, or new posts only, even if an earlier run was "
+    "interrupted.",
 )
 @click.option(
     "--receipts",
@@ -207,8 +208,8 @@ def run_command(
     _check_file_options(source_name, start_over, receipts, dry_run, max_rejected, username)
     max_rejected = max_rejected or 0 if source_name in _FILES else None
     try:
-        # A dry run without X needs nothing of the configuration but the event type.
-        is_needed = source_name == "x" or not dry_run or event_type is None
+        # A dry run over a file needs nothing of the configuration but the event type.
+        is_needed = source_name not in _FILES or not dry_run or event_type is None
         settings = config.load(config_path, os.environ, say) if is_needed else None
         event_type = event_type or (settings.event_type if settings else DEFAULT_EVENT_TYPE)
         event_format = load_format(event_type)
@@ -242,7 +243,8 @@ def run_command(
                 )
             from producer.sources.bluesky import BlueskySource
 
-            return BlueskySource(track=track, endpoint=None, notify=note)
+            endpoint = settings.bluesky_endpoint if settings else None
+            return BlueskySource(track=track, endpoint=endpoint, notify=note, resume=resume)
 
         target = aws.target if aws else "standard output"
         view = display(f"{source_name} → {target}", live=source_name not in _FILES)
@@ -334,8 +336,10 @@ def _check_file_options(
     max_rejected: int | None,
     username: str | None,
 ) -> None:
-    if source not in _FILES and (start_over or receipts):
-        raise click.UsageError("--start-over and --receipts need --source file.")
+    if source == "x" and start_over:
+        raise click.UsageError("--start-over needs --source file or bluesky: X does not repeat posts.")
+    if source not in _FILES and receipts:
+        raise click.UsageError("--receipts needs --source file.")
     if source not in _FILES and max_rejected is not None:
         raise click.UsageError("--max-rejected needs --source file.")
     if source != "file" and username is not None:

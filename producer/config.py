@@ -25,7 +25,7 @@ AWS_KEYS = (*ACCESS_KEYS, *STREAM_KEYS, "stream_arn")
 STACK_KEYS = (*AWS_KEYS, "event_type")
 """What the stack's outputs give."""
 X_KEYS = ("consumer_key", "consumer_secret", "access_token_key", "access_token_secret")
-OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint", "aws_profile")
+OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint", "bluesky_endpoint", "aws_profile")
 KEYS = (*STACK_KEYS, *X_KEYS, *OPTIONAL_KEYS)
 PREFIX = "PRODUCER_"
 """Prefix of the environment variables: a `REGION` meant for another program must not override the file."""
@@ -147,11 +147,26 @@ class Config:
         """URL of the X API if it is not X itself, such as `http://127.0.0.1:8080`."""
         return self._endpoint("x_endpoint")
 
+    @property
+    def bluesky_endpoint(self) -> str | None:
+        """Address of a Jetstream other than Bluesky's own, such as `wss://jetstream.example.com/subscribe`.
+
+        Raises:
+            ConfigError: it is not the address of a websocket.
+        """
+        value = self._endpoint("bluesky_endpoint")
+        if value and not re.match(r"wss?://[^/]", value):
+            raise ConfigError(
+                f"`bluesky_endpoint` in {self._place('bluesky_endpoint')} is `{value}`: give the address of a "
+                "Jetstream, such as wss://jetstream2.us-west.bsky.network/subscribe, or leave it out."
+            )
+        return value
+
     def _endpoint(self, key: str) -> str | None:
         """Return a URL that may be printed.
 
         Raises:
-            ConfigError: it contains a user name or a password, which neither AWS nor X accepts in a URL.
+            ConfigError: it contains a user name or a password, which no service accepts in a URL.
         """
         value = self._text(key)
         if value and "@" in value:

@@ -22,7 +22,7 @@ class Reader:
         forward: called with each encoded record, and the source's position after it.
         limit: number of events after which reading ends; None for no limit.
         notify: called with the reason of each rejection.
-        advance_source: called with the source's position after each rejected item.
+        advance_source: called with the source's position after each item that is rejected or ignored.
         keep: called before that with the reason and the input of each rejected item, unless nobody can use it.
         max_rejected: number of rejected items with which reading does not fail; None if they may be any but all.
         with_deletions: forward deletions too.
@@ -67,7 +67,9 @@ class Reader:
         events = forwarded = 0
         try:
             for item in self._source.read():
-                if isinstance(item, Rejected):
+                if item is None:
+                    self._advance_source(self._source.position)
+                elif isinstance(item, Rejected):
                     self._reject(item)
                 else:
                     encoded = item.encode()

@@ -1,6 +1,6 @@
 """The events of Bluesky's Jetstream, from its websocket or from a file of them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from event.payload import Json
 from event.poison import PoisonError, Reason
@@ -10,6 +10,7 @@ from producer.formats.tweets import Record, Tombstone
 
 POSTS = "app.bsky.feed.post"
 """The collection that posts are in."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES_US = range(253_402_300_799_000_000)  # from 1970 to the last second that a datetime can hold
 
 
@@ -73,3 +74,39 @@ def _first_language(languages: object) -> str | None:
         case [str(language), *_]:
             return language
     return None
+
+
+def unframe(frame: Json) -> Json:
+    """Return the content of a frame of the endpoint `subscribeEvents` in the form of the events of `/subscribe`.
+
+    What is no event has the kind `info` or `error`, and the frame's own members. `witnessed_us` is the time by which
+    the server resumes, if it tells it.
+
+    Raises:
+        PoisonError: it is no frame.
+    """
+    match frame:
+        case {"$type": "message", "payload": {"$type": str(name)}}:
+            return _to_event(name.rpartition("#")[2], frame["payload"])
+        case {"$type": "error"}:
+            return {**frame, "kind": "error"}
+    raise PoisonError(Reason.NOT_A_TWEET, "neither a message nor an error of xrpc.v1.json")
+
+
+def _to_event(kind: str, payload: Json) -> Json:
+    event = {
+        "did": payload.get("did"),
+        "kind": kind,
+        "cursor": payload.get("seq"),
+        "time_us": _to_microseconds(payload.get("time")),
+        "witnessed_us": _to_microseconds(payload.get("witnessedAt")),
+    }
+    return {**payload, **event, "commit": payload} if kind == "commit" else {**payload, **event}
+
+
+def _to_microseconds(text: object) -> int | None:
+    """Return a time in microseconds since 1970; None if the text is none."""
+    try:
+        return (datetime.fromisoformat(str(text)) - _EPOCH) // timedelta(microseconds=1)
+    except (ValueError, TypeError):  # not a time, or one without a zone
+        return None

@@ -1,5 +1,6 @@
 """The shapes in which other tools and our own keep tweets, besides those that the function reads, too."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -8,7 +9,7 @@ from event.payload import Json
 from event.poison import PoisonError
 from event.record import iso
 from producer.formats import Unwrapped
-from producer.formats.jetstream import parse_event
+from producer.formats.jetstream import parse_event, unframe
 from producer.formats.tweets import DeletionNotice, is_deletion_notice, load, to_record
 from producer.sources.source import Event
 
@@ -27,6 +28,8 @@ def unwrap(value: bytes) -> Unwrapped | None:
         return None
     if is_deletion_notice(message):
         return Unwrapped("notices of deleted tweets, which name no author", [DeletionNotice()])
+    with suppress(PoisonError):
+        message = unframe(message)
     if "did" in message and "time_us" in message:
         return _unwrap_jetstream(message, value)
     found = _find(message)

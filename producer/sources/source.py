@@ -45,8 +45,8 @@ class Source(Protocol):
     @property
     def spent(self) -> float | None: ...
 
-    def read(self) -> Iterator[Event | Rejected]:
-        """Yield items until the source ends or is closed.
+    def read(self) -> Iterator[Event | Rejected | None]:
+        """Yield items until the source ends or is closed; None is one to ignore, after which `position` has moved.
 
         Raises:
             SourceError: the source rejects the request, and retrying is useless.

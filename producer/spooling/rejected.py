@@ -5,7 +5,7 @@ Each line of `rejected.jsonl` is one JSON object:
 | member | |
 |---|---|
 | `reason` | why it was rejected |
-| `source`, `line` | where it came from: a file's path, `standard input` or `X`, and the number of its line there |
+| `source`, `line` | where it came from: a file's path, `standard input`, `X` or `Bluesky`, and its number there |
 | `input` | the input as it came; null if it was too long to keep |
 | `input_base64` | the same, instead of `input`, if it is not UTF-8 |
 
@@ -34,7 +34,7 @@ class Input:
     """What a source has read, as it came.
 
     Attributes:
-        source: a file's path, `standard input` or `X`.
+        source: a file's path, `standard input`, `X` or `Bluesky`.
         line: its number there.
         data: None if it was too long to be held in memory.
     """

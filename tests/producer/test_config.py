@@ -67,6 +67,24 @@ def test_the_environment_is_enough_without_a_file(path: Path) -> None:
     assert load(path, environment, pytest.fail).aws().region == "the region"
 
 
+@pytest.mark.parametrize("address", ["wss://one.example.com", "ws://127.0.0.1:8080/subscribe"])
+def test_bluesky_may_be_read_from_another_server(path: Path, address: str) -> None:
+    assert config(path, AWS, PRODUCER_BLUESKY_ENDPOINT=address).bluesky_endpoint == address
+    assert config(path, AWS).bluesky_endpoint is None
+
+
+@pytest.mark.parametrize(
+    "address", ["one.example.com", "https://one.example.com", "wss://", "wss:///subscribe"]
+)
+def test_an_address_of_bluesky_that_is_no_websocket_is_named_with_an_example(
+    path: Path, address: str
+) -> None:
+    with pytest.raises(
+        ConfigError, match=f"`bluesky_endpoint` in .*config.json is `{address}`: .* such as wss://jet"
+    ):
+        _ = config(path, {"bluesky_endpoint": address}).bluesky_endpoint
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_an_error_about_a_variable_without_the_prefix_shows_its_name_and_not_its_value(
     path: Path, key: str

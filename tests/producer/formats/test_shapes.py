@@ -182,6 +182,13 @@ def test_a_notice_of_x_is_no_event_and_is_not_rejected() -> None:
     assert unwrap({"delete": {"status": 1}}) is None
 
 
+def test_frames_of_jetstream_are_read_too() -> None:
+    event = jetstream()
+    payload = {"$type": "network.bsky.jetstream.subscribeEvents#commit", "did": event["did"], "time": TIME}
+    frame = {"$type": "message", "payload": {**payload, **event["commit"]}}
+    assert records(frame) == records(event)
+
+
 def test_a_broken_post_of_jetstream_is_kept_as_it_came() -> None:
     found = unwrap(event := jetstream(record={}))
 

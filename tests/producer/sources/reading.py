@@ -35,7 +35,7 @@ class Reading:
 
     def _read(self) -> None:
         try:
-            self.items.extend(self._source.read())
+            self.items.extend(item for item in self._source.read() if item is not None)
         except SourceError as error:
             self.error = error
 
