@@ -1,0 +1,136 @@
+"""The producers that are run: their pinned versions, and the commands that install and start them."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from stack.project import PROJECT
+
+FOLDER: Final = PROJECT / ".pulumi" / "producers"
+"""Where they are installed; Maven keeps its downloads where it always does."""
+
+_PROGRAMS: Final = Path(__file__).parent / "programs"
+_DEPENDENCY_PLUGIN: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.11.0"
+_PROTOBUF: Final = "protobuf==7.36.2"
+
+Command = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Producer:
+    """A producer that puts what it reads from standard input: a partition key, a tab and an event a line.
+
+    Attributes:
+        title: its name and version.
+        folder: where it is installed, below `FOLDER`; producers may share one.
+        tools: commands that must be on PATH.
+        install: commands that fill the folder.
+        command: the command that starts it, with the members of `Target` in braces.
+        with_keys: False if its lines are the events alone.
+    """
+
+    title: str
+    folder: str
+    tools: Sequence[str]
+    install: Sequence[Command]
+    command: Command
+    with_keys: bool = True
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a producer puts its events, besides the endpoint, the region and the credentials in its environment.
+
+    Attributes:
+        stream: its name.
+        tls_port: the port of 127.0.0.1 on which AWS speaks TLS.
+        certificate: that port's.
+        config: the configuration of this project's own producer.
+    """
+
+    stream: str
+    tls_port: int
+    certificate: Path
+    config: Path
+
+    def fill(self, command: Command) -> list[str]:
+        """Put the members into a command."""
+        return [part.format(**vars(self)) for part in command]
+
+
+def _kpl(version: str) -> Producer:
+    folder = FOLDER / f"kpl-{version}"
+    pom = ("--file", str(_PROGRAMS / "pom.xml"), f"-Dkpl.version={version}")
+    copy = (f"-DoutputDirectory={folder}/lib", f"{_DEPENDENCY_PLUGIN}:copy-dependencies")
+    return Producer(
+        f"KPL {version} (Java)",
+        folder.name,
+        ["java", "mvn", "openssl"],
+        [["mvn", "--batch-mode", "--quiet", *pom, *copy]],
+        [
+            *("java", "-cp", f"{folder}/lib/*", str(_PROGRAMS / "Kpl.java")),
+            *("{stream}", "{tls_port}", "{certificate}", str(folder)),
+        ],
+    )
+
+
+def _kinesis_agg_npm(version: str, sdk: str) -> Producer:
+    folder = FOLDER / f"aws-kinesis-agg-npm-{version}"
+    options = ("--prefix", str(folder), "--silent", "--no-audit", "--no-fund", "--ignore-scripts")
+    packages = (f"aws-kinesis-agg@{version}", f"@aws-sdk/client-kinesis@{sdk}")
+    return Producer(
+        f"aws-kinesis-agg {version} (npm)",
+        folder.name,
+        ["node", "npm"],
+        [["npm", "install", *options, *packages]],
+        [
+            *("env", f"NODE_PATH={folder}/node_modules"),
+            *("node", str(_PROGRAMS / "kinesis_agg.cjs"), "{stream}"),
+        ],
+    )
+
+
+def _in_python(title: str, packages: Sequence[str], program: str, *arguments: str) -> Producer:
+    """Return a producer in a virtual environment of its own, whose packages may need another botocore."""
+    folder = FOLDER / packages[0].replace("==", "-")
+    python = str(folder / "bin" / "python")
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    return Producer(
+        title,
+        folder.name,
+        [],
+        [[sys.executable, "-m", "venv", str(folder)], [*pip, *packages]],
+        [python, str(_PROGRAMS / program), "{stream}", *arguments],
+    )
+
+
+def _kinesis_agg_pypi(version: str) -> Producer:
+    packages = [f"aws-kinesis-agg=={version}", _PROTOBUF, "boto3==1.43.106"]
+    return _in_python(f"aws-kinesis-agg {version} (PyPI)", packages, "kinesis_agg.py")
+
+
+def _async_kinesis(version: str, processor: str) -> Producer:
+    packages = [f"async-kinesis=={version}", "aiobotocore==3.10.0", "aws-kinesis-agg==1.2.3", _PROTOBUF]
+    return _in_python(f"async-kinesis {version}, {processor}", packages, "async_kinesis.py", processor)
+
+
+REFERENCE: Final = Producer(
+    "this project's",
+    "",
+    [],
+    [],
+    [sys.executable, "-m", "producer", "--config", "{config}", "--source", "file", "-"],
+    with_keys=False,
+)
+
+PRODUCERS: Final = {
+    "kpl": _kpl("1.1.0"),
+    "kinesis-agg-npm": _kinesis_agg_npm("4.2.8", sdk="3.1143.0"),
+    "kinesis-agg-pypi": _kinesis_agg_pypi("1.2.3"),
+    "async-kinesis": _async_kinesis("3.0.1", "JsonProcessor"),
+    "async-kinesis-lines": _async_kinesis("3.0.1", "JsonLineProcessor"),
+    "async-kinesis-kpl": _async_kinesis("3.0.1", "KPLJsonProcessor"),
+}
+"""By the name on the command line."""
