@@ -23,7 +23,7 @@ for line in lines:
 
 
 def producer(program: str) -> Producer:
-    return Producer("a producer", "", [], [], [sys.executable, "-c", program, "{stream}"])
+    return Producer("a producer", [sys.executable, "-c", program, "{stream}"])
 
 
 def test_a_repeated_event_is_a_duplicate_and_a_lost_one_is_a_fault() -> None:
@@ -47,6 +47,6 @@ def test_a_missing_tool_is_named_before_anything_is_downloaded(monkeypatch: pyte
     result = CliRunner().invoke(main, ["kpl", "kinesis-agg-npm"])
     assert result.exit_code == 1
     assert result.output.splitlines() == [
-        "Error: KPL 1.1.0 (Java) needs `java`, which is not on PATH: install a JDK, 17 or later, or name the producers "
-        "to run"
+        "Error: kpl-1.1.0 needs `java`, which is not on PATH: install a JDK, 17 or later, or name what to run "
+        "without it"
     ]

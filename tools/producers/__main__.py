@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import click
 
 from local.errors import LocalError
+from tools.install import InstallError, install
 from tools.producers.catalog import PRODUCERS, REFERENCE
-from tools.producers.run import Outcome, ProducerError, install, make_events, put, require_tools
+from tools.producers.run import Outcome, ProducerError, make_events, put
 
 _EVENTS = 1000
 
@@ -25,14 +26,13 @@ def main(names: Sequence[str]) -> None:
     """
     producers = [PRODUCERS[name] for name in names or PRODUCERS]
     try:
-        require_tools(producers)
+        install(producer.installation for producer in producers if producer.installation)
         outcomes = {}
         events = make_events(_EVENTS)
         for producer in [REFERENCE, *producers]:
             click.echo(f"{producer.title} ...")
-            install(producer)
             outcomes[producer.title] = put(producer, events)
-    except (ProducerError, LocalError) as error:
+    except (InstallError, ProducerError, LocalError) as error:
         raise click.ClickException(str(error)) from error
     expected = outcomes[REFERENCE.title].rows
     faults = {title: outcome.find_fault(expected, _EVENTS) for title, outcome in outcomes.items()}

@@ -6,16 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stack.project import PROJECT
-
-FOLDER: Final = PROJECT / ".pulumi" / "producers"
-"""Where they are installed; Maven keeps its downloads where it always does."""
+from tools.install import FOLDER, Installation, virtual_environment
 
 _PROGRAMS: Final = Path(__file__).parent / "programs"
 _DEPENDENCY_PLUGIN: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.11.0"
 _PROTOBUF: Final = "protobuf==7.36.2"
-
-Command = Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -24,18 +19,14 @@ class Producer:
 
     Attributes:
         title: its name and version.
-        folder: where it is installed, below `FOLDER`; producers may share one.
-        tools: commands that must be on PATH.
-        install: commands that fill the folder.
         command: the command that starts it, with the members of `Target` in braces.
+        installation: of what the command needs.
         with_keys: False if its lines are the events alone.
     """
 
     title: str
-    folder: str
-    tools: Sequence[str]
-    install: Sequence[Command]
-    command: Command
+    command: Sequence[str]
+    installation: Installation | None = None
     with_keys: bool = True
 
 
@@ -55,7 +46,7 @@ class Target:
     certificate: Path
     config: Path
 
-    def fill(self, command: Command) -> list[str]:
+    def fill(self, command: Sequence[str]) -> list[str]:
         """Put the members into a command."""
         return [part.format(**vars(self)) for part in command]
 
@@ -66,13 +57,13 @@ def _kpl(version: str) -> Producer:
     copy = (f"-DoutputDirectory={folder}/lib", f"{_DEPENDENCY_PLUGIN}:copy-dependencies")
     return Producer(
         f"KPL {version} (Java)",
-        folder.name,
-        ["java", "mvn", "openssl"],
-        [["mvn", "--batch-mode", "--quiet", *pom, *copy]],
         [
             *("java", "-cp", f"{folder}/lib/*", str(_PROGRAMS / "Kpl.java")),
             *("{stream}", "{tls_port}", "{certificate}", str(folder)),
         ],
+        Installation(
+            folder, [["mvn", "--batch-mode", "--quiet", *pom, *copy]], tools=["java", "mvn", "openssl"]
+        ),
     )
 
 
@@ -82,45 +73,32 @@ def _kinesis_agg_npm(version: str, sdk: str) -> Producer:
     packages = (f"aws-kinesis-agg@{version}", f"@aws-sdk/client-kinesis@{sdk}")
     return Producer(
         f"aws-kinesis-agg {version} (npm)",
-        folder.name,
-        ["node", "npm"],
-        [["npm", "install", *options, *packages]],
         [
             *("env", f"NODE_PATH={folder}/node_modules"),
             *("node", str(_PROGRAMS / "kinesis_agg.cjs"), "{stream}"),
         ],
+        Installation(folder, [["npm", "install", *options, *packages]], tools=["node", "npm"]),
     )
 
 
-def _in_python(title: str, packages: Sequence[str], program: str, *arguments: str) -> Producer:
-    """Return a producer in a virtual environment of its own, whose packages may need another botocore."""
-    folder = FOLDER / packages[0].replace("==", "-")
-    python = str(folder / "bin" / "python")
-    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    return Producer(
-        title,
-        folder.name,
-        [],
-        [[sys.executable, "-m", "venv", str(folder)], [*pip, *packages]],
-        [python, str(_PROGRAMS / program), "{stream}", *arguments],
-    )
+def _in_python(title: str, program: str, arguments: Sequence[str], packages: Sequence[str]) -> Producer:
+    environment = virtual_environment(*packages)
+    python = environment.folder / "bin" / "python"
+    return Producer(title, [str(python), str(_PROGRAMS / program), "{stream}", *arguments], environment)
 
 
 def _kinesis_agg_pypi(version: str) -> Producer:
     packages = [f"aws-kinesis-agg=={version}", _PROTOBUF, "boto3==1.43.106"]
-    return _in_python(f"aws-kinesis-agg {version} (PyPI)", packages, "kinesis_agg.py")
+    return _in_python(f"aws-kinesis-agg {version} (PyPI)", "kinesis_agg.py", [], packages)
 
 
 def _async_kinesis(version: str, processor: str) -> Producer:
     packages = [f"async-kinesis=={version}", "aiobotocore==3.10.0", "aws-kinesis-agg==1.2.3", _PROTOBUF]
-    return _in_python(f"async-kinesis {version}, {processor}", packages, "async_kinesis.py", processor)
+    return _in_python(f"async-kinesis {version}, {processor}", "async_kinesis.py", [processor], packages)
 
 
 REFERENCE: Final = Producer(
     "this project's",
-    "",
-    [],
-    [],
     [sys.executable, "-m", "producer", "--config", "{config}", "--source", "file", "-"],
     with_keys=False,
 )

@@ -1,7 +1,6 @@
-"""Installs a producer, lets it put events on a stack of its own on local AWS, and looks at what becomes of them."""
+"""Lets a producer put events on a stack of its own on local AWS, and looks at what becomes of them."""
 
 import os
-import shutil
 import subprocess
 import time
 from collections import Counter
@@ -21,7 +20,7 @@ from local.session import STACK, Session, read_config
 from local.stubs.http import make_certificate
 from local.x import samples
 from stack.project import PROJECT
-from tools.producers.catalog import FOLDER, Producer, Target
+from tools.producers.catalog import Producer, Target
 from tools.producers.tls import terminate_tls
 
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
@@ -33,17 +32,9 @@ _PUT_SECONDS = 120
 _STALL_SECONDS = 30
 _TICK_SECONDS = 0.1
 
-_BROUGHT_BY = {
-    "java": "a JDK, 17 or later",
-    "mvn": "Maven, 3.8 or later",
-    "node": "Node.js, 20 or later",
-    "npm": "npm, which comes with Node.js",
-    "openssl": "OpenSSL",
-}
-
 
 class ProducerError(Exception):
-    """A producer cannot be installed or failed, or its events were not stored; the message says what to do."""
+    """A producer failed, or the function stands still; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -88,44 +79,6 @@ def make_events(count: int) -> list[tuple[str, bytes]]:
         data = post["data"] | {"id": identifier, "edit_history_tweet_ids": [identifier]}
         events.append((data.get("author_id", "unknown"), orjson.dumps(post | {"data": data})))
     return events
-
-
-def require_tools(producers: Sequence[Producer]) -> None:
-    """Check that the commands are there that producers need.
-
-    Raises:
-        ProducerError: one is missing.
-    """
-    for producer in producers:
-        for tool in producer.tools:
-            if not shutil.which(tool):
-                raise ProducerError(
-                    f"{producer.title} needs `{tool}`, which is not on PATH: install {_BROUGHT_BY[tool]}, "
-                    "or name the producers to run"
-                )
-
-
-def install(producer: Producer) -> None:
-    """Install a producer, unless that was done before.
-
-    Raises:
-        ProducerError: a command failed.
-    """
-    folder = FOLDER / producer.folder
-    installed = folder / ".installed"
-    if producer.install and not installed.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for command in producer.install:
-            result = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-            )
-            if result.returncode:
-                raise ProducerError(
-                    f"{producer.title} cannot be installed: `{' '.join(command)}` ended with "
-                    f"{result.returncode}:\n{result.stdout.strip()}"
-                )
-        installed.touch()
 
 
 def put(producer: Producer, events: Sequence[tuple[str, bytes]]) -> Outcome:
