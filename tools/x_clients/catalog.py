@@ -37,6 +37,6 @@ CLIENTS: Final = [
     _client("twarc==2.14.0", "with_twarc"),
     Client(
         "this producer",
-        [sys.executable, "-m", "producer", "--config", "{config}", "--dry-run"],
+        [sys.executable, "-m", "producer", "--config", "{config}", "--dry-run", "--duration", "150"],
     ),
 ]
