@@ -55,6 +55,7 @@ def observe(client: Client, scenario: Scenario) -> Observed:
         Stub(*scenario.script) as stub,
     ):
         config = Path(folder) / "config.json"
+        config.touch(mode=0o600)
         config.write_text(json.dumps({"bearer_token": "any", "x_endpoint": stub.url}))
         process = subprocess.Popen(
             [part.format(url=stub.url, config=config) for part in client.command],
