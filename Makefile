@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 PULUMI := $(BIN)/python -m local.pulumi.engine
-.PHONY: help install demo test simulate check emulator lint-workflows format engine test-engine record-state up-local down-local
+.PHONY: help install demo test simulate check emulator producers x-clients lint-workflows format engine test-engine record-state up-local down-local
 .PHONY: benchmark campaign requirements docs record-docs clean
 
 help: ## List the targets
@@ -45,6 +45,12 @@ emulator: install ## Run the function's archive in AWS's own Lambda emulator, bu
 	go -C tools/emulator build -mod=readonly -o $(CURDIR)/.pulumi/bin/ \
 	  github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie
 	$(BIN)/pytest tests/emulator
+
+producers: install ## Let the KPL, aws-kinesis-agg and async-kinesis put the same 1,000 events (downloads; Java, Maven, Node.js)
+	@$(BIN)/python -m tools.producers
+
+x-clients: install ## Compare X's own SDK, tweepy, twarc and this producer on a loopback X (downloads; takes minutes)
+	@$(BIN)/python -m tools.x_clients
 
 lint-workflows: ## Check the workflows with actionlint, which is built from source with Go
 	cd tools/actionlint && GOFLAGS=-mod=readonly go tool actionlint -color=false $(CURDIR)/.github/workflows/*.yml
