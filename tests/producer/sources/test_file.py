@@ -88,7 +88,7 @@ def test_a_position_of_any_content_is_accepted(
 
     items = list(FileSource(str(path), TWEETS, None, (own, lines, offset), lambda _: None).read())
 
-    assert len(items) <= 3
+    assert sum(isinstance(item, Record) for item in items) <= 3  # the rest of a line may be several values
     if length is not None:
         assert len(items) == 3
 
