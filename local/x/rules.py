@@ -1,6 +1,7 @@
 """The part of X's rule language that the local X understands: words, phrases, AND by a space, and OR."""
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 _MAX_LENGTH = 1024
@@ -17,8 +18,16 @@ class Rule(NamedTuple):
     alternatives: tuple[tuple[str, ...], ...]
 
     def matches(self, folded: str) -> bool:
-        """Tell whether a case-folded text contains all terms of one alternative."""
-        return any(all(term in folded for term in terms) for terms in self.alternatives)
+        """Tell whether a case-folded text contains all terms of one alternative, each as whole words.
+
+        "A tokenized match", says "Operators" of X's filtered stream: `cat` is not in "concatenate".
+        """
+        return any(all(_words(term).search(folded) for term in terms) for terms in self.alternatives)
+
+
+@cache
+def _words(term: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(term)}(?!\w)")
 
 
 def parse(value: str) -> tuple[tuple[str, ...], ...]:

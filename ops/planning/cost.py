@@ -211,7 +211,10 @@ def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
     source = ""
     if settings.event_type == event_types.DEFAULT_EVENT_TYPE:  # X brings no others
         x_posts = prices["x-post"]
-        source = f"X itself, which charges {x_posts} a post (${x_posts.of(load.events):,.0f} for this load), "
+        source = (
+            f"X itself, which charges {x_posts} a post (${x_posts.of(load.events):,.0f} for this load) and perhaps "
+            f"{prices['x-user']} for its author, "
+        )
     remarks.append(
         f"Not in the sum: {source}requests to KMS, data that leaves AWS, and the growth of the table after the "
         "first month."

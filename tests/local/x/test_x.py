@@ -138,6 +138,8 @@ def test_a_change_must_be_one(x: XServer, body: object) -> None:
         ("tea", True),
         ("TEA buns", True),
         ("tea coffee", False),
+        ("bun", False),
+        ("inger", False),
         ("coffee OR buns", True),
         ('"plum buns"', True),
         ('"buns plum"', False),
