@@ -56,6 +56,11 @@ def test_a_policy_that_lets_everybody_in_is_found(
             {"principal": "*"},
             {"principal": "*", "sourceAccount": "123456789012"},
         ),
+        (
+            "aws:lambda/permission:Permission",
+            {"principal": "*"},
+            {"principal": "s3.amazonaws.com"},
+        ),
         ("aws:rds/instance:Instance", {"publiclyAccessible": True}, {"publiclyAccessible": False}),
         ("aws:s3/bucketAcl:BucketAcl", {"acl": "public-read"}, {"acl": "private"}),
     ],
