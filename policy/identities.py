@@ -15,17 +15,17 @@ ATTACHMENTS = {
 IDENTITIES = {"aws:iam/role:Role", "aws:iam/user:User"}
 
 WIDENING = {
-    f"iam:{verb}{identity}{noun}".lower()
-    for identity in ("Role", "User")
-    for verb, noun in (
-        ("Create", ""),
-        ("Attach", "Policy"),
-        ("Put", "Policy"),
-        ("Put", "PermissionsBoundary"),
-    )
+    "iam:attachrolepolicy",
+    "iam:attachuserpolicy",
+    "iam:createrole",
+    "iam:createuser",
+    "iam:putrolepermissionsboundary",
+    "iam:putrolepolicy",
+    "iam:putuserpermissionsboundary",
+    "iam:putuserpolicy",
 }
-"""Actions that give an identity permissions, each with the condition key `iam:PermissionsBoundary`."""
-UNBOUNDING = {f"iam:Delete{identity}PermissionsBoundary".lower() for identity in ("Role", "User")}
+"""Actions that give an identity permissions, in lower case. IAM evaluates `iam:PermissionsBoundary` for each."""
+UNBOUNDING = {"iam:deleterolepermissionsboundary", "iam:deleteuserpermissionsboundary"}
 
 
 def no_wildcards(resource: Resource) -> Iterator[str]:
@@ -48,20 +48,21 @@ def no_wildcards(resource: Resource) -> Iterator[str]:
 
 
 def bounded_grants(resource: Resource) -> Iterator[str]:
-    """Check that who may give permissions to identities may do so within a permissions boundary only.
+    """Check that whoever may give permissions to identities may do so only within a permissions boundary.
 
     "Permissions boundaries for IAM entities" (IAM User Guide), on delegating responsibility.
     """
     for statement in identity_statements(resource):
-        actions = {each.lower(): each for each in statement.actions} if statement.allows else {}
+        if not statement.allows:
+            continue
         where = f"{resource.name}, statement {statement.title}"
-        if unbound := [actions[each] for each in sorted(actions.keys() & UNBOUNDING)]:
-            yield f"{where} allows to remove a boundary ({', '.join(unbound)}). Fix: leave that to an administrator."
-        if not _demands_boundary(statement) and (
-            wide := [actions[each] for each in sorted(actions.keys() & WIDENING)]
-        ):
+        removing = [action for action in statement.actions if action.lower() in UNBOUNDING]
+        widening = [action for action in statement.actions if action.lower() in WIDENING]
+        if removing:
+            yield f"{where} can remove a boundary ({', '.join(removing)}). Fix: leave that to an administrator."
+        if widening and not _demands_boundary(statement):
             yield (
-                f"{where} allows to create what has more permissions than its creator ({', '.join(wide)}). "
+                f"{where} can give an identity more permissions than its own ({', '.join(widening)}). "
                 "Fix: add the condition StringEquals on iam:PermissionsBoundary."
             )
 

@@ -75,12 +75,12 @@ POLICIES: Sequence[Policy | StackPolicy] = (
     ),
     Policy(
         name="no-wildcards",
-        promise="An identity is allowed named actions, on the ARNs of resources wherever the service has some.",
+        promise="An identity is allowed named actions, on ARNs wherever the actions have resources.",
         check=identities.no_wildcards,
     ),
     Policy(
         name="bounded-grants",
-        promise="Who may create identities may do so within a permissions boundary only.",
+        promise="Whoever may create identities may do so only within a permissions boundary.",
         check=identities.bounded_grants,
     ),
     StackPolicy(

@@ -118,7 +118,7 @@ def test_who_creates_identities_does_so_within_a_boundary(
     assert violations("bounded-grants", account) == []
     policy = document(CREATE | {"Condition": condition})
     message = (
-        "dev-deploy-policy, statement Create allows to create what has more permissions than its creator "
+        "dev-deploy-policy, statement Create can give an identity more permissions than its own "
         "(iam:CreateRole). Fix: add the condition StringEquals on iam:PermissionsBoundary."
     )
     assert (
@@ -133,7 +133,7 @@ def test_the_deploy_role_without_the_condition_of_its_boundary_is_found(account:
     for statement in policy["Statement"]:
         statement.pop("Condition", None)
     found = violations("bounded-grants", changed(account, deploy.name, policy=json.dumps(policy)))
-    assert [message.partition(" allows")[0] for message in found] == [
+    assert [message.partition(" can ")[0] for message in found] == [
         "prod-deploy-policy, statement BoundedFunctionRole",
         "prod-deploy-policy, statement BoundedProducer",
     ]
@@ -143,7 +143,7 @@ def test_nobody_may_remove_a_boundary_not_even_within_one(account: Resources) ->
     bounded = {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}}
     policy = document(CREATE | {"Action": "iam:DeleteRolePermissionsBoundary", "Condition": bounded})
     assert violations("bounded-grants", changed(account, "dev-deploy-policy", policy=policy)) == [
-        "dev-deploy-policy, statement Create allows to remove a boundary (iam:DeleteRolePermissionsBoundary). Fix: "
+        "dev-deploy-policy, statement Create can remove a boundary (iam:DeleteRolePermissionsBoundary). Fix: "
         "leave that to an administrator."
     ]
 
