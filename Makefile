@@ -8,7 +8,8 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 PULUMI := $(BIN)/python -m local.pulumi.engine
-.PHONY: help install demo test simulate check emulator producers x-clients lint-workflows format engine test-engine record-state up-local down-local
+.PHONY: help install demo test policy simulate check emulator producers x-clients lint-workflows format
+.PHONY: engine test-engine record-state up-local down-local
 .PHONY: benchmark campaign requirements docs record-docs clean
 
 help: ## List the targets
@@ -31,6 +32,9 @@ demo: install ## Run the whole path on this machine: local AWS and X, the real s
 
 test: install ## Run the tests, except those under the real Pulumi engine and in Lambda's emulator
 	$(BIN)/pytest --ignore tests/engine --ignore tests/emulator --durations=10
+
+policy: install ## Check the stacks and the bootstrap program against the policies of docs/policies.md, without an account
+	@$(BIN)/python -m tests.policy
 
 simulate: install ## Simulate 1,000 worlds of faults and crashes on a virtual clock (SEEDS=n: n of them)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000)

@@ -101,7 +101,15 @@ class Monitoring(pulumi.ComponentResource):
                     actions=["sns:Publish"],
                     resources=[topic.arn],
                     condition={"StringEquals": {"aws:SourceAccount": account_id}},
-                )
+                ),
+                Statement(
+                    sid="DenyWithoutTls",
+                    effect="Deny",
+                    principal="*",
+                    actions=["sns:Publish"],
+                    resources=[topic.arn],
+                    condition={"Bool": {"aws:SecureTransport": "false"}},
+                ),
             ),
             opts=child,
         )

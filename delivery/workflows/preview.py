@@ -3,10 +3,10 @@
     python -m delivery.workflows.preview --stack dev --report preview.txt [--plan plan.json] [--expect-no-changes]
 
 The exit code, also as the step's output `exit-code`, is that of `pulumi preview`: 7 if it found changes and none were
-expected, any other but 0 if it failed. It is also 1 if a table, a stream or a bucket would be replaced or deleted,
-unless the pull request has the label `replaces-data`; on main this is the one that the commit came with, for which
-GITHUB_REPOSITORY, GITHUB_SHA and GITHUB_TOKEN are read. The standard library only, because a workflow's scripts run
-with the Python of GitHub's runner.
+expected, any other but 0 if it failed, also because a policy is broken (docs/policies.md). It is also 1 if a table, a
+stream or a bucket would be replaced or deleted, unless the pull request has the label `replaces-data`; on main this is
+the one that the commit came with, for which GITHUB_REPOSITORY, GITHUB_SHA and GITHUB_TOKEN are read. The standard
+library only, because a workflow's scripts run with the Python of GitHub's runner.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from delivery.workflows.github import GithubError, Repository
 
 HOLD_DATA = {"aws:dynamodb/table:Table", "aws:kinesis/stream:Stream", "aws:s3/bucket:Bucket"}
 LABEL = "replaces-data"
+POLICY_PACK = "policy/pulumi-analyzer-stream-processing"
 NO_REPORT = "The preview failed before it wrote a report: its log says why."
 INDENT = " " * 4
 LEFT_OUT = f"\n{INDENT}... left out ...\n{INDENT}"
@@ -58,7 +59,10 @@ def main() -> int:
     command += ["--color", "never", "--suppress-progress"]
     with tempfile.TemporaryDirectory() as folder:
         plan: Path = options.plan or Path(folder) / "plan.json"
-        command += ["--expect-no-changes"] if options.expect_no_changes else ["--save-plan", str(plan)]
+        if options.expect_no_changes:
+            command.append("--expect-no-changes")
+        else:
+            command += ["--save-plan", str(plan), "--policy-pack", POLICY_PACK]
         report, code = _run(command)
         lost = [] if code or options.expect_no_changes else lost_resources(json.loads(plan.read_text()))
     meaning = MEANINGS.get(code, FAILED).format(stack=options.stack, code=code)

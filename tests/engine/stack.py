@@ -29,6 +29,7 @@ PROGRAM = (
     "local",
     "ops",
     "delivery",
+    "policy",
     "pyproject.toml",
 )
 

@@ -22,12 +22,12 @@ def test_a_preview_plans_everything_and_makes_nothing(project: Project) -> None:
 def test_a_second_up_changes_nothing_and_a_new_name_replaces_and_fails_the_workflows_preview(
     project: Project,
 ) -> None:
-    stack = project.stack("twice")
+    stack = project.stack("local")
     assert set(stack.up().done) == {"create"}
-    before = inventory(project.aws, "twice")
+    before = inventory(project.aws, "local")
     assert stack.up("--expect-no-changes").done == {}
     stack.run("preview", "--expect-no-changes")
-    assert inventory(project.aws, "twice") == before
+    assert inventory(project.aws, "local") == before
 
     program = project.folder / "__main__.py"
     program.write_text(program.read_text().replace("{stack}-EventStream", "{stack}-Tweets"))
@@ -36,7 +36,7 @@ def test_a_second_up_changes_nothing_and_a_new_name_replaces_and_fails_the_workf
     assert "table-table" not in {name for names in done.values() for name in names}
 
     previewed = subprocess.run(
-        [sys.executable, "-m", "delivery.workflows.preview", "--stack", "twice", "--report", "preview.txt"],
+        [sys.executable, "-m", "delivery.workflows.preview", "--stack", "local", "--report", "preview.txt"],
         cwd=project.folder,
         env=project.engine.environment(),
         capture_output=True,

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
+from delivery.workflows.preview import POLICY_PACK
 from local.aws.inventory import inventory
 from local.aws.local_aws import LocalAws
 from local.aws.server import ACCOUNT, REGION
@@ -54,6 +55,15 @@ def test_the_state_of_the_bootstrap_program_ends_up_in_its_bucket_and_holds_no_s
     assert "unchanged" in again
     settings = yaml.safe_load((folder / "Pulumi.account.yaml").read_text())["config"]
     assert settings["stream-processing-bootstrap:githubProvider"] == "create"
+
+
+def test_the_bootstrap_program_keeps_every_policy_once_it_is_deployed(account: PreparedAccount) -> None:
+    pack = f"../../{POLICY_PACK}"
+    shown = account.run(
+        account.administrator(), "delivery", "pulumi", "preview", "--policy-pack", pack, "--expect-no-changes"
+    )
+    assert "stream-processing@" in shown
+    assert "can't run policy" not in shown
 
 
 def test_a_stack_is_deployed_changed_and_destroyed_by_its_deploy_role_and_previewed_by_the_other(

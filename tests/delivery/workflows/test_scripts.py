@@ -156,6 +156,17 @@ def test_the_nightly_preview_distinguishes_drift_failure_and_a_missing_stack(
         assert ("differs" in shown) == (code == 7)
 
 
+def test_a_preview_hands_the_policies_to_the_cli(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = f"--save-plan plan.json --policy-pack {preview.POLICY_PACK}"
+    arguments = NIGHTLY.replace("--expect-no-changes", options)
+    report = "stream-stream is not encrypted at rest. Fix: ..."
+    monkeypatch.setenv("PATH", pulumi(tmp_path, arguments, report, 1))
+    assert run(preview.main, "--stack", "prod", "--report", "preview.txt", "--plan", "plan.json") == 1
+    assert Path("preview.txt").read_text() == f"{report}\n"
+
+
 URN = "urn:pulumi:dev::stream-processing::stream-processing:infra:Part$"
 UNLABELLED = {"pull_request": {"labels": [{"name": "bug"}]}}
 LABELLED = {"pull_request": {"labels": [{"name": "bug"}, {"name": "replaces-data"}]}}

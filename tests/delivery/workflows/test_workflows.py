@@ -1,5 +1,6 @@
 """The workflows as data: the credentials of each step, and the pinned versions."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from delivery.cli import CHECK
+from delivery.workflows.preview import POLICY_PACK
 from stack.project import PROJECT
 
 FILES = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
@@ -59,6 +61,12 @@ def test_secrets_are_required_before_the_credentials_of_a_preview(workflow: str)
     required = commands.index("python -m delivery.workflows.require_secrets")
     [credentials] = [index for index, each in enumerate(commands) if "configure-aws-credentials" in each]
     assert required < credentials < commands.index("python -m delivery.workflows.preview")
+
+
+def test_a_deployment_keeps_the_policies_that_its_preview_kept() -> None:
+    [deployed] = steps_with_credentials(WORKFLOWS["deploy-stack"]["jobs"]["up"])
+    assert f" --policy-pack {POLICY_PACK} " in deployed
+    assert os.access(PROJECT / POLICY_PACK, os.X_OK)
 
 
 def test_the_drift_workflow_opens_an_issue_only_when_the_preview_found_changes() -> None:
