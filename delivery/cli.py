@@ -19,12 +19,13 @@ from typing import Any
 
 import boto3
 import click
-import yaml
 from botocore.exceptions import ClientError
 
 from delivery.bootstrap import ISSUER, PREFIX
 from delivery.workflows.github import GithubError, Repository
-from stack.project import version
+from stack.errors import StackError
+from stack.files import read_stack_file
+from stack.project import read_project, version
 
 FOLDER = Path(__file__).resolve().parent / "bootstrap"
 FIRST_STATE = FOLDER / ".state"
@@ -222,7 +223,10 @@ def outputs() -> dict[str, Any]:
 
 def is_set(key: str) -> bool:
     """Tell whether the stack file of the bootstrap program has a key."""
-    config = yaml.safe_load((FOLDER / f"Pulumi.{STACK}.yaml").read_text())["config"]
+    try:
+        config = read_stack_file(FOLDER / f"Pulumi.{STACK}.yaml", read_project(FOLDER))
+    except StackError as error:
+        raise click.ClickException(str(error)) from error
     return f"{PREFIX}-bootstrap:{key}" in config
 
 

@@ -24,5 +24,9 @@ class SettingsError(StackError):
         )
 
 
+class StackFileError(StackError):
+    """The engine would refuse a stack's file, or `Pulumi.yaml`; the message says where and why."""
+
+
 class OutputsError(StackError):
     """The stack's outputs cannot be read; the message says why and what to do."""

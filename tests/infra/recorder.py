@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
+from stack.files import read_stack_file
 from stack.project import PROJECT, read_project, with_defaults
 
 ACCOUNT = "123456789012"
@@ -197,7 +197,7 @@ def _unwrap(value: Any) -> Any:
 
 def stack_config(stack: str, **config: Any) -> dict[str, str]:
     """Return a committed stack file's configuration as the engine passes it, with some keys changed."""
-    committed = yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    committed = read_stack_file(PROJECT / f"Pulumi.{stack}.yaml", read_project())
     return _with_changes(PROJECT, committed, config)
 
 
