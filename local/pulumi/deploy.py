@@ -32,6 +32,7 @@ from local.pulumi.provider.aws import SERVICES, Aws
 from local.pulumi.provider.invokes import INVOKES
 from local.pulumi.provider.resource import Properties, Resource
 from local.pulumi.resources import RESOURCES
+from local.pulumi.transforms import TransformingMonitor
 from stack.errors import StackError
 from stack.files import encrypted_keys, read_stack_file
 from stack.project import read_project, with_defaults
@@ -184,7 +185,7 @@ class _Functions(mocks.Mocks):
         raise DeploymentError(f"{args.typ} {args.name!r}: reading an existing resource is not implemented")
 
 
-class _Monitor(mocks.MockMonitor):
+class _Monitor(TransformingMonitor):
     """Creates each resource when the SDK registers it, from several threads."""
 
     def __init__(self, aws: Aws, on_event: Callable[[Event], None]) -> None:
@@ -205,6 +206,7 @@ class _Monitor(mocks.MockMonitor):
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
+        request = self.transform(request)
 
         def report(phase: Literal["creating", "created", "failed"]) -> None:
             self.report(Event(phase, request.type, request.name, urn, request.parent))

@@ -13,6 +13,7 @@ from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
+from local.pulumi.transforms import TransformingMonitor
 from stack.files import read_stack_file
 from stack.project import PROJECT, read_project, with_defaults
 
@@ -144,14 +145,15 @@ class _Answers(mocks.Mocks):
         return f"{args.name}-id", state
 
 
-class _Monitor(mocks.MockMonitor):
-    """A monitor that records the options too, and rejects a second resource of one URN, as the engine does."""
+class _Monitor(TransformingMonitor):
+    """A monitor that records options too, and as the engine runs transforms and rejects a URN's second resource."""
 
     def __init__(self, deployed: Deployed, answers: _Answers) -> None:
         super().__init__(answers)
         self.deployed = deployed
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the name of the RPC)
+        request = self.transform(request)
         if request.type != "pulumi:pulumi:Stack":
             urn = self.make_urn(request.parent, request.type, request.name)
             if any(resource.urn == urn for resource in self.deployed.resources):
