@@ -13,6 +13,7 @@ from event.schema import SchemaError
 from event.types import DEFAULT_EVENT_TYPE, event_types, load
 from stack.errors import SettingsError
 from stack.rules import BOOLEAN, Rule, check_values, one_of, optional, whole_number
+from stack.tags import MAX_TAGS, are_tags, check_tags
 
 MAX_SHARDS = 10_000
 """Shards of one stream, also the limit of UpdateShardCount (Amazon Kinesis API reference)."""
@@ -20,8 +21,6 @@ MAX_BATCH_SIZE = 10_000
 MAX_PARALLELIZATION_FACTOR = 10
 MAX_TABLE_CAPACITY = 40_000
 """Units per second, for reads and for writes."""
-MAX_TAGS = 48
-"""AWS allows 50, and the program adds two."""
 
 # No higher level: Lambda treats the line of embedded metrics as INFO and would filter it out, and with it
 # every metric and alarm of the function ("Log-level filtering", AWS Lambda Developer Guide).
@@ -31,11 +30,14 @@ LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
-POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+")
-KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+POLICY_ARN = re.compile(
+    r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/([\w+=,.@/-]{0,510}/)?[\w+=,.@-]{1,128}", re.ASCII
+)
+KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):[0-9]{12}:key/[A-Za-z0-9-]{1,128}")
 # S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`. Roles of the stack `dev`
-# are granted the tables `dev-EventData-*`, so no other stack's name may begin like that.
-STACK_NAME = re.compile(r"(?!.*-EventData)[A-Za-z0-9][A-Za-z0-9-]{0,24}")
+# are granted the tables `dev-EventData-*`, so no other stack's name may begin like that. S3 reserves three prefixes
+# ("General purpose bucket naming rules", Amazon S3 User Guide).
+STACK_NAME = re.compile(r"(?!.*-EventData)(?!(?i:xn--|sthree-|amzn-s3-demo-))[A-Za-z0-9][A-Za-z0-9-]{0,24}")
 # RFC 2606, and the reserved top-level domains of RFC 6761.
 EXAMPLE_DOMAIN = re.compile(
     r"@(.*\.)?(example\.(com|net|org)|example|invalid|test|localhost)$", re.IGNORECASE
@@ -133,19 +135,6 @@ class Settings:
     tags: Mapping[str, str]
 
 
-def _are_tags(text: str) -> bool:
-    try:
-        tags = json.loads(text)
-    except ValueError:
-        return False
-    return (
-        isinstance(tags, dict)
-        and len(tags) <= MAX_TAGS
-        and all(isinstance(value, str) for value in tags.values())
-        and not any(re.match("aws:|(project|stack)$", key.lower()) for key in tags)
-    )
-
-
 RULES: Mapping[str, Rule] = {
     "eventType": one_of(*event_types()),
     "streamMode": one_of("provisioned", "on-demand"),
@@ -185,8 +174,9 @@ RULES: Mapping[str, Rule] = {
     "alarms": BOOLEAN,
     "alarmEmail": optional(EMAIL, "an e-mail address"),
     "tags": Rule(
-        f'a map of up to {MAX_TAGS} string values, such as {{"Team": "data"}}, no key aws:..., Project or Stack',
-        _are_tags,
+        f'a map of up to {MAX_TAGS} tags that IAM accepts, such as {{"Team": "data"}}',
+        are_tags,
+        remedy="pulumi config rm {key}",  # `set` makes text of it, which the engine refuses
     ),
 }
 """The rule of each setting, in the order of `Pulumi.yaml`; contradictions between settings are checked after them."""
@@ -195,7 +185,8 @@ RULES: Mapping[str, Rule] = {
 def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Settings:
     """Parse a stack's configuration, which has the defaults of `Pulumi.yaml`.
 
-    `values` are as the engine passes them to the program: full keys, string values.
+    `values` are as the engine passes them to the program: full keys, string values. Keys of KMS are compared with
+    `aws:region` if it is there.
 
     Raises:
         SettingsError: a value is not allowed or contradicts another, or a key is unknown.
@@ -204,11 +195,14 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         raise SettingsError(
             "the stack's name",
             stack,
-            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it, but not -EventData",
+            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it, but not -EventData, "
+            "and at the start none of xn--, sthree- and amzn-s3-demo-, which S3 reserves",
             "pulumi stack rename NAME",
             stack,
         )
     own = check_values(RULES, values, project, stack)
+    check_tags(json.loads(own["tags"]), stack)
+    _check_regions(own, values.get("aws:region"), stack)
     _check_contradictions(own, stack)
 
     def integer(key: str) -> int:
@@ -318,6 +312,15 @@ def _check_contradictions(own: Mapping[str, str], stack: str) -> None:
             "a record that expires before it reaches quarantine is lost",
             f"pulumi config set mappingMaximumRecordAge {retention // 2}",
         )
+    window = int(own["mappingBatchingWindow"])
+    if window >= record_age:
+        raise contradiction(
+            "mappingBatchingWindow",
+            window,
+            f"less than mappingMaximumRecordAge, {record_age} seconds: a record that waited as long for its batch "
+            "would go to quarantine without an invocation",
+            f"pulumi config set mappingBatchingWindow {record_age // 2}",
+        )
     if own["alarmEmail"] and own["alarms"] == "false":
         raise contradiction(
             "alarmEmail",
@@ -346,3 +349,16 @@ def _check_contradictions(own: Mapping[str, str], stack: str) -> None:
             "false while accessKeySerial is 1, because the first key has no predecessor",
             "pulumi config set accessKeyKeepPrevious false",
         )
+
+
+def _check_regions(own: Mapping[str, str], region: str | None, stack: str) -> None:
+    """Raise SettingsError for a KMS key of another region than the stack's, None if that is not known."""
+    for key in ("kmsKeyArn", "kmsKeyArnPrevious"):
+        if region and (arn := KMS_KEY_ARN.fullmatch(own[key])) and arn["region"] != region:
+            raise SettingsError(
+                key,
+                own[key],
+                f"a key of the stack's region, {region}, because no service uses one of another region",
+                f"pulumi config set {key} ARN",
+                stack,
+            )

@@ -47,7 +47,8 @@ def _list_of(pattern: re.Pattern[str], allowed: str, *, may_be_empty: bool = Fal
             and len(set(members)) == len(members)
         )
 
-    return Rule(f"a list of {allowed}, each once", allows)
+    # Without --path the value would be text, which the engine refuses.
+    return Rule(f"a list of {allowed}, each once", allows, "pulumi config set --path '{key}[0]' VALUE")
 
 
 RULES: Mapping[str, Rule] = {
@@ -89,4 +90,4 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Boots
 
 
 def _error(key: str, value: object, allowed: str, stack: str) -> SettingsError:
-    return SettingsError(key, value, allowed, f"pulumi config set {key} VALUE", stack)
+    return SettingsError(key, value, allowed, RULES[key].remedy.format(key=key), stack)
