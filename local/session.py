@@ -79,7 +79,7 @@ def read_config() -> dict[str, Any]:
     """Return the configuration in the dev stack's file.
 
     Raises:
-        ProviderConfigError: the engine would refuse the file.
+        ProviderConfigError: the engine would reject the file.
     """
     try:
         return read_stack_file(PROJECT / f"Pulumi.{STACK}.yaml", read_project())

@@ -61,7 +61,7 @@ def read_yaml(text: str) -> Any:
     """Return the first document of a text, None if it is empty.
 
     Raises:
-        yaml.YAMLError: the engine would refuse the text, or pass a date on as Go's text of a time.
+        yaml.YAMLError: the engine would reject the text, or pass a date on as Go's text of a time.
     """
     return next(yaml.load_all(text, _Loader), None)  # a subclass of SafeLoader
 

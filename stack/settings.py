@@ -176,7 +176,7 @@ RULES: Mapping[str, Rule] = {
     "tags": Rule(
         f'a map of up to {MAX_TAGS} tags that IAM accepts, such as {{"Team": "data"}}',
         are_tags,
-        remedy="pulumi config rm {key}",  # `set` makes text of it, which the engine refuses
+        remedy="pulumi config rm {key}",  # `set` makes text of it, which the engine rejects
     ),
 }
 """The rule of each setting, in the order of `Pulumi.yaml`; contradictions between settings are checked after them."""

@@ -1,7 +1,7 @@
 """The stack's tags, by the rule that every service accepts: IAM's, which is the narrowest.
 
 Other services allow more characters, or keys that differ by case only, so that a preview and half of an update would
-pass before IAM refuses a tag ("Tags for IAM resources", IAM User Guide; the patterns in its API's model).
+pass before IAM rejects a tag ("Tags for IAM resources", IAM User Guide; the patterns in its API's model).
 """
 
 import json

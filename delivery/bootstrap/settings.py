@@ -47,7 +47,7 @@ def _list_of(pattern: re.Pattern[str], allowed: str, *, may_be_empty: bool = Fal
             and len(set(members)) == len(members)
         )
 
-    # Without --path the value would be text, which the engine refuses.
+    # Without --path the value would be text, which the engine rejects.
     return Rule(f"a list of {allowed}, each once", allows, "pulumi config set --path '{key}[0]' VALUE")
 
 

@@ -3,7 +3,7 @@
     python -m tests.engine.record_values
 
 Writes each row of `ROWS` and `FILES` to a stack file, runs a preview of a program that writes down its configuration,
-and keeps the result in `tests/stack/engine_values.json`: what the program got, or that the engine refused the file.
+and keeps the result in `tests/stack/engine_values.json`: what the program got, or that the engine rejected the file.
 Run it once for each new version of the engine; it takes five minutes.
 """
 
@@ -139,7 +139,7 @@ class Witness:
         assert self._run("stack", "init", STACK).returncode == 0
 
     def read(self, types: Mapping[str, str], file: str) -> dict[str, str] | None:
-        """Return what the program gets for settings of the declared types, None if the engine refuses the file."""
+        """Return what the program gets for settings of the declared types, None if the engine rejects the file."""
         self._declare(types)
         (self.folder / f"Pulumi.{STACK}.yaml").write_text(file, encoding="utf-8")
         values = self.folder / _VALUES
@@ -151,14 +151,14 @@ class Witness:
         return {name: got[f"{PROJECT_NAME}:{name}"] for name in types}
 
     def read_values(self, rows: Sequence[tuple[str, str]]) -> list[str] | None:
-        """Return what the program gets for the values of one stack file, None if the engine refuses it."""
+        """Return what the program gets for the values of one stack file, None if the engine rejects it."""
         types = {f"value{number}": kind for number, (kind, _) in enumerate(rows)}
         lines = [f"  {PROJECT_NAME}:{name}: {value}\n" for name, (_, value) in zip(types, rows, strict=True)]
         got = self.read(types, "config:\n" + "".join(lines))
         return None if got is None else [*got.values()]
 
     def read_file(self, kind: str, file: str) -> str | None:
-        """Return what the program gets for the setting `value`, None if the engine refuses the file."""
+        """Return what the program gets for the setting `value`, None if the engine rejects the file."""
         got = self.read({"value": kind}, file)
         return None if got is None else got["value"]
 

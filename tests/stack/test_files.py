@@ -14,7 +14,7 @@ from tests.engine.record_values import PROJECT_NAME, RECORDED, project
 
 ROWS: list[dict[str, Any]] = json.loads(RECORDED.read_text())["rows"]
 GO_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [-+]\d{4}")
-"""What the engine passes on for a date, to the surprise of whoever wrote one: the project's reader refuses dates."""
+"""What the engine passes on for a date, to the surprise of whoever wrote one: the project's reader rejects dates."""
 
 
 def read(folder: Path, content: str, kind: str = "string") -> str:
@@ -36,7 +36,7 @@ def test_a_stack_file_means_what_it_means_for_the_engine(row: dict[str, Any], tm
         assert read(tmp_path, row["file"], row["type"]) == expected
 
 
-def test_a_date_is_refused_with_the_text_to_write(tmp_path: Path) -> None:
+def test_a_date_is_rejected_with_the_text_to_write(tmp_path: Path) -> None:
     with pytest.raises(
         StackFileError, match=r'(?s)2026-11-28 is a date in YAML.*quote it, "2026-11-28".*line 3'
     ):
@@ -56,19 +56,19 @@ def test_a_date_is_refused_with_the_text_to_write(tmp_path: Path) -> None:
         ("object", "'{}'", "  Allowed: a map.\n  Fix: pulumi config rm value --stack dev"),
     ],
 )
-def test_a_value_of_another_type_is_refused_with_the_command_that_replaces_it(
+def test_a_value_of_another_type_is_rejected_with_the_command_that_replaces_it(
     tmp_path: Path, kind: str, value: str, message: str
 ) -> None:
     with pytest.raises(SettingsError, match=re.escape(message)):
         read(tmp_path, f"config:\n  row:value: {value}\n", kind)
 
 
-def test_a_setting_that_is_there_twice_under_two_names_is_refused(tmp_path: Path) -> None:
+def test_a_setting_that_is_there_twice_under_two_names_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(StackFileError, match="sets row:value twice"):
         read(tmp_path, "config:\n  row:value: a\n  value: b\n")
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_bytes(b"config: \xff")
     with pytest.raises(StackFileError, match="cannot be read as the Pulumi engine reads it"):
         read_stack_file(tmp_path / "Pulumi.dev.yaml", project({}))

@@ -198,7 +198,7 @@ def test_a_key_of_another_region_is_rejected(key: str) -> None:
         ({"team": "x", "Team": "y"}, 'tags: "Team" is the key of the tag team', "rm --path tags.Team"),
     ],
 )
-def test_a_tag_that_iam_refuses_is_rejected_with_the_command_for_this_tag(
+def test_a_tag_that_iam_rejects_fails_with_the_command_for_this_tag(
     tags: dict[str, Any], problem: str, remedy: str
 ) -> None:
     with pytest.raises(SettingsError) as error:

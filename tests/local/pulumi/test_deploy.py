@@ -105,7 +105,7 @@ class TestConfiguration:
         )
         assert deploy("dev", tmp_path, file, aws.endpoint).outputs == {}
 
-    def test_in_a_file_that_the_engine_would_refuse_is_rejected(self, aws: LocalAws, tmp_path: Path) -> None:
+    def test_in_a_file_that_the_engine_would_reject_is_rejected(self, aws: LocalAws, tmp_path: Path) -> None:
         file = tmp_path / "Pulumi.dev.yaml"
         file.write_text("config: {'aws:region': us-east-1, 'stream-processing:protect': yes}")
         with pytest.raises(

@@ -307,7 +307,7 @@ def test_a_setting_that_is_said_to_cost_nothing_does_not_change_the_estimate(
         ("  - protect\n", "`config:` is not a map of settings"),
     ],
 )
-def test_a_stack_file_that_the_engine_would_refuse_is_wrong_usage(
+def test_a_stack_file_that_the_engine_would_reject_is_wrong_usage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, message: str
 ) -> None:
     result = cost_of_file(tmp_path, monkeypatch, config)
