@@ -25,7 +25,7 @@ class SettingsError(StackError):
 
 
 class StackFileError(StackError):
-    """The engine would reject a stack's file, or `Pulumi.yaml`; the message says where and why."""
+    """The engine would reject a stack's file, or it has a date, which is no text; the message says where and why."""
 
 
 class OutputsError(StackError):

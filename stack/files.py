@@ -35,8 +35,11 @@ def read_stack_file(file: Path, project: Mapping[str, Any]) -> dict[str, Any]:
     """
     try:
         content = read_yaml(file.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise StackFileError(f"{file}, line {line}: {error.problem}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StackFileError(f"{file} cannot be read as the Pulumi engine reads it: {error}") from error
+        raise StackFileError(f"{file} is not YAML: {error}") from error
     if not isinstance(content, dict | None):
         raise StackFileError(f"{file} is not a map with `config:`")
     section = (content or {}).get("config")
