@@ -22,6 +22,7 @@ PROGRAM_KEYS = ("Project", "Stack")
 """The keys of the tags that the program adds."""
 
 _SIMPLE_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_GO_DATE = re.compile(r"(\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d(\.\d+)? [-+]\d{4} \S+")
 _CHARACTERS = "letters, digits, spaces and _.:/=+-@, not beginning with aws:"
 
 
@@ -51,18 +52,31 @@ def check_tags(tags: Mapping[str, Any], stack: str) -> None:
             what = f"the program's own tag {other}" if other in PROGRAM_KEYS else f"the tag {other}"
             allowed = "keys that differ by more than case, because IAM ignores it"
             raise SettingsError("tags", key, allowed, remove, stack, problem=f"is the key of {what}")
-        if not isinstance(value, str) or not _is_accepted(value, MAX_VALUE_LENGTH):
-            text = as_text(value)
-            is_number_or_boolean = isinstance(value, int | float)
-            new = shlex.quote(text) if is_number_or_boolean and not text.startswith("-") else "VALUE"
+        if problem := _problem(value):
             raise SettingsError(
                 path,
                 value,
                 f"text of up to {MAX_VALUE_LENGTH} {_CHARACTERS}",
-                f"pulumi config set --path {shlex.quote(path)} {new} --type string",
+                f"pulumi config set --path {shlex.quote(path)} {_as_meant(value)} --type string",
                 stack,
-                problem="is not text" if not isinstance(value, str) else "is not a valid value",
+                problem=problem,
             )
+
+
+def _problem(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return "is not text"
+    if _GO_DATE.fullmatch(value):
+        return "is what the engine makes of a date that is not quoted"
+    return None if _is_accepted(value, MAX_VALUE_LENGTH) else "is not a valid value"
+
+
+def _as_meant(value: Any) -> str:
+    """Return the text that a number, a boolean or a date was meant to be."""
+    if isinstance(value, str) and (date := _GO_DATE.fullmatch(value)):
+        return date[1]
+    text = as_text(value)
+    return text if isinstance(value, int | float) and not text.startswith("-") else "VALUE"
 
 
 def _is_accepted(text: str, max_length: int) -> bool:

@@ -185,6 +185,11 @@ def test_a_key_of_another_region_is_rejected(key: str) -> None:
         ({"Team": "a\tb"}, "is not a valid value", "set --path tags.Team VALUE --type string"),
         ({"Team": "AWS:data"}, "is not a valid value", "set --path tags.Team VALUE --type string"),
         ({"Cost": 4711}, "tags.Cost: 4711 is not text", "set --path tags.Cost 4711 --type string"),
+        (
+            {"Since": "2026-11-28 00:00:00 +0000 UTC"},
+            "is what the engine makes of a date that is not quoted",
+            "set --path tags.Since 2026-11-28 --type string",
+        ),
         ({"Cost": -1}, "tags.Cost: -1 is not text", "set --path tags.Cost VALUE --type string"),
         ({"a.b": True}, "true is not text", """set --path 'tags["a.b"]' true --type string"""),
         ({"Team": None}, "tags.Team: null is not text", "set --path tags.Team VALUE --type string"),

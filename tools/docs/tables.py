@@ -24,8 +24,8 @@ case only, `Project` and `Stack` included. A value is text, and for a number thi
     pulumi config set --path tags.Team data
     pulumi config set --path tags.CostCentre 4711 --type string
 
-Tags that depend on the resource are a transform's work: `pulumi.runtime.register_resource_transform` in `__main__.py`, which
-the demo, local deployments and the tests run too. Resource hooks run under the engine only, and are rejected elsewhere.
+Tags that depend on the resource are a transform's work (`pulumi.runtime.register_resource_transform` in `__main__.py`),
+which the demo, local deployments and the tests run too. Resource hooks run under the engine only, and are rejected.
 
 ## Names
 
