@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 from delivery.bootstrap import ISSUER, PREFIX
 from delivery.workflows.github import GithubError, Repository
 from stack.errors import StackError
-from stack.files import read_stack_file
+from stack.files.stack_file import read_stack_file
 from stack.project import read_project, version
 
 FOLDER = Path(__file__).resolve().parent / "bootstrap"

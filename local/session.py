@@ -8,7 +8,7 @@ from local.aws.server import Server
 from local.errors import ProviderConfigError
 from local.x.server import CONSUMER_KEY, CONSUMER_SECRET
 from stack.errors import StackError
-from stack.files import read_stack_file
+from stack.files.stack_file import read_stack_file
 from stack.project import PROJECT, read_project, with_defaults
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stack.engine_yaml import as_text, read_yaml
+from stack.files.engine_yaml import as_text, read_yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 

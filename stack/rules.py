@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from stack.errors import SettingsError
 
+KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):[0-9]{12}:key/[A-Za-z0-9-]{1,128}")
+
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from event.schema import SchemaError
-from event.types import DEFAULT_EVENT_TYPE, event_types, load
+from event.types import DEFAULT_EVENT_TYPE, event_types
+from stack.contradictions import check_contradictions, check_regions
 from stack.errors import SettingsError
-from stack.rules import BOOLEAN, Rule, check_values, one_of, optional, whole_number
+from stack.rules import BOOLEAN, KMS_KEY_ARN, Rule, check_values, one_of, optional, whole_number
 from stack.tags import MAX_TAGS, are_tags, check_tags
 
 MAX_SHARDS = 10_000
@@ -33,15 +33,10 @@ LOG_RETENTION_DAYS = (
 POLICY_ARN = re.compile(
     r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/([\w+=,.@/-]{0,510}/)?[\w+=,.@-]{1,128}", re.ASCII
 )
-KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):[0-9]{12}:key/[A-Za-z0-9-]{1,128}")
 # S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`. Roles of the stack `dev`
 # are granted the tables `dev-EventData-*`, so no other stack's name may begin like that. S3 reserves three prefixes
 # ("General purpose bucket naming rules", Amazon S3 User Guide).
 STACK_NAME = re.compile(r"(?!.*-EventData)(?!(?i:xn--|sthree-|amzn-s3-demo-))[A-Za-z0-9][A-Za-z0-9-]{0,24}")
-# RFC 2606, and the reserved top-level domains of RFC 6761.
-EXAMPLE_DOMAIN = re.compile(
-    r"@(.*\.)?(example\.(com|net|org)|example|invalid|test|localhost)$", re.IGNORECASE
-)
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -202,8 +197,8 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         )
     own = check_values(RULES, values, project, stack)
     check_tags(json.loads(own["tags"]), stack)
-    _check_regions(own, values.get("aws:region"), stack)
-    _check_contradictions(own, stack)
+    check_regions(own, values.get("aws:region"), stack)
+    check_contradictions(own, stack)
 
     def integer(key: str) -> int:
         return int(own[key])
@@ -269,96 +264,3 @@ def table_name(stack: str, event_type: str) -> str:
     """Return the name of a stack's table: events of another type, with other keys, are never in the same one."""
     name = f"{stack}-EventData"
     return name if event_type == DEFAULT_EVENT_TYPE else f"{name}-{event_type}"
-
-
-def _check_contradictions(own: Mapping[str, str], stack: str) -> None:
-    """Raise SettingsError for the first value that another one, or the event's definition, forbids."""
-
-    def contradiction(key: str, value: object, allowed: str, remedy: str) -> SettingsError:
-        return SettingsError(key, value, allowed, remedy, stack)
-
-    try:
-        load(own["eventType"]).validate()
-    except SchemaError as error:
-        raise SettingsError(
-            "eventType",
-            own["eventType"],
-            "a definition that agrees with itself and with its samples",
-            f"change event/types/{own['eventType']}.py, then pulumi preview",
-            stack,
-            problem=f"contradicts itself: {error}",
-        ) from error
-    if own["streamMode"] == "on-demand" and (shards := int(own["streamShards"])):
-        raise contradiction(
-            "streamShards",
-            shards,
-            "no shards while streamMode is on-demand: AWS scales such a stream itself",
-            "pulumi config rm streamShards",
-        )
-    min_write, max_write = int(own["tableMinWriteCapacity"]), int(own["tableMaxWriteCapacity"])
-    if min_write > max_write:
-        raise contradiction(
-            "tableMinWriteCapacity",
-            min_write,
-            f"up to tableMaxWriteCapacity, {max_write}",
-            f"pulumi config set tableMaxWriteCapacity {min_write}",
-        )
-    record_age, retention = int(own["mappingMaximumRecordAge"]), int(own["streamRetentionHours"]) * 3600
-    if record_age >= retention:
-        raise contradiction(
-            "mappingMaximumRecordAge",
-            record_age,
-            f"less than the stream's retention of {retention} seconds (streamRetentionHours): "
-            "a record that expires before it reaches quarantine is lost",
-            f"pulumi config set mappingMaximumRecordAge {retention // 2}",
-        )
-    window = int(own["mappingBatchingWindow"])
-    if window >= record_age:
-        raise contradiction(
-            "mappingBatchingWindow",
-            window,
-            f"less than mappingMaximumRecordAge, {record_age} seconds: a record that waited as long for its batch "
-            "would go to quarantine without an invocation",
-            f"pulumi config set mappingBatchingWindow {record_age // 2}",
-        )
-    if own["alarmEmail"] and own["alarms"] == "false":
-        raise contradiction(
-            "alarmEmail",
-            own["alarmEmail"],
-            "no address while alarms is false, because nothing would be sent to it",
-            "pulumi config set alarms true",
-        )
-    if EXAMPLE_DOMAIN.search(own["alarmEmail"]):
-        raise contradiction(
-            "alarmEmail",
-            own["alarmEmail"],
-            "an address that somebody reads: example domains receive no mail",
-            "pulumi config set alarmEmail ADDRESS",
-        )
-    if own["kmsKeyArnPrevious"] and own["kmsKeyArnPrevious"] == own["kmsKeyArn"]:
-        raise contradiction(
-            "kmsKeyArnPrevious",
-            own["kmsKeyArnPrevious"],
-            "another key than kmsKeyArn",
-            "pulumi config rm kmsKeyArnPrevious",
-        )
-    if own["accessKeyKeepPrevious"] == "true" and int(own["accessKeySerial"]) == 1:
-        raise contradiction(
-            "accessKeyKeepPrevious",
-            True,
-            "false while accessKeySerial is 1, because the first key has no predecessor",
-            "pulumi config set accessKeyKeepPrevious false",
-        )
-
-
-def _check_regions(own: Mapping[str, str], region: str | None, stack: str) -> None:
-    """Raise SettingsError for a KMS key of another region than the stack's, None if that is not known."""
-    for key in ("kmsKeyArn", "kmsKeyArnPrevious"):
-        if region and (arn := KMS_KEY_ARN.fullmatch(own[key])) and arn["region"] != region:
-            raise SettingsError(
-                key,
-                own[key],
-                f"a key of the stack's region, {region}, because no service uses one of another region",
-                f"pulumi config set {key} ARN",
-                stack,
-            )

@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from stack.engine_yaml import as_text
 from stack.errors import SettingsError
+from stack.files.engine_yaml import as_text
 
 MAX_TAGS = 48
 """AWS allows 50 on a resource, and the program adds two."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stack.errors import SettingsError
-from stack.rules import BOOLEAN, Rule, check_values, matching, one_of
-from stack.settings import KMS_KEY_ARN, STACK_NAME
+from stack.rules import BOOLEAN, KMS_KEY_ARN, Rule, check_values, matching, one_of
+from stack.settings import STACK_NAME
 
 REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
 SUBJECT = re.compile(r"|repo:[A-Za-z0-9@-]+/[A-Za-z0-9@._-]+")

@@ -34,7 +34,7 @@ from local.pulumi.provider.resource import Properties, Resource
 from local.pulumi.resources import RESOURCES
 from local.pulumi.transforms import TransformingMonitor
 from stack.errors import StackError
-from stack.files import encrypted_keys, read_stack_file
+from stack.files.stack_file import encrypted_keys, read_stack_file
 from stack.project import read_project, with_defaults
 
 STACK_TYPE = "pulumi:pulumi:Stack"

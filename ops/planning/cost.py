@@ -16,7 +16,7 @@ from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original
 from ops.planning.prices import Prices
 from ops.terminal.display import as_json_option, console, write_json
 from stack.errors import SettingsError, StackError
-from stack.files import encrypted_keys, read_stack_file
+from stack.files.stack_file import encrypted_keys, read_stack_file
 from stack.printing import printable
 from stack.project import PROJECT, read_project, with_defaults
 from stack.settings import RULES, Settings, parse_settings

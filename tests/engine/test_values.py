@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from stack.errors import SettingsError
-from stack.files import read_stack_file
+from stack.files.stack_file import read_stack_file
 from stack.project import read_project, with_defaults
 from stack.settings import parse_settings
 from tests.engine.record_values import FILES, RECORDED, ROWS, Witness, stack_files

@@ -14,7 +14,7 @@ from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from local.pulumi.transforms import TransformingMonitor
-from stack.files import read_stack_file
+from stack.files.stack_file import read_stack_file
 from stack.project import PROJECT, read_project, with_defaults
 
 ACCOUNT = "123456789012"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stack.errors import SettingsError, StackError, StackFileError
-from stack.files import encrypted_keys, read_stack_file
+from stack.files.stack_file import encrypted_keys, read_stack_file
 from stack.project import with_defaults
 from tests.engine.record_values import PROJECT_NAME, RECORDED, project
 

@@ -7,7 +7,7 @@ import pytest
 
 from event.types import order
 from stack.errors import SettingsError
-from stack.files import read_stack_file
+from stack.files.stack_file import read_stack_file
 from stack.project import PROJECT, read_project, with_defaults
 from stack.settings import RULES, Settings, parse_settings, table_name
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from stack.engine_yaml import as_text, read_yaml
 from stack.errors import SettingsError, StackFileError
+from stack.files.engine_yaml import as_text, read_yaml
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _TYPES = {
