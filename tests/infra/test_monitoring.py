@@ -73,6 +73,7 @@ def test_an_alarm_watches_the_right_metric_and_does_not_flap(dev: Deployed, name
         "evaluationPeriods": 5,
         "datapointsToAlarm": datapoints,
         "treatMissingData": "breaching" if name in SILENCE else "notBreaching",
+        **({"warmUpConfiguration": {"warmUpPeriodDurationInMinutes": 30}} if name in SILENCE else {}),
         "alarmActions": [dev.outputs["alarm_topic_arn"]],
         "okActions": [dev.outputs["alarm_topic_arn"]],
     }

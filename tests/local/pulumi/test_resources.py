@@ -115,6 +115,9 @@ OF_EACH_TYPE: dict[str, Callable[[Account], CreatedResource]] = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": lambda account: account.alarm(
         alarmActions=[account.topic().id], tags={"a": "b"}
     ),
+    "aws:cloudwatch/metricAlarm:MetricAlarm with a warm-up": lambda account: account.alarm(
+        warmUpConfiguration={"warmUpPeriodDurationInMinutes": 30.0}
+    ),
     "aws:cloudwatch/dashboard:Dashboard": lambda account: account.create(
         "aws:cloudwatch/dashboard:Dashboard",
         dashboardName=unique("dashboard"),

@@ -238,6 +238,14 @@ class TestAccessKey:
         assert refreshed["secret"] == key["secret"]
 
 
+class TestAlarm:
+    def test_warm_up_is_set_changed_and_taken_away(self, account: Account) -> None:
+        alarm = account.alarm()
+        for minutes in (30.0, 15.0, None):
+            wanted = {"warmUpPeriodDurationInMinutes": minutes} if minutes else None
+            assert alarm.change(warmUpConfiguration=wanted) == {"warmUpConfiguration"}
+
+
 class TestTags:
     @pytest.mark.parametrize("kind", ["table", "bucket", "log_group", "role", "user", "topic", "alarm"])
     def test_are_added_changed_and_taken_away(self, account: Account, kind: str) -> None:
