@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from event.limits import MAX_RAISED_RECORD_BYTES, MAX_RECORD_BYTES
 from event.schema import SchemaError
 from event.types import DEFAULT_EVENT_TYPE, event_types, load
 from stack.errors import SettingsError
@@ -20,6 +21,8 @@ MAX_BATCH_SIZE = 10_000
 MAX_PARALLELIZATION_FACTOR = 10
 MAX_TABLE_CAPACITY = 40_000
 """Units per second, for reads and for writes."""
+MAX_DELIVERED_KIB = 4600
+"""A function's payload has 6 MB; a record in it is base64, with some 600 bytes of its own ("Lambda quotas")."""
 MAX_TAGS = 48
 """AWS allows 50, and the program adds two."""
 
@@ -49,6 +52,7 @@ class StreamSettings:
 
     shards: int | None
     retention_hours: int
+    max_record_kib: int
     shard_metrics: bool
 
 
@@ -151,6 +155,8 @@ RULES: Mapping[str, Rule] = {
     "streamMode": one_of("provisioned", "on-demand"),
     "streamShards": whole_number(0, MAX_SHARDS),
     "streamRetentionHours": whole_number(24, 8760),
+    # MaxRecordSizeInKiB (UpdateMaxRecordSize, Amazon Kinesis API reference).
+    "streamMaxRecordKiB": whole_number(MAX_RECORD_BYTES // 1024, MAX_RAISED_RECORD_BYTES // 1024),
     "streamShardMetrics": BOOLEAN,
     "tablePointInTimeRecovery": BOOLEAN,
     "tableDeletionProtection": BOOLEAN,
@@ -228,6 +234,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         stream=StreamSettings(
             shards=integer("streamShards") or 1 if own["streamMode"] == "provisioned" else None,
             retention_hours=integer("streamRetentionHours"),
+            max_record_kib=integer("streamMaxRecordKiB"),
             shard_metrics=boolean("streamShardMetrics"),
         ),
         table=TableSettings(

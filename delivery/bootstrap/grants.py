@@ -47,7 +47,8 @@ def _data_grants(account: Account, stack: str) -> list[Grant]:
                 "kinesis:DeleteStream",
                 "kinesis:IncreaseStreamRetentionPeriod",
                 "kinesis:RemoveTagsFromStream",
-                "kinesis:TagResource",
+                "kinesis:UpdateMaxRecordSize",
+                "kinesis:UpdateStreamWarmThroughput",
             ],
         ),
         # Evaluated with the stream and with the key.

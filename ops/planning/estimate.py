@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from event import metrics
 from event import types as event_types
-from event.limits import SHARD_BYTES, SHARD_RECORDS
+from event.limits import MAX_RECORD_BYTES, SHARD_BYTES, SHARD_RECORDS
 from ops.planning.prices import Price, Prices
 from stack.alarm_definitions import alarms
 from stack.settings import (
@@ -113,10 +113,16 @@ def estimate_original(load: Load, prices: Prices) -> list[Line]:
         maximum_retries=-1,
         maximum_record_age=-1,
     )
+    stream = StreamSettings(
+        shards=load.shards,
+        retention_hours=24,
+        max_record_kib=MAX_RECORD_BYTES // 1024,
+        shard_metrics=False,
+    )
     invocations = _invocations(load, mapping, shards=load.shards)
     cpu = prices.assumptions["original-record-cpu-ms"]
     return [
-        *_stream(StreamSettings(shards=load.shards, retention_hours=24, shard_metrics=False), load, prices),
+        *_stream(stream, load, prices),
         *_function(function, load, invocations, cpu, prices),
         Line("Write capacity", HOURS * math.ceil(load.rate * load.write_units), prices["dynamodb-wcu"], ""),
         Line("Read capacity", HOURS, prices["dynamodb-rcu"], ""),

@@ -88,6 +88,16 @@ def test_shards_are_doubled_and_halved_step_by_step(project: Project) -> None:
         assert described(project, "resharding")["shards"] == shards
 
 
+def test_the_limit_of_a_record_is_raised_and_taken_back(project: Project) -> None:
+    stack = project.stack("large")
+    stack.up()
+    for kibibytes in (4096, 1024):
+        assert walk(stack, streamMaxRecordKiB=kibibytes) == {"update": {"stream-stream"}}
+        summary = project.aws.client("kinesis").describe_stream_summary(StreamName="large-EventStream")
+        assert summary["StreamDescriptionSummary"]["MaxRecordSizeInKiB"] == kibibytes
+        assert stack.outputs()["max_record_kib"] == str(kibibytes)
+
+
 def test_a_producer_changes_from_a_key_to_a_policy_and_back(project: Project) -> None:
     stack = project.stack("roles")
     stack.up()

@@ -38,3 +38,12 @@ def test_a_throttled_table_exhausts_no_retries_before_the_record_age(stack: str)
 def test_a_stack_file_overrides_the_defaults() -> None:
     assert stack_config("prod")["stream-processing:streamMode"] == "on-demand"
     assert stack_config("dev")["stream-processing:streamMode"] == "provisioned"
+
+
+def test_a_record_size_that_no_function_can_receive_warns(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", warnings.append)
+    deploy("prod", alarmEmail="on-call@company.io", streamMaxRecordKiB=4600)
+    assert warnings == []
+    deploy("prod", alarmEmail="on-call@company.io", streamMaxRecordKiB=4601)
+    assert ["pulumi config set streamMaxRecordKiB 4600" in warning for warning in warnings] == [True]

@@ -23,6 +23,8 @@ INVALID: list[tuple[str, Any, str]] = [
     ("streamShards", 1.5, "a whole number from 0 to 10000"),
     ("streamRetentionHours", 23, "a whole number from 24 to 8760"),
     ("streamRetentionHours", 8761, "a whole number from 24 to 8760"),
+    ("streamMaxRecordKiB", 1023, "a whole number from 1024 to 10240"),
+    ("streamMaxRecordKiB", 10_241, "a whole number from 1024 to 10240"),
     ("streamShardMetrics", "yes", "one of true, false"),
     ("tablePointInTimeRecovery", 1, "one of true, false"),
     ("tableDeletionProtection", "", "one of true, false"),

@@ -20,6 +20,7 @@ class Stream(Resource):
             fields={"streamMode": Text(one_of=("PROVISIONED", "ON_DEMAND"), required=True)},
             default={"streamMode": "PROVISIONED"},
         ),
+        "maxRecordSizeInKib": Integer(low=1024, high=10240, computed=True),
         "shardLevelMetrics": Items(item=Text()),
         "encryptionType": Text(one_of=("NONE", "KMS"), default="NONE"),
         "kmsKeyId": Text(),
@@ -42,8 +43,9 @@ class Stream(Resource):
         arn = f"arn:aws:kinesis:{self.aws.region}:{self.aws.account}:stream/{inputs['name']}"
         shards: dict[str, Any] = {"ShardCount": inputs["shardCount"]} if "shardCount" in inputs else {}
         mode = inputs["streamModeDetails"]["streamMode"]
+        size = {"MaxRecordSizeInKiB": inputs["maxRecordSizeInKib"]} if "maxRecordSizeInKib" in inputs else {}
         self.aws.kinesis.create_stream(
-            StreamName=inputs["name"], StreamModeDetails={"StreamMode": mode}, **shards
+            StreamName=inputs["name"], StreamModeDetails={"StreamMode": mode}, **shards, **size
         )
         return {"id": arn}
 
@@ -60,6 +62,7 @@ class Stream(Resource):
             "region": self.aws.region,
             "shardCount": summary["OpenShardCount"],
             "retentionPeriod": summary["RetentionPeriodHours"],
+            "maxRecordSizeInKib": summary["MaxRecordSizeInKiB"],
             "streamModeDetails": {"streamMode": summary["StreamModeDetails"]["StreamMode"]},
             # ministack takes them and tells nothing of them.
             "shardLevelMetrics": summary["EnhancedMonitoring"][0]["ShardLevelMetrics"]
@@ -87,6 +90,9 @@ class Stream(Resource):
                 kinesis.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)
             elif hours < now:
                 kinesis.decrease_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)
+            self.settle(id_)
+        if "maxRecordSizeInKib" in changed:
+            kinesis.update_max_record_size(StreamARN=id_, MaxRecordSizeInKiB=inputs["maxRecordSizeInKib"])
             self.settle(id_)
         if "shardLevelMetrics" in changed:
             kinesis.disable_enhanced_monitoring(StreamName=name, ShardLevelMetrics=["ALL"])

@@ -76,6 +76,27 @@ def test_a_bad_record_is_retried_discarded_and_does_not_block_the_shard(
     assert received_payloads(record) == ["bad"]
 
 
+def test_a_record_that_no_invocation_can_carry_blocks_its_shard_until_it_is_too_old(
+    pipeline: Pipeline,
+) -> None:
+    bucket = pipeline.create_bucket()
+    pipeline.create_stream()
+    pipeline.kinesis.update_max_record_size(StreamARN=pipeline.stream_arn, MaxRecordSizeInKiB=10_240)
+    pipeline.put("x" * 4_718_000, key=lambda _: "large")
+    pipeline.put("y" * 4_719_000, "small", key=lambda _: "large")
+    pipeline.map(
+        MaximumRecordAgeInSeconds=4,
+        BisectBatchOnFunctionError=True,
+        DestinationConfig={"OnFailure": {"Destination": bucket}},
+    )
+    [record] = pipeline.discarded(bucket).values()
+    assert record["requestContext"]["condition"] == "RecordAgeExceeded"
+    assert record["KinesisBatchInfo"]["batchSize"] == 1
+    pipeline.put("late", key=lambda _: "large")
+    eventually(lambda: "late" in pipeline.received())
+    assert [payload[:5] for payload in pipeline.received() if payload != "small"] == ["xxxxx", "late"]
+
+
 def test_bisect_discards_the_bad_record_alone(pipeline: Pipeline) -> None:
     bucket = pipeline.create_bucket()
     pipeline.create_stream()

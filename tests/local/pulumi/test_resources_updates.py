@@ -25,14 +25,18 @@ def account(aws: LocalAws) -> Iterator[Account]:
 class TestStream:
     def test_changes_in_place(self, account: Account) -> None:
         stream = account.stream(tags={"old": "1"})
-        assert stream.change(shardCount=2.0, retentionPeriod=48.0, tags={"new": "2"}) == {
+        assert stream.change(
+            shardCount=2.0, maxRecordSizeInKib=2048.0, retentionPeriod=48.0, tags={"new": "2"}
+        ) == {
             "shardCount",
+            "maxRecordSizeInKib",
             "retentionPeriod",
             "tags",
         }
         found = account.aws.kinesis.describe_stream_summary(StreamName=stream["name"])
         assert found["StreamDescriptionSummary"]["OpenShardCount"] == 2
         assert found["StreamDescriptionSummary"]["RetentionPeriodHours"] == 48
+        assert found["StreamDescriptionSummary"]["MaxRecordSizeInKiB"] == 2048
         assert stream["tags"] == {"new": "2"}
 
     def test_is_encrypted_and_no_more(self, account: Account) -> None:
