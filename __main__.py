@@ -11,7 +11,7 @@ from infra.settings import load
 from infra.stream import EventStream
 from infra.table import EventTable
 from stack.alarm_definitions import alarms
-from stack.settings import MAX_DELIVERED_KIB, parse_settings
+from stack.settings import MAX_DELIVERED_KIB, parse_settings, quarantine_prefix
 
 settings = load(parse_settings)
 if settings.alarms and not settings.alarm_email:
@@ -27,6 +27,7 @@ if settings.stream.max_record_kib > MAX_DELIVERED_KIB:
 stack = pulumi.get_stack()
 tags = {"Project": pulumi.get_project(), "Stack": stack, **settings.tags}
 region = aws.get_region_output().region
+account_id = aws.get_caller_identity_output().account_id
 
 stream = EventStream(
     "stream",
@@ -47,7 +48,9 @@ table = EventTable(
 )
 quarantine = Quarantine(
     "quarantine",
-    bucket_prefix=f"{stack.lower()}-quarantine-",
+    bucket_prefix=quarantine_prefix(stack),
+    account_id=account_id,
+    region=region,
     settings=settings.quarantine,
     kms_key_arn=settings.kms_key_arn,
     protect=settings.protect,
@@ -74,7 +77,7 @@ processor = EventProcessor(
 monitoring = Monitoring(
     "monitoring",
     prefix=stack,
-    account_id=aws.get_caller_identity_output().account_id,
+    account_id=account_id,
     region=region,
     partition=aws.get_partition_output().partition,
     watched={

@@ -39,6 +39,8 @@ KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]
 # S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`. Roles of the stack `dev`
 # are granted the tables `dev-EventData-*`, so no other stack's name may begin like that.
 STACK_NAME = re.compile(r"(?!.*-EventData)[A-Za-z0-9][A-Za-z0-9-]{0,24}")
+MAX_ACCOUNT_NAMESPACE_STACK = 21
+"""Characters of a stack's name with which `<stack>-quarantine-<account>-<region>-an` has 63, in the longest region."""
 # RFC 2606, and the reserved top-level domains of RFC 6761.
 EXAMPLE_DOMAIN = re.compile(
     r"@(.*\.)?(example\.(com|net|org)|example|invalid|test|localhost)$", re.IGNORECASE
@@ -78,9 +80,13 @@ class TableSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class QuarantineSettings:
-    """`force_destroy` lets `pulumi destroy` delete a bucket that still holds records."""
+    """`force_destroy` lets `pulumi destroy` delete a bucket that still holds records.
+
+    `in_account_namespace` gives the bucket a name that no other account can take.
+    """
 
     lifetime_days: int
+    in_account_namespace: bool
     force_destroy: bool
 
 
@@ -167,6 +173,7 @@ RULES: Mapping[str, Rule] = {
     "tableReadCapacity": whole_number(1, MAX_TABLE_CAPACITY),
     "itemLifetimeDays": whole_number(0, 36_500),
     "quarantineLifetimeDays": whole_number(1, 36_500),
+    "quarantineNamespace": one_of("global", "account"),
     "quarantineForceDestroy": BOOLEAN,
     "protect": BOOLEAN,
     "functionMemory": whole_number(128, 10_240),
@@ -245,6 +252,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         ),
         quarantine=QuarantineSettings(
             lifetime_days=integer("quarantineLifetimeDays"),
+            in_account_namespace=own["quarantineNamespace"] == "account",
             force_destroy=boolean("quarantineForceDestroy"),
         ),
         function=FunctionSettings(
@@ -284,6 +292,11 @@ def table_name(stack: str, event_type: str) -> str:
     return name if event_type == DEFAULT_EVENT_TYPE else f"{name}-{event_type}"
 
 
+def quarantine_prefix(stack: str) -> str:
+    """Return the start of the name of a stack's quarantine bucket, up to the hyphen."""
+    return f"{stack.lower()}-quarantine-"
+
+
 def _check_contradictions(own: Mapping[str, str], stack: str) -> None:
     """Raise SettingsError for the first value that another one, or the event's definition, forbids."""
 
@@ -307,6 +320,14 @@ def _check_contradictions(own: Mapping[str, str], stack: str) -> None:
             shards,
             "no shards while streamMode is on-demand: AWS scales such a stream itself",
             "pulumi config rm streamShards",
+        )
+    if own["quarantineNamespace"] == "account" and len(stack) > MAX_ACCOUNT_NAMESPACE_STACK:
+        raise contradiction(
+            "quarantineNamespace",
+            "account",
+            f"global for a stack's name of more than {MAX_ACCOUNT_NAMESPACE_STACK} characters: with account and region "
+            "the bucket's name would have more than the 63 of S3",
+            "pulumi config set quarantineNamespace global",
         )
     min_write, max_write = int(own["tableMinWriteCapacity"]), int(own["tableMaxWriteCapacity"])
     if min_write > max_write:

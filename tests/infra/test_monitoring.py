@@ -163,6 +163,7 @@ def test_the_dashboard_shows_exactly_the_metrics_that_the_function_emits(dev: De
     [
         ("aws", "us-east-1.console.aws.amazon.com"),
         ("aws-cn", "us-east-1.console.amazonaws.cn"),
+        ("aws-eusc", "us-east-1.console.amazonaws-eusc.eu"),
         ("aws-us-gov", "us-east-1.console.amazonaws-us-gov.com"),
         ("aws-of-tomorrow", "us-east-1.console.aws.amazon.com"),
     ],

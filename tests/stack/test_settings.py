@@ -9,7 +9,7 @@ import yaml
 from event.types import order
 from stack.errors import SettingsError
 from stack.project import PROJECT, read_project, with_defaults
-from stack.settings import RULES, Settings, parse_settings, table_name
+from stack.settings import RULES, Settings, parse_settings, quarantine_prefix, table_name
 
 NAME = read_project()["name"]
 SCHEMA: dict[str, dict[str, Any]] = read_project()["config"]
@@ -38,6 +38,7 @@ INVALID: list[tuple[str, Any, str]] = [
     ("producerIdentity", "role", "one of user, policy"),
     ("kmsKeyArnPrevious", "alias/mine", "the ARN of a KMS key"),
     ("quarantineLifetimeDays", 0, "a whole number from 1 to 36500"),
+    ("quarantineNamespace", "regional", "one of global, account"),
     ("quarantineForceDestroy", "True", "one of true, false"),
     ("protect", "on", "one of true, false"),
     ("functionMemory", 127, "a whole number from 128 to 10240"),
@@ -231,3 +232,13 @@ def test_an_event_type_that_contradicts_itself_is_rejected(monkeypatch: pytest.M
 def test_events_of_another_type_have_a_table_of_their_own() -> None:
     assert table_name("dev", "tweet") == "dev-EventData"
     assert table_name("dev", "page_view") == "dev-EventData-page_view"
+
+
+def test_the_name_of_a_bucket_in_the_accounts_namespace_has_room_for_21_characters_of_the_stacks() -> None:
+    assert parse("a" * 21, quarantineNamespace="account").quarantine.in_account_namespace
+    name = f"{quarantine_prefix('a' * 21)}123456789012-ap-southeast-1-an"
+    assert len(name) == 63  # "General purpose bucket naming rules", Amazon S3 User Guide
+    with pytest.raises(SettingsError) as error:
+        parse("a" * 22, quarantineNamespace="account")
+    assert "global for a stack's name of more than 21 characters" in str(error.value)
+    assert f"pulumi config set quarantineNamespace global --stack {'a' * 22}" in str(error.value)

@@ -35,6 +35,9 @@ OF_EACH_TYPE: dict[str, Callable[[Account], CreatedResource]] = {
         billingMode="PROVISIONED", readCapacity=5.0, writeCapacity=5.0
     ),
     "aws:s3/bucket:Bucket": lambda account: account.bucket(bucketPrefix="events-", tags={"a": "b"}),
+    "aws:s3/bucket:Bucket in the namespace of the account": lambda account: account.bucket(
+        bucket=f"{unique('events')}-000000000000-us-east-1-an", bucketNamespace="account-regional"
+    ),
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": lambda account: account.create(
         f"{S3}PublicAccessBlock:BucketPublicAccessBlock", bucket=account.bucket().id, blockPublicAcls=True
     ),
