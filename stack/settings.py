@@ -23,6 +23,8 @@ MAX_TABLE_CAPACITY = 40_000
 """Units per second, for reads and for writes."""
 MAX_DELIVERED_KIB = 4600
 """A function's payload has 6 MB; a record in it is base64, with some 600 bytes of its own ("Lambda quotas")."""
+NEW_TABLE_WRITES = 4000
+"""Write units per second that every on-demand table takes at once ("On-demand capacity mode", DynamoDB guide)."""
 MAX_TAGS = 48
 """AWS allows 50, and the program adds two."""
 
@@ -50,11 +52,12 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 @dataclass(frozen=True, kw_only=True)
 class StreamSettings:
-    """`shards` is None for an on-demand stream."""
+    """`shards` is None for an on-demand stream, `warm_mib` (MiB per second) for one that is not warmed."""
 
     shards: int | None
     retention_hours: int
     max_record_kib: int
+    warm_mib: int | None
     shard_metrics: bool
 
 
@@ -70,9 +73,15 @@ class CapacitySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """`item_lifetime_days` is None if items are kept forever, `capacity` for a table that pays per request."""
+    """`item_lifetime_days` is None if items are kept forever, `capacity` for a table that pays per request.
+
+    Write units per second of such a table: `warm_writes`, None if it is not warmed, and `max_writes`, None without a
+    ceiling, -1 to remove one.
+    """
 
     capacity: CapacitySettings | None
+    warm_writes: int | None
+    max_writes: int | None
     point_in_time_recovery: bool
     deletion_protection: bool
     item_lifetime_days: int | None
@@ -161,12 +170,16 @@ RULES: Mapping[str, Rule] = {
     "streamMode": one_of("provisioned", "on-demand"),
     "streamShards": whole_number(0, MAX_SHARDS),
     "streamRetentionHours": whole_number(24, 8760),
+    # "Scale to more than 10 GiBps" needs a higher quota (UpdateStreamWarmThroughput, Amazon Kinesis API reference).
+    "streamWarmMiBps": whole_number(0, 10_240),
     # MaxRecordSizeInKiB (UpdateMaxRecordSize, Amazon Kinesis API reference).
     "streamMaxRecordKiB": whole_number(MAX_RECORD_BYTES // 1024, MAX_RAISED_RECORD_BYTES // 1024),
     "streamShardMetrics": BOOLEAN,
     "tablePointInTimeRecovery": BOOLEAN,
     "tableDeletionProtection": BOOLEAN,
     "tableMode": one_of("on-demand", "provisioned"),
+    "tableWarmWrites": whole_number(0, MAX_TABLE_CAPACITY),
+    "tableMaxWrites": whole_number(-1, MAX_TABLE_CAPACITY),
     "tableMinWriteCapacity": whole_number(1, MAX_TABLE_CAPACITY),
     "tableMaxWriteCapacity": whole_number(1, MAX_TABLE_CAPACITY),
     "tableWriteUtilization": whole_number(20, 90),
@@ -223,6 +236,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         )
     own = check_values(RULES, values, project, stack)
     _check_contradictions(own, stack)
+    _check_on_demand(own, stack)
 
     def integer(key: str) -> int:
         return int(own[key])
@@ -242,10 +256,13 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
             shards=integer("streamShards") or 1 if own["streamMode"] == "provisioned" else None,
             retention_hours=integer("streamRetentionHours"),
             max_record_kib=integer("streamMaxRecordKiB"),
+            warm_mib=integer("streamWarmMiBps") or None,
             shard_metrics=boolean("streamShardMetrics"),
         ),
         table=TableSettings(
             capacity=capacity if own["tableMode"] == "provisioned" else None,
+            warm_writes=integer("tableWarmWrites") or None,
+            max_writes=integer("tableMaxWrites") or None,
             point_in_time_recovery=boolean("tablePointInTimeRecovery"),
             deletion_protection=boolean("tableDeletionProtection"),
             item_lifetime_days=integer("itemLifetimeDays") or None,
@@ -321,14 +338,6 @@ def _check_contradictions(own: Mapping[str, str], stack: str) -> None:
             "no shards while streamMode is on-demand: AWS scales such a stream itself",
             "pulumi config rm streamShards",
         )
-    if own["quarantineNamespace"] == "account" and len(stack) > MAX_ACCOUNT_NAMESPACE_STACK:
-        raise contradiction(
-            "quarantineNamespace",
-            "account",
-            f"global for a stack's name of more than {MAX_ACCOUNT_NAMESPACE_STACK} characters: with account and region "
-            "the bucket's name would have more than the 63 of S3",
-            "pulumi config set quarantineNamespace global",
-        )
     min_write, max_write = int(own["tableMinWriteCapacity"]), int(own["tableMaxWriteCapacity"])
     if min_write > max_write:
         raise contradiction(
@@ -374,3 +383,30 @@ def _check_contradictions(own: Mapping[str, str], stack: str) -> None:
             "false while accessKeySerial is 1, because the first key has no predecessor",
             "pulumi config set accessKeyKeepPrevious false",
         )
+
+
+def _check_on_demand(own: Mapping[str, str], stack: str) -> None:
+    """Raise SettingsError for a limit of an on-demand stream or table that is none, or a bucket's name without room."""
+    warm, ceiling = int(own["tableWarmWrites"]), int(own["tableMaxWrites"])
+    streams_own = "0 while streamMode is provisioned: such a stream has what its shards take"
+    tables_own = (
+        "0 while tableMode is provisioned: its limits are tableMinWriteCapacity and tableMaxWriteCapacity"
+    )
+    new = f"0, or more than the {NEW_TABLE_WRITES:,} that every on-demand table takes at once"
+    room = (
+        f"global for a stack's name of more than {MAX_ACCOUNT_NAMESPACE_STACK} characters: with account and region the "
+        "bucket's name would have more than the 63 of S3"
+    )
+    stream_is_provisioned = own["streamMode"] == "provisioned"
+    table_is_provisioned = own["tableMode"] == "provisioned"
+    is_long = len(stack) > MAX_ACCOUNT_NAMESPACE_STACK
+    for key, holds, allowed in (
+        ("streamWarmMiBps", stream_is_provisioned and own["streamWarmMiBps"] != "0", streams_own),
+        ("tableWarmWrites", table_is_provisioned and warm, tables_own),
+        ("tableMaxWrites", table_is_provisioned and ceiling, tables_own),
+        ("tableWarmWrites", 0 < warm <= NEW_TABLE_WRITES, new),
+        ("tableWarmWrites", 0 < ceiling < warm, f"up to tableMaxWrites, {ceiling}"),
+        ("quarantineNamespace", is_long and own["quarantineNamespace"] == "account", room),
+    ):
+        if holds:
+            raise SettingsError(key, own[key], allowed, f"pulumi config rm {key}", stack)

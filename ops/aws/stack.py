@@ -23,6 +23,7 @@ from ops.errors import OptionsError
 from ops.terminal.display import error_console
 from stack.errors import OutputsError
 from stack.outputs import read_outputs
+from stack.retries import RETRIES
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -182,7 +183,7 @@ class Stack:
         return Config(
             connect_timeout=5,
             read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": 3},
+            retries=RETRIES,
             max_pool_connections=CONNECTIONS,
             s3={"addressing_style": "path" if self._endpoint else "auto"},
             user_agent_extra="stream-processing-ops",

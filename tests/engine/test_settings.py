@@ -88,6 +88,26 @@ def test_shards_are_doubled_and_halved_step_by_step(project: Project) -> None:
         assert described(project, "resharding")["shards"] == shards
 
 
+def test_limits_of_an_on_demand_table_and_stream_are_set_and_taken_back(project: Project) -> None:
+    stack = project.stack("limits", streamMode="on-demand")
+    stack.up()
+    dynamodb, kinesis = project.aws.client("dynamodb"), project.aws.client("kinesis")
+
+    def limits() -> tuple[Any, Any]:
+        table = dynamodb.describe_table(TableName="limits-EventData")["Table"]
+        stream = kinesis.describe_stream_summary(StreamName="limits-EventStream")["StreamDescriptionSummary"]
+        return table.get("OnDemandThroughput"), stream["WarmThroughput"]["TargetMiBps"]
+
+    assert walk(stack, streamWarmMiBps=30, tableMaxWrites=500) == {"update": {"stream-stream", "table-table"}}
+    assert limits() == ({"MaxWriteRequestUnits": 500}, 30)
+    stack.configure(streamWarmMiBps=0, tableMaxWrites=-1)
+    stack.up()
+    walk(stack, tableMaxWrites=0)
+    assert limits() == (None, 0)
+    walk(stack, tableWarmWrites=8000)
+    walk(stack, tableWarmWrites=0)
+
+
 def test_the_limit_of_a_record_is_raised_and_taken_back(project: Project) -> None:
     stack = project.stack("large")
     stack.up()

@@ -29,6 +29,11 @@ def test_shards_and_shard_metrics_come_from_the_configuration() -> None:
     assert stream["shardLevelMetrics"] == list(SHARD_METRICS)
 
 
+def test_an_on_demand_stream_may_be_warmed(prod: Deployed) -> None:
+    assert "warmThroughputMibPs" not in prod.one("Stream").inputs
+    assert deploy("prod", streamWarmMiBps=30).one("Stream").inputs["warmThroughputMibPs"] == 30
+
+
 def test_the_limit_of_a_record_is_known_to_the_stream_the_producer_and_the_operator() -> None:
     stack = deploy(streamMaxRecordKiB=4096)
     assert stack.one("Stream").inputs["maxRecordSizeInKib"] == 4096

@@ -3,8 +3,10 @@
 import re
 from typing import Any
 
+import botocore.session
 import pytest
 import yaml
+from botocore.model import StructureShape
 
 from event.types import order
 from stack.errors import SettingsError
@@ -23,6 +25,8 @@ INVALID: list[tuple[str, Any, str]] = [
     ("streamShards", 1.5, "a whole number from 0 to 10000"),
     ("streamRetentionHours", 23, "a whole number from 24 to 8760"),
     ("streamRetentionHours", 8761, "a whole number from 24 to 8760"),
+    ("streamWarmMiBps", 10_241, "a whole number from 0 to 10240"),
+    ("streamWarmMiBps", -1, "a whole number from 0 to 10240"),
     ("streamMaxRecordKiB", 1023, "a whole number from 1024 to 10240"),
     ("streamMaxRecordKiB", 10_241, "a whole number from 1024 to 10240"),
     ("streamShardMetrics", "yes", "one of true, false"),
@@ -30,6 +34,9 @@ INVALID: list[tuple[str, Any, str]] = [
     ("tableDeletionProtection", "", "one of true, false"),
     ("itemLifetimeDays", -1, "a whole number from 0 to 36500"),
     ("tableMode", "serverless", "one of on-demand, provisioned"),
+    ("tableWarmWrites", 40_001, "a whole number from 0 to 40000"),
+    ("tableMaxWrites", -2, "a whole number from -1 to 40000"),
+    ("tableMaxWrites", 40_001, "a whole number from -1 to 40000"),
     ("tableMinWriteCapacity", 0, "a whole number from 1 to 40000"),
     ("tableMaxWriteCapacity", 40_001, "a whole number from 1 to 40000"),
     ("tableWriteUtilization", 91, "a whole number from 20 to 90"),
@@ -241,4 +248,51 @@ def test_the_name_of_a_bucket_in_the_accounts_namespace_has_room_for_21_characte
     with pytest.raises(SettingsError) as error:
         parse("a" * 22, quarantineNamespace="account")
     assert "global for a stack's name of more than 21 characters" in str(error.value)
-    assert f"pulumi config set quarantineNamespace global --stack {'a' * 22}" in str(error.value)
+    assert f"pulumi config rm quarantineNamespace --stack {'a' * 22}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "allowed"),
+    [
+        ({"streamWarmMiBps": 5}, "streamWarmMiBps", "0 while streamMode is provisioned"),
+        ({"tableMode": "provisioned", "tableWarmWrites": 5000}, "tableWarmWrites", "0 while tableMode is"),
+        (
+            {"tableMode": "provisioned", "tableMaxWrites": 5},
+            "tableMaxWrites",
+            "0 while tableMode is provisioned",
+        ),
+        ({"tableWarmWrites": 4000}, "tableWarmWrites", "0, or more than the 4,000"),
+        ({"tableWarmWrites": 5000, "tableMaxWrites": 4500}, "tableWarmWrites", "up to tableMaxWrites, 4500"),
+    ],
+)
+def test_limits_of_an_on_demand_stream_or_table_are_no_others(
+    config: dict[str, Any], key: str, allowed: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse(**config)
+    assert str(error.value).startswith(f"{key}: ")
+    assert allowed in str(error.value)
+    assert f"pulumi config rm {key} --stack dev" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("service", "shape", "member", "key"),
+    [
+        ("kinesis", "CreateStreamInput", "MaxRecordSizeInKiB", "streamMaxRecordKiB"),
+        ("kinesis", "CreateStreamInput", "WarmThroughputMiBps", "streamWarmMiBps"),
+        ("dynamodb", "WarmThroughput", "WriteUnitsPerSecond", "tableWarmWrites"),
+        ("dynamodb", "OnDemandThroughput", "MaxWriteRequestUnits", "tableMaxWrites"),
+    ],
+)
+def test_a_limit_of_the_service_model_is_the_rules_own(
+    service: str, shape: str, member: str, key: str
+) -> None:
+    model = botocore.session.get_session().get_service_model(service)
+    structure = model.shape_for(shape)
+    assert isinstance(structure, StructureShape)
+    limits = structure.members[member].metadata
+    rule = RULES[key]
+    for limit, beyond in ((limits.get("min"), -1), (limits.get("max"), 1)):
+        if limit is not None:
+            assert rule.allows(str(limit))
+            assert not rule.allows(str(limit + beyond))

@@ -39,7 +39,10 @@ def install() -> None:
     kinesis._shard_out = _with_end(kinesis._shard_out)
 
 
-_ADDED: dict[str, Operation] = {"UpdateMaxRecordSize": records.update_max_record_size}
+_ADDED: dict[str, Operation] = {
+    "UpdateMaxRecordSize": records.update_max_record_size,
+    "UpdateStreamWarmThroughput": records.update_warm_throughput,
+}
 """Operations that ministack does not have."""
 
 
@@ -171,7 +174,7 @@ def _with_summary(describe: Operation) -> Operation:
             summary = json.loads(body)
             summary["StreamDescriptionSummary"] |= {
                 "OpenShardCount": len(_open(stream)),
-                **records.max_record_size(stream),
+                **records.summary(stream),
             }
             body = json.dumps(summary).encode()
         return status, headers, body

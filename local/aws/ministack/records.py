@@ -1,4 +1,4 @@
-"""Puts records on ministack's streams within the limits that Kinesis has now: a stream's own, and 10 MiB a call.
+"""Gives ministack's streams the limits that Kinesis has now: a record's size, 10 MiB a call, warm throughput.
 
 ministack knows 1 MiB a record and 5 MiB a call ("PutRecords" and "UpdateMaxRecordSize", Amazon Kinesis API Reference).
 """
@@ -19,6 +19,8 @@ MAX_RECORDS = 500
 MIN_RECORD_KIB, MAX_RECORD_KIB = 1024, 10240
 _SIZE = "MaxRecordSizeInKiB"
 
+_WARM = "WarmThroughput"
+
 _create_stream = kinesis._create_stream
 
 
@@ -26,7 +28,9 @@ def create_stream(data: dict[str, Any]) -> Answer:
     """CreateStream, with the limit of a record."""
     answer: Answer = _create_stream(data)
     if answer[0] == 200:
-        kinesis._streams[data["StreamName"]][_SIZE] = data.get(_SIZE, MIN_RECORD_KIB)
+        stream = kinesis._streams[data["StreamName"]]
+        stream[_SIZE] = data.get(_SIZE, MIN_RECORD_KIB)
+        _warm(stream, data.get(f"{_WARM}MiBps", 0))
     return answer
 
 
@@ -45,9 +49,25 @@ def update_max_record_size(data: dict[str, Any]) -> Answer:
     return answer
 
 
-def max_record_size(stream: Stream) -> dict[str, int]:
-    """Return the member of DescribeStreamSummary's answer."""
-    return {_SIZE: stream[_SIZE]}
+def update_warm_throughput(data: dict[str, Any]) -> Answer:
+    """UpdateStreamWarmThroughput, in an account with on-demand advantage."""
+    name, stream = kinesis._resolve_stream(data)
+    if not stream:
+        return _error("ResourceNotFoundException", f"Stream {name} not found.")
+    if stream["StreamModeDetails"]["StreamMode"] != "ON_DEMAND":
+        return _error("ValidationException", "Warm throughput is for streams in ON_DEMAND mode.")
+    _warm(stream, data[f"{_WARM}MiBps"])
+    answer: Answer = kinesis.json_response({"StreamName": stream["StreamName"], _WARM: stream[_WARM]})
+    return answer
+
+
+def summary(stream: Stream) -> dict[str, Any]:
+    """Return the members of DescribeStreamSummary's answer."""
+    return {name: stream[name] for name in (_SIZE, _WARM)}
+
+
+def _warm(stream: Stream, throughput: int) -> None:
+    stream[_WARM] = {"TargetMiBps": throughput, "CurrentMiBps": throughput}
 
 
 def put_record(data: dict[str, Any]) -> Answer:

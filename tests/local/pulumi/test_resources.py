@@ -31,6 +31,12 @@ OF_EACH_TYPE: dict[str, Callable[[Account], CreatedResource]] = {
         serverSideEncryption={"enabled": True},
         tags={"a": "b"},
     ),
+    "aws:kinesis/stream:Stream that is warm": lambda account: account.create(
+        "aws:kinesis/stream:Stream", streamModeDetails={"streamMode": "ON_DEMAND"}, warmThroughputMibPs=30.0
+    ),
+    "aws:dynamodb/table:Table that is warm and has a ceiling": lambda account: account.table(
+        onDemandThroughput={"maxWriteRequestUnits": 9000.0}, warmThroughput={"writeUnitsPerSecond": 8000.0}
+    ),
     "aws:dynamodb/table:Table provisioned": lambda account: account.table(
         billingMode="PROVISIONED", readCapacity=5.0, writeCapacity=5.0
     ),

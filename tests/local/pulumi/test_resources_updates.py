@@ -46,8 +46,34 @@ class TestStream:
         stream.change(encryptionType="NONE", kmsKeyId=None)
         assert stream["encryptionType"] == "NONE"
 
+    def test_is_warmed_and_no_more(self, account: Account) -> None:
+        stream = account.create("aws:kinesis/stream:Stream", streamModeDetails={"streamMode": "ON_DEMAND"})
+        for throughput in (30.0, 40.0, None):
+            assert stream.change(warmThroughputMibPs=throughput) == {"warmThroughputMibPs"}
+
 
 class TestTable:
+    def test_ceiling_is_set_changed_and_removed_by_minus_one(self, account: Account) -> None:
+        table = account.table()
+
+        def ceiling() -> object:
+            found = account.aws.dynamodb.describe_table(TableName=table.id)["Table"]
+            return found.get("OnDemandThroughput")
+
+        for units in (500.0, 600.0):
+            assert table.change(onDemandThroughput={"maxWriteRequestUnits": units}) == {"onDemandThroughput"}
+            assert ceiling() == {"MaxWriteRequestUnits": units}
+        with pytest.raises(ClientError, match="At least one of"):
+            table.change(onDemandThroughput=None)
+        account.aws.dynamodb.update_table(TableName=table.id, OnDemandThroughput={"MaxWriteRequestUnits": -1})
+        assert ceiling() is None
+
+    def test_warm_throughput_is_raised_and_never_lowered(self, account: Account) -> None:
+        table = account.table(warmThroughput={"writeUnitsPerSecond": 8000.0})
+        table.change(warmThroughput={"writeUnitsPerSecond": 9000.0})
+        with pytest.raises(ClientError, match="decreasing WarmThroughput is not supported"):
+            table.change(warmThroughput={"writeUnitsPerSecond": 8000.0})
+
     def test_changes_in_place_and_keeps_its_rows(self, account: Account) -> None:
         table = account.table()
         row = {"Username": {"S": "a"}, "Id": {"S": "1"}}
