@@ -1,5 +1,6 @@
 """Settings of a running stack, changed and taken back: what AWS has then is what it had at first."""
 
+import re
 from typing import Any
 
 from tests.engine.stack import Project, Stack
@@ -106,6 +107,19 @@ def test_limits_of_an_on_demand_table_and_stream_are_set_and_taken_back(project:
     assert limits() == (None, 0)
     walk(stack, tableWarmWrites=8000)
     walk(stack, tableWarmWrites=0)
+
+
+def test_the_quarantine_moves_to_the_namespace_of_the_account_and_back(project: Project) -> None:
+    stack = project.stack("namespaces")
+    stack.up()
+    for namespace, name in (
+        ("account", r"namespaces-quarantine-000000000000-us-east-1-an"),
+        ("global", r"namespaces-quarantine-\d{26}"),
+    ):
+        stack.configure(quarantineNamespace=namespace)
+        assert "quarantine-bucket" in dict(stack.up().done)["replace"]
+        stack.up("--expect-no-changes")
+        assert re.fullmatch(name, stack.outputs()["quarantine_bucket"])
 
 
 def test_the_limit_of_a_record_is_raised_and_taken_back(project: Project) -> None:
