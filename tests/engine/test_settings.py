@@ -117,7 +117,7 @@ def test_the_quarantine_moves_to_the_namespace_of_the_account_and_back(project: 
         ("global", r"namespaces-quarantine-\d{26}"),
     ):
         stack.configure(quarantineNamespace=namespace)
-        assert "quarantine-bucket" in dict(stack.up().done)["replace"]
+        assert "quarantine-bucket" in dict(stack.up().done)["create-replacement"]
         stack.up("--expect-no-changes")
         assert re.fullmatch(name, stack.outputs()["quarantine_bucket"])
 
