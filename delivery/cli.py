@@ -19,6 +19,7 @@ from typing import Any
 
 import boto3
 import click
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from delivery.bootstrap import ISSUER, PREFIX
@@ -26,6 +27,9 @@ from delivery.workflows.github import GithubError, Repository
 from stack.errors import StackError
 from stack.files.stack_file import read_stack_file
 from stack.project import read_project, version
+from stack.retries import RETRIES
+
+_CLIENTS = Config(retries=RETRIES)
 
 FOLDER = Path(__file__).resolve().parent / "bootstrap"
 FIRST_STATE = FOLDER / ".state"
@@ -168,7 +172,7 @@ def region() -> str:
 @cache
 def account_id() -> str:
     """Return the id of the account whose credentials are used."""
-    return boto3.client("sts", region_name=region()).get_caller_identity()["Account"]
+    return boto3.client("sts", region_name=region(), config=_CLIENTS).get_caller_identity()["Account"]
 
 
 def bucket_name() -> str:
@@ -184,7 +188,7 @@ def bucket_url() -> str:
 def state_is_in_bucket() -> bool:
     """Tell whether the state was moved into the bucket; S3 denies access to one of that name in another account."""
     try:
-        listing = boto3.client("s3", region_name=region()).list_objects_v2(
+        listing = boto3.client("s3", region_name=region(), config=_CLIENTS).list_objects_v2(
             Bucket=bucket_name(),
             Prefix="bootstrap/.pulumi/stacks/",
             MaxKeys=1,
@@ -199,7 +203,7 @@ def state_is_in_bucket() -> bool:
 
 def has_github_provider() -> bool:
     """Tell whether the account has GitHub's OpenID Connect provider."""
-    providers = boto3.client("iam", region_name=region()).list_open_id_connect_providers()
+    providers = boto3.client("iam", region_name=region(), config=_CLIENTS).list_open_id_connect_providers()
     return any(each["Arn"].endswith(f"/{ISSUER}") for each in providers["OpenIDConnectProviderList"])
 
 

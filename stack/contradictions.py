@@ -12,6 +12,10 @@ from stack.rules import KMS_KEY_ARN
 EXAMPLE_DOMAIN = re.compile(
     r"@(.*\.)?(example\.(com|net|org)|example|invalid|test|localhost)$", re.IGNORECASE
 )
+NEW_TABLE_WRITES = 4000
+"""Write units per second that every on-demand table takes at once ("On-demand capacity mode", DynamoDB guide)."""
+MAX_ACCOUNT_NAMESPACE_STACK = 21
+"""Characters of a stack's name with which `<stack>-quarantine-<account>-<region>-an` has 63, in the longest region."""
 
 
 def check_regions(own: Mapping[str, str], region: str | None, stack: str) -> None:
@@ -113,3 +117,34 @@ def check_contradictions(own: Mapping[str, str], stack: str) -> None:
             "false while accessKeySerial is 1, because the first key has no predecessor",
             "pulumi config set accessKeyKeepPrevious false",
         )
+
+
+def check_on_demand(own: Mapping[str, str], stack: str) -> None:
+    """Check the limits of an on-demand stream and table, and the room in the quarantine's name.
+
+    Raises:
+        SettingsError: a limit is none, or the name would be too long.
+    """
+    warm, ceiling = int(own["tableWarmWrites"]), int(own["tableMaxWrites"])
+    streams_own = "0 while streamMode is provisioned: such a stream has what its shards take"
+    tables_own = (
+        "0 while tableMode is provisioned: its limits are tableMinWriteCapacity and tableMaxWriteCapacity"
+    )
+    new = f"0, or more than the {NEW_TABLE_WRITES:,} that every on-demand table takes at once"
+    room = (
+        f"global for a stack's name of more than {MAX_ACCOUNT_NAMESPACE_STACK} characters: with account and region the "
+        "bucket's name would have more than the 63 of S3"
+    )
+    stream_is_provisioned = own["streamMode"] == "provisioned"
+    table_is_provisioned = own["tableMode"] == "provisioned"
+    is_long = len(stack) > MAX_ACCOUNT_NAMESPACE_STACK
+    for key, holds, allowed in (
+        ("streamWarmMiBps", stream_is_provisioned and own["streamWarmMiBps"] != "0", streams_own),
+        ("tableWarmWrites", table_is_provisioned and warm, tables_own),
+        ("tableMaxWrites", table_is_provisioned and ceiling, tables_own),
+        ("tableWarmWrites", 0 < warm <= NEW_TABLE_WRITES, new),
+        ("tableWarmWrites", 0 < ceiling < warm, f"up to tableMaxWrites, {ceiling}"),
+        ("quarantineNamespace", is_long and own["quarantineNamespace"] == "account", room),
+    ):
+        if holds:
+            raise SettingsError(key, own[key], allowed, f"pulumi config rm {key}", stack)

@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from event.limits import MAX_RAISED_RECORD_BYTES, MAX_RECORD_BYTES
 from event.types import DEFAULT_EVENT_TYPE, event_types
-from stack.contradictions import check_contradictions, check_regions
+from stack.contradictions import check_contradictions, check_on_demand, check_regions
 from stack.errors import SettingsError
 from stack.rules import BOOLEAN, KMS_KEY_ARN, Rule, check_values, one_of, optional, whole_number
 from stack.tags import MAX_TAGS, are_tags, check_tags
@@ -21,6 +22,8 @@ MAX_BATCH_SIZE = 10_000
 MAX_PARALLELIZATION_FACTOR = 10
 MAX_TABLE_CAPACITY = 40_000
 """Units per second, for reads and for writes."""
+MAX_DELIVERED_KIB = 4600
+"""A function's payload has 6 MB; a record in it is base64, with some 600 bytes of its own ("Lambda quotas")."""
 
 # No higher level: Lambda treats the line of embedded metrics as INFO and would filter it out, and with it
 # every metric and alarm of the function ("Log-level filtering", AWS Lambda Developer Guide).
@@ -42,10 +45,12 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 @dataclass(frozen=True, kw_only=True)
 class StreamSettings:
-    """`shards` is None for an on-demand stream."""
+    """`shards` is None for an on-demand stream, `warm_mib` (MiB per second) for one that is not warmed."""
 
     shards: int | None
     retention_hours: int
+    max_record_kib: int
+    warm_mib: int | None
     shard_metrics: bool
 
 
@@ -61,9 +66,15 @@ class CapacitySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """`item_lifetime_days` is None if items are kept forever, `capacity` for a table that pays per request."""
+    """`item_lifetime_days` is None if items are kept forever, `capacity` for a table that pays per request.
+
+    Write units per second of such a table: `warm_writes`, None if it is not warmed, and `max_writes`, None without a
+    ceiling, -1 to remove one.
+    """
 
     capacity: CapacitySettings | None
+    warm_writes: int | None
+    max_writes: int | None
     point_in_time_recovery: bool
     deletion_protection: bool
     item_lifetime_days: int | None
@@ -71,9 +82,13 @@ class TableSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class QuarantineSettings:
-    """`force_destroy` lets `pulumi destroy` delete a bucket that still holds records."""
+    """`force_destroy` lets `pulumi destroy` delete a bucket that still holds records.
+
+    `in_account_namespace` gives the bucket a name that no other account can take.
+    """
 
     lifetime_days: int
+    in_account_namespace: bool
     force_destroy: bool
 
 
@@ -135,16 +150,23 @@ RULES: Mapping[str, Rule] = {
     "streamMode": one_of("provisioned", "on-demand"),
     "streamShards": whole_number(0, MAX_SHARDS),
     "streamRetentionHours": whole_number(24, 8760),
+    # "Scale to more than 10 GiBps" needs a higher quota (UpdateStreamWarmThroughput, Amazon Kinesis API reference).
+    "streamWarmMiBps": whole_number(0, 10_240),
+    # MaxRecordSizeInKiB (UpdateMaxRecordSize, Amazon Kinesis API reference).
+    "streamMaxRecordKiB": whole_number(MAX_RECORD_BYTES // 1024, MAX_RAISED_RECORD_BYTES // 1024),
     "streamShardMetrics": BOOLEAN,
     "tablePointInTimeRecovery": BOOLEAN,
     "tableDeletionProtection": BOOLEAN,
     "tableMode": one_of("on-demand", "provisioned"),
+    "tableWarmWrites": whole_number(0, MAX_TABLE_CAPACITY),
+    "tableMaxWrites": whole_number(-1, MAX_TABLE_CAPACITY),
     "tableMinWriteCapacity": whole_number(1, MAX_TABLE_CAPACITY),
     "tableMaxWriteCapacity": whole_number(1, MAX_TABLE_CAPACITY),
     "tableWriteUtilization": whole_number(20, 90),
     "tableReadCapacity": whole_number(1, MAX_TABLE_CAPACITY),
     "itemLifetimeDays": whole_number(0, 36_500),
     "quarantineLifetimeDays": whole_number(1, 36_500),
+    "quarantineNamespace": one_of("global", "account"),
     "quarantineForceDestroy": BOOLEAN,
     "protect": BOOLEAN,
     "functionMemory": whole_number(128, 10_240),
@@ -199,6 +221,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
     check_tags(json.loads(own["tags"]), stack)
     check_regions(own, values.get("aws:region"), stack)
     check_contradictions(own, stack)
+    check_on_demand(own, stack)
 
     def integer(key: str) -> int:
         return int(own[key])
@@ -217,16 +240,21 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         stream=StreamSettings(
             shards=integer("streamShards") or 1 if own["streamMode"] == "provisioned" else None,
             retention_hours=integer("streamRetentionHours"),
+            max_record_kib=integer("streamMaxRecordKiB"),
+            warm_mib=integer("streamWarmMiBps") or None,
             shard_metrics=boolean("streamShardMetrics"),
         ),
         table=TableSettings(
             capacity=capacity if own["tableMode"] == "provisioned" else None,
+            warm_writes=integer("tableWarmWrites") or None,
+            max_writes=integer("tableMaxWrites") or None,
             point_in_time_recovery=boolean("tablePointInTimeRecovery"),
             deletion_protection=boolean("tableDeletionProtection"),
             item_lifetime_days=integer("itemLifetimeDays") or None,
         ),
         quarantine=QuarantineSettings(
             lifetime_days=integer("quarantineLifetimeDays"),
+            in_account_namespace=own["quarantineNamespace"] == "account",
             force_destroy=boolean("quarantineForceDestroy"),
         ),
         function=FunctionSettings(
@@ -264,3 +292,8 @@ def table_name(stack: str, event_type: str) -> str:
     """Return the name of a stack's table: events of another type, with other keys, are never in the same one."""
     name = f"{stack}-EventData"
     return name if event_type == DEFAULT_EVENT_TYPE else f"{name}-{event_type}"
+
+
+def quarantine_prefix(stack: str) -> str:
+    """Return the start of the name of a stack's quarantine bucket, up to the hyphen."""
+    return f"{stack.lower()}-quarantine-"

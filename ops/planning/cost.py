@@ -217,6 +217,17 @@ def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
                 f"tableMaxWriteCapacity {capacity.max_write:,} is too small for this load: "
                 f"pulumi config set tableMaxWriteCapacity {math.ceil(load.rate * load.write_units * 1.5)}"
             )
+    ceiling, units = settings.table.max_writes or -1, math.ceil(load.rate * load.write_units)
+    if 0 < ceiling < units:
+        remarks.append(
+            f"tableMaxWrites {ceiling:,} is too small for this load: the stream buffers the rest until it expires: "
+            f"pulumi config set tableMaxWrites {math.ceil(units * 1.5)}"
+        )
+    if settings.stream.warm_mib:
+        remarks.append(
+            "On-demand advantage is the account's: its minimum is charged once for all on-demand streams of the "
+            "region, here in full."
+        )
     remarks.append(
         "Original: the original sample's design, with the shards and the write capacity that this load needs."
     )

@@ -31,6 +31,7 @@ def test_the_outputs_have_the_names_that_the_producer_and_the_operator_read(stac
         "event_type": "tweet",
         "stream_name": f"{stack}-EventStream",
         "stream_arn": f"arn:aws:kinesis:us-east-1:123456789012:{stack}-EventStream",
+        "max_record_kib": "1024",
         "table_name": f"{stack}-EventData",
         "function_name": f"{stack}-DDBEventProcessor",
         "dashboard_url": "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1"

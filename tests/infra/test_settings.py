@@ -52,3 +52,12 @@ def test_a_key_of_another_region_than_the_providers_fails_the_program(
     with pytest.raises(pulumi.RunError, match="a key of the stack's region, us-east-1"):
         deploy(kmsKeyArn=key)
     assert deploy(kmsKeyArn=recorder.KEY).outputs["region"] == recorder.REGION
+
+
+def test_a_record_size_that_no_function_can_receive_warns(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", warnings.append)
+    deploy("prod", alarmEmail="on-call@company.io", streamMaxRecordKiB=4600)
+    assert warnings == []
+    deploy("prod", alarmEmail="on-call@company.io", streamMaxRecordKiB=4601)
+    assert ["pulumi config set streamMaxRecordKiB 4600" in warning for warning in warnings] == [True]

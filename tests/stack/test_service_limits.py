@@ -31,6 +31,10 @@ NUMBERS: Mapping[str, Bounds] = {
         "kinesis", "PositiveIntegerObject", 0, 10_000, "0 is one; UpdateShardCount ends there"
     ),
     "streamRetentionHours": Bounds("kinesis", "RetentionPeriodHours", 24, 8760, "in words: see below"),
+    "streamWarmMiBps": Bounds("kinesis", "NaturalIntegerObject", None, 10_240, "more takes a higher quota"),
+    "streamMaxRecordKiB": Bounds("kinesis", "MaxRecordSizeInKiB"),
+    "tableWarmWrites": Bounds("dynamodb", "LongObject", 0, 40_000, "quota of a table"),
+    "tableMaxWrites": Bounds("dynamodb", "LongObject", -1, 40_000, "-1 removes a ceiling; quota of a table"),
     "tableMinWriteCapacity": Bounds("dynamodb", "PositiveLongObject", None, 40_000, "quota of a table"),
     "tableMaxWriteCapacity": Bounds("dynamodb", "PositiveLongObject", None, 40_000, "quota of a table"),
     "tableReadCapacity": Bounds("dynamodb", "PositiveLongObject", None, 40_000, "quota of a table"),
@@ -56,6 +60,7 @@ OURS = {"itemLifetimeDays", "accessKeySerial"}
 MEMBERS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "streamMode": ("kinesis", "StreamMode", {"provisioned": "PROVISIONED", "on-demand": "ON_DEMAND"}),
     "tableMode": ("dynamodb", "BillingMode", {"provisioned": "PROVISIONED", "on-demand": "PAY_PER_REQUEST"}),
+    "quarantineNamespace": ("s3", "BucketNamespace", {"account": "account-regional"}),
     "functionArchitecture": ("lambda", "Architecture", {}),
     "functionLogLevel": ("lambda", "ApplicationLogLevel", {}),
     "mappingStartingPosition": ("lambda", "EventSourcePosition", {}),

@@ -3,13 +3,15 @@
 import re
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.model import StructureShape
 
 from event.types import order
 from stack.errors import SettingsError
 from stack.files.stack_file import read_stack_file
 from stack.project import PROJECT, read_project, with_defaults
-from stack.settings import RULES, Settings, parse_settings, table_name
+from stack.settings import RULES, Settings, parse_settings, quarantine_prefix, table_name
 
 NAME = read_project()["name"]
 SCHEMA: dict[str, dict[str, Any]] = read_project()["config"]
@@ -23,11 +25,18 @@ INVALID: list[tuple[str, Any, str]] = [
     ("streamShards", 1.5, "a whole number from 0 to 10000"),
     ("streamRetentionHours", 23, "a whole number from 24 to 8760"),
     ("streamRetentionHours", 8761, "a whole number from 24 to 8760"),
+    ("streamWarmMiBps", 10_241, "a whole number from 0 to 10240"),
+    ("streamWarmMiBps", -1, "a whole number from 0 to 10240"),
+    ("streamMaxRecordKiB", 1023, "a whole number from 1024 to 10240"),
+    ("streamMaxRecordKiB", 10_241, "a whole number from 1024 to 10240"),
     ("streamShardMetrics", "yes", "one of true, false"),
     ("tablePointInTimeRecovery", 1, "one of true, false"),
     ("tableDeletionProtection", "", "one of true, false"),
     ("itemLifetimeDays", -1, "a whole number from 0 to 36500"),
     ("tableMode", "serverless", "one of on-demand, provisioned"),
+    ("tableWarmWrites", 40_001, "a whole number from 0 to 40000"),
+    ("tableMaxWrites", -2, "a whole number from -1 to 40000"),
+    ("tableMaxWrites", 40_001, "a whole number from -1 to 40000"),
     ("tableMinWriteCapacity", 0, "a whole number from 1 to 40000"),
     ("tableMaxWriteCapacity", 40_001, "a whole number from 1 to 40000"),
     ("tableWriteUtilization", 91, "a whole number from 20 to 90"),
@@ -36,6 +45,7 @@ INVALID: list[tuple[str, Any, str]] = [
     ("producerIdentity", "role", "one of user, policy"),
     ("kmsKeyArnPrevious", "alias/mine", "the ARN of a KMS key"),
     ("quarantineLifetimeDays", 0, "a whole number from 1 to 36500"),
+    ("quarantineNamespace", "regional", "one of global, account"),
     ("quarantineForceDestroy", "True", "one of true, false"),
     ("protect", "on", "one of true, false"),
     ("functionMemory", 127, "a whole number from 128 to 10240"),
@@ -292,3 +302,60 @@ def test_an_event_type_that_contradicts_itself_is_rejected(monkeypatch: pytest.M
 def test_events_of_another_type_have_a_table_of_their_own() -> None:
     assert table_name("dev", "tweet") == "dev-EventData"
     assert table_name("dev", "page_view") == "dev-EventData-page_view"
+
+
+def test_the_name_of_a_bucket_in_the_accounts_namespace_has_room_for_21_characters_of_the_stacks() -> None:
+    assert parse("a" * 21, quarantineNamespace="account").quarantine.in_account_namespace
+    name = f"{quarantine_prefix('a' * 21)}123456789012-ap-southeast-1-an"
+    assert len(name) == 63  # "General purpose bucket naming rules", Amazon S3 User Guide
+    with pytest.raises(SettingsError) as error:
+        parse("a" * 22, quarantineNamespace="account")
+    assert "global for a stack's name of more than 21 characters" in str(error.value)
+    assert f"pulumi config rm quarantineNamespace --stack {'a' * 22}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "allowed"),
+    [
+        ({"streamWarmMiBps": 5}, "streamWarmMiBps", "0 while streamMode is provisioned"),
+        ({"tableMode": "provisioned", "tableWarmWrites": 5000}, "tableWarmWrites", "0 while tableMode is"),
+        (
+            {"tableMode": "provisioned", "tableMaxWrites": 5},
+            "tableMaxWrites",
+            "0 while tableMode is provisioned",
+        ),
+        ({"tableWarmWrites": 4000}, "tableWarmWrites", "0, or more than the 4,000"),
+        ({"tableWarmWrites": 5000, "tableMaxWrites": 4500}, "tableWarmWrites", "up to tableMaxWrites, 4500"),
+    ],
+)
+def test_limits_of_an_on_demand_stream_or_table_are_no_others(
+    config: dict[str, Any], key: str, allowed: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse(**config)
+    assert str(error.value).startswith(f"{key}: ")
+    assert allowed in str(error.value)
+    assert f"pulumi config rm {key} --stack dev" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("service", "shape", "member", "key"),
+    [
+        ("kinesis", "CreateStreamInput", "MaxRecordSizeInKiB", "streamMaxRecordKiB"),
+        ("kinesis", "CreateStreamInput", "WarmThroughputMiBps", "streamWarmMiBps"),
+        ("dynamodb", "WarmThroughput", "WriteUnitsPerSecond", "tableWarmWrites"),
+        ("dynamodb", "OnDemandThroughput", "MaxWriteRequestUnits", "tableMaxWrites"),
+    ],
+)
+def test_a_limit_of_the_service_model_is_the_rules_own(
+    service: str, shape: str, member: str, key: str
+) -> None:
+    model = botocore.session.get_session().get_service_model(service)
+    structure = model.shape_for(shape)
+    assert isinstance(structure, StructureShape)
+    limits = structure.members[member].metadata
+    rule = RULES[key]
+    for limit, beyond in ((limits.get("min"), -1), (limits.get("max"), 1)):
+        if limit is not None:
+            assert rule.allows(str(limit))
+            assert not rule.allows(str(limit + beyond))

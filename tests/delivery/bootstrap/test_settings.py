@@ -30,6 +30,7 @@ FOLDER = PROJECT / "delivery" / "bootstrap"
         ("subject", "repo:octo@1/*"),
         ("subject", "repo:octo/tweets:environment:prod"),
         ("pullRequestStacks", ["test"]),
+        ("accountNamespaceStacks", ["test"]),
         ("githubProvider", "mine"),
         ("kmsKeyArns", ["*"]),
         ("protect", "yes"),

@@ -63,6 +63,28 @@ def test_an_on_demand_stream_costs_its_data_rounded_up_to_a_kilobyte(dev: Settin
     assert of["Data out"].dollars == pytest.approx(100 * 3600 * 730 * 500 / 1024**3 * 0.04)
 
 
+def test_on_demand_advantage_has_no_price_per_stream_but_a_minimum_of_data(
+    dev: Settings, prices: Prices
+) -> None:
+    warm = dataclasses.replace(dev, stream=dataclasses.replace(dev.stream, shards=None, warm_mib=30))
+    minimum = 25 * 3600 * 730 / 1024  # 25 MiB/s in GB
+    of = lines(warm, prices, rate=100, size=500)
+    assert "Stream" not in of
+    assert of["Data in"].dollars == pytest.approx(minimum * 0.032)
+    assert of["Data out"].dollars == pytest.approx(minimum * 0.016)
+    of = lines(warm, prices, rate=50_000, size=1024)
+    assert of["Data in"].quantity == of["Data out"].quantity == pytest.approx(50_000 * 3600 * 730 / 1024**2)
+
+
+def test_a_load_above_the_ceiling_of_the_table_is_reported(
+    dev: Settings, prices: Prices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = dataclasses.replace(dev, table=dataclasses.replace(dev.table, max_writes=50))
+    monkeypatch.setattr("ops.planning.cost.load_settings", lambda _stack: limited)
+    assert "pulumi config set tableMaxWrites 150" in as_json("--rate", "100")["remarks"][0]
+    assert not any("tableMaxWrites" in remark for remark in as_json("--rate", "50")["remarks"])
+
+
 def test_a_write_unit_is_a_kilobyte(dev: Settings, prices: Prices) -> None:
     tweets = 100 * 3600 * 730
     assert lines(dev, prices, size=1024)["Writes"].quantity == tweets
