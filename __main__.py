@@ -11,16 +11,23 @@ from infra.settings import load
 from infra.stream import EventStream
 from infra.table import EventTable
 from stack.alarm_definitions import alarms
-from stack.settings import parse_settings
+from stack.settings import MAX_DELIVERED_KIB, parse_settings, quarantine_prefix
 
 settings = load(parse_settings)
 if settings.alarms and not settings.alarm_email:
     pulumi.warn(
         "No address receives the alarms: pulumi config set alarmEmail ADDRESS, or subscribe another way."
     )
+if settings.stream.max_record_kib > MAX_DELIVERED_KIB:
+    pulumi.warn(
+        f"No function can receive a record of more than {MAX_DELIVERED_KIB} KiB: it would block its shard for "
+        "mappingMaximumRecordAge, and end in quarantine. For this stack alone: "
+        f"pulumi config set streamMaxRecordKiB {MAX_DELIVERED_KIB}"
+    )
 stack = pulumi.get_stack()
 tags = {"Project": pulumi.get_project(), "Stack": stack, **settings.tags}
 region = aws.get_region_output().region
+account_id = aws.get_caller_identity_output().account_id
 
 stream = EventStream(
     "stream",
@@ -41,7 +48,9 @@ table = EventTable(
 )
 quarantine = Quarantine(
     "quarantine",
-    bucket_prefix=f"{stack.lower()}-quarantine-",
+    bucket_prefix=quarantine_prefix(stack),
+    account_id=account_id,
+    region=region,
     settings=settings.quarantine,
     kms_key_arn=settings.kms_key_arn,
     protect=settings.protect,
@@ -68,7 +77,7 @@ processor = EventProcessor(
 monitoring = Monitoring(
     "monitoring",
     prefix=stack,
-    account_id=aws.get_caller_identity_output().account_id,
+    account_id=account_id,
     region=region,
     partition=aws.get_partition_output().partition,
     watched={
@@ -114,6 +123,7 @@ pulumi.export("region", region)
 pulumi.export("event_type", settings.event_type)
 pulumi.export("stream_name", stream.stream_name)
 pulumi.export("stream_arn", stream.arn)
+pulumi.export("max_record_kib", str(settings.stream.max_record_kib))  # text, as all outputs are
 pulumi.export("table_name", table.table_name)
 pulumi.export("function_name", processor.function_name)
 pulumi.export("quarantine_bucket", quarantine.bucket_name)

@@ -19,13 +19,18 @@ from typing import Any
 
 import boto3
 import click
-import yaml
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from delivery.bootstrap import ISSUER, PREFIX
 from delivery.workflows.github import GithubError, Repository
 from stack.aws.credentials import open_session
-from stack.project import version
+from stack.aws.retries import RETRIES
+from stack.errors import StackError
+from stack.files.stack_file import read_stack_file
+from stack.project import read_project, version
+
+_CLIENTS = Config(retries=RETRIES)
 
 FOLDER = Path(__file__).resolve().parent / "bootstrap"
 FIRST_STATE = FOLDER / ".state"
@@ -174,7 +179,7 @@ def region() -> str:
 @cache
 def account_id() -> str:
     """Return the id of the account whose credentials are used."""
-    return session().client("sts", region_name=region()).get_caller_identity()["Account"]
+    return session().client("sts", region_name=region(), config=_CLIENTS).get_caller_identity()["Account"]
 
 
 def bucket_name() -> str:
@@ -192,7 +197,7 @@ def state_is_in_bucket() -> bool:
     try:
         listing = (
             session()
-            .client("s3", region_name=region())
+            .client("s3", region_name=region(), config=_CLIENTS)
             .list_objects_v2(
                 Bucket=bucket_name(),
                 Prefix="bootstrap/.pulumi/stacks/",
@@ -209,7 +214,9 @@ def state_is_in_bucket() -> bool:
 
 def has_github_provider() -> bool:
     """Tell whether the account has GitHub's OpenID Connect provider."""
-    providers = session().client("iam", region_name=region()).list_open_id_connect_providers()
+    providers = (
+        session().client("iam", region_name=region(), config=_CLIENTS).list_open_id_connect_providers()
+    )
     return any(each["Arn"].endswith(f"/{ISSUER}") for each in providers["OpenIDConnectProviderList"])
 
 
@@ -233,7 +240,10 @@ def outputs() -> dict[str, Any]:
 
 def is_set(key: str) -> bool:
     """Tell whether the stack file of the bootstrap program has a key."""
-    config = yaml.safe_load((FOLDER / f"Pulumi.{STACK}.yaml").read_text())["config"]
+    try:
+        config = read_stack_file(FOLDER / f"Pulumi.{STACK}.yaml", read_project(FOLDER))
+    except StackError as error:
+        raise click.ClickException(str(error)) from error
     return f"{PREFIX}-bootstrap:{key}" in config
 
 

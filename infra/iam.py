@@ -19,7 +19,9 @@ class Statement:
     resources: Sequence[pulumi.Input[str]] = ()
     effect: str = "Allow"
     principal: str | Mapping[str, pulumi.Input[str]] | None = None
-    condition: Mapping[str, Mapping[str, pulumi.Input[str] | Sequence[str]]] = field(default_factory=dict)
+    condition: Mapping[str, Mapping[str, pulumi.Input[str] | Sequence[pulumi.Input[str]]]] = field(
+        default_factory=dict
+    )
 
     def as_data(self) -> dict[str, Any]:
         """Return the statement as IAM reads it, without members that are not set."""
@@ -43,7 +45,17 @@ def policy_document(*statements: Statement) -> pulumi.Output[str]:
 
 def via_service(service: str, region: pulumi.Input[str]) -> dict[str, dict[str, pulumi.Input[str]]]:
     """Return the condition that a KMS key is used through one service ("kms:ViaService", KMS Developer Guide)."""
-    return {"StringEquals": {"kms:ViaService": pulumi.Output.concat(service, ".", region, ".amazonaws.com")}}
+    return {"StringEquals": {"kms:ViaService": service_host(service, region)}}
+
+
+def service_host(service: str, region: pulumi.Input[str], regions: str = "") -> pulumi.Output[str]:
+    """Return a service's host in a region, or in all `regions` of its partition that a pattern names.
+
+    The European Sovereign Cloud has a domain of its own ("Service endpoints", AWS General Reference).
+    """
+    return pulumi.Output.from_input(region).apply(
+        lambda name: f"{service}.{regions or name}.amazonaws.{'eu' if name.startswith('eusc-') else 'com'}"
+    )
 
 
 def via_stream(

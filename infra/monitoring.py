@@ -8,13 +8,14 @@ import pulumi_aws as aws
 
 from infra.iam import Statement, policy_document
 from stack import metrics
-from stack.alarm_definitions import Alarm
+from stack.alarm_definitions import WARM_UP_MINUTES, Alarm
 from stack.metrics import Metric, Resource
 
 # The AWS console of each partition, as "Service endpoints" of the AWS General Reference lists them.
 CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
+    "aws-eusc": "console.amazonaws-eusc.eu",
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
 
@@ -143,6 +144,11 @@ class Monitoring(pulumi.ComponentResource):
             datapoints_to_alarm=alarm.datapoints,
             # A quiet stream has no data and is not broken.
             treat_missing_data="breaching" if alarm.silence else "notBreaching",
+            warm_up_configuration=aws.cloudwatch.MetricAlarmWarmUpConfigurationArgs(
+                warm_up_period_duration_in_minutes=WARM_UP_MINUTES
+            )
+            if alarm.silence
+            else None,
             alarm_actions=[topic.arn],
             ok_actions=[topic.arn],
             tags=tags,

@@ -16,7 +16,8 @@ class Quarantine(pulumi.ComponentResource):
     docs/decisions.md: why without versions, access logs, replication and object lock.
 
     Attributes:
-        bucket_name: name of the bucket, made unique by the provider because it is global to AWS.
+        bucket_name: name of the bucket. In the global namespace the provider makes it unique; in that of the account
+            and region it is known beforehand ("Namespaces for general purpose buckets", Amazon S3 User Guide).
         arn: ARN of the bucket.
     """
 
@@ -28,6 +29,8 @@ class Quarantine(pulumi.ComponentResource):
         name: str,
         *,
         bucket_prefix: str,
+        account_id: pulumi.Input[str],
+        region: pulumi.Input[str],
         settings: QuarantineSettings,
         kms_key_arn: pulumi.Input[str] | None,
         protect: bool,
@@ -36,9 +39,12 @@ class Quarantine(pulumi.ComponentResource):
     ) -> None:
         super().__init__("stream-processing:infra:Quarantine", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        own = settings.in_account_namespace
         bucket = aws.s3.Bucket(
             f"{name}-bucket",
-            bucket_prefix=bucket_prefix,
+            bucket=pulumi.Output.concat(bucket_prefix, account_id, "-", region, "-an") if own else None,
+            bucket_namespace="account-regional" if own else None,
+            bucket_prefix=None if own else bucket_prefix,
             force_destroy=settings.force_destroy,
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),

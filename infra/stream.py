@@ -50,6 +50,9 @@ class EventStream(pulumi.ComponentResource):
             ),
             shard_count=settings.shards,
             retention_period=settings.retention_hours,
+            # Always declared, because the provider keeps a limit that the program stops naming.
+            max_record_size_in_kib=settings.max_record_kib,
+            warm_throughput_mib_ps=settings.warm_mib,
             shard_level_metrics=list(SHARD_METRICS) if settings.shard_metrics else [],
             encryption_type="KMS",
             kms_key_id=kms_key_arn or "alias/aws/kinesis",

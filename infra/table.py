@@ -53,6 +53,16 @@ class EventTable(pulumi.ComponentResource):
             billing_mode="PROVISIONED" if capacity else "PAY_PER_REQUEST",
             read_capacity=capacity.read if capacity else None,
             write_capacity=capacity.min_write if capacity else None,
+            # Named only while it is set: AWS raises it too, and the provider rejects a lower value than AWS has.
+            warm_throughput=aws.dynamodb.TableWarmThroughputArgs(write_units_per_second=settings.warm_writes)
+            if settings.warm_writes
+            else None,
+            # Named only while it is set: a table without a ceiling would differ from -1 for ever.
+            on_demand_throughput=aws.dynamodb.TableOnDemandThroughputArgs(
+                max_write_request_units=settings.max_writes
+            )
+            if settings.max_writes
+            else None,
             hash_key=event.keys[0].name,
             range_key=event.keys[1].name if len(event.keys) > 1 else None,
             attributes=[

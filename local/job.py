@@ -10,6 +10,7 @@ import click
 from delivery.bootstrap import ISSUER, PREFIX
 from local.aws.server import ACCOUNT, DEFAULT_PORT, REGION, ROOT_KEY
 from local.errors import NoEngineError
+from stack.aws.retries import RETRIES
 from stack.outputs import BUILT_CLI, built_cli_environment
 from stack.project import PROJECT
 
@@ -118,6 +119,7 @@ def web_identity(subject: str) -> str:
 
 def _sts(endpoint: str) -> "STSClient":
     import boto3
+    from botocore.config import Config
 
     return boto3.client(
         "sts",
@@ -125,4 +127,5 @@ def _sts(endpoint: str) -> "STSClient":
         endpoint_url=endpoint,
         aws_access_key_id=ROOT_KEY,
         aws_secret_access_key=ROOT_KEY,
+        config=Config(retries=RETRIES),
     )

@@ -3,11 +3,12 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from event.types import DEFAULT_EVENT_TYPE
 from local.aws.server import Server
+from local.errors import ProviderConfigError
 from local.x.server import CONSUMER_KEY, CONSUMER_SECRET
+from stack.errors import StackError
+from stack.files.stack_file import read_stack_file
 from stack.project import PROJECT, read_project, with_defaults
 
 if TYPE_CHECKING:
@@ -75,9 +76,15 @@ class Session:
 
 
 def read_config() -> dict[str, Any]:
-    """Return the configuration in the dev stack's file."""
-    config: dict[str, Any] = yaml.safe_load((PROJECT / f"Pulumi.{STACK}.yaml").read_text())["config"]
-    return config
+    """Return the configuration in the dev stack's file.
+
+    Raises:
+        ProviderConfigError: the engine would reject the file.
+    """
+    try:
+        return read_stack_file(PROJECT / f"Pulumi.{STACK}.yaml", read_project())
+    except StackError as error:
+        raise ProviderConfigError(str(error)) from error
 
 
 def configured_event_type() -> str:

@@ -56,7 +56,7 @@ def open_producer(
         config = Config("the mapping", config, {})
     parent = spool or (config.path if isinstance(config.path, Path) else DEFAULT_PATH).parent / "spool"
     aws = config.aws()
-    event_format = load_format(config.event_type)
+    event_format = load_format(config.event_type, config.max_record_bytes)
     client = connect(aws, _log.info)
     directory = choose_directory(parent, aws, config.event_type, _log.warning)
     opened = Spool(Folder(directory), event_format, spool_limit, _log.warning)

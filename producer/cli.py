@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from event.limits import MAX_RECORD_BYTES
 from event.types import DEFAULT_EVENT_TYPE
 from producer import config
 from producer.configure import configure
@@ -212,7 +213,7 @@ def run_command(
         is_needed = source_name not in _FILES or not dry_run or event_type is None
         settings = config.load(config_path, os.environ, say) if is_needed else None
         event_type = event_type or (settings.event_type if settings else DEFAULT_EVENT_TYPE)
-        event_format = load_format(event_type)
+        event_format = load_format(event_type, settings.max_record_bytes if settings else MAX_RECORD_BYTES)
         if source_name not in _FILES and event_type != DEFAULT_EVENT_TYPE:
             raise ConfigError(
                 f"--source {source_name} brings tweets only, and the event type is {event_type}: "

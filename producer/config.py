@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from event.limits import MAX_RAISED_RECORD_BYTES, MAX_RECORD_BYTES
 from event.types import DEFAULT_EVENT_TYPE
 from producer.errors import ConfigError
 
@@ -22,7 +23,7 @@ DEFAULT_PATH = Path(__file__).parent / "config.json"
 STREAM_KEYS = ("region", "stream_name")
 ACCESS_KEYS = ("access_key", "secret_access_key")
 AWS_KEYS = (*ACCESS_KEYS, *STREAM_KEYS, "stream_arn")
-STACK_KEYS = (*AWS_KEYS, "event_type")
+STACK_KEYS = (*AWS_KEYS, "event_type", "max_record_kib")
 """What the stack's outputs give."""
 X_KEYS = ("consumer_key", "consumer_secret", "access_token_key", "access_token_secret")
 OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint", "bluesky_endpoint", "aws_profile")
@@ -141,6 +142,22 @@ class Config:
             ConfigError: the value is not a string.
         """
         return self._text("event_type") or DEFAULT_EVENT_TYPE
+
+    @property
+    def max_record_bytes(self) -> int:
+        """The stream's limit of a record; configurations of release 1.0.0, which name none, have Kinesis's default.
+
+        Raises:
+            ConfigError: the value is not a number that a stream's limit may have.
+        """
+        lowest, highest = MAX_RECORD_BYTES // 1024, MAX_RAISED_RECORD_BYTES // 1024
+        value = self._text("max_record_kib") or str(lowest)
+        if not (value.isdecimal() and lowest <= int(value) <= highest):
+            raise ConfigError(
+                f"`max_record_kib` in {self._place('max_record_kib')} is {value}, but a stream's limit is {lowest:,} "
+                f"to {highest:,} KiB: {_FROM_THE_STACK}."
+            )
+        return int(value) * 1024
 
     @property
     def x_endpoint(self) -> str | None:

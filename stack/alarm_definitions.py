@@ -8,6 +8,8 @@ from stack import metrics
 MAX_ITERATOR_AGE_MS = 60_000
 MAX_DURATION_SHARE = 0.8
 """Share of the function's timeout."""
+WARM_UP_MINUTES = 30
+"""Longest time for which a new alarm on silence waits for its first data: a mapping starts within minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +18,7 @@ class Alarm:
 
     It fires when the metric is at or above the threshold in `datapoints` of the last five minutes, so that
     one bad minute, which the retries repair, wakes nobody. An alarm on `silence` fires when the metric is
-    below the threshold or missing.
+    below the threshold or missing, except in its first WARM_UP_MINUTES, while what it watches starts.
     """
 
     name: str
@@ -112,12 +114,11 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
             datapoints=1,
         ),
         # Lambda reads once a second even from an empty stream: silence means that the mapping is disabled,
-        # missing or denied, which no metric of the function would show. Missing data must count as breaching,
-        # so the alarm fires once at the first deployment, until the mapping starts.
+        # missing or denied, which no metric of the function would show.
         Alarm(
             name="StreamNotRead",
             description="Nothing reads the stream: records expire unless the mapping is repaired in time",
-            remedy="`python -m ops status`, then `pulumi up --refresh`; it fires once at the first deployment",
+            remedy="`python -m ops status`, then `pulumi up --refresh`",
             metric=metrics.READS,
             datapoints=5,
             silence=True,

@@ -1,13 +1,12 @@
 """The project: its folder, its version in `pyproject.toml`, and the settings that `Pulumi.yaml` declares."""
 
-import json
 import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from stack.files.engine_yaml import as_text, read_yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -22,7 +21,7 @@ def version() -> str:
 @cache
 def read_project(folder: Path = PROJECT) -> Mapping[str, Any]:
     """Return the content of a project's `Pulumi.yaml`, read once: parsing takes as long as the program itself."""
-    content: dict[str, Any] = yaml.safe_load((folder / "Pulumi.yaml").read_text())
+    content: dict[str, Any] = read_yaml((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
     return content
 
 
@@ -37,5 +36,4 @@ def with_defaults(project: Mapping[str, Any], config: Mapping[str, Any]) -> dict
         for key, entry in project.get("config", {}).items()
         if "default" in entry
     }
-    values = {**defaults, **config}
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    return {key: as_text(value) for key, value in {**defaults, **config}.items()}

@@ -6,15 +6,21 @@ from dataclasses import dataclass
 
 from stack.errors import SettingsError
 
+KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):[0-9]{12}:key/[A-Za-z0-9-]{1,128}")
+
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The values that a setting allows: in words, and as a check of the string that the engine passes."""
+    """The values that a setting allows: in words, and as a check of the string that the engine passes.
+
+    `remedy` is the command that replaces a value, for the setting `{key}`.
+    """
 
     allowed: str
     allows: Callable[[str], bool]
+    remedy: str = "pulumi config set {key} VALUE"
 
 
 def whole_number(lowest: int, highest: int) -> Rule:
@@ -77,5 +83,5 @@ def check_values(
     own = {key: values.get(f"{project}:{key}", "") for key in rules}
     for key, rule in rules.items():
         if not rule.allows(own[key]):
-            raise SettingsError(key, own[key], rule.allowed, f"pulumi config set {key} VALUE", stack)
+            raise SettingsError(key, own[key], rule.allowed, rule.remedy.format(key=key), stack)
     return own

@@ -9,10 +9,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from event.schema import SchemaError
-from event.types import DEFAULT_EVENT_TYPE, event_types, load
+from event.limits import MAX_RAISED_RECORD_BYTES, MAX_RECORD_BYTES
+from event.types import DEFAULT_EVENT_TYPE, event_types
+from stack.contradictions import check_contradictions, check_on_demand, check_regions
 from stack.errors import SettingsError
-from stack.rules import BOOLEAN, Rule, check_values, one_of, optional, whole_number
+from stack.rules import BOOLEAN, KMS_KEY_ARN, Rule, check_values, one_of, optional, whole_number
+from stack.tags import MAX_TAGS, are_tags, check_tags
 
 MAX_SHARDS = 10_000
 """Shards of one stream, also the limit of UpdateShardCount (Amazon Kinesis API reference)."""
@@ -20,8 +22,8 @@ MAX_BATCH_SIZE = 10_000
 MAX_PARALLELIZATION_FACTOR = 10
 MAX_TABLE_CAPACITY = 40_000
 """Units per second, for reads and for writes."""
-MAX_TAGS = 48
-"""AWS allows 50, and the program adds two."""
+MAX_DELIVERED_KIB = 4600
+"""A function's payload has 6 MB; a record in it is base64, with some 600 bytes of its own ("Lambda quotas")."""
 
 # No higher level: Lambda treats the line of embedded metrics as INFO and would filter it out, and with it
 # every metric and alarm of the function ("Log-level filtering", AWS Lambda Developer Guide).
@@ -31,24 +33,24 @@ LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
-POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+")
-KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
-# S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`. Roles of the stack `dev`
-# are granted the tables `dev-EventData-*`, so no other stack's name may begin like that.
-STACK_NAME = re.compile(r"(?!.*-EventData)[A-Za-z0-9][A-Za-z0-9-]{0,24}")
-# RFC 2606, and the reserved top-level domains of RFC 6761.
-EXAMPLE_DOMAIN = re.compile(
-    r"@(.*\.)?(example\.(com|net|org)|example|invalid|test|localhost)$", re.IGNORECASE
+POLICY_ARN = re.compile(
+    r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/([\w+=,.@/-]{0,510}/)?[\w+=,.@-]{1,128}", re.ASCII
 )
+# S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`. Roles of the stack `dev`
+# are granted the tables `dev-EventData-*`, so no other stack's name may begin like that. S3 reserves three prefixes
+# ("General purpose bucket naming rules", Amazon S3 User Guide).
+STACK_NAME = re.compile(r"(?!.*-EventData)(?!(?i:xn--|sthree-|amzn-s3-demo-))[A-Za-z0-9][A-Za-z0-9-]{0,24}")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamSettings:
-    """`shards` is None for an on-demand stream."""
+    """`shards` is None for an on-demand stream, `warm_mib` (MiB per second) for one that is not warmed."""
 
     shards: int | None
     retention_hours: int
+    max_record_kib: int
+    warm_mib: int | None
     shard_metrics: bool
 
 
@@ -64,9 +66,15 @@ class CapacitySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """`item_lifetime_days` is None if items are kept forever, `capacity` for a table that pays per request."""
+    """`item_lifetime_days` is None if items are kept forever, `capacity` for a table that pays per request.
+
+    Write units per second of such a table: `warm_writes`, None if it is not warmed, and `max_writes`, None without a
+    ceiling, -1 to remove one.
+    """
 
     capacity: CapacitySettings | None
+    warm_writes: int | None
+    max_writes: int | None
     point_in_time_recovery: bool
     deletion_protection: bool
     item_lifetime_days: int | None
@@ -74,9 +82,13 @@ class TableSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class QuarantineSettings:
-    """`force_destroy` lets `pulumi destroy` delete a bucket that still holds records."""
+    """`force_destroy` lets `pulumi destroy` delete a bucket that still holds records.
+
+    `in_account_namespace` gives the bucket a name that no other account can take.
+    """
 
     lifetime_days: int
+    in_account_namespace: bool
     force_destroy: bool
 
 
@@ -133,34 +145,28 @@ class Settings:
     tags: Mapping[str, str]
 
 
-def _are_tags(text: str) -> bool:
-    try:
-        tags = json.loads(text)
-    except ValueError:
-        return False
-    return (
-        isinstance(tags, dict)
-        and len(tags) <= MAX_TAGS
-        and all(isinstance(value, str) for value in tags.values())
-        and not any(re.match("aws:|(project|stack)$", key.lower()) for key in tags)
-    )
-
-
 RULES: Mapping[str, Rule] = {
     "eventType": one_of(*event_types()),
     "streamMode": one_of("provisioned", "on-demand"),
     "streamShards": whole_number(0, MAX_SHARDS),
     "streamRetentionHours": whole_number(24, 8760),
+    # "Scale to more than 10 GiBps" needs a higher quota (UpdateStreamWarmThroughput, Amazon Kinesis API reference).
+    "streamWarmMiBps": whole_number(0, 10_240),
+    # MaxRecordSizeInKiB (UpdateMaxRecordSize, Amazon Kinesis API reference).
+    "streamMaxRecordKiB": whole_number(MAX_RECORD_BYTES // 1024, MAX_RAISED_RECORD_BYTES // 1024),
     "streamShardMetrics": BOOLEAN,
     "tablePointInTimeRecovery": BOOLEAN,
     "tableDeletionProtection": BOOLEAN,
     "tableMode": one_of("on-demand", "provisioned"),
+    "tableWarmWrites": whole_number(0, MAX_TABLE_CAPACITY),
+    "tableMaxWrites": whole_number(-1, MAX_TABLE_CAPACITY),
     "tableMinWriteCapacity": whole_number(1, MAX_TABLE_CAPACITY),
     "tableMaxWriteCapacity": whole_number(1, MAX_TABLE_CAPACITY),
     "tableWriteUtilization": whole_number(20, 90),
     "tableReadCapacity": whole_number(1, MAX_TABLE_CAPACITY),
     "itemLifetimeDays": whole_number(0, 36_500),
     "quarantineLifetimeDays": whole_number(1, 36_500),
+    "quarantineNamespace": one_of("global", "account"),
     "quarantineForceDestroy": BOOLEAN,
     "protect": BOOLEAN,
     "functionMemory": whole_number(128, 10_240),
@@ -185,8 +191,9 @@ RULES: Mapping[str, Rule] = {
     "alarms": BOOLEAN,
     "alarmEmail": optional(EMAIL, "an e-mail address"),
     "tags": Rule(
-        f'a map of up to {MAX_TAGS} string values, such as {{"Team": "data"}}, no key aws:..., Project or Stack',
-        _are_tags,
+        f'a map of up to {MAX_TAGS} tags that IAM accepts, such as {{"Team": "data"}}',
+        are_tags,
+        remedy="pulumi config rm {key}",  # `set` makes text of it, which the engine rejects
     ),
 }
 """The rule of each setting, in the order of `Pulumi.yaml`; contradictions between settings are checked after them."""
@@ -195,7 +202,8 @@ RULES: Mapping[str, Rule] = {
 def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Settings:
     """Parse a stack's configuration, which has the defaults of `Pulumi.yaml`.
 
-    `values` are as the engine passes them to the program: full keys, string values.
+    `values` are as the engine passes them to the program: full keys, string values. Keys of KMS are compared with
+    `aws:region` if it is there.
 
     Raises:
         SettingsError: a value is not allowed or contradicts another, or a key is unknown.
@@ -204,12 +212,16 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         raise SettingsError(
             "the stack's name",
             stack,
-            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it, but not -EventData",
+            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it, but not -EventData, "
+            "and at the start none of xn--, sthree- and amzn-s3-demo-, which S3 reserves",
             "pulumi stack rename NAME",
             stack,
         )
     own = check_values(RULES, values, project, stack)
-    _check_contradictions(own, stack)
+    check_tags(json.loads(own["tags"]), stack)
+    check_regions(own, values.get("aws:region"), stack)
+    check_contradictions(own, stack)
+    check_on_demand(own, stack)
 
     def integer(key: str) -> int:
         return int(own[key])
@@ -228,16 +240,21 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         stream=StreamSettings(
             shards=integer("streamShards") or 1 if own["streamMode"] == "provisioned" else None,
             retention_hours=integer("streamRetentionHours"),
+            max_record_kib=integer("streamMaxRecordKiB"),
+            warm_mib=integer("streamWarmMiBps") or None,
             shard_metrics=boolean("streamShardMetrics"),
         ),
         table=TableSettings(
             capacity=capacity if own["tableMode"] == "provisioned" else None,
+            warm_writes=integer("tableWarmWrites") or None,
+            max_writes=integer("tableMaxWrites") or None,
             point_in_time_recovery=boolean("tablePointInTimeRecovery"),
             deletion_protection=boolean("tableDeletionProtection"),
             item_lifetime_days=integer("itemLifetimeDays") or None,
         ),
         quarantine=QuarantineSettings(
             lifetime_days=integer("quarantineLifetimeDays"),
+            in_account_namespace=own["quarantineNamespace"] == "account",
             force_destroy=boolean("quarantineForceDestroy"),
         ),
         function=FunctionSettings(
@@ -277,72 +294,6 @@ def table_name(stack: str, event_type: str) -> str:
     return name if event_type == DEFAULT_EVENT_TYPE else f"{name}-{event_type}"
 
 
-def _check_contradictions(own: Mapping[str, str], stack: str) -> None:
-    """Raise SettingsError for the first value that another one, or the event's definition, forbids."""
-
-    def contradiction(key: str, value: object, allowed: str, remedy: str) -> SettingsError:
-        return SettingsError(key, value, allowed, remedy, stack)
-
-    try:
-        load(own["eventType"]).validate()
-    except SchemaError as error:
-        raise SettingsError(
-            "eventType",
-            own["eventType"],
-            "a definition that agrees with itself and with its samples",
-            f"change event/types/{own['eventType']}.py, then pulumi preview",
-            stack,
-            problem=f"contradicts itself: {error}",
-        ) from error
-    if own["streamMode"] == "on-demand" and (shards := int(own["streamShards"])):
-        raise contradiction(
-            "streamShards",
-            shards,
-            "no shards while streamMode is on-demand: AWS scales such a stream itself",
-            "pulumi config rm streamShards",
-        )
-    min_write, max_write = int(own["tableMinWriteCapacity"]), int(own["tableMaxWriteCapacity"])
-    if min_write > max_write:
-        raise contradiction(
-            "tableMinWriteCapacity",
-            min_write,
-            f"up to tableMaxWriteCapacity, {max_write}",
-            f"pulumi config set tableMaxWriteCapacity {min_write}",
-        )
-    record_age, retention = int(own["mappingMaximumRecordAge"]), int(own["streamRetentionHours"]) * 3600
-    if record_age >= retention:
-        raise contradiction(
-            "mappingMaximumRecordAge",
-            record_age,
-            f"less than the stream's retention of {retention} seconds (streamRetentionHours): "
-            "a record that expires before it reaches quarantine is lost",
-            f"pulumi config set mappingMaximumRecordAge {retention // 2}",
-        )
-    if own["alarmEmail"] and own["alarms"] == "false":
-        raise contradiction(
-            "alarmEmail",
-            own["alarmEmail"],
-            "no address while alarms is false, because nothing would be sent to it",
-            "pulumi config set alarms true",
-        )
-    if EXAMPLE_DOMAIN.search(own["alarmEmail"]):
-        raise contradiction(
-            "alarmEmail",
-            own["alarmEmail"],
-            "an address that somebody reads: example domains receive no mail",
-            "pulumi config set alarmEmail ADDRESS",
-        )
-    if own["kmsKeyArnPrevious"] and own["kmsKeyArnPrevious"] == own["kmsKeyArn"]:
-        raise contradiction(
-            "kmsKeyArnPrevious",
-            own["kmsKeyArnPrevious"],
-            "another key than kmsKeyArn",
-            "pulumi config rm kmsKeyArnPrevious",
-        )
-    if own["accessKeyKeepPrevious"] == "true" and int(own["accessKeySerial"]) == 1:
-        raise contradiction(
-            "accessKeyKeepPrevious",
-            True,
-            "false while accessKeySerial is 1, because the first key has no predecessor",
-            "pulumi config set accessKeyKeepPrevious false",
-        )
+def quarantine_prefix(stack: str) -> str:
+    """Return the start of the name of a stack's quarantine bucket, up to the hyphen."""
+    return f"{stack.lower()}-quarantine-"

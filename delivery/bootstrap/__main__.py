@@ -22,6 +22,7 @@ account = Account(
     partition=aws.get_partition_output().partition,
     region=aws.get_region_output().region,
     id=aws.get_caller_identity_output().account_id,
+    namespace_stacks=settings.account_namespace_stacks,
 )
 
 provider_arn = github_provider(create=settings.create_github_provider, tags=tags)

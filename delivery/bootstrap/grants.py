@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import pulumi
 
 from delivery.bootstrap.permissions import Account, Condition, Grant
+from infra.iam import via_service
 
 SCALING_ROLE = (
     "aws-service-role/dynamodb.application-autoscaling.amazonaws.com/"
@@ -31,7 +32,7 @@ def stack_grants(
 
 
 def _data_grants(account: Account, stack: str) -> list[Grant]:
-    bucket = account.bucket_arn(f"{stack.lower()}-quarantine-*")
+    bucket = account.quarantine_arn(stack)
     # The id of a target is random, so its tag names its stack. A new target has no tag yet: hence "if exists".
     targets = [account.arn("application-autoscaling", "scalable-target/*")]
     own_target = {"StringEqualsIfExists": {"aws:ResourceTag/Stack": stack}}
@@ -47,7 +48,8 @@ def _data_grants(account: Account, stack: str) -> list[Grant]:
                 "kinesis:DeleteStream",
                 "kinesis:IncreaseStreamRetentionPeriod",
                 "kinesis:RemoveTagsFromStream",
-                "kinesis:TagResource",
+                "kinesis:UpdateMaxRecordSize",
+                "kinesis:UpdateStreamWarmThroughput",
             ],
         ),
         # Evaluated with the stream and with the key.
@@ -385,11 +387,7 @@ def _key_grants(account: Account, kms_key_arns: Sequence[str]) -> list[Grant]:
                     "kms:ReEncryptFrom",
                     "kms:ReEncryptTo",
                 ],
-                condition={
-                    "StringEquals": {
-                        "kms:ViaService": pulumi.Output.concat("dynamodb.", account.region, ".amazonaws.com")
-                    }
-                },
+                condition=via_service("dynamodb", account.region),
             )
         )
     return grants

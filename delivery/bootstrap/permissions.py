@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from infra.iam import Statement
+from infra.iam import Statement, service_host
+from stack.settings import quarantine_prefix
 
 Inputs = Sequence[pulumi.Input[str]]
-Condition = Mapping[str, Mapping[str, pulumi.Input[str] | Sequence[str]]]
+Condition = Mapping[str, Mapping[str, pulumi.Input[str] | Sequence[pulumi.Input[str]]]]
 
 KEY_SERVICES = ("dynamodb", "kinesis", "s3")
 """The services through which the function and the producer use a customer's key."""
@@ -25,11 +26,16 @@ KEY_ACTIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """The account and the region that the stacks are deployed to."""
+    """The account and the region that the stacks are deployed to.
+
+    Attributes:
+        namespace_stacks: the stacks whose quarantine is in the namespace of the account and region.
+    """
 
     partition: pulumi.Input[str]
     region: pulumi.Input[str]
     id: pulumi.Input[str]
+    namespace_stacks: Sequence[str] = ()
 
     def arn(self, service: str, resource: str) -> pulumi.Output[str]:
         """Return the ARN of a resource of the region."""
@@ -45,9 +51,11 @@ class Account:
         """Return the ARNs of a stack's table: of tweets, and of any other event type, whose name ends with it."""
         return [self.arn("dynamodb", f"table/{stack}-EventData{end}") for end in ("", "-*")]
 
-    def bucket_arn(self, bucket: str) -> pulumi.Output[str]:
-        """Return the ARN of a bucket, which names neither account nor region."""
-        return pulumi.Output.concat("arn:", self.partition, ":s3:::", bucket)
+    def quarantine_arn(self, stack: str) -> pulumi.Output[str]:
+        """Return the ARN of a stack's quarantine, which has a random part outside of the account's namespace."""
+        own = pulumi.Output.concat(self.id, "-", self.region, "-an")
+        end = own if stack in self.namespace_stacks else "*"
+        return pulumi.Output.concat("arn:", self.partition, ":s3:::", quarantine_prefix(stack), end)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +103,7 @@ def backend_grants(bucket_arn: pulumi.Input[str], stack: str, key_arn: pulumi.In
 
 def boundary(account: Account, stack: str) -> list[Statement]:
     """Return the limit of what the function's role and the producer's user can do, whatever their policies allow."""
-    bucket = account.bucket_arn(f"{stack.lower()}-quarantine-*")
+    bucket = account.quarantine_arn(stack)
     return [
         Statement(
             sid="Stream",
@@ -130,7 +138,9 @@ def boundary(account: Account, stack: str) -> list[Statement]:
             actions=KEY_ACTIONS,
             resources=[account.arn("kms", "key/*")],
             condition={
-                "StringLike": {"kms:ViaService": [f"{service}.*.amazonaws.com" for service in KEY_SERVICES]}
+                "StringLike": {
+                    "kms:ViaService": [service_host(service, account.region, "*") for service in KEY_SERVICES]
+                }
             },
         ),
     ]

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stack.errors import SettingsError
-from stack.rules import BOOLEAN, Rule, check_values, matching, one_of
-from stack.settings import KMS_KEY_ARN, STACK_NAME
+from stack.rules import BOOLEAN, KMS_KEY_ARN, Rule, check_values, matching, one_of
+from stack.settings import STACK_NAME
 
 REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
 SUBJECT = re.compile(r"|repo:[A-Za-z0-9@-]+/[A-Za-z0-9@._-]+")
@@ -16,7 +16,7 @@ BRANCH = re.compile(r"[A-Za-z0-9._/-]+")
 
 @dataclass(frozen=True, kw_only=True)
 class BootstrapSettings:
-    """The whole configuration; `pull_request_stacks` are some of `stacks`.
+    """The whole configuration; `pull_request_stacks` and `account_namespace_stacks` are some of `stacks`.
 
     `subject` is the start of the subject of GitHub's tokens for the repository. Repositories that were created,
     renamed or moved since June 2026 have ids in it ("Immutable subject claims", GitHub changelog).
@@ -27,6 +27,7 @@ class BootstrapSettings:
     branch: str
     stacks: Sequence[str]
     pull_request_stacks: Sequence[str]
+    account_namespace_stacks: Sequence[str]
     create_github_provider: bool
     kms_key_arns: Sequence[str]
     protect: bool
@@ -47,7 +48,8 @@ def _list_of(pattern: re.Pattern[str], allowed: str, *, may_be_empty: bool = Fal
             and len(set(members)) == len(members)
         )
 
-    return Rule(f"a list of {allowed}, each once", allows)
+    # Without --path the value would be text, which the engine rejects.
+    return Rule(f"a list of {allowed}, each once", allows, "pulumi config set --path '{key}[0]' VALUE")
 
 
 RULES: Mapping[str, Rule] = {
@@ -57,6 +59,7 @@ RULES: Mapping[str, Rule] = {
     "branch": matching(BRANCH, "the name of a branch"),
     "stacks": _list_of(STACK_NAME, "names of up to 25 letters, digits and hyphens, without -EventData"),
     "pullRequestStacks": _list_of(STACK_NAME, "some of stacks", may_be_empty=True),
+    "accountNamespaceStacks": _list_of(STACK_NAME, "some of stacks", may_be_empty=True),
     "githubProvider": one_of("create", "existing"),
     "kmsKeyArns": _list_of(KMS_KEY_ARN, "ARNs of KMS keys", may_be_empty=True),
     "protect": BOOLEAN,
@@ -71,9 +74,11 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Boots
         SettingsError: a value is not allowed or contradicts another, or a key is unknown.
     """
     own = check_values(RULES, values, project, stack)
-    stacks, previewed = json.loads(own["stacks"]), json.loads(own["pullRequestStacks"])
-    if unknown := sorted(set(previewed) - set(stacks)):
-        raise _error("pullRequestStacks", unknown, f"some of stacks: {', '.join(stacks)}", stack)
+    stacks = json.loads(own["stacks"])
+    chosen = {key: json.loads(own[key]) for key in ("pullRequestStacks", "accountNamespaceStacks")}
+    for key, names in chosen.items():
+        if unknown := sorted(set(names) - set(stacks)):
+            raise _error(key, unknown, f"some of stacks: {', '.join(stacks)}", stack)
     if "bootstrap" in stacks:  # the folder of this program's own state in the bucket
         raise _error("stacks", stacks, "names other than bootstrap", stack)
     return BootstrapSettings(
@@ -81,7 +86,8 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Boots
         subject=own["subject"] or f"repo:{own['repository']}",
         branch=own["branch"],
         stacks=stacks,
-        pull_request_stacks=previewed,
+        pull_request_stacks=chosen["pullRequestStacks"],
+        account_namespace_stacks=chosen["accountNamespaceStacks"],
         create_github_provider=own["githubProvider"] == "create",
         kms_key_arns=json.loads(own["kmsKeyArns"]),
         protect=own["protect"] == "true",
@@ -89,4 +95,4 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Boots
 
 
 def _error(key: str, value: object, allowed: str, stack: str) -> SettingsError:
-    return SettingsError(key, value, allowed, f"pulumi config set {key} VALUE", stack)
+    return SettingsError(key, value, allowed, RULES[key].remedy.format(key=key), stack)

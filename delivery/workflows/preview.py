@@ -37,8 +37,8 @@ MEANINGS = {
 """Messages for the CLI's exit codes (its `cmd/exit_codes.go`); any other is a failure."""
 FAILED = "The preview of {stack} failed with exit code {code}: the end of its report says why."
 LOSES_DATA = (
-    "The stack {stack} would lose data: {resources} would be replaced or deleted. If nobody needs the data, give the "
-    f"pull request the label {LABEL}, and run this again."
+    "The stack {stack} would lose data: {resources} would be replaced or deleted. If nobody needs the data (redrive or "
+    f"purge what is in quarantine), give the pull request the label {LABEL}, and run this again."
 )
 
 

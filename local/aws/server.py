@@ -26,6 +26,7 @@ from typing import Any, Self
 
 from local.aws.faults import Fault, Faults
 from local.errors import LocalAwsError
+from stack.aws.retries import RETRIES
 from stack.project import PROJECT
 
 REGION = "us-east-1"
@@ -142,7 +143,7 @@ class Server:
                 aws_access_key_id=access_key,
                 aws_secret_access_key=secret_key,
                 aws_session_token=session_token,
-                config=Config(**config),
+                config=Config(**{"retries": RETRIES, **config}),
             )
 
     def role_client(self, service: str, function: str, **config: Any) -> Any:

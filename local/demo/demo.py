@@ -20,7 +20,7 @@ from local.aws.local_aws import LocalAws
 from local.demo.demonstration import Demonstration
 from local.demo.load import EVENTS, POISONOUS, RATE, choose_load
 from local.demo.output import announce
-from local.errors import DemoError, LocalAwsError
+from local.errors import DemoError, LocalAwsError, ProviderConfigError
 from local.events import EventType
 from local.interrupts import uninterrupted
 from local.session import configured_event_type
@@ -52,7 +52,10 @@ def demo(event_type: str | None, source: str | None, path: Path | None, keep: bo
 
     Example: python -m local demo --event order
     """
-    event_type = event_type or configured_event_type()
+    try:
+        event_type = event_type or configured_event_type()
+    except ProviderConfigError as error:
+        raise click.ClickException(str(error)) from error
     if (source == "file") != (path is not None):
         raise click.UsageError("--source file needs --file PATH, and --file needs --source file")
     if source == "x" and event_type != DEFAULT_EVENT_TYPE:

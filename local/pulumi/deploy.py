@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+import pulumi
 from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
@@ -32,9 +32,14 @@ from local.pulumi.provider.aws import SERVICES, Aws
 from local.pulumi.provider.invokes import INVOKES
 from local.pulumi.provider.resource import Properties, Resource
 from local.pulumi.resources import RESOURCES
+from local.pulumi.transforms import TransformingMonitor
+from stack.errors import StackError
+from stack.files.stack_file import encrypted_keys, read_stack_file
 from stack.project import read_project, with_defaults
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+CREDENTIALS = frozenset({"aws:accessKey", "aws:secretKey", "aws:token"})
+"""Keys whose values a deployment here replaces, so that it does not matter if they are encrypted."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +123,9 @@ def deploy(
     Endpoint and credentials (access key, secret key) are the ones given, whatever `aws:` says. `on_event`
     is called from several threads, one at a time.
 
-    Raises `ProviderConfigError` for configuration that cannot be used, `DeploymentError` when a resource
-    cannot be created, or whatever the program raises; in all cases every created resource is deleted.
+    Raises `ProviderConfigError` for configuration that cannot be used, `DeploymentError` when a resource cannot be
+    created or the program stops with a message, or whatever else the program raises; in all cases every created
+    resource is deleted.
     """
     settings = read_project(project)
     values = _configuration(settings, config)
@@ -134,7 +140,9 @@ def deploy(
             asyncio.run(_run(project / "__main__.py", settings["name"], stack, values, monitor))
     except BaseException as error:
         # The SDK raises the first failure it meets, which may be a mere consequence.
-        failure = monitor.failure or error
+        failure = monitor.failure or (
+            DeploymentError(str(error)) if isinstance(error, pulumi.RunError) else error
+        )
         try:
             _remove(monitor.created, monitor.report)
         except DeploymentError as left:
@@ -177,7 +185,7 @@ class _Functions(mocks.Mocks):
         raise DeploymentError(f"{args.typ} {args.name!r}: reading an existing resource is not implemented")
 
 
-class _Monitor(mocks.MockMonitor):
+class _Monitor(TransformingMonitor):
     """Creates each resource when the SDK registers it, from several threads."""
 
     def __init__(self, aws: Aws, on_event: Callable[[Event], None]) -> None:
@@ -198,6 +206,7 @@ class _Monitor(mocks.MockMonitor):
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
+        request = self.transform(request)
 
         def report(phase: Literal["creating", "created", "failed"]) -> None:
             self.report(Event(phase, request.type, request.name, urn, request.parent))
@@ -276,13 +285,14 @@ def _remove(resources: list[CreatedResource], on_event: Callable[[Event], None])
 
 def _configuration(settings: Mapping[str, Any], config: Mapping[str, Any] | Path) -> dict[str, str]:
     """Return the stack's configuration as the engine passes it to the program: full keys, string values."""
-    given = (
-        (yaml.safe_load(config.read_text()) or {}).get("config", {}) if isinstance(config, Path) else config
-    )
-    for key, value in given.items():
-        if isinstance(value, Mapping) and "secure" in value:
-            raise ProviderConfigError(f"{key} is encrypted: only the Pulumi CLI can read it")
-    return with_defaults(settings, given)
+    try:
+        given = read_stack_file(config, settings) if isinstance(config, Path) else config
+    except StackError as error:
+        raise ProviderConfigError(str(error)) from error
+    encrypted = encrypted_keys(given)
+    if unreadable := sorted(encrypted - CREDENTIALS):
+        raise ProviderConfigError(f"{unreadable[0]} is encrypted: only the Pulumi CLI can read it")
+    return with_defaults(settings, {key: value for key, value in given.items() if key not in encrypted})
 
 
 @contextmanager

@@ -16,11 +16,13 @@ from botocore.client import BaseClient
 from botocore.config import Config
 
 from event import types as event_types
+from event.limits import MAX_RECORD_BYTES
 from event.schema import Schema
 from ops.aws.default import Default, load_default
 from ops.errors import OptionsError
 from ops.terminal.display import error_console
 from stack.aws.credentials import guard, open_session
+from stack.aws.retries import RETRIES
 from stack.errors import OutputsError
 from stack.outputs import read_outputs
 
@@ -34,8 +36,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 
-_EVENT_TYPE = "event_type"
-"""An output that release 1.0.0 did not have; without it, the stack has the default event type."""
+_EVENT_TYPE, _MAX_RECORD_KIB = "event_type", "max_record_kib"
+_DEFAULTS = {
+    _EVENT_TYPE: event_types.DEFAULT_EVENT_TYPE,
+    _MAX_RECORD_KIB: str(MAX_RECORD_BYTES // 1024),
+}
+"""Outputs that release 1.0.0 did not have, with the values of its stacks."""
 
 _TEST_KEY = "test"
 """Access key and secret key that local AWS accepts."""
@@ -118,18 +124,30 @@ class Stack:
 
     @cached_property
     def event(self) -> Schema:
-        """The definition of the stack's events; a stack of release 1.0.0, whose outputs name none, has the default one.
+        """The definition of the stack's events.
 
         Raises:
             OptionsError: the outputs cannot be loaded, or this folder has no such event type.
         """
-        name = self.optional_output(_EVENT_TYPE) or event_types.DEFAULT_EVENT_TYPE
+        name = self.output(_EVENT_TYPE)
         if name not in event_types.event_types():
             raise OptionsError(
                 f"The stack's event type is {name}, and event/types has no such module: use the folder that the stack "
                 "was deployed from."
             )
         return event_types.load(name)
+
+    @property
+    def max_record_bytes(self) -> int:
+        """The limit of a record on the stream, data and partition key.
+
+        Raises:
+            OptionsError: the outputs cannot be loaded, or the value is not a number.
+        """
+        value = self.output(_MAX_RECORD_KIB)
+        if not value.isdecimal():
+            raise OptionsError(f"{_MAX_RECORD_KIB} is {value}, but it is a number of KiB, such as 1024.")
+        return int(value) * 1024
 
     def connect(self) -> None:
         """Create every client before several threads use them: a session creates one at a time.
@@ -149,7 +167,7 @@ class Stack:
         if name in self._given:
             return self._given[name]
         value = self._outputs.get(name)
-        return value if isinstance(value, str) and value else None
+        return value if isinstance(value, str) and value else _DEFAULTS.get(name)
 
     @cached_property
     def _outputs(self) -> Mapping[str, object]:
@@ -168,7 +186,7 @@ class Stack:
         return Config(
             connect_timeout=5,
             read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": 3},
+            retries=RETRIES,
             max_pool_connections=CONNECTIONS,
             s3={"addressing_style": "path" if self._endpoint else "auto"},
             user_agent_extra="stream-processing-ops",
@@ -257,8 +275,8 @@ def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable
             if stack_name and outputs_file:
                 raise click.UsageError("give either --stack or --outputs, not both.")
             given = {name: value for name in outputs if (value := values.pop(name))}
-            if given.keys() == {*outputs} - {_EVENT_TYPE}:
-                given[_EVENT_TYPE] = event_types.DEFAULT_EVENT_TYPE  # nothing else needs the outputs
+            if given.keys() >= {*outputs} - _DEFAULTS.keys():  # nothing else needs the outputs
+                given = {name: value for name, value in _DEFAULTS.items() if name in outputs} | given
             named = Default(stack_name, str(outputs_file) if outputs_file else None, endpoint)
             chosen = named
             if not (stack_name or outputs_file) and reads_only and (default := load_default()):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import yaml
 from rich.table import Table
 
 from event import types as event_types
@@ -15,14 +14,17 @@ from ops.errors import OptionsError
 from ops.planning import prices as price_list
 from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original, variants, write_capacity
 from ops.terminal.display import as_json_option, console, write_json
-from stack.errors import SettingsError
+from stack.errors import SettingsError, StackError
+from stack.files.stack_file import encrypted_keys, read_stack_file
 from stack.prices import Prices
 from stack.printing import printable
 from stack.project import PROJECT, read_project, with_defaults
-from stack.settings import Settings, parse_settings
+from stack.settings import RULES, Settings, parse_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+FREE_SETTINGS = frozenset({"alarmEmail", "kmsKeyArn", "kmsKeyArnPrevious", "permissionsBoundaryArn", "tags"})
+"""Settings that do not change the estimate, whatever their value."""
 _MIN_CHANGE = 0.01
 """Minimum change in dollars for a setting to be listed."""
 _WIDE = 110
@@ -155,11 +157,22 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
 def load_settings(stack: str) -> Settings:
     """Load a stack's settings: the project's defaults and the stack's file, merged as by the engine.
 
+    Encrypted values that cost nothing are taken to have their default.
+
     Raises:
-        OptionsError: there is no such file, or a value is not allowed.
+        OptionsError: there is no such file, a value is not allowed, or one that the estimate needs is encrypted.
     """
     project = read_project()
-    values = with_defaults(project, _read_stack_file(stack))
+    config = _read_stack_file(stack)
+    encrypted = encrypted_keys(config)
+    needed = {f"{project['name']}:{key}" for key in RULES.keys() - FREE_SETTINGS}
+    for key in sorted(encrypted & needed):
+        name = key.partition(":")[2]
+        raise OptionsError(
+            f"{name} is encrypted in {PROJECT / f'Pulumi.{stack}.yaml'}, and the estimate needs it: "
+            f"pulumi config set {name} VALUE --plaintext --stack {stack}"
+        )
+    values = with_defaults(project, {key: value for key, value in config.items() if key not in encrypted})
     try:
         return parse_settings(values, project["name"], stack)
     except SettingsError as error:
@@ -178,13 +191,12 @@ def load_region(stack: str) -> str:
 def _read_stack_file(stack: str) -> dict[str, Any]:
     path = PROJECT / f"Pulumi.{stack}.yaml"
     try:
-        config: dict[str, Any] = (yaml.safe_load(path.read_text()) or {}).get("config", {})
+        return read_stack_file(path, read_project())
     except FileNotFoundError as error:
         known = ", ".join(sorted(file.name.split(".")[1] for file in PROJECT.glob("Pulumi.*.yaml")))
         raise OptionsError(f"{path} does not exist: the stacks with a file are {known}.") from error
-    except yaml.YAMLError as error:
-        raise OptionsError(f"{path} is not YAML: {error}") from error
-    return config
+    except StackError as error:
+        raise OptionsError(str(error)) from error
 
 
 def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
@@ -205,6 +217,17 @@ def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
                 f"tableMaxWriteCapacity {capacity.max_write:,} is too small for this load: "
                 f"pulumi config set tableMaxWriteCapacity {math.ceil(load.rate * load.write_units * 1.5)}"
             )
+    ceiling, units = settings.table.max_writes or -1, math.ceil(load.rate * load.write_units)
+    if 0 < ceiling < units:
+        remarks.append(
+            f"tableMaxWrites {ceiling:,} is too small for this load: the stream buffers the rest until it expires: "
+            f"pulumi config set tableMaxWrites {math.ceil(units * 1.5)}"
+        )
+    if settings.stream.warm_mib:
+        remarks.append(
+            "On-demand advantage is the account's: its minimum is charged once for all on-demand streams of the "
+            "region, here in full."
+        )
     remarks.append(
         "Original: the original sample's design, with the shards and the write capacity that this load needs."
     )

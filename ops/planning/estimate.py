@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from event import metrics
 from event import types as event_types
-from event.limits import SHARD_BYTES, SHARD_RECORDS
+from event.limits import MAX_RECORD_BYTES, SHARD_BYTES, SHARD_RECORDS
 from stack.alarm_definitions import alarms
 from stack.prices import Price, Prices
 from stack.settings import (
@@ -113,10 +113,17 @@ def estimate_original(load: Load, prices: Prices) -> list[Line]:
         maximum_retries=-1,
         maximum_record_age=-1,
     )
+    stream = StreamSettings(
+        shards=load.shards,
+        retention_hours=24,
+        max_record_kib=MAX_RECORD_BYTES // 1024,
+        warm_mib=None,
+        shard_metrics=False,
+    )
     invocations = _invocations(load, mapping, shards=load.shards)
     cpu = prices.assumptions["original-record-cpu-ms"]
     return [
-        *_stream(StreamSettings(shards=load.shards, retention_hours=24, shard_metrics=False), load, prices),
+        *_stream(stream, load, prices),
         *_function(function, load, invocations, cpu, prices),
         Line("Write capacity", HOURS * math.ceil(load.rate * load.write_units), prices["dynamodb-wcu"], ""),
         Line("Read capacity", HOURS, prices["dynamodb-rcu"], ""),
@@ -134,7 +141,11 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
     """Yield the settings with one of the most expensive ones changed, each with its name and new value."""
     stream, mapping, function = settings.stream, settings.mapping, settings.function
     if stream.shards is None:
-        yield "streamMode provisioned, streamShards 1", replace(settings, stream=replace(stream, shards=1))
+        sharded = replace(stream, shards=1, warm_mib=None)
+        yield "streamMode provisioned, streamShards 1", replace(settings, stream=sharded)
+        if stream.warm_mib is None:
+            name = "streamWarmMiBps 1, with on-demand advantage (account-wide, at least 25 MiB/s)"
+            yield name, replace(settings, stream=replace(stream, warm_mib=1))
     else:
         yield "streamMode on-demand", replace(settings, stream=replace(stream, shards=None))
     if settings.table.capacity:
@@ -146,7 +157,8 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
         yield "tableMode on-demand", on_demand
     else:
         capacity = CapacitySettings(read=5, min_write=5, max_write=40_000, utilization=70)
-        provisioned = replace(settings, table=replace(settings.table, capacity=capacity))
+        table = replace(settings.table, capacity=capacity, warm_writes=None, max_writes=None)
+        provisioned = replace(settings, table=table)
         yield "tableMode provisioned (70 % of the write capacity used)", provisioned
     if stream.retention_hours > 24:
         yield "streamRetentionHours 24", replace(settings, stream=replace(stream, retention_hours=24))
@@ -173,12 +185,20 @@ def _stream(stream: StreamSettings, load: Load, prices: Prices) -> Iterator[Line
     hours = stream.retention_hours
     if stream.shards is None:
         size_in = math.ceil(load.size / _KB) * _KB  # each record is rounded up
-        yield Line("Stream", HOURS, prices["kinesis-stream"], "streamMode")
-        yield Line("Data in", _gigabytes(load.events, size_in), prices["kinesis-in"], "streamMode")
-        yield Line("Data out", _gigabytes(load.events, load.size), prices["kinesis-out"], "streamMode")
+        data_in, data_out = _gigabytes(load.events, size_in), _gigabytes(load.events, load.size)
+        # Only an account with on-demand advantage has warm streams: no price per stream, but a minimum of data.
+        kind = "kinesis" if stream.warm_mib is None else "kinesis-advantage"
+        settings = "streamMode" if stream.warm_mib is None else "streamMode, streamWarmMiBps"
+        if stream.warm_mib is None:
+            yield Line("Stream", HOURS, prices["kinesis-stream"], "streamMode")
+        else:
+            charged = _gigabytes(prices.assumptions["advantage-mib"] * 1024**2, HOURS * 3600)
+            data_in, data_out = max(data_in, charged), max(data_out, charged)
+        yield Line("Data in", data_in, prices[f"{kind}-in"], settings)
+        yield Line("Data out", data_out, prices[f"{kind}-out"], settings)
         if hours > 24:
             gigabytes = _gigabytes(load.rate * 3600 * (min(hours, 168) - 24), load.size)
-            yield Line("Retention", gigabytes, prices["kinesis-extended"], "streamRetentionHours")
+            yield Line("Retention", gigabytes, prices[f"{kind}-extended"], "streamRetentionHours")
     else:
         units = load.events * math.ceil(load.size / _PUT_UNIT)
         yield Line("Shards", HOURS * stream.shards, prices["kinesis-shard"], "streamShards, streamMode")

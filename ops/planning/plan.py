@@ -15,7 +15,9 @@ from ops.planning.estimate import (
     cpu_time_factor,
     estimate,
 )
+from ops.planning.quotas import LARGE_REGIONS, SHARD_QUOTA, SMALL_SHARD_QUOTA, Quota, quotas
 from ops.terminal.display import count
+from stack.contradictions import NEW_TABLE_WRITES
 from stack.prices import Prices
 from stack.settings import (
     MAX_BATCH_SIZE,
@@ -39,14 +41,12 @@ _MAX_ITEM_BYTES = 400 * 1024
 """Limit of an item ("Constraints in Amazon DynamoDB")."""
 _PARTITION_WRITES = 1000
 """Write units per second of one partition of a table ("Designing partition keys", Amazon DynamoDB guide)."""
-_NEW_TABLE_WRITES = 4000
-"""Write units per second that a new on-demand table takes at once ("On-demand capacity mode", the same guide)."""
-
-_KINESIS = "Quotas and limits, Amazon Kinesis Data Streams Developer Guide"
-_LAMBDA = "Lambda quotas, AWS Lambda Developer Guide"
-_DYNAMODB = "Quotas in Amazon DynamoDB, Amazon DynamoDB Developer Guide"
-_LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
-"""Regions with the higher quotas of Kinesis."""
+_NEW_STREAM_MIB = 4
+"""MiB per second that a new on-demand stream takes at once ("Quotas and limits", Kinesis guide)."""
+_NEW_ACCOUNT_CONCURRENCY = 10
+"""Concurrent executions that any account has ("Lambda quotas" names 1,000, and less for new accounts)."""
+_ADVANTAGE_MIB = 10
+"""MiB per second of an account's on-demand streams from which on-demand advantage costs less ("pricing")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +57,6 @@ class Item:
     value: str
     formula: str
     setting: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """An AWS quota in the account and region, with its default value and the command that asks for more."""
-
-    name: str
-    needed: float
-    default: float
-    unit: str
-    source: str
-    command: str
-
-    @property
-    def passed(self) -> bool:
-        """Whether the plan needs more than the default."""
-        return self.needed > self.default
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +92,14 @@ def make_plan(base: Settings, load: Load, prices: Prices, region: str) -> Plan:
     stream = base.stream if on_demand else replace(base.stream, shards=shards)
     units = load.rate * load.write_units
     table = base.table
+    if table.max_writes and 0 < table.max_writes < units:
+        table = replace(table, max_writes=min(math.ceil(units * 1.5), MAX_TABLE_CAPACITY))
+    if not table.capacity and NEW_TABLE_WRITES < units <= MAX_TABLE_CAPACITY:
+        table = replace(table, warm_writes=max(table.warm_writes or 0, math.ceil(units)))
+    if stream.warm_mib:
+        stream = replace(
+            stream, warm_mib=max(stream.warm_mib, math.ceil(load.rate * load.size / SHARD_BYTES))
+        )
     if table.capacity:
         wanted = max(table.capacity.max_write, math.ceil(units * 100 / table.capacity.utilization))
         table = replace(table, capacity=replace(table.capacity, max_write=min(wanted, MAX_TABLE_CAPACITY)))
@@ -181,9 +172,9 @@ def make_plan(base: Settings, load: Load, prices: Prices, region: str) -> Plan:
     return Plan(
         settings,
         items,
-        list(_quotas(settings, shards * lanes.factor, units, load, region)),
+        list(quotas(settings, shards * lanes.factor, units, load, region)),
         list(_changes(base, settings)),
-        list(_notes(base, settings, load, units, event)),
+        list(_notes(base, settings, load, units, shards * lanes.factor, event, region)),
     )
 
 
@@ -253,66 +244,19 @@ def _changes(base: Settings, planned: Settings) -> Iterator[tuple[str, object]]:
         pairs.append(
             ("tableMaxWriteCapacity", base.table.capacity.max_write, planned.table.capacity.max_write)
         )
+    pairs += [
+        ("streamWarmMiBps", base.stream.warm_mib, planned.stream.warm_mib),
+        ("tableMaxWrites", base.table.max_writes, planned.table.max_writes),
+        ("tableWarmWrites", base.table.warm_writes, planned.table.warm_writes),
+    ]
     for key, before, after in pairs:
         if after != before:
             yield key, after
 
 
-def _quotas(settings: Settings, concurrency: int, units: float, load: Load, region: str) -> Iterator[Quota]:
-    large = region in _LARGE_REGIONS
-    if settings.stream.shards is None:
-        megabytes = load.rate * load.size / 1_000_000
-        support = "a support ticket: Kinesis, on-demand throughput"
-        yield Quota("On-demand stream", megabytes, 10_000 if large else 200, "MB/s", _KINESIS, support)
-    else:
-        shards = float(settings.stream.shards)
-        default = 20_000 if large else 1000
-        yield Quota("Shards per Region", shards, default, "shards", _KINESIS, _by_name(shards, region))
-    yield Quota(
-        "Concurrent executions",
-        concurrency,
-        1000,
-        "invocations",
-        _LAMBDA,
-        _by_code("lambda", "L-B99A9384", concurrency, region),
-    )
-    table = settings.table.capacity.max_write if settings.table.capacity else math.ceil(units)
-    yield Quota(
-        "Table-level write throughput",
-        table,
-        40_000,
-        "writes/s",
-        _DYNAMODB,
-        _by_code("dynamodb", "L-AB614373", table, region),
-    )
-    if settings.table.capacity:
-        yield Quota(
-            "Account-level write throughput, provisioned",
-            table,
-            80_000,
-            "writes/s",
-            _DYNAMODB,
-            _by_code("dynamodb", "L-34F8CCC8", table, region),
-        )
-
-
-def _by_code(service: str, code: str, value: float, region: str) -> str:
-    return (
-        f"aws service-quotas request-service-quota-increase --region {region} --service-code {service} "
-        f"--quota-code {code} --desired-value {value:.0f}"
-    )
-
-
-def _by_name(value: float, region: str) -> str:
-    """Ask for more shards; the quota's code is looked up by its name."""
-    look_up = (
-        f"aws service-quotas list-service-quotas --region {region} --service-code kinesis "
-        "--query \"Quotas[?QuotaName=='Shards per Region'].QuotaCode\" --output text"
-    )
-    return _by_code("kinesis", f'"$({look_up})"', value, region)
-
-
-def _notes(base: Settings, planned: Settings, load: Load, units: float, event: Schema) -> Iterator[Note]:
+def _notes(
+    base: Settings, planned: Settings, load: Load, units: float, concurrency: int, event: Schema, region: str
+) -> Iterator[Note]:
     before, after = base.stream.shards, planned.stream.shards
     if after and after > MAX_SHARDS:
         stacks = math.ceil(after / MAX_SHARDS)
@@ -330,11 +274,40 @@ def _notes(base: Settings, planned: Settings, load: Load, units: float, event: S
             f"A provisioned table goes up to {MAX_TABLE_CAPACITY:,} write units (tableMaxWriteCapacity).",
             "pulumi config set tableMode on-demand",
         )
-    elif not planned.table.capacity and units > _NEW_TABLE_WRITES:
+    elif not planned.table.capacity and units > NEW_TABLE_WRITES:
+        takes = f"A new on-demand table takes {NEW_TABLE_WRITES:,} write units/s at once and doubles its peak within "
+        if planned.table.warm_writes:
+            yield Note(
+                f"{takes}30 minutes. tableWarmWrites warms it before the load comes; take it back after `pulumi up`:",
+                "pulumi config rm tableWarmWrites",
+            )
+        else:
+            yield Note(
+                f"{takes}30 minutes. Warm it before the load comes:",
+                f"aws dynamodb update-table --table-name TABLE --warm-throughput WriteUnitsPerSecond={units:.0f}",
+            )
+    throughput = load.rate * load.size / SHARD_BYTES
+    if after is None and planned.stream.warm_mib is None and throughput > _NEW_STREAM_MIB:
+        cheaper = (
+            f", which costs less from {_ADVANTAGE_MIB} MiB/s of all on-demand streams on"
+            if throughput >= _ADVANTAGE_MIB
+            else ""
+        )
         yield Note(
-            f"A new on-demand table takes {_NEW_TABLE_WRITES:,} write units/s at once and doubles its peak within "
-            "30 minutes. Warm it before the load comes:",
-            f"aws dynamodb update-table --table-name TABLE --warm-throughput WriteUnitsPerSecond={units:.0f}",
+            f"A new on-demand stream takes {_NEW_STREAM_MIB} MiB/s at once, and this load has {throughput:,.1f}. In an "
+            f"account with on-demand advantage{cheaper}, streamWarmMiBps {math.ceil(throughput)} warms it. The account "
+            "and region commit to 25 MiB/s:",
+            "aws kinesis update-account-settings --minimum-throughput-billing-commitment Status=ENABLED",
+        )
+    if after and region not in LARGE_REGIONS and after > SMALL_SHARD_QUOTA:
+        yield Note(
+            f"In {region} the quota of shards is {SMALL_SHARD_QUOTA:,} or 6,000, depending on the account:",
+            SHARD_QUOTA.format(region=region, member="Value"),
+        )
+    if concurrency > _NEW_ACCOUNT_CONCURRENCY:
+        yield Note(
+            "A new account may have far less than 1,000 concurrent executions, until AWS has raised them with its use:",
+            f"aws lambda get-account-settings --region {region} --query AccountLimit.ConcurrentExecutions",
         )
     if load.size > _MAX_ITEM_BYTES:
         yield Note(

@@ -12,7 +12,8 @@ from event import types as event_types
 from ops.planning import prices as price_list
 from ops.planning.cost import load_options, load_region, load_settings
 from ops.planning.estimate import Load, estimate
-from ops.planning.plan import Plan, Quota, make_plan
+from ops.planning.plan import Plan, make_plan
+from ops.planning.quotas import Quota
 from ops.terminal.display import as_json_option, console, wrap_command, write_json
 
 _MARGIN = 4

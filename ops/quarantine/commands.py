@@ -226,7 +226,7 @@ redriven/*. On the stream: kinesis:PutRecords.
 )
 @click.option("--dry-run", is_flag=True, help="List what would be sent, and why; send and delete nothing.")
 @as_json_option
-@stack_options("region", "quarantine_bucket", "stream_name", "event_type")
+@stack_options("region", "quarantine_bucket", "stream_name", "event_type", "max_record_kib")
 def redrive(
     stack: Stack,
     keys: tuple[str, ...],
@@ -263,6 +263,7 @@ def redrive(
             Leases(stack.s3, bucket.name),
             stack.kinesis,
             stack.output("stream_name"),
+            max_record_bytes=stack.max_record_bytes,
             rate=rate,
             max_redrives=max_redrives,
             stop=stop,

@@ -101,6 +101,7 @@ class Redriver:
         leases: the leases of this run, in the same bucket.
         kinesis: a client with the operator's credentials.
         stream: the stream's name.
+        max_record_bytes: the stream's limit of a record.
         rate: maximum number of records per second.
         max_redrives: maximum number of redrives of a record.
         stop: when set, the run ends after the current call.
@@ -114,6 +115,7 @@ class Redriver:
         kinesis: "KinesisClient",
         stream: str,
         *,
+        max_record_bytes: int = MAX_RECORD_BYTES,
         rate: int,
         max_redrives: int,
         stop: threading.Event,
@@ -123,6 +125,7 @@ class Redriver:
         self._leases = leases
         self._kinesis = kinesis
         self._stream = stream
+        self._max_record_bytes = max_record_bytes
         self._limiter = RateLimiter(rate, stop)
         self._max_redrives = max_redrives
         self._stop = stop
@@ -226,7 +229,7 @@ class Redriver:
             (record,) = quarantined.records
             quarantined = replace(quarantined, records=(record._replace(**repair._asdict()),))
         for record in quarantined.records:
-            _check_sendable(entry, record)
+            _check_sendable(entry, record, self._max_record_bytes)
         if not repair:
             times = self._markers.times(quarantined)
             if times >= self._max_redrives:
@@ -324,16 +327,17 @@ class Redriver:
                 return
 
 
-def _check_sendable(entry: Entry, record: QuarantinedRecord) -> None:
+def _check_sendable(entry: Entry, record: QuarantinedRecord, max_record_bytes: int) -> None:
     length, record_size = len(_partition_key(record)), _record_size(record)
     if not 1 <= length <= MAX_PARTITION_KEY:
         raise UnsendableError(
             f"{entry.key} has a partition key of {count(length, 'character')}; "
             f"a stream accepts 1 to {MAX_PARTITION_KEY}."
         )
-    if record_size > MAX_RECORD_BYTES:
+    if record_size > max_record_bytes:
         raise UnsendableError(
-            f"{entry.key} has a record of {record_size:,} bytes; a stream accepts {MAX_RECORD_BYTES:,}."
+            f"{entry.key} has a record of {record_size:,} bytes; the stream accepts {max_record_bytes:,} "
+            "(streamMaxRecordKiB)."
         )
 
 

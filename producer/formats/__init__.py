@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from event.item import Key
+from event.limits import MAX_RECORD_BYTES
 from event.schema import Schema, SchemaError
 from event.types import DEFAULT_EVENT_TYPE, event_types, load
 from producer.errors import ConfigError
@@ -49,8 +50,10 @@ class Format(Protocol):
         """Return the own time of an event on the stream, ISO 8601; None if it has none."""
 
 
-def load_format(event_type: str) -> Format:
-    """Return the format of an event type.
+def load_format(event_type: str, max_record_bytes: int = MAX_RECORD_BYTES) -> Format:
+    """Return the format of an event type, on a stream with this limit of a record's data and partition key.
+
+    Tweets, which the producer writes itself and a row must hold, keep Kinesis's default limit.
 
     Raises:
         ConfigError: there is no such event type, or its definition contradicts itself.
@@ -72,4 +75,4 @@ def load_format(event_type: str) -> Format:
         schema.validate()
     except SchemaError as error:
         raise ConfigError(f"event/types/{event_type}.py contradicts itself: {error}.") from error
-    return OwnFormat(schema)
+    return OwnFormat(schema, max_record_bytes)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from event.item import Key
+from event.limits import MAX_RECORD_BYTES
 from event.payload import parse
 from event.poison import PoisonError, Reason
 from event.record import iso
@@ -15,10 +16,15 @@ _FALLBACK_KEY = "?"
 
 
 class OwnFormat:
-    """The format of an event type that is read by its schema, as the function reads it."""
+    """The format of an event type that is read by its schema, as the function reads it.
 
-    def __init__(self, schema: Schema) -> None:
+    Args:
+        max_record_bytes: the stream's limit of a record's data and partition key.
+    """
+
+    def __init__(self, schema: Schema, max_record_bytes: int = MAX_RECORD_BYTES) -> None:
         self.schema = schema
+        self._max_record_bytes = max_record_bytes
 
     def decode(self, line: bytes) -> StreamRecord:
         """Return the event as it is given, without the white space around it; line ends within it become spaces.
@@ -66,7 +72,7 @@ class OwnFormat:
         """Return key and values of an event that is within every limit; numbers in the key are canonical."""
         values = self._read(data)
         key, _ = self.schema.build_item(values)
-        if excess := StreamRecord(key[0], data).excess(self.schema.names[0]):
+        if excess := StreamRecord(key[0], data).excess(self.schema.names[0], self._max_record_bytes):
             raise PoisonError(Reason.TOO_LARGE, excess)
         return key, values
 

@@ -24,14 +24,14 @@ class StreamRecord:
         """Return the record itself: it is encoded already."""
         return self
 
-    def excess(self, key_name: str) -> str | None:
-        """Return the limit of Kinesis that the record exceeds, or None; `key_name` names its key to a person."""
+    def excess(self, key_name: str, max_bytes: int = MAX_RECORD_BYTES) -> str | None:
+        """Return the limit of the stream that the record exceeds, or None; `key_name` names its key to a person."""
         if not 1 <= len(self.partition_key) <= MAX_PARTITION_KEY:
             length = len(self.partition_key)
             return f"{key_name} of {length} characters; a partition key has 1 to {MAX_PARTITION_KEY}"
         size = len(self.data) + len(self.partition_key.encode())
-        if size > MAX_RECORD_BYTES:
-            return f"{size:,} bytes; the limit is {MAX_RECORD_BYTES:,}"
+        if size > max_bytes:
+            return f"{size:,} bytes; the limit is {max_bytes:,}"
         return None
 
 

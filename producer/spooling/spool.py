@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from event.limits import MAX_RECORD_BYTES
+from event.limits import MAX_RAISED_RECORD_BYTES, MAX_RECORD_BYTES
 from producer.errors import SpoolError
 from producer.formats import Format
 from producer.spooling.cursor import CRC_WIDTH, Cursor, Position, from_line, split_lines, to_line
@@ -25,7 +25,8 @@ from producer.spooling.recovery import CURSORS, Segment, recover
 
 DEFAULT_LIMIT = 4 * 1024**3
 SEGMENT_BYTES = 8 * 1024 * 1024
-_CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # always holds at least one whole line
+_CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # holds a whole line, unless the stream's limit of a record was raised
+_MAX_LINE_BYTES = MAX_RAISED_RECORD_BYTES + CRC_WIDTH + len(b"\n")
 _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
 _GROUP_SECONDS = 0.001
 _RETRY_SECONDS = 0.5  # between attempts to write to a full disk
@@ -280,6 +281,9 @@ class Spool:
             size = min(_CHUNK_BYTES, end - position)
             try:
                 chunk = self.folder.read_at(segment.name, position - segment.base, size)
+                if len(chunk) == _CHUNK_BYTES and b"\n" not in chunk:
+                    size = min(_MAX_LINE_BYTES, end - position)
+                    chunk = self.folder.read_at(segment.name, position - segment.base, size)
             except FileNotFoundError:
                 chunk = b""
             if len(chunk) < size:  # freed meanwhile, or cut by another program

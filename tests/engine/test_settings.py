@@ -1,5 +1,6 @@
 """Settings of a running stack, changed and taken back: what AWS has then is what it had at first."""
 
+import re
 from typing import Any
 
 from tests.engine.stack import Project, Stack
@@ -86,6 +87,49 @@ def test_shards_are_doubled_and_halved_step_by_step(project: Project) -> None:
     for shards in (2, 1, 2):
         assert walk(stack, streamShards=shards) == {"update": {"stream-stream"}}
         assert described(project, "resharding")["shards"] == shards
+
+
+def test_limits_of_an_on_demand_table_and_stream_are_set_and_taken_back(project: Project) -> None:
+    stack = project.stack("limits", streamMode="on-demand")
+    stack.up()
+    dynamodb, kinesis = project.aws.client("dynamodb"), project.aws.client("kinesis")
+
+    def limits() -> tuple[Any, Any]:
+        table = dynamodb.describe_table(TableName="limits-EventData")["Table"]
+        stream = kinesis.describe_stream_summary(StreamName="limits-EventStream")["StreamDescriptionSummary"]
+        return table.get("OnDemandThroughput"), stream["WarmThroughput"]["TargetMiBps"]
+
+    assert walk(stack, streamWarmMiBps=30, tableMaxWrites=500) == {"update": {"stream-stream", "table-table"}}
+    assert limits() == ({"MaxWriteRequestUnits": 500}, 30)
+    stack.configure(streamWarmMiBps=0, tableMaxWrites=-1)
+    stack.up()
+    walk(stack, tableMaxWrites=0)
+    assert limits() == (None, 0)
+    walk(stack, tableWarmWrites=8000)
+    walk(stack, tableWarmWrites=0)
+
+
+def test_the_quarantine_moves_to_the_namespace_of_the_account_and_back(project: Project) -> None:
+    stack = project.stack("namespaces")
+    stack.up()
+    for namespace, name in (
+        ("account", r"namespaces-quarantine-000000000000-us-east-1-an"),
+        ("global", r"namespaces-quarantine-\d{26}"),
+    ):
+        stack.configure(quarantineNamespace=namespace)
+        assert "quarantine-bucket" in dict(stack.up().done)["create-replacement"]
+        stack.up("--expect-no-changes")
+        assert re.fullmatch(name, stack.outputs()["quarantine_bucket"])
+
+
+def test_the_limit_of_a_record_is_raised_and_taken_back(project: Project) -> None:
+    stack = project.stack("large")
+    stack.up()
+    for kibibytes in (4096, 1024):
+        assert walk(stack, streamMaxRecordKiB=kibibytes) == {"update": {"stream-stream"}}
+        summary = project.aws.client("kinesis").describe_stream_summary(StreamName="large-EventStream")
+        assert summary["StreamDescriptionSummary"]["MaxRecordSizeInKiB"] == kibibytes
+        assert stack.outputs()["max_record_kib"] == str(kibibytes)
 
 
 def test_a_producer_changes_from_a_key_to_a_policy_and_back(project: Project) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
+from local.pulumi.transforms import TransformingMonitor
+from stack.files.stack_file import read_stack_file
 from stack.project import PROJECT, read_project, with_defaults
 
 ACCOUNT = "123456789012"
@@ -144,14 +145,15 @@ class _Answers(mocks.Mocks):
         return f"{args.name}-id", state
 
 
-class _Monitor(mocks.MockMonitor):
-    """A monitor that records the options too, and rejects a second resource of one URN, as the engine does."""
+class _Monitor(TransformingMonitor):
+    """A monitor that records options too, and as the engine runs transforms and rejects a URN's second resource."""
 
     def __init__(self, deployed: Deployed, answers: _Answers) -> None:
         super().__init__(answers)
         self.deployed = deployed
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the name of the RPC)
+        request = self.transform(request)
         if request.type != "pulumi:pulumi:Stack":
             urn = self.make_urn(request.parent, request.type, request.name)
             if any(resource.urn == urn for resource in self.deployed.resources):
@@ -197,7 +199,7 @@ def _unwrap(value: Any) -> Any:
 
 def stack_config(stack: str, **config: Any) -> dict[str, str]:
     """Return a committed stack file's configuration as the engine passes it, with some keys changed."""
-    committed = yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    committed = read_stack_file(PROJECT / f"Pulumi.{stack}.yaml", read_project())
     return _with_changes(PROJECT, committed, config)
 
 

@@ -73,6 +73,7 @@ def test_an_alarm_watches_the_right_metric_and_does_not_flap(dev: Deployed, name
         "evaluationPeriods": 5,
         "datapointsToAlarm": datapoints,
         "treatMissingData": "breaching" if name in SILENCE else "notBreaching",
+        **({"warmUpConfiguration": {"warmUpPeriodDurationInMinutes": 30}} if name in SILENCE else {}),
         "alarmActions": [dev.outputs["alarm_topic_arn"]],
         "okActions": [dev.outputs["alarm_topic_arn"]],
     }
@@ -170,6 +171,7 @@ def test_the_dashboard_shows_exactly_the_metrics_that_the_function_emits(dev: De
     [
         ("aws", "us-east-1.console.aws.amazon.com"),
         ("aws-cn", "us-east-1.console.amazonaws.cn"),
+        ("aws-eusc", "us-east-1.console.amazonaws-eusc.eu"),
         ("aws-us-gov", "us-east-1.console.amazonaws-us-gov.com"),
         ("aws-of-tomorrow", "us-east-1.console.aws.amazon.com"),
     ],

@@ -1,9 +1,12 @@
 """Properties of the stack as a whole."""
 
 import re
+from typing import Any
 
+import pulumi
 import pytest
 
+from infra import settings
 from stack.project import PROJECT
 from tests.infra.recorder import Deployed, Secret, deploy
 
@@ -28,6 +31,7 @@ def test_the_outputs_have_the_names_that_the_producer_and_the_operator_read(stac
         "event_type": "tweet",
         "stream_name": f"{stack}-EventStream",
         "stream_arn": f"arn:aws:kinesis:us-east-1:123456789012:{stack}-EventStream",
+        "max_record_kib": "1024",
         "table_name": f"{stack}-EventData",
         "function_name": f"{stack}-DDBEventProcessor",
         "dashboard_url": "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1"
@@ -89,3 +93,36 @@ def test_a_permissions_boundary_bounds_every_identity_of_the_stack() -> None:
 def test_the_program_names_neither_region_nor_partition() -> None:
     for module in [PROJECT / "__main__.py", *(PROJECT / "infra").glob("*.py")]:
         assert not re.search(r"arn:aws:|(us|eu|ap)-[a-z]+-\d", module.read_text()), module.name
+
+
+def test_a_transform_of_the_stack_reaches_every_resource_that_it_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The documented way to tag a stack (`register_resource_transform`), which Pulumi's own mocks skip."""
+
+    def tag(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+        if "tags" not in args.props:
+            return None
+        tags: Any = args.props["tags"]
+        props = {**args.props, "tags": {**tags, "Team": "data"}}
+        return pulumi.ResourceTransformResult(props, args.opts)
+
+    load = settings.load
+
+    def load_with_transform(parse: Any) -> Any:
+        pulumi.runtime.register_resource_transform(tag)
+        return load(parse)
+
+    plain = deploy()
+    monkeypatch.setattr(settings, "load", load_with_transform)
+    tagged = deploy()
+    expected = {
+        each.urn: {**each.inputs["tags"], "Team": "data"} for each in plain.resources if "tags" in each.inputs
+    }
+    assert expected
+    assert {each.urn: each.inputs["tags"] for each in tagged.resources if "tags" in each.inputs} == expected
+    assert options(tagged) == options(plain)
+
+
+def options(deployed: Deployed) -> dict[str, Any]:
+    return {each.urn: (each.protect, each.ignored, each.depends_on) for each in deployed.resources}

@@ -11,6 +11,15 @@ def test_the_bucket_is_named_after_the_stack_and_made_unique_by_the_provider(dev
     }
 
 
+def test_the_bucket_has_a_name_of_its_own_in_the_namespace_of_the_account() -> None:
+    inputs = deploy("Dev", file="dev", quarantineNamespace="account").one("Bucket").inputs
+    assert (inputs["bucket"], inputs["bucketNamespace"]) == (
+        "dev-quarantine-123456789012-us-east-1-an",
+        "account-regional",
+    )
+    assert "bucketPrefix" not in inputs
+
+
 def test_prod_never_deletes_evidence(dev: Deployed, prod: Deployed) -> None:
     assert prod.one("Bucket").inputs["forceDestroy"] is False
     assert prod.one("Bucket").protect

@@ -1,6 +1,7 @@
 import pulumi
 import pytest
 
+from tests.infra import recorder
 from tests.infra.recorder import deploy, stack_config
 
 
@@ -38,3 +39,25 @@ def test_a_throttled_table_exhausts_no_retries_before_the_record_age(stack: str)
 def test_a_stack_file_overrides_the_defaults() -> None:
     assert stack_config("prod")["stream-processing:streamMode"] == "on-demand"
     assert stack_config("dev")["stream-processing:streamMode"] == "provisioned"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_key_of_another_region_than_the_providers_fails_the_program(
+    named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stack's file names the region, or else the environment or a profile, which the provider knows of."""
+    if not named:
+        monkeypatch.setattr(recorder, "read_stack_file", lambda *_: {})
+    key = recorder.KEY.replace(recorder.REGION, "eu-west-1")
+    with pytest.raises(pulumi.RunError, match="a key of the stack's region, us-east-1"):
+        deploy(kmsKeyArn=key)
+    assert deploy(kmsKeyArn=recorder.KEY).outputs["region"] == recorder.REGION
+
+
+def test_a_record_size_that_no_function_can_receive_warns(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", warnings.append)
+    deploy("prod", alarmEmail="on-call@company.io", streamMaxRecordKiB=4600)
+    assert warnings == []
+    deploy("prod", alarmEmail="on-call@company.io", streamMaxRecordKiB=4601)
+    assert ["pulumi config set streamMaxRecordKiB 4600" in warning for warning in warnings] == [True]

@@ -8,6 +8,7 @@ def test_dev_has_one_provisioned_shard_for_a_day(dev: Deployed) -> None:
         "streamModeDetails": {"streamMode": "PROVISIONED"},
         "shardCount": 1,
         "retentionPeriod": 24,
+        "maxRecordSizeInKib": 1024,
         "shardLevelMetrics": [],
         "encryptionType": "KMS",
         "kmsKeyId": "alias/aws/kinesis",
@@ -26,6 +27,17 @@ def test_shards_and_shard_metrics_come_from_the_configuration() -> None:
     stream = deploy(streamShards=4, streamShardMetrics=True).one("Stream").inputs
     assert stream["shardCount"] == 4
     assert stream["shardLevelMetrics"] == list(SHARD_METRICS)
+
+
+def test_an_on_demand_stream_may_be_warmed(prod: Deployed) -> None:
+    assert "warmThroughputMibPs" not in prod.one("Stream").inputs
+    assert deploy("prod", streamWarmMiBps=30).one("Stream").inputs["warmThroughputMibPs"] == 30
+
+
+def test_the_limit_of_a_record_is_known_to_the_stream_the_producer_and_the_operator() -> None:
+    stack = deploy(streamMaxRecordKiB=4096)
+    assert stack.one("Stream").inputs["maxRecordSizeInKib"] == 4096
+    assert stack.outputs["max_record_kib"] == "4096"
 
 
 def test_a_customer_key_encrypts_the_stream() -> None:

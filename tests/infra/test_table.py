@@ -42,6 +42,13 @@ def test_a_customer_key_encrypts_the_table() -> None:
     assert table["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
 
 
+def test_an_on_demand_table_may_be_warmed_and_have_a_ceiling() -> None:
+    table = deploy(tableWarmWrites=8000, tableMaxWrites=9000).one("Table").inputs
+    assert table["warmThroughput"] == {"writeUnitsPerSecond": 8000}
+    assert table["onDemandThroughput"] == {"maxWriteRequestUnits": 9000}
+    assert deploy(tableMaxWrites=-1).one("Table").inputs["onDemandThroughput"] == {"maxWriteRequestUnits": -1}
+
+
 def test_provisioned_write_capacity_follows_the_load() -> None:
     stack = deploy(tableMode="provisioned", tableMinWriteCapacity=20, tableMaxWriteCapacity=400)
     table = stack.one("Table")

@@ -165,3 +165,14 @@ def test_the_commands_for_a_stack_of_another_event_type_use_it_as_printed(aws: L
         )
         assert ended.returncode == 0, ended.stderr
     deployment.destroy()
+
+
+def test_a_stack_file_that_the_engine_would_reject_ends_the_demo_with_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {'stream-processing:protect': yes}")
+    monkeypatch.setattr("local.session.PROJECT", tmp_path)
+    result = CliRunner().invoke(main, ["demo"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith('Error: protect: "yes" is not of type boolean')
+    assert "Fix: pulumi config set protect VALUE --stack dev" in result.stderr

@@ -41,6 +41,18 @@ def test_the_event_type_of_a_configuration_that_names_none_is_that_of_release_1_
     )
 
 
+def test_the_limit_of_a_record_is_the_streams_own(path: Path) -> None:
+    assert config(path, AWS).max_record_bytes == 1024 * 1024
+    assert config(path, AWS | {"max_record_kib": "10240"}).max_record_bytes == 10 * 1024 * 1024
+    for value in ("1023", "10241", "2 MiB"):
+        with pytest.raises(ConfigError) as raised:
+            _ = config(path, AWS | {"max_record_kib": value}).max_record_bytes
+        assert str(raised.value) == (
+            f"`max_record_kib` in {path} is {value}, but a stream's limit is 1,024 to 10,240 KiB: run "
+            "`python -m producer configure` to take it from the deployed stack."
+        )
+
+
 def test_the_x_half_has_four_keys(path: Path) -> None:
     x = config(path, X).x()
 

@@ -3,13 +3,15 @@
 import re
 from typing import Any
 
+import botocore.session
 import pytest
-import yaml
+from botocore.model import StructureShape
 
 from event.types import order
 from stack.errors import SettingsError
+from stack.files.stack_file import read_stack_file
 from stack.project import PROJECT, read_project, with_defaults
-from stack.settings import RULES, Settings, parse_settings, table_name
+from stack.settings import RULES, Settings, parse_settings, quarantine_prefix, table_name
 
 NAME = read_project()["name"]
 SCHEMA: dict[str, dict[str, Any]] = read_project()["config"]
@@ -23,11 +25,18 @@ INVALID: list[tuple[str, Any, str]] = [
     ("streamShards", 1.5, "a whole number from 0 to 10000"),
     ("streamRetentionHours", 23, "a whole number from 24 to 8760"),
     ("streamRetentionHours", 8761, "a whole number from 24 to 8760"),
+    ("streamWarmMiBps", 10_241, "a whole number from 0 to 10240"),
+    ("streamWarmMiBps", -1, "a whole number from 0 to 10240"),
+    ("streamMaxRecordKiB", 1023, "a whole number from 1024 to 10240"),
+    ("streamMaxRecordKiB", 10_241, "a whole number from 1024 to 10240"),
     ("streamShardMetrics", "yes", "one of true, false"),
     ("tablePointInTimeRecovery", 1, "one of true, false"),
     ("tableDeletionProtection", "", "one of true, false"),
     ("itemLifetimeDays", -1, "a whole number from 0 to 36500"),
     ("tableMode", "serverless", "one of on-demand, provisioned"),
+    ("tableWarmWrites", 40_001, "a whole number from 0 to 40000"),
+    ("tableMaxWrites", -2, "a whole number from -1 to 40000"),
+    ("tableMaxWrites", 40_001, "a whole number from -1 to 40000"),
     ("tableMinWriteCapacity", 0, "a whole number from 1 to 40000"),
     ("tableMaxWriteCapacity", 40_001, "a whole number from 1 to 40000"),
     ("tableWriteUtilization", 91, "a whole number from 20 to 90"),
@@ -36,6 +45,7 @@ INVALID: list[tuple[str, Any, str]] = [
     ("producerIdentity", "role", "one of user, policy"),
     ("kmsKeyArnPrevious", "alias/mine", "the ARN of a KMS key"),
     ("quarantineLifetimeDays", 0, "a whole number from 1 to 36500"),
+    ("quarantineNamespace", "regional", "one of global, account"),
     ("quarantineForceDestroy", "True", "one of true, false"),
     ("protect", "on", "one of true, false"),
     ("functionMemory", 127, "a whole number from 128 to 10240"),
@@ -59,13 +69,9 @@ INVALID: list[tuple[str, Any, str]] = [
     ("accessKeyKeepPrevious", "maybe", "one of true, false"),
     ("alarms", "off", "one of true, false"),
     ("alarmEmail", "on-call", "an e-mail address"),
-    ("tags", "Team=data", "a map of up to 48 string values"),
-    ("tags", {"Team": 7}, "a map of up to 48 string values"),
-    ("tags", {"aws:team": "data"}, "no key aws:..., Project or Stack"),
-    ("tags", {"Stack": "prod"}, "no key aws:..., Project or Stack"),
-    ("tags", {"stack": "prod"}, "no key aws:..., Project or Stack"),
-    ("tags", {"Project": "tweets"}, "no key aws:..., Project or Stack"),
-    ("tags", {f"Tag{number}": "" for number in range(49)}, "a map of up to 48 string values"),
+    ("tags", "Team=data", "a map of up to 48 tags"),
+    ("tags", ["data"], "a map of up to 48 tags"),
+    ("tags", {f"Tag{number}": "" for number in range(49)}, "a map of up to 48 tags"),
 ]
 
 
@@ -84,7 +90,8 @@ def test_an_invalid_value_is_rejected_with_what_is_allowed_and_how_to_set_it(
     message = str(error.value)
     assert message.startswith(f"{key}: ")
     assert allowed in message
-    assert f"pulumi config set {key} VALUE --stack prod" in message
+    remedy = "pulumi config rm tags" if key == "tags" else f"pulumi config set {key} VALUE"
+    assert f"Fix: {remedy} --stack prod" in message
 
 
 def test_every_setting_of_the_project_has_a_rule_and_an_invalid_value() -> None:
@@ -129,7 +136,9 @@ def test_the_message_shows_the_value_that_was_given() -> None:
         parse(functionMemory="lots")
 
 
-@pytest.mark.parametrize("name", ["feature_x", "a" * 26, "-x", "x.y", "dev-EventData-x", "dev-EventData"])
+@pytest.mark.parametrize(
+    "name", ["feature_x", "a" * 26, "-x", "x.y", "dev-EventData-x", "dev-EventData", "xn--dev", "Sthree-dev"]
+)
 def test_a_stack_name_that_aws_or_another_stacks_grants_would_take_amiss_is_rejected(name: str) -> None:
     with pytest.raises(SettingsError, match=r"(?s)the stack's name: .*25 letters.*pulumi stack rename"):
         parse(name)
@@ -155,6 +164,70 @@ def test_a_record_must_not_expire_before_it_reaches_quarantine() -> None:
     ):
         parse(mappingMaximumRecordAge=86_400, streamRetentionHours=24)
     assert parse(mappingMaximumRecordAge=86_399, streamRetentionHours=24)
+
+
+@pytest.mark.parametrize("window", [60, 300])
+def test_a_record_must_not_be_too_old_once_its_batch_is_due(window: int) -> None:
+    with pytest.raises(SettingsError, match=r"(?s)mappingBatchingWindow.*without an invocation") as error:
+        parse(mappingBatchingWindow=window, mappingMaximumRecordAge=60)
+    assert "pulumi config set mappingBatchingWindow 30 --stack dev" in str(error.value)
+    assert parse(mappingBatchingWindow=59, mappingMaximumRecordAge=60)
+
+
+@pytest.mark.parametrize("key", ["kmsKeyArn", "kmsKeyArnPrevious"])
+def test_a_key_of_another_region_is_rejected(key: str) -> None:
+    arn = "arn:aws:kms:eu-west-1:123456789012:key/mrk-0f7c2d2e"
+    values = with_defaults(read_project(), {f"{NAME}:{key}": arn, "aws:region": "us-east-1"})
+    with pytest.raises(SettingsError, match=rf"(?s){key}: .*a key of the stack's region, us-east-1"):
+        parse_settings(values, NAME, "dev")
+    assert parse_settings({**values, "aws:region": "eu-west-1"}, NAME, "dev")
+
+
+@pytest.mark.parametrize(
+    ("tags", "problem", "remedy"),
+    [
+        (
+            {"Team": "R&D"},
+            'tags.Team: "R&D" is not a valid value',
+            "set --path tags.Team VALUE --type string",
+        ),
+        ({"Team": "v" * 257}, "is not a valid value", "set --path tags.Team VALUE --type string"),
+        ({"Team": "a\tb"}, "is not a valid value", "set --path tags.Team VALUE --type string"),
+        ({"Team": "AWS:data"}, "is not a valid value", "set --path tags.Team VALUE --type string"),
+        ({"Cost": 4711}, "tags.Cost: 4711 is not text", "set --path tags.Cost 4711 --type string"),
+        (
+            {"Since": "2026-11-28 00:00:00 +0000 UTC"},
+            "is what the engine makes of a date that is not quoted",
+            "set --path tags.Since 2026-11-28 --type string",
+        ),
+        ({"Cost": -1}, "tags.Cost: -1 is not text", "set --path tags.Cost VALUE --type string"),
+        ({"a.b": True}, "true is not text", """set --path 'tags["a.b"]' true --type string"""),
+        ({"Team": None}, "tags.Team: null is not text", "set --path tags.Team VALUE --type string"),
+        ({"Team": {"a": "b"}}, "is not text", "set --path tags.Team VALUE --type string"),
+        ({"aws:team": "x"}, 'tags: "aws:team" is not a valid key', """rm --path 'tags["aws:team"]'"""),
+        ({"k" * 129: "x"}, "is not a valid key", f"rm --path tags.{'k' * 129}"),
+        ({"a&b": "x"}, 'tags: "a&b" is not a valid key', """rm --path 'tags["a&b"]'"""),
+        ({"": "x"}, 'tags: "" is not a valid key', """rm --path 'tags[""]'"""),
+        ({"Stack": "x"}, 'tags: "Stack" is the key of the program\'s own tag Stack', "rm --path tags.Stack"),
+        ({"project": "x"}, "is the key of the program's own tag Project", "rm --path tags.project"),
+        ({"team": "x", "Team": "y"}, 'tags: "Team" is the key of the tag team', "rm --path tags.Team"),
+    ],
+)
+def test_a_tag_that_iam_rejects_fails_with_the_command_for_this_tag(
+    tags: dict[str, Any], problem: str, remedy: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse(tags=tags)
+    assert problem in str(error.value)
+    assert f"Fix: pulumi config {remedy} --stack dev" in str(error.value)
+
+
+def test_tags_of_the_longest_size_and_of_any_script_are_allowed() -> None:
+    tags = {"k" * 128: "v" * 256, "Équipe 東京": "a_b.c:d/e=f+g-h@i"} | {
+        f"Tag{number}": "" for number in range(46)
+    }
+    assert parse(tags=tags).tags == tags
+    assert len(tags) == 48
 
 
 def test_an_address_without_alarms_is_rejected() -> None:
@@ -205,7 +278,7 @@ def test_the_values_that_pulumi_new_asks_for_are_settings_of_the_project() -> No
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 def test_a_committed_stack_file_sets_known_keys_only_and_no_default_again(stack: str) -> None:
-    given = yaml.safe_load((PROJECT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    given = read_stack_file(PROJECT / f"Pulumi.{stack}.yaml", read_project())
     own = {key.removeprefix("stream-processing:"): value for key, value in given.items() if "stream-" in key}
     assert own.keys() <= SCHEMA.keys()
     assert not [key for key, value in own.items() if SCHEMA[key]["default"] == value]
@@ -229,3 +302,60 @@ def test_an_event_type_that_contradicts_itself_is_rejected(monkeypatch: pytest.M
 def test_events_of_another_type_have_a_table_of_their_own() -> None:
     assert table_name("dev", "tweet") == "dev-EventData"
     assert table_name("dev", "page_view") == "dev-EventData-page_view"
+
+
+def test_the_name_of_a_bucket_in_the_accounts_namespace_has_room_for_21_characters_of_the_stacks() -> None:
+    assert parse("a" * 21, quarantineNamespace="account").quarantine.in_account_namespace
+    name = f"{quarantine_prefix('a' * 21)}123456789012-ap-southeast-1-an"
+    assert len(name) == 63  # "General purpose bucket naming rules", Amazon S3 User Guide
+    with pytest.raises(SettingsError) as error:
+        parse("a" * 22, quarantineNamespace="account")
+    assert "global for a stack's name of more than 21 characters" in str(error.value)
+    assert f"pulumi config rm quarantineNamespace --stack {'a' * 22}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "allowed"),
+    [
+        ({"streamWarmMiBps": 5}, "streamWarmMiBps", "0 while streamMode is provisioned"),
+        ({"tableMode": "provisioned", "tableWarmWrites": 5000}, "tableWarmWrites", "0 while tableMode is"),
+        (
+            {"tableMode": "provisioned", "tableMaxWrites": 5},
+            "tableMaxWrites",
+            "0 while tableMode is provisioned",
+        ),
+        ({"tableWarmWrites": 4000}, "tableWarmWrites", "0, or more than the 4,000"),
+        ({"tableWarmWrites": 5000, "tableMaxWrites": 4500}, "tableWarmWrites", "up to tableMaxWrites, 4500"),
+    ],
+)
+def test_limits_of_an_on_demand_stream_or_table_are_no_others(
+    config: dict[str, Any], key: str, allowed: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse(**config)
+    assert str(error.value).startswith(f"{key}: ")
+    assert allowed in str(error.value)
+    assert f"pulumi config rm {key} --stack dev" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("service", "shape", "member", "key"),
+    [
+        ("kinesis", "CreateStreamInput", "MaxRecordSizeInKiB", "streamMaxRecordKiB"),
+        ("kinesis", "CreateStreamInput", "WarmThroughputMiBps", "streamWarmMiBps"),
+        ("dynamodb", "WarmThroughput", "WriteUnitsPerSecond", "tableWarmWrites"),
+        ("dynamodb", "OnDemandThroughput", "MaxWriteRequestUnits", "tableMaxWrites"),
+    ],
+)
+def test_a_limit_of_the_service_model_is_the_rules_own(
+    service: str, shape: str, member: str, key: str
+) -> None:
+    model = botocore.session.get_session().get_service_model(service)
+    structure = model.shape_for(shape)
+    assert isinstance(structure, StructureShape)
+    limits = structure.members[member].metadata
+    rule = RULES[key]
+    for limit, beyond in ((limits.get("min"), -1), (limits.get("max"), 1)):
+        if limit is not None:
+            assert rule.allows(str(limit))
+            assert not rule.allows(str(limit + beyond))

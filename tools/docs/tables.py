@@ -6,7 +6,33 @@ from typing import Any
 from stack.alarm_definitions import alarms
 from stack.project import read_project
 from stack.settings import RULES
+from stack.tags import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
+_SETTINGS_NOTES = f"""\
+## Values
+
+Values in a stack's file mean what they mean for the Pulumi engine, also where there is none (`make demo`, `ops cost`):
+a boolean is `true` or `false`, not `yes`; `010` is eight; a date is an error until it is quoted. Encrypted values
+(`pulumi config set --secret`) are for the engine; `ops cost` takes the default of those that cost nothing.
+
+## Tags
+
+Tags follow IAM's rule, the narrowest of all services: keys of 1 to {MAX_KEY_LENGTH} characters and values of up to
+{MAX_VALUE_LENGTH}, which are letters, digits, spaces and `_.:/=+-@`; nothing begins with `aws:`; no two keys differ by
+case only, `Project` and `Stack` included. A value is text, and for a number this takes `--type string`:
+
+    pulumi config set --path tags.Team data
+    pulumi config set --path tags.CostCentre 4711 --type string
+
+Tags that depend on the resource are a transform's work (`pulumi.runtime.register_resource_transform` in `__main__.py`),
+which the demo, local deployments and the tests run too. Resource hooks run under the engine only, and are rejected.
+
+## Names
+
+The names of the resources begin with the stack's name, and IAM's have no region: an account has one stack of a name,
+whatever its region or its Pulumi project. Call a second one `dev-eu`. After `pulumi stack rename` of a deployed stack,
+`pulumi up` would replace what has the name, the stream with its records too: create a stack of the new name instead.
+"""
 _GENERATED = "<!-- Written by `make docs`: change {source} instead. -->\n"
 
 
@@ -30,6 +56,7 @@ def render_settings() -> str:
             "what is\nallowed. The region is `aws:region`.\n",
             *_table(("setting", "default", "allowed", "description"), rows),
             "",
+            _SETTINGS_NOTES,
         )
     )
 

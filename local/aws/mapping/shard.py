@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.aws.mapping import decisions
+from local.aws.mapping import contract, decisions
 from local.aws.mapping.decisions import Batch, Condition, MappingRecord, MappingSettings
 from local.aws.mapping.destination import deliver
 from local.aws.metrics import Metrics
@@ -251,10 +251,13 @@ class ShardReader:
             "Milliseconds",
             {"FunctionName": settings.function_name},
         )
+        payload = decisions.build_event(current.records).encode()
+        if len(payload) > contract.MAX_EVENT_BYTES:
+            # One record that no invocation can carry. The function is not called, as while it is throttled.
+            self._source.report(f"PROBLEM: the payload of {len(payload)} bytes is too large")
+            return _Sent((current,), same_again=True)
         try:
-            answer = self._source.invoker.invoke(
-                FunctionName=settings.function_arn, Payload=decisions.build_event(current.records).encode()
-            )
+            answer = self._source.invoker.invoke(FunctionName=settings.function_arn, Payload=payload)
             response = answer["Payload"].read()
         except _CALL_ERRORS as error:
             # Not an error of the function: tried again until the records are too old, whatever the quota.

@@ -1,4 +1,4 @@
-"""Adds what ministack's Kinesis lacks: closed shards, AWS's listing of shards, and the metrics of a stream.
+"""Adds what ministack's Kinesis lacks: closed shards, AWS's listing of shards, a stream's own limit, its metrics.
 
 ministack drops the shards that are split, merged or replaced together with their unread records. A closed
 shard stays readable until its records expire, and a reader learns of its end by the absence of a next
@@ -14,24 +14,44 @@ from ministack.core.responses import get_account_id
 from ministack.services import cloudwatch, kinesis
 
 from local.aws.faults import Answer
+from local.aws.ministack import records
 
 Stream = dict[str, Any]
 Operation = Callable[[dict[str, Any]], Answer]
 
+_handle = kinesis.handle_request
+
 
 def install() -> None:
     """Make this process's ministack keep the parents of a reshard, and count what is put."""
-    kinesis._put_records = _counting(_rejecting(kinesis._put_records, _records_error))
-    kinesis._put_record = _counting(_rejecting(kinesis._put_record, lambda _: None))
+    kinesis.handle_request = _handle_request
+    kinesis._create_stream = records.create_stream
+    kinesis._put_records = _counting(_rejecting(records.put_records, _records_error))
+    kinesis._put_record = _counting(_rejecting(records.put_record, lambda _: None))
     kinesis._get_shard_iterator = _rejecting(kinesis._get_shard_iterator, _iterator_error)
     kinesis._split_shard = _keeping_parents(kinesis._split_shard)
     kinesis._merge_shards = _keeping_parents(kinesis._merge_shards)
     kinesis._update_shard_count = _update_shard_count
-    kinesis._describe_stream_summary = _counting_open_shards(kinesis._describe_stream_summary)
+    kinesis._describe_stream_summary = _with_summary(kinesis._describe_stream_summary)
     kinesis._list_shards = _paging(kinesis._list_shards)
     kinesis._get_records = _ending_at_closed_shard(kinesis._get_records)
     kinesis._route_to_shard = _routing_to_open_shards(kinesis._route_to_shard)
     kinesis._shard_out = _with_end(kinesis._shard_out)
+
+
+_ADDED: dict[str, Operation] = {
+    "UpdateMaxRecordSize": records.update_max_record_size,
+    "UpdateStreamWarmThroughput": records.update_warm_throughput,
+}
+"""Operations that ministack does not have."""
+
+
+async def _handle_request(
+    method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+) -> Answer:
+    added = _ADDED.get(headers.get("x-amz-target", "").rpartition(".")[2])
+    answer: Answer = added(json.loads(body)) if added else await _handle(method, path, headers, body, query)
+    return answer
 
 
 def record_counts() -> dict[str, int]:
@@ -144,13 +164,18 @@ def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
     ) <= int(one["ending_hash_key"])
 
 
-def _counting_open_shards(describe: Operation) -> Operation:
+def _with_summary(describe: Operation) -> Operation:
+    """Count the open shards only, and tell the stream's own limit."""
+
     def describe_summary(data: dict[str, Any]) -> Answer:
         status, headers, body = describe(data)
         _, stream = kinesis._resolve_stream(data)
         if stream:
             summary = json.loads(body)
-            summary["StreamDescriptionSummary"]["OpenShardCount"] = len(_open(stream))
+            summary["StreamDescriptionSummary"] |= {
+                "OpenShardCount": len(_open(stream)),
+                **records.summary(stream),
+            }
             body = json.dumps(summary).encode()
         return status, headers, body
 

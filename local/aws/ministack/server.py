@@ -5,6 +5,8 @@ Everything that depends on ministack's internals is here and in the modules besi
 * ``lambda_``: its own Kinesis poller is off, because ``local.aws.mapping`` does that work with AWS's
   semantics; the role of a function is checked where Lambda checks it;
 * ``kinesis``: resharding keeps the parent shards readable, as Kinesis does, and puts are counted;
+* ``cloudwatch``: an alarm with a warm-up period is evaluated once it has ended;
+* ``dynamodb``: the throughput of on-demand tables;
 * ``logs`` and ``iam``: policies are evaluated with the resources and condition keys that
   AWS uses;
 * faults are injected behind authentication (a proxy in front would break the signatures);
@@ -40,6 +42,8 @@ from ministack.core.iam_actions import extract_iam_action
 from local.aws.browser_guard import rejection_reason
 from local.aws.faults import Answer, ConnectionLost, Injector, rules_from
 from local.aws.ministack import autoscaling as ministack_autoscaling
+from local.aws.ministack import cloudwatch as ministack_cloudwatch
+from local.aws.ministack import dynamodb as ministack_dynamodb
 from local.aws.ministack import iam as ministack_iam
 from local.aws.ministack import kinesis as ministack_kinesis
 from local.aws.ministack import kms as ministack_kms
@@ -61,6 +65,8 @@ def main(listening_fd: int, directory: str) -> None:
     ministack_lambda.install()
     ministack_kinesis.install()
     ministack_logs.install()
+    ministack_cloudwatch.install()
+    ministack_dynamodb.install()
     ministack_autoscaling.install()
     ministack_kms.install()
     ministack_iam.install()

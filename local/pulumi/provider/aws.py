@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 
 from local.errors import ProviderConfigError
+from stack.aws.retries import RETRIES
 
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
@@ -42,7 +43,7 @@ SERVICES = (
 """The services that the program uses, as `aws:endpoints` names them."""
 _SERVICE_NAMES = {"appautoscaling": "application-autoscaling"}  # where boto3 has another name
 # Back-off below a second: a local server recovers at once, and a person is waiting.
-RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 3}, s3={"addressing_style": "path"})
+CLIENTS = Config(retries=RETRIES, s3={"addressing_style": "path"})
 # The environment variables of AWS's SDKs.
 _CREDENTIALS = {
     "accessKey": "AWS_ACCESS_KEY_ID",
@@ -115,7 +116,7 @@ class Aws:
                 aws_access_key_id=self.access_key,
                 aws_secret_access_key=self.secret_key,
                 aws_session_token=self.token,
-                config=RETRIES,
+                config=CLIENTS,
             )
 
     @cached_property

@@ -4,7 +4,18 @@ from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from local.pulumi.provider.resource import NotFoundError, Properties, Resource, retag, tag_list, tag_map
-from local.pulumi.provider.schema import UNKNOWN, Inputs, Integer, Items, Json, Number, Strings, Text
+from local.pulumi.provider.schema import (
+    UNKNOWN,
+    Block,
+    Flag,
+    Inputs,
+    Integer,
+    Items,
+    Json,
+    Number,
+    Strings,
+    Text,
+)
 
 COMPARISONS = (
     "GreaterThanOrEqualToThreshold",
@@ -15,11 +26,20 @@ COMPARISONS = (
 STATISTICS = ("Average", "Maximum", "Minimum", "SampleCount", "Sum")
 
 
+def _parameter(name: str) -> str:
+    """Return the name of CloudWatch's parameter for an input."""
+    return name[0].upper() + name[1:]
+
+
 class MetricAlarm(Resource):
     """An alarm on one metric; its id is the name."""
 
     token = "aws:cloudwatch/metricAlarm:MetricAlarm"
     named_by = "name"
+    warm_up: ClassVar[Inputs] = {
+        "warmUpPeriodDurationInMinutes": Integer(low=1, high=2880, required=True),
+        "onlyStartEvaluatingAfterWarmUpPeriodEnds": Flag(default=False),
+    }
     inputs: ClassVar[Inputs] = {
         "name": Text(pattern=".{1,255}", replaces=True),
         "alarmDescription": Text(),
@@ -37,12 +57,11 @@ class MetricAlarm(Resource):
         ),
         "alarmActions": Items(item=Text()),
         "okActions": Items(item=Text()),
+        "warmUpConfiguration": Block(fields=warm_up),
         "tags": Strings(),
     }
     # PutMetricAlarm's parameters, by the input's name.
-    settings = {key: "AlarmName" if key == "name" else key[0].upper() + key[1:] for key in inputs} | {
-        "okActions": "OKActions"
-    }
+    settings = {key: _parameter(key) for key in inputs} | {"name": "AlarmName", "okActions": "OKActions"}
 
     def contradictions(self, inputs: Properties) -> Iterable[tuple[str, str]]:
         most, least = inputs["evaluationPeriods"], inputs.get("datapointsToAlarm", 1)
@@ -58,10 +77,12 @@ class MetricAlarm(Resource):
         if not alarms:
             raise NotFoundError(f"alarm {id_} does not exist")
         alarm = alarms[0]
+        warm_up = alarm.get("WarmUpConfiguration", {})
         tags = tag_map(self.aws.cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"])
         return (
             {key: alarm.get(name) for key, name in self.settings.items()}
             | {"dimensions": {one["Name"]: one["Value"] for one in alarm.get("Dimensions", [])}}
+            | {"warmUpConfiguration": {key: warm_up.get(_parameter(key)) for key in self.warm_up}}
             | {"treatMissingData": alarm.get("TreatMissingData", "missing")}
             | {"arn": alarm["AlarmArn"], "region": self.aws.region, "tags": tags, "tagsAll": tags}
         )
@@ -87,6 +108,10 @@ class MetricAlarm(Resource):
             wanted["Dimensions"] = [
                 {"Name": key, "Value": value} for key, value in inputs["dimensions"].items()
             ]
+        if "WarmUpConfiguration" in wanted:
+            wanted["WarmUpConfiguration"] = {
+                _parameter(key): value for key, value in inputs["warmUpConfiguration"].items()
+            }
         self.aws.cloudwatch.put_metric_alarm(**wanted, **more)
 
 

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from local.pulumi.provider.resource import Properties, Resource, retag, tag_list, tag_map, wait_until
 from local.pulumi.provider.schema import UNKNOWN, Block, Flag, Inputs, Integer, Items, Strings, Text
 
+_THROUGHPUTS = ("onDemandThroughput", "warmThroughput")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TimeToLive(Block):
@@ -37,6 +39,19 @@ class Table(Resource):
         "billingMode": Text(one_of=("PROVISIONED", "PAY_PER_REQUEST"), default="PROVISIONED"),
         "readCapacity": Integer(low=1, computed=True),
         "writeCapacity": Integer(low=1, computed=True),
+        "onDemandThroughput": Block(
+            fields={
+                "maxReadRequestUnits": Integer(low=-1, computed=True),
+                "maxWriteRequestUnits": Integer(low=-1, computed=True),
+            }
+        ),
+        "warmThroughput": Block(
+            fields={
+                "readUnitsPerSecond": Integer(low=12_000, computed=True),
+                "writeUnitsPerSecond": Integer(low=4_000, computed=True),
+            },
+            computed=True,
+        ),
         "deletionProtectionEnabled": Flag(default=False),
         "pointInTimeRecovery": Block(
             fields={
@@ -70,6 +85,9 @@ class Table(Resource):
         settings: dict[str, Any] = {}
         if inputs.get("serverSideEncryption", {}).get("enabled"):
             settings["SSESpecification"] = _encryption(inputs)
+        for key in _THROUGHPUTS:
+            if key in inputs:
+                settings[_upper(key)] = _throughput(inputs, key)
         self.aws.dynamodb.create_table(
             TableName=inputs["name"],
             KeySchema=_key_schema(inputs),
@@ -108,6 +126,10 @@ class Table(Resource):
             # Zero means "on demand".
             "readCapacity": capacity.get("ReadCapacityUnits") or None,
             "writeCapacity": capacity.get("WriteCapacityUnits") or None,
+            **{
+                key: {_lower(unit): value for unit, value in table.get(_upper(key), {}).items()}
+                for key in _THROUGHPUTS
+            },
             "deletionProtectionEnabled": table.get("DeletionProtectionEnabled", False),
             "pointInTimeRecovery": {
                 "enabled": recovery.get("PointInTimeRecoveryStatus") == "ENABLED",
@@ -130,6 +152,10 @@ class Table(Resource):
         # AWS accepts only one of these changes per call.
         if {"billingMode", "readCapacity", "writeCapacity"} & set(changed):
             self._update(id_, **_capacity(inputs))
+        for key in _THROUGHPUTS:
+            if key in changed:
+                # Without an input, AWS rejects the call for changing nothing, as AWS's own provider makes it.
+                self._update(id_, **({_upper(key): _throughput(inputs, key)} if key in inputs else {}))
         if "deletionProtectionEnabled" in changed:
             self._update(id_, DeletionProtectionEnabled=inputs["deletionProtectionEnabled"])
         if "serverSideEncryption" in changed:
@@ -182,6 +208,18 @@ class Table(Resource):
 
     def _tags(self, arn: str) -> dict[str, str]:
         return tag_map(self.aws.dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"])
+
+
+def _throughput(inputs: Properties, key: str) -> dict[str, Any]:
+    return {_upper(unit): value for unit, value in inputs[key].items()}
+
+
+def _upper(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+def _lower(name: str) -> str:
+    return name[0].lower() + name[1:]
 
 
 def _key_schema(inputs: Properties) -> Any:

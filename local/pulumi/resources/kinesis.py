@@ -20,6 +20,8 @@ class Stream(Resource):
             fields={"streamMode": Text(one_of=("PROVISIONED", "ON_DEMAND"), required=True)},
             default={"streamMode": "PROVISIONED"},
         ),
+        "warmThroughputMibPs": Integer(low=0),
+        "maxRecordSizeInKib": Integer(low=1024, high=10240, computed=True),
         "shardLevelMetrics": Items(item=Text()),
         "encryptionType": Text(one_of=("NONE", "KMS"), default="NONE"),
         "kmsKeyId": Text(),
@@ -35,6 +37,8 @@ class Stream(Resource):
             yield "shardCount", "is not allowed for a stream in ON_DEMAND mode"
         if mode["streamMode"] == "PROVISIONED" and "shardCount" not in inputs:
             yield "shardCount", "is required for a stream in PROVISIONED mode"
+        if mode["streamMode"] == "PROVISIONED" and inputs.get("warmThroughputMibPs"):
+            yield "warmThroughputMibPs", "is not allowed for a stream in PROVISIONED mode"
         if inputs["encryptionType"] == "KMS" and "kmsKeyId" not in inputs:
             yield "kmsKeyId", "is required for encryptionType KMS"
 
@@ -42,8 +46,12 @@ class Stream(Resource):
         arn = f"arn:aws:kinesis:{self.aws.region}:{self.aws.account}:stream/{inputs['name']}"
         shards: dict[str, Any] = {"ShardCount": inputs["shardCount"]} if "shardCount" in inputs else {}
         mode = inputs["streamModeDetails"]["streamMode"]
+        warm = (
+            {"WarmThroughputMiBps": inputs["warmThroughputMibPs"]} if "warmThroughputMibPs" in inputs else {}
+        )
+        size = {"MaxRecordSizeInKiB": inputs["maxRecordSizeInKib"]} if "maxRecordSizeInKib" in inputs else {}
         self.aws.kinesis.create_stream(
-            StreamName=inputs["name"], StreamModeDetails={"StreamMode": mode}, **shards
+            StreamName=inputs["name"], StreamModeDetails={"StreamMode": mode}, **shards, **size, **warm
         )
         return {"id": arn}
 
@@ -60,6 +68,8 @@ class Stream(Resource):
             "region": self.aws.region,
             "shardCount": summary["OpenShardCount"],
             "retentionPeriod": summary["RetentionPeriodHours"],
+            "warmThroughputMibPs": summary.get("WarmThroughput", {}).get("TargetMiBps") or None,
+            "maxRecordSizeInKib": summary["MaxRecordSizeInKiB"],
             "streamModeDetails": {"streamMode": summary["StreamModeDetails"]["StreamMode"]},
             # ministack takes them and tells nothing of them.
             "shardLevelMetrics": summary["EnhancedMonitoring"][0]["ShardLevelMetrics"]
@@ -87,6 +97,14 @@ class Stream(Resource):
                 kinesis.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)
             elif hours < now:
                 kinesis.decrease_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)
+            self.settle(id_)
+        if "warmThroughputMibPs" in changed:
+            kinesis.update_stream_warm_throughput(
+                StreamARN=id_, WarmThroughputMiBps=inputs.get("warmThroughputMibPs", 0)
+            )
+            self.settle(id_)
+        if "maxRecordSizeInKib" in changed:
+            kinesis.update_max_record_size(StreamARN=id_, MaxRecordSizeInKiB=inputs["maxRecordSizeInKib"])
             self.settle(id_)
         if "shardLevelMetrics" in changed:
             kinesis.disable_enhanced_monitoring(StreamName=name, ShardLevelMetrics=["ALL"])

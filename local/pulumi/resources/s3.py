@@ -1,11 +1,11 @@
 """S3: the bucket and its settings."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from local.pulumi.provider.resource import Properties, Resource, tag_list, tag_map
-from local.pulumi.provider.schema import Block, Flag, Inputs, Integer, Items, Json, Strings, Text
+from local.pulumi.provider.schema import UNKNOWN, Block, Flag, Inputs, Integer, Items, Json, Strings, Text
 
 BUCKET = Text(required=True, replaces=True)
 NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
@@ -18,11 +18,18 @@ class Bucket(Resource):
     named_by = "bucket"
     inputs: ClassVar[Inputs] = {
         "bucket": Text(pattern=NAME, replaces=True, computed=True),
+        "bucketNamespace": Text(one_of=("account-regional", "global"), replaces=True, computed=True),
         "bucketPrefix": Text(pattern=r"[a-z0-9][a-z0-9.-]{0,36}", replaces=True),
         "forceDestroy": Flag(default=False),
         "tags": Strings(),
     }
     configured_after = ("tags",)
+
+    def contradictions(self, inputs: Properties) -> Iterable[tuple[str, str]]:
+        if inputs.get("bucketNamespace") == "account-regional" and inputs.get("bucket") != UNKNOWN:
+            end = self._account_regional_end
+            if not inputs.get("bucket", "").endswith(end):
+                yield "bucket", f"must end with {end} in the namespace account-regional"
 
     def create_resource(self, inputs: Properties) -> Properties:
         # A unique name, built on the prefix as Terraform's AWS provider does.
@@ -30,7 +37,8 @@ class Bucket(Resource):
         region = self.aws.region
         # us-east-1 is S3's default, which it rejects by name.
         place: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        self.aws.s3.create_bucket(Bucket=name, **(place if region != "us-east-1" else {}))
+        namespace = {"BucketNamespace": inputs["bucketNamespace"]} if "bucketNamespace" in inputs else {}
+        self.aws.s3.create_bucket(Bucket=name, **(place if region != "us-east-1" else {}), **namespace)
         return {"id": name}
 
     def read_resource(self, id_: str, _known: Properties) -> Properties:
@@ -39,6 +47,7 @@ class Bucket(Resource):
         return {
             "arn": f"arn:aws:s3:::{id_}",
             "bucket": id_,
+            "bucketNamespace": "account-regional" if id_.endswith(self._account_regional_end) else "global",
             "bucketDomainName": f"{id_}.s3.amazonaws.com",
             "bucketRegionalDomainName": f"{id_}.s3.{self.aws.region}.amazonaws.com",
             "region": self.aws.region,
@@ -59,6 +68,10 @@ class Bucket(Resource):
                 for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                     self.aws.s3.delete_object(Bucket=id_, Key=one["Key"], VersionId=one["VersionId"])
         self.aws.s3.delete_bucket(Bucket=id_)
+
+    @property
+    def _account_regional_end(self) -> str:
+        return f"-{self.aws.account}-{self.aws.region}-an"
 
     def _tags(self, name: str) -> dict[str, str]:
         try:

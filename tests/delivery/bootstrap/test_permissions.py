@@ -215,6 +215,15 @@ def test_the_boundary_is_the_union_of_what_the_stacks_identities_are_ever_allowe
     }
 
 
+def test_a_bucket_in_the_accounts_namespace_is_granted_by_its_whole_name() -> None:
+    account = deploy_bootstrap(accountNamespaceStacks=["prod"])
+    bucket = f"arn:aws:s3:::prod-quarantine-{ACCOUNT}-{REGION}-an"
+    for policy in ("prod-deploy-policy", "prod-preview-policy"):
+        assert account.policy(policy)["Quarantine"][2] == {bucket}
+    assert account.policy("prod-boundary")["FindQuarantine"][2] == {bucket}
+    assert account.policy("dev-deploy-policy")["Quarantine"][2] == {"arn:aws:s3:::dev-quarantine-*"}
+
+
 def test_the_policies_of_a_stack_with_a_name_of_maximum_length_stay_within_iams_limits() -> None:
     name = "a" * 25
     stack = deploy_bootstrap(stacks=[name], pullRequestStacks=[], kmsKeyArns=[KEY])

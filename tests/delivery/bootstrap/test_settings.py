@@ -30,6 +30,7 @@ FOLDER = PROJECT / "delivery" / "bootstrap"
         ("subject", "repo:octo@1/*"),
         ("subject", "repo:octo/tweets:environment:prod"),
         ("pullRequestStacks", ["test"]),
+        ("accountNamespaceStacks", ["test"]),
         ("githubProvider", "mine"),
         ("kmsKeyArns", ["*"]),
         ("protect", "yes"),
@@ -45,7 +46,9 @@ def test_an_invalid_value_is_rejected_with_its_key_and_the_command_that_fixes_it
     with pytest.raises(SettingsError) as error:
         parse_settings(values, name, "account")
     assert str(error.value).startswith(f"{key}: ")
-    assert f"pulumi config set {key} VALUE --stack account" in str(error.value)
+    is_list = project["config"][key]["type"] == "array"
+    remedy = f"--path '{key}[0]' VALUE" if is_list else f"{key} VALUE"
+    assert f"Fix: pulumi config set {remedy} --stack account" in str(error.value)
 
 
 def test_an_invalid_setting_fails_the_program_with_a_message_and_no_traceback() -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from typing import Any
 
@@ -144,13 +145,42 @@ def test_the_cli_is_pinned_to_the_version_that_is_tested_here_and_that_the_proje
     pins = [
         step["with"]["pulumi-version"] for step in setup["runs"]["steps"] if "pulumi/" in step.get("uses", "")
     ]
-    assert pins == [built]
+    assert pins == ["${{ inputs.pulumi-version }}"]
+    assert setup["inputs"]["pulumi-version"]["default"] == built
+    named = {
+        (name, step["with"]["pulumi-version"])
+        for name, _, job in jobs()
+        for step in job.get("steps", [])
+        if step.get("uses") == "./.github/actions/setup" and "with" in step
+    }
+    assert named == {("test", "${{ matrix.pulumi }}")}, "a deployment uses the pinned one"
     for folder in (PROJECT, PROJECT / "delivery" / "bootstrap"):
         project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
         assert project["requiredPulumiVersion"] == f">={built} <4.0.0"
     uses = [step.get("uses", "") for _, _, job in jobs() for step in job.get("steps", [])]
     uses += [step.get("uses", "") for step in setup["runs"]["steps"]]
     assert all(re.search(r"@v\d+$", each) or each.startswith("./") or not each for each in uses)
+
+
+def test_the_oldest_cli_that_the_projects_allow_and_a_newer_one_are_tested() -> None:
+    allowed = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["requiredPulumiVersion"]
+    oldest, below = re.findall(r"[\d.]+", allowed)
+    tested, newer = WORKFLOWS["test"]["jobs"]["plugin"]["strategy"]["matrix"]["pulumi"]
+
+    def number(version: str) -> list[int]:
+        return [int(part) for part in version.split(".")]
+
+    assert tested == oldest
+    assert number(oldest) < number(newer) < number(below)
+
+
+def test_the_newest_boto3_is_tested_without_what_pins_an_older_one() -> None:
+    (step,) = [step["run"] for step in WORKFLOWS["test"]["jobs"]["newest"]["steps"] if "run" in step]
+    assert step == "make test-newest"
+    recipe = (PROJECT / "Makefile").read_text().split("\ntest-newest:")[1].split("\n\n")[0]
+    local = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"]["local"]
+    assert [each.partition("==")[0] for each in local] == re.findall(r"pip uninstall --quiet (.+)", recipe)
+    assert "pip install --quiet --upgrade boto3 botocore" in recipe
 
 
 def test_the_scripts_of_the_workflows_need_nothing_that_is_not_in_the_standard_library() -> None:

@@ -76,6 +76,29 @@ def test_a_bad_record_is_retried_discarded_and_does_not_block_the_shard(
     assert received_payloads(record) == ["bad"]
 
 
+def test_a_record_that_no_invocation_can_carry_blocks_its_shard_until_it_is_too_old(
+    pipeline: Pipeline,
+) -> None:
+    bucket = pipeline.create_bucket()
+    pipeline.create_stream()
+    pipeline.kinesis.update_max_record_size(StreamARN=pipeline.stream_arn, MaxRecordSizeInKiB=10_240)
+    pipeline.put("x" * 4_718_000, key=lambda _: "key")
+    pipeline.put("y" * 4_719_000, "z", key=lambda _: "key")
+    uuid = pipeline.map(
+        BisectBatchOnFunctionError=True, DestinationConfig={"OnFailure": {"Destination": bucket}}
+    )
+
+    def result() -> str:
+        mapping = pipeline.function_api.get_event_source_mapping(UUID=uuid)
+        return str(mapping.get("LastProcessingResult"))
+
+    eventually(lambda: "is too large" in result())
+    assert [payload[0] for payload in pipeline.received()] == ["x"]
+    pipeline.function_api.update_event_source_mapping(UUID=uuid, MaximumRecordAgeInSeconds=1)
+    record = next(iter(pipeline.discarded(bucket).values()))
+    assert record["requestContext"]["condition"] == "RecordAgeExceeded"
+
+
 def test_bisect_discards_the_bad_record_alone(pipeline: Pipeline) -> None:
     bucket = pipeline.create_bucket()
     pipeline.create_stream()

@@ -94,6 +94,30 @@ class TestConfiguration:
         with pytest.raises(ProviderConfigError, match="small:colour is encrypted"):
             program("", colour={"secure": "v1:abc"})
 
+    def test_that_is_encrypted_does_not_matter_if_it_is_a_credential(
+        self, program: Program, aws: LocalAws, tmp_path: Path
+    ) -> None:
+        program("")
+        secret = "{secure: 'v1:abc:def'}"
+        file = tmp_path / "Pulumi.dev.yaml"
+        file.write_text(
+            f"config: {{'aws:region': us-east-1, 'aws:accessKey': {secret}, 'aws:secretKey': {secret}}}"
+        )
+        assert deploy("dev", tmp_path, file, aws.endpoint).outputs == {}
+
+    def test_in_a_file_that_the_engine_would_reject_is_rejected(self, aws: LocalAws, tmp_path: Path) -> None:
+        file = tmp_path / "Pulumi.dev.yaml"
+        file.write_text("config: {'aws:region': us-east-1, 'stream-processing:protect': yes}")
+        with pytest.raises(
+            ProviderConfigError, match=r'(?s)protect: "yes" .*config set protect VALUE --stack dev'
+        ):
+            deploy("dev", PROJECT, file, aws.endpoint)
+
+    def test_that_the_program_rejects_ends_with_its_message(self, aws: LocalAws) -> None:
+        config = {"aws:region": "us-east-1", "stream-processing:mappingBatchSize": 0}
+        with pytest.raises(DeploymentError, match=r"^mappingBatchSize: "):
+            deploy("dev", PROJECT, config, aws.endpoint)
+
     def test_of_the_provider_that_is_not_implemented_is_rejected(self, aws: LocalAws) -> None:
         config = {"aws:region": "us-east-1", "aws:defaultTags": {"tags": {"a": "b"}}}
         with pytest.raises(ProviderConfigError, match="aws:defaultTags is not implemented"):
@@ -102,6 +126,125 @@ class TestConfiguration:
     def test_must_have_a_region(self, aws: LocalAws) -> None:
         with pytest.raises(ProviderConfigError, match="pulumi config set aws:region"):
             deploy("dev", PROJECT, {}, aws.endpoint)
+
+
+class TestTransforms:
+    def test_of_the_stack_change_what_is_created(self, program: Program, aws: LocalAws) -> None:
+        deployment = program(
+            """
+            def tag(args):
+                if args.type_ == "aws:sns/topic:Topic":
+                    args.props["tags"] = {**args.props.get("tags", {}), "Team": "data"}
+                    return pulumi.ResourceTransformResult(args.props, args.opts)
+
+            pulumi.runtime.register_resource_transform(tag)
+            pulumi.export("arn", aws.sns.Topic("topic", name=name, tags={"Own": "kept"}).arn)
+            """
+        )
+        tags = aws.client("sns").list_tags_for_resource(ResourceArn=deployment.outputs["arn"])["Tags"]
+        assert {tag["Key"]: tag["Value"] for tag in tags} == {"Own": "kept", "Team": "data"}
+        deployment.destroy()
+
+    def test_of_a_resource_its_parents_and_the_stack_run_in_this_order(self, program: Program) -> None:
+        deployment = program(
+            """
+            def adding(letter):
+                def transform(args):
+                    if args.custom:
+                        args.props["tags"]["Order"] += letter
+                        return pulumi.ResourceTransformResult(args.props, args.opts)
+                return transform
+
+            def options(letter, **more):
+                return pulumi.ResourceOptions(transforms=[adding(letter)], **more)
+
+            pulumi.runtime.register_resource_transform(adding("d"))
+            outer = pulumi.ComponentResource("small:index:Outer", "outer", opts=options("c"))
+            inner = pulumi.ComponentResource("small:index:Inner", "inner", opts=options("b", parent=outer))
+            topic = aws.sns.Topic("topic", name=name, tags={"Order": ""}, opts=options("a", parent=inner))
+            pulumi.export("tags", topic.tags)
+            """
+        )
+        assert deployment.outputs["tags"] == {"Order": "abcd"}
+        deployment.destroy()
+
+    def test_change_options_and_keep_secrets(self, program: Program) -> None:
+        deployment = program(
+            """
+            def protect(args):
+                args.opts.protect = True
+                return pulumi.ResourceTransformResult(args.props, args.opts)
+
+            pulumi.runtime.register_resource_transform(protect)
+            topic = aws.sns.Topic("topic", name=name, tags={"a": pulumi.Output.secret("hidden")})
+            pulumi.export("hidden", topic.tags.apply(lambda tags: tags["a"]))
+            """
+        )
+        assert [resource.protect for resource in deployment.resources] == [True]
+        assert deployment.outputs["hidden"] == "hidden"
+        assert deployment.secret_outputs == {"hidden"}
+
+    def test_of_the_older_kind_run_in_the_sdk(self, program: Program) -> None:
+        deployment = program(
+            """
+            def tag(args):
+                return pulumi.ResourceTransformationResult({**args.props, "tags": {"Team": "data"}}, args.opts)
+
+            pulumi.runtime.register_stack_transformation(tag)
+            pulumi.export("tags", aws.sns.Topic("topic", name=name).tags)
+            """
+        )
+        assert deployment.outputs["tags"] == {"Team": "data"}
+        deployment.destroy()
+
+    def test_that_fail_name_the_resource_and_leave_nothing(self, program: Program, aws: LocalAws) -> None:
+        before = topics(aws)
+        with pytest.raises(DeploymentError, match=r"(?s)'second': a transform .* failed: .*no such tag"):
+            program(
+                """
+                def fail(args):
+                    if args.name == "second":
+                        raise KeyError("no such tag")
+
+                pulumi.runtime.register_resource_transform(fail)
+                first = aws.sns.Topic("first", name=name)
+                aws.sns.Topic("second", name=first.name)
+                """
+            )
+        assert topics(aws) == before
+
+    @pytest.mark.parametrize(
+        ("lines", "message"),
+        [
+            (
+                """
+                hook = pulumi.ResourceHook("notify", lambda args: None)
+                hooks = pulumi.ResourceHookBinding(after_create=[hook])
+                aws.sns.Topic("topic", name=name, opts=pulumi.ResourceOptions(hooks=hooks))
+                """,
+                "the resource hook 'notify' runs under the Pulumi engine only",
+            ),
+            (
+                """
+                hook = pulumi.ErrorHook("again", lambda args: True)
+                hooks = pulumi.ResourceHookBinding(on_error=[hook])
+                aws.sns.Topic("topic", name=name, opts=pulumi.ResourceOptions(hooks=hooks))
+                """,
+                "the error hook 'again' runs under the Pulumi engine only",
+            ),
+            (
+                "pulumi.runtime.register_invoke_transform(lambda args: None)",
+                "a transform of invokes runs under the Pulumi engine only",
+            ),
+        ],
+    )
+    def test_and_hooks_that_only_the_engine_runs_are_rejected_by_name(
+        self, program: Program, aws: LocalAws, lines: str, message: str
+    ) -> None:
+        before = topics(aws)
+        with pytest.raises(DeploymentError, match=message):
+            program(lines)
+        assert topics(aws) == before
 
 
 class TestOutputs:

@@ -31,10 +31,19 @@ OF_EACH_TYPE: dict[str, Callable[[Account], CreatedResource]] = {
         serverSideEncryption={"enabled": True},
         tags={"a": "b"},
     ),
+    "aws:kinesis/stream:Stream that is warm": lambda account: account.create(
+        "aws:kinesis/stream:Stream", streamModeDetails={"streamMode": "ON_DEMAND"}, warmThroughputMibPs=30.0
+    ),
+    "aws:dynamodb/table:Table that is warm and has a ceiling": lambda account: account.table(
+        onDemandThroughput={"maxWriteRequestUnits": 9000.0}, warmThroughput={"writeUnitsPerSecond": 8000.0}
+    ),
     "aws:dynamodb/table:Table provisioned": lambda account: account.table(
         billingMode="PROVISIONED", readCapacity=5.0, writeCapacity=5.0
     ),
     "aws:s3/bucket:Bucket": lambda account: account.bucket(bucketPrefix="events-", tags={"a": "b"}),
+    "aws:s3/bucket:Bucket in the namespace of the account": lambda account: account.bucket(
+        bucket=f"{unique('events')}-000000000000-us-east-1-an", bucketNamespace="account-regional"
+    ),
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": lambda account: account.create(
         f"{S3}PublicAccessBlock:BucketPublicAccessBlock", bucket=account.bucket().id, blockPublicAcls=True
     ),
@@ -114,6 +123,9 @@ OF_EACH_TYPE: dict[str, Callable[[Account], CreatedResource]] = {
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": lambda account: account.alarm(
         alarmActions=[account.topic().id], tags={"a": "b"}
+    ),
+    "aws:cloudwatch/metricAlarm:MetricAlarm with a warm-up": lambda account: account.alarm(
+        warmUpConfiguration={"warmUpPeriodDurationInMinutes": 30.0}
     ),
     "aws:cloudwatch/dashboard:Dashboard": lambda account: account.create(
         "aws:cloudwatch/dashboard:Dashboard",

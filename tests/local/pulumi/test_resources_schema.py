@@ -163,7 +163,7 @@ class TestGeneratedNames:
 REPLACING = {
     KINESIS: {"name"},
     DYNAMODB: {"name", "hashKey", "rangeKey"},
-    "aws:s3/bucket:Bucket": {"bucket", "bucketPrefix"},
+    "aws:s3/bucket:Bucket": {"bucket", "bucketNamespace", "bucketPrefix"},
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": {"bucket"},
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": {"bucket"},
     "aws:s3/bucketVersioning:BucketVersioning": {"bucket"},

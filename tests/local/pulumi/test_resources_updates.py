@@ -25,14 +25,18 @@ def account(aws: LocalAws) -> Iterator[Account]:
 class TestStream:
     def test_changes_in_place(self, account: Account) -> None:
         stream = account.stream(tags={"old": "1"})
-        assert stream.change(shardCount=2.0, retentionPeriod=48.0, tags={"new": "2"}) == {
+        assert stream.change(
+            shardCount=2.0, maxRecordSizeInKib=2048.0, retentionPeriod=48.0, tags={"new": "2"}
+        ) == {
             "shardCount",
+            "maxRecordSizeInKib",
             "retentionPeriod",
             "tags",
         }
         found = account.aws.kinesis.describe_stream_summary(StreamName=stream["name"])
         assert found["StreamDescriptionSummary"]["OpenShardCount"] == 2
         assert found["StreamDescriptionSummary"]["RetentionPeriodHours"] == 48
+        assert found["StreamDescriptionSummary"]["MaxRecordSizeInKiB"] == 2048
         assert stream["tags"] == {"new": "2"}
 
     def test_is_encrypted_and_no_more(self, account: Account) -> None:
@@ -42,8 +46,34 @@ class TestStream:
         stream.change(encryptionType="NONE", kmsKeyId=None)
         assert stream["encryptionType"] == "NONE"
 
+    def test_is_warmed_and_no_more(self, account: Account) -> None:
+        stream = account.create("aws:kinesis/stream:Stream", streamModeDetails={"streamMode": "ON_DEMAND"})
+        for throughput in (30.0, 40.0, None):
+            assert stream.change(warmThroughputMibPs=throughput) == {"warmThroughputMibPs"}
+
 
 class TestTable:
+    def test_ceiling_is_set_changed_and_removed_by_minus_one(self, account: Account) -> None:
+        table = account.table()
+
+        def ceiling() -> object:
+            found = account.aws.dynamodb.describe_table(TableName=table.id)["Table"]
+            return found.get("OnDemandThroughput")
+
+        for units in (500.0, 600.0):
+            assert table.change(onDemandThroughput={"maxWriteRequestUnits": units}) == {"onDemandThroughput"}
+            assert ceiling() == {"MaxWriteRequestUnits": units}
+        with pytest.raises(ClientError, match="At least one of"):
+            table.change(onDemandThroughput=None)
+        account.aws.dynamodb.update_table(TableName=table.id, OnDemandThroughput={"MaxWriteRequestUnits": -1})
+        assert ceiling() is None
+
+    def test_warm_throughput_is_raised_and_never_lowered(self, account: Account) -> None:
+        table = account.table(warmThroughput={"writeUnitsPerSecond": 8000.0})
+        table.change(warmThroughput={"writeUnitsPerSecond": 9000.0})
+        with pytest.raises(ClientError, match="decreasing WarmThroughput is not supported"):
+            table.change(warmThroughput={"writeUnitsPerSecond": 8000.0})
+
     def test_changes_in_place_and_keeps_its_rows(self, account: Account) -> None:
         table = account.table()
         row = {"Username": {"S": "a"}, "Id": {"S": "1"}}
@@ -236,6 +266,14 @@ class TestAccessKey:
         refreshed = key.refresh()
         assert refreshed is not None
         assert refreshed["secret"] == key["secret"]
+
+
+class TestAlarm:
+    def test_warm_up_is_set_changed_and_taken_away(self, account: Account) -> None:
+        alarm = account.alarm()
+        for minutes in (30.0, 15.0, None):
+            wanted = {"warmUpPeriodDurationInMinutes": minutes} if minutes else None
+            assert alarm.change(warmUpConfiguration=wanted) == {"warmUpConfiguration"}
 
 
 class TestTags:

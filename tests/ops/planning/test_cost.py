@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from ops.cli import cli
 from ops.planning import prices as price_list
-from ops.planning.cost import load_settings
+from ops.planning.cost import FREE_SETTINGS, load_settings
 from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original
 from stack.prices import Prices
 from stack.project import read_project
@@ -61,6 +61,28 @@ def test_an_on_demand_stream_costs_its_data_rounded_up_to_a_kilobyte(dev: Settin
     assert of["Stream"].dollars == pytest.approx(730 * 0.04)
     assert of["Data in"].dollars == pytest.approx(100 * 3600 * 730 * 1024 / 1024**3 * 0.08)
     assert of["Data out"].dollars == pytest.approx(100 * 3600 * 730 * 500 / 1024**3 * 0.04)
+
+
+def test_on_demand_advantage_has_no_price_per_stream_but_a_minimum_of_data(
+    dev: Settings, prices: Prices
+) -> None:
+    warm = dataclasses.replace(dev, stream=dataclasses.replace(dev.stream, shards=None, warm_mib=30))
+    minimum = 25 * 3600 * 730 / 1024  # 25 MiB/s in GB
+    of = lines(warm, prices, rate=100, size=500)
+    assert "Stream" not in of
+    assert of["Data in"].dollars == pytest.approx(minimum * 0.032)
+    assert of["Data out"].dollars == pytest.approx(minimum * 0.016)
+    of = lines(warm, prices, rate=50_000, size=1024)
+    assert of["Data in"].quantity == of["Data out"].quantity == pytest.approx(50_000 * 3600 * 730 / 1024**2)
+
+
+def test_a_load_above_the_ceiling_of_the_table_is_reported(
+    dev: Settings, prices: Prices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = dataclasses.replace(dev, table=dataclasses.replace(dev.table, max_writes=50))
+    monkeypatch.setattr("ops.planning.cost.load_settings", lambda _stack: limited)
+    assert "pulumi config set tableMaxWrites 150" in as_json("--rate", "100")["remarks"][0]
+    assert not any("tableMaxWrites" in remark for remark in as_json("--rate", "50")["remarks"])
 
 
 def test_a_write_unit_is_a_kilobyte(dev: Settings, prices: Prices) -> None:
@@ -248,3 +270,68 @@ def test_an_unknown_stack() -> None:
     result = cost("--stack", "nowhere")
     assert result.exit_code == 2
     assert "dev, local, prod" in result.stderr
+
+
+SECRET = {"secure": "v1:kI7Fb3Vn9YdMOCsM:not-for-us"}
+
+
+def cost_of_file(folder: Path, monkeypatch: pytest.MonkeyPatch, config: str) -> Result:
+    monkeypatch.setattr("ops.planning.cost.PROJECT", folder)
+    (folder / "Pulumi.shop.yaml").write_text(f"config:\n{config}")
+    return cost("--stack", "shop")
+
+
+def test_encrypted_values_that_cost_nothing_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dev: Settings, prices: Prices
+) -> None:
+    keys = [
+        "aws:secretKey",
+        "other:token",
+        *(f"stream-processing:{key}" for key in sorted(FREE_SETTINGS - {"tags"})),
+    ]
+    config = "".join(f"  {key}: {json.dumps(SECRET)}\n" for key in keys)
+    config += f"  stream-processing:tags: {json.dumps({'Team': SECRET})}\n"
+    result = cost_of_file(tmp_path, monkeypatch, config)
+    assert result.exit_code == 0, result.output
+    assert lines(load_settings("shop"), prices) == lines(dev, prices)
+
+
+def test_an_encrypted_value_that_the_estimate_needs_is_named_with_the_command_that_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = cost_of_file(tmp_path, monkeypatch, f"  stream-processing:streamShards: {json.dumps(SECRET)}\n")
+    assert result.exit_code == 2
+    assert "streamShards is encrypted" in result.stderr
+    assert "pulumi config set streamShards VALUE --plaintext --stack shop" in " ".join(result.stderr.split())
+    assert "not-for-us" not in result.output
+
+
+def test_a_setting_that_is_said_to_cost_nothing_does_not_change_the_estimate(
+    dev: Settings, prices: Prices
+) -> None:
+    arn = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
+    free: dict[str, Any] = {
+        "alarm_email": "on-call@company.io",
+        "kms_key_arn": arn,
+        "kms_key_arn_previous": arn,
+        "permissions_boundary_arn": "arn:aws:iam::123456789012:policy/boundary",
+        "tags": {"Team": "data"},
+    }
+    assert {name.replace("_", "") for name in free} == {key.lower() for key in FREE_SETTINGS}
+    assert lines(dataclasses.replace(dev, **free), prices) == lines(dev, prices)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("  stream-processing:protect: yes\n", "Fix: pulumi config set protect VALUE --stack shop"),
+        ("  stream-processing:tags: {Since: 2026-11-28}\n", 'quote it, "2026-11-28"'),
+        ("  - protect\n", "`config:` is not a map of settings"),
+    ],
+)
+def test_a_stack_file_that_the_engine_would_reject_is_wrong_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, message: str
+) -> None:
+    result = cost_of_file(tmp_path, monkeypatch, config)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())

@@ -78,6 +78,33 @@ def test_the_default_of_shards_depends_on_the_region() -> None:
     assert (default["eu-north-1"].default, default["eu-north-1"].passed) == (1000, True)
 
 
+def test_what_depends_on_the_account_is_noted_with_the_command_that_tells() -> None:
+    def commands(plan: Plan) -> str:
+        return "\n".join(note.command for note in plan.notes)
+
+    assert "AccountLimit.ConcurrentExecutions" not in commands(planned(1000))
+    plan = planned(20_000, size=2000, region="eu-north-1")
+    assert "aws lambda get-account-settings --region eu-north-1" in commands(plan)
+    assert "QuotaName" not in commands(plan)
+    assert "Quotas[?QuotaName=='Shards per Region'].Value" in commands(planned(900_000, region="eu-north-1"))
+
+
+def test_an_on_demand_table_and_stream_are_warmed_for_the_load() -> None:
+    prod = load_settings("prod")
+    plan = planned(9000, size=1500, base=prod)
+    assert dict(plan.changes)["tableWarmWrites"] == 18_000
+    (advantage,) = [note for note in plan.notes if "on-demand advantage" in note.text]
+    assert "streamWarmMiBps 13" in advantage.text
+    assert advantage.command.startswith("aws kinesis update-account-settings")
+    limited = dataclasses.replace(
+        prod,
+        stream=dataclasses.replace(prod.stream, warm_mib=5),
+        table=dataclasses.replace(prod.table, max_writes=6000),
+    )
+    changes = dict(planned(9000, size=1500, base=limited).changes)
+    assert (changes["streamWarmMiBps"], changes["tableMaxWrites"]) == (13, 27_000)
+
+
 def test_a_function_that_cannot_keep_up_gets_memory_first_and_lanes_then() -> None:
     dev = load_settings("dev")
     small = dataclasses.replace(dev, function=dataclasses.replace(dev.function, memory=128))

@@ -343,6 +343,21 @@ def test_an_object_that_no_stream_accepts_is_reported_and_the_others_are_sent(
     assert stack.objects() == [bad]
 
 
+def test_a_large_record_is_redriven_where_the_streams_limit_was_raised(
+    stack: DeployedStack, user: str
+) -> None:
+    key = quarantine(stack, 1, b"x" * 2_000_000)
+    arn = stack.outputs["stream_arn"]
+    refused = stack.ops("quarantine", "redrive", key)
+    assert "a record of 2,000,003 bytes; the stream accepts 1,048,576 (streamMaxRecordKiB)" in refused.stderr
+    stack.kinesis.update_max_record_size(StreamARN=arn, MaxRecordSizeInKiB=2048)
+    try:
+        redriven = stack.ops("quarantine", "redrive", key, "--max-record-kib", "2048")
+        assert "1 object (1 record) redriven" in redriven.stdout
+    finally:
+        stack.kinesis.update_max_record_size(StreamARN=arn, MaxRecordSizeInKiB=1024)
+
+
 def test_two_operators_at_once_send_every_record_once(stack: DeployedStack, user: str) -> None:
     payloads = [tweet(user, number) for number in range(40)]
     for number, payload in enumerate(payloads):

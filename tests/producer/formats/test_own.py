@@ -147,6 +147,15 @@ def test_a_tombstone_of_another_table_is_rejected_with_the_sentence_of_the_funct
     assert error(ORDER, line) == function_error(ORDER.schema, line)
 
 
+def test_a_stream_with_a_raised_limit_takes_larger_events() -> None:
+    raised = load_format("order", 2 * MAX_RECORD_BYTES)
+    line = json.dumps(order(more="x" * MAX_RECORD_BYTES)).encode()
+
+    assert raised.decode(line).encode()
+    with pytest.raises(PoisonError, match="the limit is 2,097,152"):
+        raised.decode(json.dumps(order(more="x" * 2 * MAX_RECORD_BYTES)).encode())
+
+
 def test_an_event_that_the_definition_rejects_by_now_has_a_key_nevertheless() -> None:
     sample = ORDER.schema.samples[0].encode()
 

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from event.limits import MAX_RAISED_RECORD_BYTES
 from event.types import load
 from producer.errors import SpoolError
 from producer.formats import Format
@@ -112,6 +113,21 @@ def test_a_partition_key_is_carried_to_the_stream_and_read_from_its_record_after
     # Three keys are held in memory; the fourth record finds no room, the fifth the room of the first.
     assert [entry.partition_key for entry in taken] == ["carried", "carried", "carried", "u0", "carried"]
     assert [entry.partition_key for entry in left] == ["u0"] * 5
+
+
+def test_a_record_as_large_as_any_stream_takes_is_one_line_of_the_spool(directory: Path) -> None:
+    orders = OwnFormat(load("order"), MAX_RAISED_RECORD_BYTES)
+    sample = orders.schema.samples[0].encode()
+    room = MAX_RAISED_RECORD_BYTES - len(sample) - len(orders.decode(sample).partition_key)
+    lines = [sample, sample.replace(b"{", b"{" + b" " * room, 1), sample]
+
+    with opened(directory, event_format=orders) as spool:
+        for line in lines:
+            spool.append(orders.decode(line))
+        spool.flush()
+        assert [entry.data for entry in spool.take(9, LIMIT)] == lines
+    with opened(directory, event_format=orders) as spool:
+        assert [entry.data for entry in spool.take(9, LIMIT)] == lines
 
 
 def test_a_carriage_return_within_an_event_ends_no_line(directory: Path) -> None:

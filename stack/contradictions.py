@@ -1,0 +1,150 @@
+"""Values of settings that another setting, the event's definition or the stack's region forbids."""
+
+import re
+from collections.abc import Mapping
+
+from event.schema import SchemaError
+from event.types import load
+from stack.errors import SettingsError
+from stack.rules import KMS_KEY_ARN
+
+# RFC 2606, and the reserved top-level domains of RFC 6761.
+EXAMPLE_DOMAIN = re.compile(
+    r"@(.*\.)?(example\.(com|net|org)|example|invalid|test|localhost)$", re.IGNORECASE
+)
+NEW_TABLE_WRITES = 4000
+"""Write units per second that every on-demand table takes at once ("On-demand capacity mode", DynamoDB guide)."""
+MAX_ACCOUNT_NAMESPACE_STACK = 21
+"""Characters of a stack's name with which `<stack>-quarantine-<account>-<region>-an` has 63, in the longest region."""
+
+
+def check_regions(own: Mapping[str, str], region: str | None, stack: str) -> None:
+    """Check that KMS keys are of the stack's region, None if that is not known.
+
+    Raises:
+        SettingsError: a key is of another one.
+    """
+    for key in ("kmsKeyArn", "kmsKeyArnPrevious"):
+        if region and (arn := KMS_KEY_ARN.fullmatch(own[key])) and arn["region"] != region:
+            raise SettingsError(
+                key,
+                own[key],
+                f"a key of the stack's region, {region}, because no service uses one of another region",
+                f"pulumi config set {key} ARN",
+                stack,
+            )
+
+
+def check_contradictions(own: Mapping[str, str], stack: str) -> None:
+    """Check the values that are allowed each by itself.
+
+    Raises:
+        SettingsError: for the first value that another one, or the event's definition, forbids.
+    """
+
+    def contradiction(key: str, value: object, allowed: str, remedy: str) -> SettingsError:
+        return SettingsError(key, value, allowed, remedy, stack)
+
+    try:
+        load(own["eventType"]).validate()
+    except SchemaError as error:
+        raise SettingsError(
+            "eventType",
+            own["eventType"],
+            "a definition that agrees with itself and with its samples",
+            f"change event/types/{own['eventType']}.py, then pulumi preview",
+            stack,
+            problem=f"contradicts itself: {error}",
+        ) from error
+    if own["streamMode"] == "on-demand" and (shards := int(own["streamShards"])):
+        raise contradiction(
+            "streamShards",
+            shards,
+            "no shards while streamMode is on-demand: AWS scales such a stream itself",
+            "pulumi config rm streamShards",
+        )
+    min_write, max_write = int(own["tableMinWriteCapacity"]), int(own["tableMaxWriteCapacity"])
+    if min_write > max_write:
+        raise contradiction(
+            "tableMinWriteCapacity",
+            min_write,
+            f"up to tableMaxWriteCapacity, {max_write}",
+            f"pulumi config set tableMaxWriteCapacity {min_write}",
+        )
+    record_age, retention = int(own["mappingMaximumRecordAge"]), int(own["streamRetentionHours"]) * 3600
+    if record_age >= retention:
+        raise contradiction(
+            "mappingMaximumRecordAge",
+            record_age,
+            f"less than the stream's retention of {retention} seconds (streamRetentionHours): "
+            "a record that expires before it reaches quarantine is lost",
+            f"pulumi config set mappingMaximumRecordAge {retention // 2}",
+        )
+    window = int(own["mappingBatchingWindow"])
+    if window >= record_age:
+        raise contradiction(
+            "mappingBatchingWindow",
+            window,
+            f"less than mappingMaximumRecordAge, {record_age} seconds: a record that waited as long for its batch "
+            "would go to quarantine without an invocation",
+            f"pulumi config set mappingBatchingWindow {record_age // 2}",
+        )
+    if own["alarmEmail"] and own["alarms"] == "false":
+        raise contradiction(
+            "alarmEmail",
+            own["alarmEmail"],
+            "no address while alarms is false, because nothing would be sent to it",
+            "pulumi config set alarms true",
+        )
+    if EXAMPLE_DOMAIN.search(own["alarmEmail"]):
+        raise contradiction(
+            "alarmEmail",
+            own["alarmEmail"],
+            "an address that somebody reads: example domains receive no mail",
+            "pulumi config set alarmEmail ADDRESS",
+        )
+    if own["kmsKeyArnPrevious"] and own["kmsKeyArnPrevious"] == own["kmsKeyArn"]:
+        raise contradiction(
+            "kmsKeyArnPrevious",
+            own["kmsKeyArnPrevious"],
+            "another key than kmsKeyArn",
+            "pulumi config rm kmsKeyArnPrevious",
+        )
+    if own["accessKeyKeepPrevious"] == "true" and int(own["accessKeySerial"]) == 1:
+        raise contradiction(
+            "accessKeyKeepPrevious",
+            True,
+            "false while accessKeySerial is 1, because the first key has no predecessor",
+            "pulumi config set accessKeyKeepPrevious false",
+        )
+
+
+def check_on_demand(own: Mapping[str, str], stack: str) -> None:
+    """Check the limits of an on-demand stream and table, and the room in the quarantine's name.
+
+    Raises:
+        SettingsError: a limit is none, or the name would be too long.
+    """
+    warm, ceiling = int(own["tableWarmWrites"]), int(own["tableMaxWrites"])
+    streams_own = "0 while streamMode is provisioned: such a stream has what its shards take"
+    tables_own = (
+        "0 while tableMode is provisioned: its limits are tableMinWriteCapacity and tableMaxWriteCapacity"
+    )
+    new = f"0, or more than the {NEW_TABLE_WRITES:,} that every on-demand table takes at once"
+    room = (
+        f"global for a stack's name of more than {MAX_ACCOUNT_NAMESPACE_STACK} characters: with account and region the "
+        "bucket's name would have more than the 63 of S3"
+    )
+    stream_is_provisioned = own["streamMode"] == "provisioned"
+    table_is_provisioned = own["tableMode"] == "provisioned"
+    is_long = len(stack) > MAX_ACCOUNT_NAMESPACE_STACK
+    for key, holds, allowed in (
+        ("streamWarmMiBps", stream_is_provisioned and own["streamWarmMiBps"] != "0", streams_own),
+        ("tableWarmWrites", table_is_provisioned and warm, tables_own),
+        ("tableMaxWrites", table_is_provisioned and ceiling, tables_own),
+        ("tableWarmWrites", 0 < warm <= NEW_TABLE_WRITES, new),
+        ("tableWarmWrites", 0 < ceiling < warm, f"up to tableMaxWrites, {ceiling}"),
+        ("quarantineNamespace", is_long and own["quarantineNamespace"] == "account", room),
+    ):
+        if holds:
+            raise SettingsError(key, own[key], allowed, f"pulumi config rm {key}", stack)
