@@ -117,6 +117,7 @@ def test_a_stack_is_deployed_changed_and_destroyed_by_its_deploy_role_and_previe
 EVERY_CHANGE: dict[str, object] = {
     "streamShards": 2,
     "streamRetentionHours": 48,
+    "streamMaxRecordKiB": 2048,
     "streamShardMetrics": True,
     "itemLifetimeDays": 30,
     "tableMode": "provisioned",
