@@ -208,6 +208,7 @@ def deploy(
     *,
     file: str | None = None,
     partition: str = "aws",
+    region: str = REGION,
     present: Mapping[str, Mapping[str, Any]] | None = None,
     **config: Any,
 ) -> Deployed:
@@ -216,8 +217,9 @@ def deploy(
     `file` names the stack whose file is taken where it is not that of `stack`; `present` holds what the stack already
     has of a resource, by its logical name, where the engine ignores what the program says.
     """
-    answers = _Answers(partition, {}, present or {})
-    return _record(PROJECT, stack, stack_config(file or stack, **config), answers)
+    answers = _Answers(partition, {"aws:index/getRegion:getRegion": {"region": region}}, present or {})
+    settings = stack_config(file or stack, **config) | {"aws:region": region}
+    return _record(PROJECT, stack, settings, answers)
 
 
 def deploy_bootstrap(

@@ -87,12 +87,10 @@ def test_only_lambda_may_assume_the_role(dev: Deployed) -> None:
     assert set(role) == {"name", "assumeRolePolicy", "tags"}, "no managed policy, no inline policy"
 
 
-def test_a_key_is_used_through_the_services_of_the_european_sovereign_cloud(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("tests.infra.recorder.REGION", "eusc-de-east-1")
+def test_a_key_is_used_through_the_services_of_the_european_sovereign_cloud() -> None:
     key = "arn:aws-eusc:kms:eusc-de-east-1:123456789012:key/0f7c2d2e-0000-4000-8000-000000000000"
-    conditions = deploy(partition="aws-eusc", kmsKeyArn=key).conditions("processor-policy")
+    stack = deploy(partition="aws-eusc", region="eusc-de-east-1", kmsKeyArn=key)
+    conditions = stack.conditions("processor-policy")
     assert [each["StringEquals"]["kms:ViaService"] for each in conditions.values()] == [
         f"{service}.eusc-de-east-1.amazonaws.eu" for service in ("kinesis", "dynamodb", "s3")
     ]
