@@ -199,7 +199,8 @@ class Schema:
         expiry = ""
         if item_lifetime is not None:
             expiry = f',"{EXPIRY_ATTRIBUTE}":{{"N":"{self._begin_of_life(record, values) + item_lifetime}"}}'
-        return Write(record, *self._build_request(self._build, values, expiry))
+        key, request = self._build_request(self._build, values, expiry)
+        return Write(record, key, request)
 
     def build_item(self, values: Values) -> tuple[Key, bytes]:
         """Build an item's key and its element in the JSON of `BatchWriteItem`; that of a deletion deletes the item.

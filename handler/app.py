@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -129,25 +129,33 @@ class _Quarantine(Protocol):
 def _build_writes(records: Iterable[KinesisRecord], batch: _Batch, quarantine: _Quarantine) -> list[Write]:
     writes = []
     for record in records:
-        poisoned: dict[Reason, list[tuple[KinesisRecord, PoisonError]]] = defaultdict(list)
+        poisoned: list[tuple[KinesisRecord, PoisonError]] = []
         for user_record, values in _event.parse_all(record):
             batch.received += 1
             if isinstance(values, PoisonError):
-                poisoned[values.reason].append((user_record, values))
+                poisoned.append((user_record, values))
                 continue
             try:
                 writes.append(_event.build_write(user_record, values, _settings.item_lifetime))
             except PoisonError as poison:
-                poisoned[poison.reason].append((user_record, poison))
-        if sum(map(len, poisoned.values())) <= MAX_SINGLE_OBJECTS:
-            for each in poisoned.values():
-                for user_record, error in each:
-                    quarantine(error, user_record)
-        else:
-            for reason, each in poisoned.items():
-                summary = f"{len(each):,} of one record, the first: {each[0][1]}"
-                quarantine(PoisonError(reason, summary), *(user_record for user_record, _ in each))
+                poisoned.append((user_record, poison))
+        if poisoned:
+            _quarantine_all(poisoned, quarantine)
     return writes
+
+
+def _quarantine_all(poisoned: Sequence[tuple[KinesisRecord, PoisonError]], quarantine: _Quarantine) -> None:
+    """Quarantine what is poison of one Kinesis record: each user record alone, or, of many, one object a reason."""
+    if len(poisoned) <= MAX_SINGLE_OBJECTS:
+        for user_record, error in poisoned:
+            quarantine(error, user_record)
+        return
+    by_reason: dict[Reason, list[tuple[KinesisRecord, PoisonError]]] = defaultdict(list)
+    for member in poisoned:
+        by_reason[member[1].reason].append(member)
+    for reason, members in by_reason.items():
+        summary = f"{len(members):,} of one record, the first: {members[0][1]}"
+        quarantine(PoisonError(reason, summary), *(user_record for user_record, _ in members))
 
 
 def _write(writes: Iterable[Write], deadline: float, batch: _Batch, quarantine: _Quarantine) -> None:

@@ -41,12 +41,12 @@ class Failure:
 
     Attributes:
         message: the cause, and what to do.
-        patience: how long such calls may fail before the run ends, in seconds; None for ever.
+        timeout: how long such calls may fail before the run ends, in seconds; None for ever.
     """
 
     cause: Cause
     message: str
-    patience: float | None
+    timeout: float | None
 
 
 def judge(error: Exception, aws: AwsCredentials) -> Failure:
@@ -85,16 +85,16 @@ class Outage:
         """Count a failed call, and note what it waits for, each cause once; tell whether to end the run."""
         if self._began is None:
             self._began = now
-        if failure.patience is None:
+        if failure.timeout is None:
             self._denied_since = None
             if now - self._began >= NOTE_SECONDS:
                 self._note(failure, "Nothing is lost; sending resumes by itself.")
             return False
         if self._denied_since is None:
             self._denied_since = now
-        if now - self._denied_since >= failure.patience:
+        if now - self._denied_since >= failure.timeout:
             return True
-        self._note(failure, f"Retrying for up to {failure.patience:.0f} s.")
+        self._note(failure, f"Retrying for up to {failure.timeout:.0f} s.")
         return False
 
     def end(self, now: float) -> None:

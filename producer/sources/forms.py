@@ -8,7 +8,7 @@ from producer.errors import FormError
 from producer.sources.values import BYTE_ORDER_MARK, ValueSplitter
 
 _WHITE_SPACE = b" \t\r\n"
-_LONGEST_MAGIC = max(map(len, OTHER_COMPRESSIONS))
+_MAX_MAGIC_BYTES = max(map(len, OTHER_COMPRESSIONS))
 _UTF_16 = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
@@ -78,7 +78,7 @@ def recognise(start: bytes, *, is_whole: bool, max_line: int, chunk_bytes: int) 
     line, newline, rest = text.partition(b"\n")
     if is_whole or len(start) > max_line:
         newline = newline or b"\n"
-    elif not newline and len(start) < _LONGEST_MAGIC:
+    elif not newline and len(start) < _MAX_MAGIC_BYTES:
         return None
     if text.startswith(b"window."):
         return Form.ARCHIVE if b"[" in text or newline else None

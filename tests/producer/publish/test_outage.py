@@ -31,7 +31,7 @@ def rejected(code: str, message: str = "", status: int = 400, date: datetime | N
 
 
 @pytest.mark.parametrize(
-    ("error", "patience"),
+    ("error", "timeout"),
     [
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:9"), None),
         (rejected("InternalFailure", status=500), None),
@@ -54,9 +54,9 @@ def rejected(code: str, message: str = "", status: int = 400, date: datetime | N
     ids=lambda value: value.response["Error"]["Code"] if isinstance(value, ClientError) else None,
 )
 def test_what_comes_back_by_itself_is_waited_for_and_a_denial_for_a_minute(
-    error: Exception, patience: float | None
+    error: Exception, timeout: float | None
 ) -> None:
-    assert judge(error, AWS).patience == patience
+    assert judge(error, AWS).timeout == timeout
 
 
 @pytest.mark.parametrize(
