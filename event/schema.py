@@ -194,24 +194,20 @@ class Schema:
         Raises:
             PoisonError: DynamoDB would reject the item's size, its key's size, or an unpaired surrogate.
         """
-        if type(values) is Deletion:
-            return Write(record, *self.build_item(values), deletes=True)
+        deletes = type(values) is Deletion
         expiry = ""
-        if item_lifetime is not None:
+        if item_lifetime is not None and not deletes:
             expiry = f',"{EXPIRY_ATTRIBUTE}":{{"N":"{self._begin_of_life(record, values) + item_lifetime}"}}'
-        key, request = self._build_request(self._build, values, expiry)
-        return Write(record, key, request)
+        key, request = self.build_item(values, expiry)
+        return Write(record, key, request, deletes)
 
-    def build_item(self, values: Values) -> tuple[Key, bytes]:
+    def build_item(self, values: Values, expiry: str = "") -> tuple[Key, bytes]:
         """Build an item's key and its element in the JSON of `BatchWriteItem`; that of a deletion deletes the item.
 
         Raises:
             PoisonError: DynamoDB would reject the item's size, its key's size, or an unpaired surrogate.
         """
         build = self._build_deletion if type(values) is Deletion else self._build
-        return self._build_request(build, values, "")
-
-    def _build_request(self, build: Builder, values: Values, expiry: str) -> tuple[Key, bytes]:
         try:
             key, text = build(values, expiry)
             request = text.encode()
