@@ -43,6 +43,18 @@ def policy_document(*statements: Statement) -> pulumi.Output[str]:
     )
 
 
+def deny_without_tls(actions: Sequence[str], resources: Sequence[pulumi.Input[str]]) -> Statement:
+    """Return the statement of a resource policy that denies everybody requests without TLS ("aws:SecureTransport")."""
+    return Statement(
+        sid="DenyWithoutTls",
+        effect="Deny",
+        principal="*",
+        actions=actions,
+        resources=resources,
+        condition={"Bool": {"aws:SecureTransport": "false"}},
+    )
+
+
 def via_service(service: str, region: pulumi.Input[str]) -> dict[str, dict[str, pulumi.Input[str]]]:
     """Return the condition that a KMS key is used through one service ("kms:ViaService", KMS Developer Guide)."""
     return {"StringEquals": {"kms:ViaService": service_host(service, region)}}

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.iam import Statement, policy_document
+from infra.iam import Statement, deny_without_tls, policy_document
 from stack import metrics
 from stack.alarm_definitions import WARM_UP_MINUTES, Alarm
 from stack.metrics import Metric, Resource
@@ -103,14 +103,7 @@ class Monitoring(pulumi.ComponentResource):
                     resources=[topic.arn],
                     condition={"StringEquals": {"aws:SourceAccount": account_id}},
                 ),
-                Statement(
-                    sid="DenyWithoutTls",
-                    effect="Deny",
-                    principal="*",
-                    actions=["sns:Publish"],
-                    resources=[topic.arn],
-                    condition={"Bool": {"aws:SecureTransport": "false"}},
-                ),
+                deny_without_tls(["sns:Publish"], [topic.arn]),
             ),
             opts=child,
         )

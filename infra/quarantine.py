@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_aws as aws
 
-from infra.iam import Statement, policy_document
+from infra.iam import deny_without_tls, policy_document
 from infra.private_bucket import make_private
 from stack.settings import QuarantineSettings
 
@@ -74,14 +74,7 @@ class Quarantine(pulumi.ComponentResource):
             f"{name}-policy",
             bucket=bucket.bucket,
             policy=policy_document(
-                Statement(
-                    sid="DenyWithoutTls",
-                    effect="Deny",
-                    principal="*",
-                    actions=["s3:*"],
-                    resources=[bucket.arn, pulumi.Output.concat(bucket.arn, "/*")],
-                    condition={"Bool": {"aws:SecureTransport": "false"}},
-                )
+                deny_without_tls(["s3:*"], [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")])
             ),
             # S3 answers 409 when both are written to one bucket at the same time.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),

@@ -57,7 +57,7 @@ def tls_only(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
             yield (
                 resource,
                 f"{resource.name} accepts requests without TLS. Fix: give it a {type_.rpartition(':')[2]} that denies "
-                f'everybody {action} if aws:SecureTransport is "false", as infra/quarantine.py does.',
+                f'everybody {action} if aws:SecureTransport is "false", as deny_without_tls of infra/iam.py does.',
             )
 
 

@@ -25,7 +25,7 @@ IMPORTS: dict[str, set[str]] = {
     "ops": {"event", "stack"},
     "delivery": {"infra", "stack"},
     "delivery.workflows": set(),
-    # The policies judge the product, so they know nothing of it.
+    # The policies check the product, so they import nothing of it.
     "policy": set(),
     # The rig checks the product, so it must not learn from the product what AWS does.
     "local.errors": set(),

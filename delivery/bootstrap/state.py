@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_aws as aws
 
-from infra.iam import Statement, policy_document
+from infra.iam import Statement, deny_without_tls, policy_document
 from infra.private_bucket import make_private
 
 VERSIONS_DAYS = 365
@@ -75,16 +75,7 @@ class StateBucket(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
         )
         objects = pulumi.Output.concat(state_bucket.arn, "/*")
-        statements = [
-            Statement(
-                sid="DenyWithoutTls",
-                effect="Deny",
-                principal="*",
-                actions=["s3:*"],
-                resources=[state_bucket.arn, objects],
-                condition={"Bool": {"aws:SecureTransport": "false"}},
-            )
-        ]
+        statements = [deny_without_tls(["s3:*"], [state_bucket.arn, objects])]
         if protect:
             statements += [
                 Statement(

@@ -29,7 +29,7 @@ _UNPACK = {
 
 
 class Form(Enum):
-    """The layout of events in a file; the value is what the user is told, empty for what is expected."""
+    """The layout of events in a file; the value is its name in a message, empty for what is expected."""
 
     LINES = ""
     ARRAY = "a JSON array"

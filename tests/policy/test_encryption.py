@@ -61,11 +61,11 @@ def test_every_bucket_and_topic_of_both_programs_denies_requests_without_tls(
     assert violations("tls-only", prod) == violations("tls-only", account) == []
     assert violations("tls-only", without(prod, "quarantine-policy")) == [
         "quarantine-bucket accepts requests without TLS. Fix: give it a BucketPolicy that denies everybody s3:* if "
-        'aws:SecureTransport is "false", as infra/quarantine.py does.'
+        'aws:SecureTransport is "false", as deny_without_tls of infra/iam.py does.'
     ]
     assert violations("tls-only", without(prod, "monitoring-topic-policy")) == [
         "monitoring-topic accepts requests without TLS. Fix: give it a TopicPolicy that denies everybody sns:Publish "
-        'if aws:SecureTransport is "false", as infra/quarantine.py does.'
+        'if aws:SecureTransport is "false", as deny_without_tls of infra/iam.py does.'
     ]
     assert len(violations("tls-only", without(account, "state-policy"))) == 1
     assert len(violations("tls-only", added(prod, "aws:sqs/queue:Queue"))) == 1
