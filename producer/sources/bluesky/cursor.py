@@ -13,7 +13,10 @@ from event.payload import Json
 from producer.spooling.cursor import Position
 
 OVERLAP_US = 5_000_000
-"""Within this time, in microseconds, the order is loose: it is read again, and a repeated post is stored once."""
+"""Within this time, in microseconds, the order is loose: it is read again, and a repeated post is stored once.
+
+A live event that overtakes a replay by less than this looks like the next one: the cursor moves with it.
+"""
 MAX_AHEAD = 100
 """After so many events ahead in a row, what lies between was passed: nobody has posted, or it is no longer kept."""
 _MIN_TIME_US = 10**15
