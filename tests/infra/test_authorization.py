@@ -2,12 +2,13 @@
 
 import fnmatch
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from policy.reference import as_pattern, find_action, resource_types
+from policy.reference import find_action, resource_types
 from tests.infra.recorder import KEY, PREVIOUS_KEY, Deployed, deploy, deploy_bootstrap
 
 GLOBAL_CONDITIONS = ("aws:securetransport", "aws:sourceaccount")
@@ -83,3 +84,8 @@ def belongs(key: str, action: str) -> bool:
     for type_ in resource_types(action).values():
         known |= set(type_["conditionKeys"])
     return any(fnmatch.fnmatch(key, as_pattern(name)) for name in known)
+
+
+def as_pattern(text: str) -> str:
+    """Return an ARN or a condition key of the reference as a pattern for `fnmatch`."""
+    return re.sub(r"\$\{[^}]+\}", "*", text)
