@@ -386,7 +386,7 @@ def _access_key(stack: Stack) -> Iterator[Check]:
     text = f"{span(age)} old"
     if len(keys) > 1:
         text += "; the previous one is still valid"
-    remedy = "rotate it: README.md, Operate" if old else ""
+    remedy = "rotate it: docs/producer.md" if old else ""
     yield Check("Access key", State.WARNING if old else State.OK, text, remedy)
 
 

@@ -7,7 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from click import Context
+from click.testing import CliRunner
 
+from ops.cli import cli as ops
 from stack.alarm_definitions import alarms
 from stack.project import PROJECT
 from tests.infra.recorder import deploy
@@ -15,7 +18,9 @@ from tools.docs.pages import PAGES
 from tools.docs.record import load_traffic
 
 README = PROJECT / "README.md"
-LINK = re.compile(r"\]\(([^)#\s]+)(#[^)]*)?\)")
+CHECKS = PROJECT / "ops" / "health" / "checks.py"
+LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]*)?\)")
+PAGES_TO_READ = sorted({*PROJECT.glob("*.md"), *PROJECT.glob("[!.]*/*.md")})
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -52,24 +57,87 @@ def test_a_picture_is_xml_that_loads_nothing(picture: Path) -> None:
     assert not re.search(r"https?://(?!www\.w3\.org/)(?![^<]*</text>)", text)
 
 
-@pytest.mark.parametrize(
-    "page",
-    sorted({*PROJECT.glob("*.md"), *PROJECT.glob("[!.]*/*.md")}),
-    ids=lambda path: path.relative_to(PROJECT).as_posix(),
-)
-def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
-    targets = [target for target, _ in LINK.findall(page.read_text()) if "://" not in target]
-    missing = [target for target in targets if not (page.parent / target).exists()]
+@pytest.mark.parametrize("page", PAGES_TO_READ, ids=lambda path: path.relative_to(PROJECT).as_posix())
+def test_every_link_leads_to_a_file_and_to_a_heading_in_it(page: Path) -> None:
+    links = [(target, anchor) for target, anchor in LINK.findall(_prose(page)) if "://" not in target]
+    missing = [target for target, _ in links if target and not (page.parent / target).exists()]
     assert not missing
+    unknown = [
+        f"{target}{anchor}"
+        for target, anchor in links
+        if anchor and anchor[1:] not in _anchors((page.parent / target) if target else page)
+    ]
+    assert not unknown
 
 
-def test_the_readme_names_only_targets_and_commands_that_exist() -> None:
-    text = README.read_text()
+def _prose(page: Path) -> str:
+    return re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings: lower case, spaces as hyphens, no punctuation."""
+    headings = re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES_TO_READ, ids=lambda path: path.relative_to(PROJECT).as_posix())
+def test_a_page_names_only_targets_and_commands_that_exist(page: Path) -> None:
+    text = page.read_text()
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:`|^    )make ([a-z-]+)", text, re.MULTILINE)) <= targets
-    commands = set(re.findall(r"(?:python -m ops|stream-ops) ([a-z]+)", text))
-    existing = {"watch", "status", "explore", "quarantine", "replay", "size", "cost", "use"}
-    assert {"watch", "size"} <= commands <= existing
+    assert set(re.findall(r"(?:python -m ops|stream-ops) ([a-z]+)", text)) <= set(
+        ops.list_commands(Context(ops))
+    )
+
+
+def test_the_readme_is_read_in_one_sitting_and_names_every_command_of_the_first_day() -> None:
+    lines = README.read_text().splitlines()
+    assert len(lines) <= 200
+    text = "\n".join(lines)
+    assert all(f"`{word}`" in text or f"    {word}" in text for word in ("make demo", "make test"))
+
+
+def test_every_page_is_in_the_index_of_the_documentation() -> None:
+    index = (PROJECT / "docs" / "README.md").read_text()
+    linked = {target for target, _ in LINK.findall(index)}
+    assert {page.name for page in (PROJECT / "docs").glob("*.md")} - {"README.md"} <= linked
+
+
+def test_the_runbook_has_a_section_for_every_alarm_and_a_line_for_every_check() -> None:
+    runbook = (PROJECT / "docs" / "runbook.md").read_text()
+    names = {alarm.name for alarm in alarms(function_timeout=60, provisioned_table=False)}
+    assert names == set(re.findall(r"^### `(\w+)`$", runbook, re.MULTILINE))
+    checks = set(re.findall(r'Check\("([A-Z][a-z ]+)"|_no_data\("([A-Z][a-z ]+)"', CHECKS.read_text()))
+    lines = "\n".join(re.findall(r"^\| (.+?) \|", runbook, re.MULTILINE))
+    assert checks
+    assert {name for pair in checks for name in pair if name and f"`{name}`" not in lines} == set()
+
+
+@pytest.mark.parametrize("config", [{}, {"producerIdentity": "policy"}], ids=["user", "policy"])
+def test_every_output_of_the_stack_is_documented(config: dict[str, str]) -> None:
+    page = (PROJECT / "docs" / "outputs.md").read_text()
+    documented = set(re.findall(r"`([a-z_]+)`", "\n".join(re.findall(r"^\| (.+?) \|", page, re.MULTILINE))))
+    assert set(deploy("dev", **config).outputs) <= documented
+
+
+def test_the_costs_in_the_readme_are_those_of_the_command() -> None:
+    rows = re.findall(
+        r"^\| (idle|100 tweets a second of 700 bytes) \| \$(\d+) \| \$(\d+) \|$",
+        README.read_text(),
+        re.MULTILINE,
+    )
+    shown = {load: (int(dev), int(prod)) for load, dev, prod in rows}
+    assert shown == {
+        "idle": (_cost("dev", "0.0001"), _cost("prod", "0.0001")),
+        "100 tweets a second of 700 bytes": (_cost("dev", "100"), _cost("prod", "100")),
+    }
+
+
+def _cost(stack: str, rate: str) -> int:
+    """Return a month's cost in dollars, rounded."""
+    options = ["cost", "--stack", stack, "--rate", rate, "--size", "700", "--json"]
+    completed = CliRunner().invoke(ops, options, catch_exceptions=False)
+    return round(json.loads(completed.stdout)["total"])
 
 
 def test_the_first_screen_of_the_readme_has_picture_reasons_and_first_command() -> None:

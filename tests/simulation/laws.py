@@ -39,8 +39,8 @@ def the_world_comes_to_rest(world: World) -> Iterator[str]:
 def each_event_is_accounted_for(world: World) -> Iterator[str]:
     """An event that was received is stored, or a later version is, or it is in quarantine, or it waits.
 
-    An older version that an operator redrives or replays, or that a restored copy repeats, may replace it (README.md,
-    "Order").
+    An older version that an operator redrives or replays, or that a restored copy repeats, may replace it
+    (docs/guarantees.md).
     """
     preserved = _quarantined(world) | _spooled(world) | world.dropped
     sent_again = _keys(world, _redriven(world)) | _replayed(world)

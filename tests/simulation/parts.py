@@ -245,7 +245,7 @@ class MappingPart:
         self._note_downtime()
 
         def restart() -> None:
-            # Late writes of an invocation that nobody waits for may break the order (README.md, "Order").
+            # Late writes of an invocation that nobody waits for may break the order (docs/guarantees.md).
             current().park(max(event.restart, FUNCTION_SECONDS))
             self.start()
 

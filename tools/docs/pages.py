@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stack.project import PROJECT
-from tools.docs import architecture, dashboard, tables, terminal
+from tools.docs import architecture, commands, dashboard, tables, terminal
 
 FOLDER = PROJECT / "docs"
 
 PAGES: Mapping[Path, Callable[[], str]] = {
     FOLDER / "settings.md": tables.render_settings,
     FOLDER / "alarms.md": tables.render_alarms,
+    FOLDER / "commands.md": commands.render_commands,
     FOLDER / "images" / "architecture.svg": architecture.render,
     FOLDER / "images" / "demo.svg": terminal.render_demo,
     FOLDER / "images" / "watch.svg": terminal.render_watch,
