@@ -109,10 +109,11 @@ class KinesisStub:
         if request.headers.get("x-amz-target") != _TARGET:
             raise _RejectedError("AccessDeniedException", "not authorized to perform anything but PutRecords")
         body: dict[str, Any] = orjson.loads(request.body)
-        if body.keys() != {"StreamName", "Records"} or not 1 <= len(body["Records"]) <= 500:
-            raise _RejectedError("ValidationException", "a call has a stream name and 1 to 500 records")
-        if body["StreamName"] != self._name:
-            raise _RejectedError("ResourceNotFoundException", f"Stream {body['StreamName']} not found.")
+        named = body.get("StreamName") or str(body.get("StreamARN")).rpartition(":stream/")[2]
+        if len(body) != 2 or "Records" not in body or not 1 <= len(body["Records"]) <= 500:
+            raise _RejectedError("ValidationException", "a call has a stream and 1 to 500 records")
+        if named != self._name:
+            raise _RejectedError("ResourceNotFoundException", f"Stream {named} not found.")
         records, total = [], 0
         for entry in body["Records"]:
             key, data = entry["PartitionKey"], _decode(entry["Data"])
