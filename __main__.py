@@ -101,6 +101,7 @@ monitoring = Monitoring(
     alarms=alarms(
         function_timeout=settings.function.timeout,
         provisioned_table=settings.table.capacity is not None,
+        existing_stream=existing is not None,
         foreign_stream=foreign_account is not None,
     )
     if settings.alarms

@@ -32,13 +32,18 @@ class Alarm:
 
 
 def alarms(
-    *, function_timeout: int, provisioned_table: bool, foreign_stream: bool = False
+    *,
+    function_timeout: int,
+    provisioned_table: bool,
+    existing_stream: bool = False,
+    foreign_stream: bool = False,
 ) -> Sequence[Alarm]:
     """Return the stack's alarms; `function_timeout` is in seconds.
 
     A table with provisioned capacity throttles while it scales, and the stream buffers meanwhile: then only
-    `IteratorAge` shows that the table cannot keep up, and there is no alarm on throttled writes. The metrics of a
-    stream of another account are in that account, and so are alarms on them.
+    `IteratorAge` shows that the table cannot keep up, and there is no alarm on throttled writes. A stream that
+    exists may have other readers, whose reads its metric counts too: then the mapping's own polls tell. The metrics of
+    a stream of another account are in that account, and so are alarms on them.
     """
     throttled_writes = Alarm(
         name="TableThrottles",
@@ -123,7 +128,7 @@ def alarms(
             name="StreamNotRead",
             description="Nothing reads the stream: records expire unless the mapping is repaired in time",
             remedy="`python -m ops status`, then `pulumi up --refresh`",
-            metric=metrics.READS,
+            metric=metrics.POLLS if existing_stream else metrics.READS,
             datapoints=5,
             silence=True,
         ),

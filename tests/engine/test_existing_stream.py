@@ -1,10 +1,14 @@
 """A stack that reads a stream which exists: the whole path, and the guard of a stack's own stream and its records."""
 
 import gzip
+import re
+import subprocess
 from pathlib import Path
 
 from local.aws.local_aws import LocalAws
+from local.aws.server import REGION
 from local.demo.contents import read_payloads
+from stack.project import PROJECT
 from tests.engine.record_state import RECORDED_ENDPOINT, RECORDED_FOLDER, STATES
 from tests.engine.stack import TWEET, Project, Result, Stack
 from tests.engine.test_keys import detach
@@ -106,3 +110,31 @@ def test_a_stack_gives_its_stream_up_and_goes_on_reading_it_without_a_gap(projec
     stack.destroy()
     assert len(list(read_payloads(aws, "giving-EventStream"))) == 2
     aws.client("kinesis").delete_stream(StreamName="giving-EventStream")
+
+
+def test_the_page_reads_a_stream_that_exists_as_printed(project: Project) -> None:
+    page = (PROJECT / "docs" / "existing-stream.md").read_text()
+    [block] = re.findall(
+        r"<!-- tests/engine/test_existing_stream.py .*?-->\n```bash\n(.*?)```", page, re.DOTALL
+    )
+    session = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", block],
+        cwd=project.folder,
+        env=project.engine.environment()
+        | {
+            "AWS_ENDPOINT_URL": project.aws.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert session.returncode == 0, session.stdout + session.stderr
+    assert "Healthy: reading-DDBEventProcessor in us-east-1." in session.stdout
+    assert "tweets-in ACTIVE, provisioned, 1 shard" in session.stdout
+    tweets = (PROJECT / "local" / "tweets.jsonl").read_text().splitlines()
+    assert len(list(read_payloads(project.aws, "tweets-in"))) == len(tweets)
+    project.aws.client("kinesis").delete_stream(StreamName="tweets-in")

@@ -76,7 +76,7 @@ def test_a_stream_that_exists_takes_the_place_of_the_stacks_own() -> None:
     assert existing.policy("processor-policy")["ReadStream"] == ("Allow", {*READ_STREAM}, {EXISTING})
     assert existing.policy("producer-policy") == {"PutRecords": ("Allow", {*PUT}, {EXISTING})}
     watched = [each.inputs["dimensions"] for each in existing.of("MetricAlarm")]
-    assert [each["StreamName"] for each in watched if "StreamName" in each] == ["orders-in"] * 2
+    assert [each["StreamName"] for each in watched if "StreamName" in each] == ["orders-in"]
     assert '"StreamName", "orders-in"' in existing.one("Dashboard").inputs["dashboardBody"]
     everything = json.dumps([each.inputs for each in existing.resources], default=str)
     assert "EventStream" not in everything
@@ -120,6 +120,19 @@ def test_a_stack_that_has_its_own_stream_keeps_it(dev: Deployed) -> None:
     assert deploy(state={urn: {"outputs": {"name": "dev-EventStream"}}}).one("Stream")
 
 
+def test_the_mapping_of_a_stream_with_other_readers_is_watched_by_its_own_polls() -> None:
+    def alarm(stack: Deployed) -> tuple[str, str, set[str]]:
+        inputs = stack.named("monitoring-StreamNotRead").inputs
+        return inputs["metricName"], inputs["statistic"], {*inputs["dimensions"]}
+
+    assert alarm(deploy()) == ("GetRecords.Success", "Sum", {"StreamName"})
+    assert alarm(deploy(streamArn=EXISTING)) == (
+        "PolledEventCount",
+        "SampleCount",
+        {"EventSourceMappingUUID"},
+    )
+
+
 def test_the_policy_that_another_accounts_stream_needs_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(pulumi, "warn", warnings.append)
@@ -147,9 +160,9 @@ def test_the_policy_that_another_accounts_stream_needs_is_printed(monkeypatch: p
     ]
     assert stack.outputs["stream_account"] == "111122223333"
     # Its metrics are in its own account, where alarms of this stack see nothing.
-    assert not {"StreamThrottles", "StreamNotRead"} & {
-        each.name.removeprefix("monitoring-") for each in stack.of("MetricAlarm")
-    }
+    alarms = {each.name: each.inputs for each in stack.of("MetricAlarm")}
+    assert not [name for name, alarm in alarms.items() if "StreamName" in alarm["dimensions"]]
+    assert "monitoring-StreamNotRead" in alarms
     deploy("prod", streamArn=FOREIGN, producerIdentity="none", alarmEmail="a@octo.dev")
     assert "EventProducer" not in warnings[1]
     assert "key" not in warnings[1]

@@ -45,7 +45,9 @@ def test_a_stream_of_aws_has_a_namesake_on_local_aws_from_which_everything_is_re
     assert texts["Access key"] == "none: the producer uses an identity of its own (producerIdentity none)"
     explored = json.loads(run(f"{export}; .venv/bin/python -m ops explore --json"))
     assert explored
-    replay = "replay --from 10m --dry-run --json --outputs $STREAM_OPS_OUTPUTS --endpoint $STREAM_OPS_ENDPOINT"
+    replay = (
+        "replay --from 10m --dry-run --json --outputs $STREAM_OPS_OUTPUTS --endpoint $STREAM_OPS_ENDPOINT"
+    )
     assert json.loads(run(f"{export}; .venv/bin/python -m ops {replay}"))["records"] > 1
 
     deployment.destroy()
