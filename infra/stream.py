@@ -74,7 +74,7 @@ class EventStream(pulumi.ComponentResource):
 
 
 def keep_own_stream(stack: str) -> None:
-    """Refuse to read a stream that exists if the stack has one of its own, which the engine would delete.
+    """Reject a stream that exists if the stack has one of its own, which the engine would delete.
 
     The state alone knows: a program that no longer declares a resource does not see it, `protect` would have to be
     in the state before, and AWS would also show a stream that was detached. The engine reads the resources of the

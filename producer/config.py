@@ -22,8 +22,8 @@ DEFAULT_PATH = Path(__file__).parent / "config.json"
 
 STREAM_KEYS = ("region", "stream_name")
 ACCESS_KEYS = ("access_key", "secret_access_key")
-AWS_KEYS = (*ACCESS_KEYS, *STREAM_KEYS, "stream_arn", "stream_account")
-STACK_KEYS = (*AWS_KEYS, "event_type", "max_record_kib")
+AWS_KEYS = (*ACCESS_KEYS, *STREAM_KEYS, "stream_arn")
+STACK_KEYS = (*AWS_KEYS, "stream_account", "event_type", "max_record_kib")
 """What the stack's outputs give."""
 X_KEYS = ("consumer_key", "consumer_secret", "access_token_key", "access_token_secret")
 OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint", "bluesky_endpoint", "aws_profile")

@@ -91,7 +91,7 @@ def test_a_stream_of_release_1_0_0_is_not_deleted_by_the_setting(project: Projec
     assert "dev-EventStream, which streamArn would delete with its records" in rejected(stack)
 
 
-def test_a_stack_gives_its_stream_up_and_goes_on_reading_it_without_a_gap(project: Project) -> None:
+def test_a_stack_gives_its_stream_up_and_continues_to_read_it_without_a_gap(project: Project) -> None:
     aws = project.aws
     stack = project.stack("giving", protect=True, quarantineForceDestroy=True)
     stack.up()
