@@ -8,7 +8,7 @@ from infra.processor import EventProcessor
 from infra.producer import ProducerPolicy, ProducerUser
 from infra.quarantine import Quarantine
 from infra.settings import load
-from infra.stream import EventStream
+from infra.stream import EventStream, explain_sharing, keep_own_stream
 from infra.table import EventTable
 from stack.alarm_definitions import alarms
 from stack.settings import MAX_DELIVERED_KIB, parse_settings, quarantine_prefix
@@ -29,7 +29,18 @@ tags = {"Project": pulumi.get_project(), "Stack": stack, **settings.tags}
 region = aws.get_region_output().region
 account_id = aws.get_caller_identity_output().account_id
 
-stream = EventStream(
+function_name, user_name = f"{stack}-DDBEventProcessor", f"{stack}-EventProducer"
+existing = settings.existing_stream
+foreign_account = None
+if existing:
+    keep_own_stream(stack)
+    own_account = aws.get_caller_identity().account_id
+    if existing.account != own_account:
+        foreign_account = existing.account
+        user = user_name if settings.producer_identity == "user" else None
+        pulumi.warn(explain_sharing(existing, own_account, function_name, user))
+
+stream = existing or EventStream(
     "stream",
     stream_name=f"{stack}-EventStream",
     settings=settings.stream,
@@ -58,10 +69,11 @@ quarantine = Quarantine(
 )
 processor = EventProcessor(
     "processor",
-    function_name=f"{stack}-DDBEventProcessor",
+    function_name=function_name,
     region=region,
     event_type=settings.event_type,
     stream_arn=stream.arn,
+    stream_key_arn=stream.key_arn,
     table_name=table.table_name,
     table_arn=table.arn,
     quarantine_name=quarantine.bucket_name,
@@ -87,7 +99,10 @@ monitoring = Monitoring(
         "mapping": processor.mapping_uuid,
     },
     alarms=alarms(
-        function_timeout=settings.function.timeout, provisioned_table=settings.table.capacity is not None
+        function_timeout=settings.function.timeout,
+        provisioned_table=settings.table.capacity is not None,
+        existing_stream=existing is not None,
+        foreign_stream=foreign_account is not None,
     )
     if settings.alarms
     else (),
@@ -98,23 +113,23 @@ monitoring = Monitoring(
 if settings.producer_identity == "user":
     producer = ProducerUser(
         "producer",
-        user_name=f"{stack}-EventProducer",
+        user_name=user_name,
         settings=settings.access_key,
         stream_arn=stream.arn,
         region=region,
-        kms_key_arn=settings.kms_key_arn,
+        kms_key_arn=stream.key_arn,
         permissions_boundary_arn=settings.permissions_boundary_arn,
         tags=tags,
     )
     pulumi.export("access_key", producer.access_key)
     pulumi.export("secret_access_key", producer.secret_access_key)
-else:
+elif settings.producer_identity == "policy":
     policy = ProducerPolicy(
         "producer",
         policy_name=f"{stack}-PutEvents",
         stream_arn=stream.arn,
         region=region,
-        kms_key_arn=settings.kms_key_arn,
+        kms_key_arn=stream.key_arn,
         tags=tags,
     )
     pulumi.export("producer_policy_arn", policy.arn)
@@ -123,6 +138,8 @@ pulumi.export("region", region)
 pulumi.export("event_type", settings.event_type)
 pulumi.export("stream_name", stream.stream_name)
 pulumi.export("stream_arn", stream.arn)
+if foreign_account:
+    pulumi.export("stream_account", foreign_account)
 pulumi.export("max_record_kib", str(settings.stream.max_record_kib))  # text, as all outputs are
 pulumi.export("table_name", table.table_name)
 pulumi.export("function_name", processor.function_name)

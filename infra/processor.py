@@ -12,6 +12,14 @@ from stack.settings import FunctionSettings, MappingSettings
 
 HANDLER = "handler.app.lambda_handler"
 RUNTIME = "python3.13"
+READ_STREAM = (
+    "kinesis:DescribeStream",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:GetRecords",
+    "kinesis:GetShardIterator",
+    "kinesis:ListShards",
+)
+"""What Lambda does with the stream, under the function's role."""
 
 
 class EventProcessor(pulumi.ComponentResource):
@@ -35,6 +43,7 @@ class EventProcessor(pulumi.ComponentResource):
         region: pulumi.Input[str],
         event_type: str,
         stream_arn: pulumi.Input[str],
+        stream_key_arn: pulumi.Input[str] | None,
         table_name: pulumi.Input[str],
         table_arn: pulumi.Input[str],
         quarantine_name: pulumi.Input[str],
@@ -53,7 +62,8 @@ class EventProcessor(pulumi.ComponentResource):
         Args:
             event_type: name of the module of `event/types/` that defines what the stream carries.
             item_lifetime_days: None if items are kept forever.
-            kms_key_arn: None if AWS manages the keys of stream, table, bucket and log group.
+            stream_key_arn: None if the stream is not encrypted with a customer's key.
+            kms_key_arn: None if AWS manages the keys of table, bucket and log group.
             kms_key_arn_previous: a key that something readable may still be encrypted with.
             permissions_boundary_arn: the managed policy that limits the role.
         """
@@ -84,7 +94,7 @@ class EventProcessor(pulumi.ComponentResource):
         )
         statements = [
             *_read_and_write(stream_arn, table_arn, quarantine_arn, log_group.arn),
-            *_use_keys(stream_arn, region, kms_key_arn, kms_key_arn_previous),
+            *_use_keys(stream_arn, region, stream_key_arn, kms_key_arn, kms_key_arn_previous),
         ]
         if function.tracing:
             # X-Ray has no resources, so "*" is the only one that grants these two actions.
@@ -174,13 +184,7 @@ def _read_and_write(
     return [
         Statement(
             sid="ReadStream",
-            actions=[
-                "kinesis:DescribeStream",
-                "kinesis:DescribeStreamSummary",
-                "kinesis:GetRecords",
-                "kinesis:GetShardIterator",
-                "kinesis:ListShards",
-            ],
+            actions=READ_STREAM,
             resources=[stream_arn],
         ),
         Statement(sid="WriteTable", actions=["dynamodb:BatchWriteItem"], resources=[table_arn]),
@@ -206,6 +210,7 @@ def _read_and_write(
 def _use_keys(
     stream_arn: pulumi.Input[str],
     region: pulumi.Input[str],
+    stream_key: pulumi.Input[str] | None,
     key: pulumi.Input[str] | None,
     previous: pulumi.Input[str] | None,
 ) -> list[Statement]:
@@ -214,7 +219,7 @@ def _use_keys(
     The actions for the table are those of "DynamoDB encryption at rest usage notes" (Developer Guide), which the
     CDK grants for writes too.
     """
-    readable = [arn for arn in (key, previous) if arn is not None]
+    readable = [arn for arn in (stream_key, previous) if arn is not None]
     statements = []
     if readable:
         statements.append(

@@ -8,14 +8,15 @@ import pulumi_aws as aws
 from infra.iam import Statement, policy_document, via_stream
 from stack.settings import AccessKeySettings
 
+PUT = ("kinesis:PutRecord", "kinesis:PutRecords")
+"""What a producer does with the stream."""
+
 
 def put_statements(
     stream_arn: pulumi.Input[str], region: pulumi.Input[str], kms_key_arn: pulumi.Input[str] | None
 ) -> Sequence[Statement]:
     """Return what a producer is allowed to do: put records on one stream, and nothing else."""
-    put = Statement(
-        sid="PutRecords", actions=["kinesis:PutRecord", "kinesis:PutRecords"], resources=[stream_arn]
-    )
+    put = Statement(sid="PutRecords", actions=PUT, resources=[stream_arn])
     if kms_key_arn is None:
         return [put]
     encrypt = Statement(

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from event.item import EXPIRY_ATTRIBUTE
 from event.types import event_types, load
+from stack.errors import detach_commands
 from stack.settings import CapacitySettings, TableSettings, table_name
 
 Keys = Sequence[tuple[str, str]]
@@ -150,16 +151,13 @@ def _explain(stack: str, event_type: str, urn: str, name: str, keys: Keys) -> st
     """Return why the table is not replaced, and what to do."""
     event = load(event_type)
     needed = table_name(stack, event_type)
-    kept = f"{stack}-kept"
     rename = f"rename event/types/{event_type}.py, because a new table needs another name, then "
     return f"""\
 The stack's table is {name} with the keys {_show(keys)}, but {event.plural} are stored in {needed} with the keys \
 {_show(event.key_types)}. Replacing the table would delete its rows, so it was not touched.
   Fix: create a stack of their own for the {event.plural}: pulumi stack init NAME
   Or {rename if name == needed else ""}detach the table, which stays in AWS with its rows, and run pulumi up:
-    pulumi stack init {kept} --no-select
-    pulumi state move '{urn}' --source {stack} --dest {kept}
-    pulumi stack rm {kept} --force"""
+{detach_commands(stack, urn)}"""
 
 
 def _show(keys: Keys) -> str:

@@ -1,21 +1,25 @@
 """A stack on local AWS that a person can use: its outputs and the producer's configuration, as files."""
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from event.types import DEFAULT_EVENT_TYPE
-from local.aws.server import Server
+from local.aws.server import ACCOUNT, REGION, ROOT_KEY, Server
 from local.errors import ProviderConfigError
 from local.x.server import CONSUMER_KEY, CONSUMER_SECRET
 from stack.errors import StackError
 from stack.files.stack_file import read_stack_file
 from stack.project import PROJECT, read_project, with_defaults
+from stack.rules import STREAM_ARN
 
 if TYPE_CHECKING:
     from local.pulumi.deploy import Deployment
 
 STACK = "dev"
 EVENT_TYPE_KEY = "stream-processing:eventType"
+STREAM_ARN_KEY = "stream-processing:streamArn"
 
 
 class Session:
@@ -42,7 +46,9 @@ class Session:
         }
         self.outputs_file.write_text(json.dumps(self.outputs))
         self.config.touch(mode=0o600)
-        aws_half = {**deployment.outputs, "aws_endpoint": server.endpoint}
+        # Local AWS accepts the root's key, which takes the place of an identity that the stack does not make.
+        root = {"access_key": ROOT_KEY, "secret_access_key": ROOT_KEY}
+        aws_half = {**root, **deployment.outputs, "aws_endpoint": server.endpoint}
         x_half = {
             "consumer_key": CONSUMER_KEY,
             "consumer_secret": CONSUMER_SECRET,
@@ -87,6 +93,26 @@ def read_config() -> dict[str, Any]:
         raise ProviderConfigError(str(error)) from error
 
 
+def with_local_stream(server: Server, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration with a stream of local AWS in place of one that exists in AWS.
+
+    It has the same name, one shard and no key, and is created unless it is there.
+    """
+    arn = config.get(STREAM_ARN_KEY)
+    existing = STREAM_ARN.fullmatch(arn) if isinstance(arn, str) else None
+    if existing is None:
+        return dict(config)
+    kinesis = server.client("kinesis")
+    with suppress(kinesis.exceptions.ResourceInUseException):
+        kinesis.create_stream(StreamName=existing["name"], ShardCount=1)
+    return {
+        **config,
+        "aws:region": REGION,
+        STREAM_ARN_KEY: f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{existing['name']}",
+        "stream-processing:streamKeyArn": "",
+    }
+
+
 def configured_event_type() -> str:
     """Return the event type of the dev stack."""
     return with_defaults(read_project(), read_config())[EVENT_TYPE_KEY]
@@ -100,5 +126,5 @@ def deploy_session(server: Server, x_url: str) -> Session:
     """
     from local.pulumi.deploy import deploy
 
-    deployment = deploy(STACK, PROJECT, read_config(), server.endpoint)
+    deployment = deploy(STACK, PROJECT, with_local_stream(server, read_config()), server.endpoint)
     return Session(server, x_url, deployment)

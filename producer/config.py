@@ -23,7 +23,7 @@ DEFAULT_PATH = Path(__file__).parent / "config.json"
 STREAM_KEYS = ("region", "stream_name")
 ACCESS_KEYS = ("access_key", "secret_access_key")
 AWS_KEYS = (*ACCESS_KEYS, *STREAM_KEYS, "stream_arn")
-STACK_KEYS = (*AWS_KEYS, "event_type", "max_record_kib")
+STACK_KEYS = (*AWS_KEYS, "stream_account", "event_type", "max_record_kib")
 """What the stack's outputs give."""
 X_KEYS = ("consumer_key", "consumer_secret", "access_token_key", "access_token_secret")
 OPTIONAL_KEYS = ("bearer_token", "aws_endpoint", "x_endpoint", "bluesky_endpoint", "aws_profile")
@@ -43,6 +43,7 @@ class AwsCredentials:
     Attributes:
         access_key: None for boto3's default credential chain, of `profile` if that is given.
         stream_arn: None if the configuration is older than the stack's output of that name.
+        stream_account: the owner of the stream, if that is not the stack's account.
         endpoint: None for AWS itself.
     """
 
@@ -51,6 +52,7 @@ class AwsCredentials:
     region: str
     stream_name: str
     stream_arn: str | None = None
+    stream_account: str | None = None
     profile: str | None = None
     endpoint: str | None = None
 
@@ -59,6 +61,14 @@ class AwsCredentials:
         """Stream, region and endpoint, to print."""
         place = f" at {self.endpoint}" if self.endpoint else ""
         return f"stream {self.stream_name} in {self.region}{place}"
+
+    @property
+    def stream(self) -> dict[str, str]:
+        """The argument that names the stream in a call: its name, or the ARN if it belongs to another account."""
+        arn = self.stream_arn or ""
+        if self.stream_account and arn.endswith(f":stream/{self.stream_name}"):
+            return {"StreamARN": arn}
+        return {"StreamName": self.stream_name}
 
     @property
     def spool_name(self) -> str:
@@ -120,6 +130,7 @@ class Config:
             region=region,
             stream_name=stream_name,
             stream_arn=self._text("stream_arn"),
+            stream_account=self._text("stream_account"),
             profile=self._text("aws_profile"),
             endpoint=self._endpoint("aws_endpoint"),
         )

@@ -30,8 +30,13 @@ def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> N
     write_file(path, values)
     notify(f"{path}: stream {values['stream_name']} in {values['region']}.")
     if not values.get("access_key"):
-        policy = outputs.get("producer_policy_arn", "the stack's output producer_policy_arn")
-        notify(f"The stack has no access key: run the producer with a role that has the policy {policy}.")
+        policy = outputs.get("producer_policy_arn")
+        identity = (
+            f"a role that has the policy {policy}"
+            if policy
+            else f"an identity that may put records on {values.get('stream_arn', values['stream_name'])}"
+        )
+        notify(f"The stack has no access key: run the producer with {identity}.")
     if values.get("aws_endpoint"):
         notify(f"aws_endpoint is still {values['aws_endpoint']}: remove it to use AWS.")
     if (event_type := values.get("event_type", DEFAULT_EVENT_TYPE)) != DEFAULT_EVENT_TYPE:

@@ -31,11 +31,19 @@ class Alarm:
     silence: bool = False
 
 
-def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]:
+def alarms(
+    *,
+    function_timeout: int,
+    provisioned_table: bool,
+    existing_stream: bool = False,
+    foreign_stream: bool = False,
+) -> Sequence[Alarm]:
     """Return the stack's alarms; `function_timeout` is in seconds.
 
     A table with provisioned capacity throttles while it scales, and the stream buffers meanwhile: then only
-    `IteratorAge` shows that the table cannot keep up, and there is no alarm on throttled writes.
+    `IteratorAge` shows that the table cannot keep up, and there is no alarm on throttled writes. A stream that
+    exists may have other readers, whose reads its metric counts too: then the mapping's own polls tell. The metrics of
+    a stream of another account are in that account, and so are alarms on them.
     """
     throttled_writes = Alarm(
         name="TableThrottles",
@@ -44,7 +52,7 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
         "`python -m ops size` has the command",
         metric=metrics.TABLE_THROTTLED,
     )
-    return (
+    every = (
         Alarm(
             name="IteratorAge",
             description="The function is more than a minute behind the stream",
@@ -75,7 +83,8 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
         Alarm(
             name="StreamThrottles",
             description="The stream throttles records: a shard is full",
-            remedy="the producer waits and loses nothing; more shards: `pulumi config set streamShards N`, `pulumi up`",
+            remedy="the producer waits and loses nothing; more shards: `pulumi config set streamShards N`, `pulumi up` "
+            "(with `streamArn`, its owner: `aws kinesis update-shard-count`)",
             metric=metrics.PUT_THROTTLED,
         ),
         *(() if provisioned_table else (throttled_writes,)),
@@ -119,8 +128,9 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
             name="StreamNotRead",
             description="Nothing reads the stream: records expire unless the mapping is repaired in time",
             remedy="`python -m ops status`, then `pulumi up --refresh`",
-            metric=metrics.READS,
+            metric=metrics.POLLS if existing_stream else metrics.READS,
             datapoints=5,
             silence=True,
         ),
     )
+    return [each for each in every if not (foreign_stream and each.metric.resource == "stream")]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from event.schema import SchemaError
 from event.types import load
 from stack.errors import SettingsError
-from stack.rules import KMS_KEY_ARN
+from stack.rules import KMS_KEY_ARN, STREAM_ARN
 
 # RFC 2606, and the reserved top-level domains of RFC 6761.
 EXAMPLE_DOMAIN = re.compile(
@@ -19,20 +19,21 @@ MAX_ACCOUNT_NAMESPACE_STACK = 21
 
 
 def check_regions(own: Mapping[str, str], region: str | None, stack: str) -> None:
-    """Check that KMS keys are of the stack's region, None if that is not known.
+    """Check that KMS keys and a stream that exists are of the stack's region, None if that is not known.
 
     Raises:
-        SettingsError: a key is of another one.
+        SettingsError: one of them is of another one.
     """
-    for key in ("kmsKeyArn", "kmsKeyArnPrevious"):
-        if region and (arn := KMS_KEY_ARN.fullmatch(own[key])) and arn["region"] != region:
-            raise SettingsError(
-                key,
-                own[key],
-                f"a key of the stack's region, {region}, because no service uses one of another region",
-                f"pulumi config set {key} ARN",
-                stack,
-            )
+    of_key = f"a key of the stack's region, {region}, because no service uses one of another region"
+    of_stream = f"a stream of the stack's region, {region}, because Lambda reads none of another region"
+    for key, pattern, allowed in (
+        ("kmsKeyArn", KMS_KEY_ARN, of_key),
+        ("kmsKeyArnPrevious", KMS_KEY_ARN, of_key),
+        ("streamKeyArn", KMS_KEY_ARN, of_key),
+        ("streamArn", STREAM_ARN, of_stream),
+    ):
+        if region and (arn := pattern.fullmatch(own[key])) and arn["region"] != region:
+            raise SettingsError(key, own[key], allowed, f"pulumi config set {key} ARN", stack)
 
 
 def check_contradictions(own: Mapping[str, str], stack: str) -> None:
@@ -147,4 +148,31 @@ def check_on_demand(own: Mapping[str, str], stack: str) -> None:
         ("quarantineNamespace", is_long and own["quarantineNamespace"] == "account", room),
     ):
         if holds:
+            raise SettingsError(key, own[key], allowed, f"pulumi config rm {key}", stack)
+
+
+def check_existing_stream(own: Mapping[str, str], stack: str) -> None:
+    """Check that nothing is to be changed of a stream that exists, and that only such a stream has a key of its own.
+
+    Raises:
+        SettingsError: the first value that is of no use.
+    """
+    for key, is_wrong, allowed in (
+        (
+            "streamKeyArn",
+            own["streamKeyArn"] and not own["streamArn"],
+            "nothing without streamArn: kmsKeyArn is the key of the stack's own stream",
+        ),
+        (
+            "streamWarmMiBps",
+            own["streamArn"] and own["streamWarmMiBps"] != "0",
+            "0 with streamArn: the stream's owner warms it",
+        ),
+        (
+            "streamShardMetrics",
+            own["streamArn"] and own["streamShardMetrics"] == "true",
+            "false with streamArn: the stream's owner turns them on",
+        ),
+    ):
+        if is_wrong:
             raise SettingsError(key, own[key], allowed, f"pulumi config rm {key}", stack)

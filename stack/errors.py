@@ -30,3 +30,12 @@ class StackFileError(StackError):
 
 class OutputsError(StackError):
     """The stack's outputs cannot be read; the message says why and what to do."""
+
+
+def detach_commands(stack: str, urn: str) -> str:
+    """Return the commands, indented, that make a stack forget a resource, which stays in AWS with its data."""
+    kept = f"{stack}-kept"
+    return f"""\
+    pulumi stack init {kept} --no-select
+    pulumi state move '{urn}' --source {stack} --dest {kept}
+    pulumi stack rm {kept} --force"""

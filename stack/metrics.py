@@ -36,8 +36,14 @@ def _function(name: str, statistic: str = "Sum") -> Metric:
     )
 
 
-def _mapping(name: str) -> Metric:
-    return Metric(namespace="AWS/Lambda", name=name, dimension="EventSourceMappingUUID", resource="mapping")
+def _mapping(name: str, statistic: str = "Sum") -> Metric:
+    return Metric(
+        namespace="AWS/Lambda",
+        name=name,
+        dimension="EventSourceMappingUUID",
+        resource="mapping",
+        statistic=statistic,
+    )
 
 
 def _table(name: str, operation: str | None = None) -> Metric:
@@ -80,4 +86,5 @@ TABLE_ERRORS = _table("SystemErrors", operation="BatchWriteItem")
 QUARANTINED_BY_LAMBDA = _mapping("OnFailureDestinationDeliveredEventCount")
 DROPPED = _mapping("DroppedEventCount")
 POLLED = _mapping("PolledEventCount")
+POLLS = _mapping("PolledEventCount", "SampleCount")  # an empty poll counts 0 events
 QUARANTINE_FAILURES = _function("DestinationDeliveryFailures")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from stack.errors import SettingsError
 
 KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):[0-9]{12}:key/[A-Za-z0-9-]{1,128}")
+STREAM_ARN = re.compile(
+    r"arn:aws[a-z-]*:kinesis:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):stream/(?P<name>[a-zA-Z0-9_.-]{1,128})"
+)
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 

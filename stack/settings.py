@@ -11,9 +11,23 @@ from dataclasses import dataclass
 
 from event.limits import MAX_RAISED_RECORD_BYTES, MAX_RECORD_BYTES
 from event.types import DEFAULT_EVENT_TYPE, event_types
-from stack.contradictions import check_contradictions, check_on_demand, check_regions
+from stack.contradictions import (
+    check_contradictions,
+    check_existing_stream,
+    check_on_demand,
+    check_regions,
+)
 from stack.errors import SettingsError
-from stack.rules import BOOLEAN, KMS_KEY_ARN, Rule, check_values, one_of, optional, whole_number
+from stack.rules import (
+    BOOLEAN,
+    KMS_KEY_ARN,
+    STREAM_ARN,
+    Rule,
+    check_values,
+    one_of,
+    optional,
+    whole_number,
+)
 from stack.tags import MAX_TAGS, are_tags, check_tags
 
 MAX_SHARDS = 10_000
@@ -45,13 +59,29 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 @dataclass(frozen=True, kw_only=True)
 class StreamSettings:
-    """`shards` is None for an on-demand stream, `warm_mib` (MiB per second) for one that is not warmed."""
+    """`shards` is None for an on-demand stream, `warm_mib` (MiB per second) for one that is not warmed.
+
+    Where the stack has an `ExistingStream`, this describes it, and makes nothing.
+    """
 
     shards: int | None
     retention_hours: int
     max_record_kib: int
     warm_mib: int | None
     shard_metrics: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingStream:
+    """A stream that the stack reads and does not make.
+
+    `account` is the owner's. `key_arn` is that of the owner's own key, None for one that AWS manages.
+    """
+
+    arn: str
+    stream_name: str
+    account: str
+    key_arn: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +156,14 @@ class AccessKeySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The whole configuration; KMS keys, the permissions boundary and the alarms' address are None if not set."""
+    """The whole configuration; KMS keys, the permissions boundary and the alarms' address are None if not set.
+
+    `existing_stream` is None if the stack makes its stream.
+    """
 
     event_type: str
     stream: StreamSettings
+    existing_stream: ExistingStream | None
     table: TableSettings
     quarantine: QuarantineSettings
     function: FunctionSettings
@@ -155,6 +189,8 @@ RULES: Mapping[str, Rule] = {
     # MaxRecordSizeInKiB (UpdateMaxRecordSize, Amazon Kinesis API reference).
     "streamMaxRecordKiB": whole_number(MAX_RECORD_BYTES // 1024, MAX_RAISED_RECORD_BYTES // 1024),
     "streamShardMetrics": BOOLEAN,
+    "streamArn": optional(STREAM_ARN, "the ARN of a Kinesis stream"),
+    "streamKeyArn": optional(KMS_KEY_ARN, "the ARN of a KMS key"),
     "tablePointInTimeRecovery": BOOLEAN,
     "tableDeletionProtection": BOOLEAN,
     "tableMode": one_of("on-demand", "provisioned"),
@@ -185,7 +221,7 @@ RULES: Mapping[str, Rule] = {
     "kmsKeyArn": optional(KMS_KEY_ARN, "the ARN of a KMS key"),
     "kmsKeyArnPrevious": optional(KMS_KEY_ARN, "the ARN of a KMS key"),
     "permissionsBoundaryArn": optional(POLICY_ARN, "the ARN of a managed policy"),
-    "producerIdentity": one_of("user", "policy"),
+    "producerIdentity": one_of("user", "policy", "none"),
     "accessKeySerial": whole_number(1, 1_000_000),
     "accessKeyKeepPrevious": BOOLEAN,
     "alarms": BOOLEAN,
@@ -202,8 +238,8 @@ RULES: Mapping[str, Rule] = {
 def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Settings:
     """Parse a stack's configuration, which has the defaults of `Pulumi.yaml`.
 
-    `values` are as the engine passes them to the program: full keys, string values. Keys of KMS are compared with
-    `aws:region` if it is there.
+    `values` are as the engine passes them to the program: full keys, string values. Keys of KMS and a stream that
+    exists are compared with `aws:region` if it is there.
 
     Raises:
         SettingsError: a value is not allowed or contradicts another, or a key is unknown.
@@ -222,6 +258,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
     check_regions(own, values.get("aws:region"), stack)
     check_contradictions(own, stack)
     check_on_demand(own, stack)
+    check_existing_stream(own, stack)
 
     def integer(key: str) -> int:
         return int(own[key])
@@ -244,6 +281,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
             warm_mib=integer("streamWarmMiBps") or None,
             shard_metrics=boolean("streamShardMetrics"),
         ),
+        existing_stream=_existing_stream(own["streamArn"], own["streamKeyArn"]),
         table=TableSettings(
             capacity=capacity if own["tableMode"] == "provisioned" else None,
             warm_writes=integer("tableWarmWrites") or None,
@@ -285,6 +323,15 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         alarms=boolean("alarms"),
         alarm_email=own["alarmEmail"] or None,
         tags=json.loads(own["tags"]),
+    )
+
+
+def _existing_stream(arn: str, key_arn: str) -> ExistingStream | None:
+    parts = STREAM_ARN.fullmatch(arn)
+    if parts is None:
+        return None
+    return ExistingStream(
+        arn=arn, stream_name=parts["name"], account=parts["account"], key_arn=key_arn or None
     )
 
 

@@ -42,6 +42,7 @@ stacks = {
         previewed_by_pull_requests=stack in settings.pull_request_stacks,
         state=state,
         kms_key_arns=settings.kms_key_arns,
+        stream_arns=settings.stream_arns,
         protect=settings.protect,
         tags=tags,
     )

@@ -101,8 +101,11 @@ def backend_grants(bucket_arn: pulumi.Input[str], stack: str, key_arn: pulumi.In
     ]
 
 
-def boundary(account: Account, stack: str) -> list[Statement]:
-    """Return the limit of what the function's role and the producer's user can do, whatever their policies allow."""
+def boundary(account: Account, stack: str, stream_arns: Sequence[str]) -> list[Statement]:
+    """Return the limit of what the function's role and the producer's user can do, whatever their policies allow.
+
+    The stream is the stack's own, or one of `stream_arns`.
+    """
     bucket = account.quarantine_arn(stack)
     return [
         Statement(
@@ -116,7 +119,7 @@ def boundary(account: Account, stack: str) -> list[Statement]:
                 "kinesis:PutRecord",
                 "kinesis:PutRecords",
             ],
-            resources=[account.arn("kinesis", f"stream/{stack}-EventStream")],
+            resources=[account.arn("kinesis", f"stream/{stack}-EventStream"), *stream_arns],
         ),
         Statement(
             sid="Table",

@@ -73,6 +73,7 @@ class StackAccess(pulumi.ComponentResource):
         previewed_by_pull_requests: bool,
         state: StateBucket,
         kms_key_arns: Sequence[str],
+        stream_arns: Sequence[str],
         protect: bool,
         tags: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
@@ -83,6 +84,7 @@ class StackAccess(pulumi.ComponentResource):
             subject: start of the subject of GitHub's tokens for the repository.
             previewed_by_pull_requests: whether the preview role trusts the code of pull requests.
             kms_key_arns: keys that the stack may name as `kmsKeyArn`.
+            stream_arns: streams that the stack may name as `streamArn`.
         """
         super().__init__("stream-processing:bootstrap:StackAccess", stack, None, opts)
         child = pulumi.ResourceOptions(parent=self)
@@ -102,7 +104,7 @@ class StackAccess(pulumi.ComponentResource):
         bounds = aws.iam.Policy(
             f"{stack}-boundary",
             name=f"{name}-boundary",
-            policy=policy_document(*boundary(account, stack)),
+            policy=policy_document(*boundary(account, stack, stream_arns)),
             tags=tags,
             opts=child,
         )

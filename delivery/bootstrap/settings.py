@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stack.errors import SettingsError
-from stack.rules import BOOLEAN, KMS_KEY_ARN, Rule, check_values, matching, one_of
+from stack.rules import BOOLEAN, KMS_KEY_ARN, STREAM_ARN, Rule, check_values, matching, one_of
 from stack.settings import STACK_NAME
 
 REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
@@ -30,6 +30,7 @@ class BootstrapSettings:
     account_namespace_stacks: Sequence[str]
     create_github_provider: bool
     kms_key_arns: Sequence[str]
+    stream_arns: Sequence[str]
     protect: bool
 
 
@@ -62,6 +63,7 @@ RULES: Mapping[str, Rule] = {
     "accountNamespaceStacks": _list_of(STACK_NAME, "some of stacks", may_be_empty=True),
     "githubProvider": one_of("create", "existing"),
     "kmsKeyArns": _list_of(KMS_KEY_ARN, "ARNs of KMS keys", may_be_empty=True),
+    "streamArns": _list_of(STREAM_ARN, "ARNs of Kinesis streams", may_be_empty=True),
     "protect": BOOLEAN,
 }
 """The rule of each setting, in the order of `Pulumi.yaml`; contradictions between settings are checked after them."""
@@ -90,6 +92,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Boots
         account_namespace_stacks=chosen["accountNamespaceStacks"],
         create_github_provider=own["githubProvider"] == "create",
         kms_key_arns=json.loads(own["kmsKeyArns"]),
+        stream_arns=json.loads(own["streamArns"]),
         protect=own["protect"] == "true",
     )
 

@@ -26,7 +26,7 @@ from local.demo.replay import check_same_rows, empty_table, read_rows
 from local.demo.tree import ResourceTree
 from local.errors import DemoError, DeploymentError
 from local.interrupts import uninterrupted
-from local.session import EVENT_TYPE_KEY, STACK, Session, read_config
+from local.session import EVENT_TYPE_KEY, STACK, Session, read_config, with_local_stream
 from stack.project import PROJECT
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Demonstration:
         tree = ResourceTree(STACK)
         try:
             with live_display(self.console, tree, refresh_per_second=10):
-                config = {**read_config(), EVENT_TYPE_KEY: self.event_type}
+                config = with_local_stream(self.aws, {**read_config(), EVENT_TYPE_KEY: self.event_type})
                 return deploy(STACK, PROJECT, config, self.aws.endpoint, on_event=tree.show)
         except DeploymentError as error:
             raise DemoError(str(error)) from error
@@ -220,6 +220,8 @@ class Demonstration:
 
     def show_least_privilege(self, deployment: "Deployment") -> None:
         """Check that the producer's key is denied everything else."""
+        if "access_key" not in deployment.outputs:
+            return
         self._step("Check that the producer's key can do nothing else", "the same calls get the same answers")
         keys = {
             "access_key": deployment.outputs["access_key"],
@@ -287,6 +289,10 @@ class Demonstration:
         count = len(deployment.resources)
         deployment.destroy()
         self.console.print(f"  {count} resources removed")
+        kinesis, stream = self.aws.client("kinesis"), deployment.outputs["stream_name"]
+        with suppress(kinesis.exceptions.ResourceNotFoundException):
+            kinesis.delete_stream(StreamName=stream)
+            self.console.print(f"  the stack left the stream {stream} (streamArn), which is now removed too")
 
     def _step(self, title: str, on_aws: str) -> None:
         announce(self.console, title, on_aws)

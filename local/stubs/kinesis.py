@@ -63,6 +63,7 @@ class KinesisStub:
         stored: how often each payload was stored.
         order: the payloads in order, each with its partition key.
         calls: the number of records of each call.
+        arns: the ARNs by which calls named the stream; the others named it by its name.
     """
 
     def __init__(self, name: str = "tweets", faults: Faults = no_faults) -> None:
@@ -72,6 +73,7 @@ class KinesisStub:
         self.stored: Counter[bytes] = Counter()
         self.order: list[tuple[str, bytes]] = []
         self.calls: list[int] = []
+        self.arns: set[str] = set()
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
@@ -109,10 +111,13 @@ class KinesisStub:
         if request.headers.get("x-amz-target") != _TARGET:
             raise _RejectedError("AccessDeniedException", "not authorized to perform anything but PutRecords")
         body: dict[str, Any] = orjson.loads(request.body)
-        if body.keys() != {"StreamName", "Records"} or not 1 <= len(body["Records"]) <= 500:
-            raise _RejectedError("ValidationException", "a call has a stream name and 1 to 500 records")
-        if body["StreamName"] != self._name:
-            raise _RejectedError("ResourceNotFoundException", f"Stream {body['StreamName']} not found.")
+        arn = str(body.get("StreamARN", ""))
+        named = body.get("StreamName") or arn.rpartition(":stream/")[2]
+        self.arns |= {arn} - {""}
+        if len(body) != 2 or "Records" not in body or not 1 <= len(body["Records"]) <= 500:
+            raise _RejectedError("ValidationException", "a call has a stream and 1 to 500 records")
+        if named != self._name:
+            raise _RejectedError("ResourceNotFoundException", f"Stream {named} not found.")
         records, total = [], 0
         for entry in body["Records"]:
             key, data = entry["PartitionKey"], _decode(entry["Data"])

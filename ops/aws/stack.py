@@ -138,6 +138,17 @@ class Stack:
         return event_types.load(name)
 
     @property
+    def stream(self) -> dict[str, Any]:
+        """The argument that names the stream in a call: its name, or the ARN if it belongs to another account.
+
+        Raises:
+            OptionsError: the outputs cannot be loaded, or lack the stream.
+        """
+        if "stream_name" not in self._given and self.optional_output("stream_account"):
+            return {"StreamARN": self.output("stream_arn")}
+        return {"StreamName": self.output("stream_name")}
+
+    @property
     def max_record_bytes(self) -> int:
         """The limit of a record on the stream, data and partition key.
 

@@ -98,7 +98,7 @@ def find_newest(stack: Stack, read: Sequence[Row], limit: int, stats: ScanStats)
 
 def _horizon(stack: Stack, now: datetime) -> datetime:
     """Return the time from which the stream has every record."""
-    answer = stack.kinesis.describe_stream_summary(StreamName=stack.output("stream_name"))
+    answer = stack.kinesis.describe_stream_summary(**stack.stream)
     stream = answer["StreamDescriptionSummary"]
     retained = now - timedelta(hours=stream["RetentionPeriodHours"])
     return max(retained, stream["StreamCreationTimestamp"].astimezone(UTC))

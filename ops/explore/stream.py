@@ -62,7 +62,7 @@ class StreamReader:
     def __init__(self, stack: Stack, since: datetime | None = None, max_shards: int | None = None) -> None:
         self._event = stack.event
         self._kinesis = stack.kinesis
-        self._name = stack.output("stream_name")
+        self._stream = stack.stream
         self._max_shards = max_shards
         self._positions: dict[str, _Position] = {}
         self._seen: set[str] = set()
@@ -136,7 +136,7 @@ class StreamReader:
         self._ended = False
 
     def _list_shards(self, **selection: Any) -> list["ShardTypeDef"]:
-        shards = list(list_shards(self._kinesis, StreamName=self._name, **selection))
+        shards = list(list_shards(self._kinesis, **self._stream, **selection))
         self.open_shards = sum(map(_is_open, shards))
         return shards
 
@@ -151,7 +151,7 @@ class StreamReader:
                 self._seen.add(name)
 
     def _get_iterator(self, shard: str, start: dict[str, Any]) -> str:
-        answer = self._kinesis.get_shard_iterator(StreamName=self._name, ShardId=shard, **start)
+        answer = self._kinesis.get_shard_iterator(**self._stream, ShardId=shard, **start)
         return answer["ShardIterator"]
 
 

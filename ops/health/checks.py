@@ -130,7 +130,7 @@ def _safely(stack: Stack, name: str, part: Part, output: str) -> Iterator[Check]
 
 def _stream(stack: Stack) -> Iterator[Check]:
     name = stack.output("stream_name")
-    stream = stack.kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    stream = stack.kinesis.describe_stream_summary(**stack.stream)["StreamDescriptionSummary"]
     mode = stream.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED").lower().replace("_", "-")
     status = stream["StreamStatus"]
     is_active = status in ("ACTIVE", "UPDATING")
@@ -372,8 +372,8 @@ def _access_key(stack: Stack) -> Iterator[Check]:
     key = stack.optional_output("access_key")
     if key is None:
         policy = stack.optional_output("producer_policy_arn")
-        text = f"none: the producer uses a role with {policy}" if policy else "none among the outputs"
-        yield Check("Access key", State.OK if policy else State.UNKNOWN, text)
+        identity = f"a role with {policy}" if policy else "an identity of its own (producerIdentity none)"
+        yield Check("Access key", State.OK, f"none: the producer uses {identity}")
         return
     user = stack.iam.get_access_key_last_used(AccessKeyId=key)["UserName"]
     keys = stack.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]

@@ -12,7 +12,16 @@ from rich.table import Table
 from event import types as event_types
 from ops.errors import OptionsError
 from ops.planning import prices as price_list
-from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original, variants, write_capacity
+from ops.planning.estimate import (
+    HOURS,
+    Line,
+    Load,
+    estimate,
+    estimate_original,
+    resharding,
+    variants,
+    write_capacity,
+)
 from ops.terminal.display import as_json_option, console, write_json
 from stack.errors import SettingsError, StackError
 from stack.files.stack_file import encrypted_keys, read_stack_file
@@ -201,10 +210,20 @@ def _read_stack_file(stack: str) -> dict[str, Any]:
 
 def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
     remarks = []
+    existing = settings.existing_stream
     if settings.stream.shards and settings.stream.shards < load.shards:
+        remedy = (
+            f"{resharding(existing, load.shards)}, and streamShards {load.shards}"
+            if existing
+            else f"pulumi config set streamShards {load.shards}"
+        )
         remarks.append(
-            f"This load needs {load.shards} shards, the stack has {settings.stream.shards}: "
-            f"pulumi config set streamShards {load.shards}"
+            f"This load needs {load.shards} shards, the stream has {settings.stream.shards}: {remedy}"
+        )
+    if existing:
+        remarks.append(
+            f"Not in the sum: the stream {existing.stream_name} itself (streamArn), which costs the same without this "
+            "stack. Reading it is free, from an on-demand stream all but its data out."
         )
     if capacity := settings.table.capacity:
         units = write_capacity(capacity, load)

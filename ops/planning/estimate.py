@@ -11,6 +11,7 @@ from stack.alarm_definitions import alarms
 from stack.prices import Price, Prices
 from stack.settings import (
     CapacitySettings,
+    ExistingStream,
     FunctionSettings,
     MappingSettings,
     Settings,
@@ -84,7 +85,7 @@ def estimate(settings: Settings, load: Load, prices: Prices) -> list[Line]:
     invocations = _invocations(load, settings.mapping, shards)
     cpu = prices.assumptions["record-cpu-ms"]
     return [
-        *_stream(settings.stream, load, prices),
+        *_stream(settings, load, prices),
         *_function(settings.function, load, invocations, cpu, prices),
         *_writes(settings, load, prices),
         *_storage(settings, load, prices),
@@ -123,7 +124,7 @@ def estimate_original(load: Load, prices: Prices) -> list[Line]:
     invocations = _invocations(load, mapping, shards=load.shards)
     cpu = prices.assumptions["original-record-cpu-ms"]
     return [
-        *_stream(stream, load, prices),
+        *_own_stream(stream, load, prices),
         *_function(function, load, invocations, cpu, prices),
         Line("Write capacity", HOURS * math.ceil(load.rate * load.write_units), prices["dynamodb-wcu"], ""),
         Line("Read capacity", HOURS, prices["dynamodb-rcu"], ""),
@@ -140,7 +141,9 @@ def estimate_original(load: Load, prices: Prices) -> list[Line]:
 def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
     """Yield the settings with one of the most expensive ones changed, each with its name and new value."""
     stream, mapping, function = settings.stream, settings.mapping, settings.function
-    if stream.shards is None:
+    if settings.existing_stream:
+        pass  # its owner changes it
+    elif stream.shards is None:
         sharded = replace(stream, shards=1, warm_mib=None)
         yield "streamMode provisioned, streamShards 1", replace(settings, stream=sharded)
         if stream.warm_mib is None:
@@ -160,7 +163,7 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
         table = replace(settings.table, capacity=capacity, warm_writes=None, max_writes=None)
         provisioned = replace(settings, table=table)
         yield "tableMode provisioned (70 % of the write capacity used)", provisioned
-    if stream.retention_hours > 24:
+    if stream.retention_hours > 24 and not settings.existing_stream:
         yield "streamRetentionHours 24", replace(settings, stream=replace(stream, retention_hours=24))
     if mapping.batching_window < 10:
         window = replace(mapping, batching_window=10)
@@ -181,7 +184,21 @@ def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
         yield "alarms false", replace(settings, alarms=False)
 
 
-def _stream(stream: StreamSettings, load: Load, prices: Prices) -> Iterator[Line]:
+def resharding(stream: ExistingStream, shards: int) -> str:
+    """Return the owner's command that gives a stream more shards."""
+    return (
+        f"aws kinesis update-shard-count --stream-arn {stream.arn} --target-shard-count {shards} "
+        "--scaling-type UNIFORM_SCALING"
+    )
+
+
+def _stream(settings: Settings, load: Load, prices: Prices) -> Iterator[Line]:
+    """Yield what the stream costs; of one that exists, what this stack adds to it: the reads of an on-demand stream."""
+    lines = _own_stream(settings.stream, load, prices)
+    yield from (line for line in lines if not settings.existing_stream or line.name == "Data out")
+
+
+def _own_stream(stream: StreamSettings, load: Load, prices: Prices) -> Iterator[Line]:
     hours = stream.retention_hours
     if stream.shards is None:
         size_in = math.ceil(load.size / _KB) * _KB  # each record is rounded up

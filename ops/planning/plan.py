@@ -14,6 +14,7 @@ from ops.planning.estimate import (
     Load,
     cpu_time_factor,
     estimate,
+    resharding,
 )
 from ops.planning.quotas import LARGE_REGIONS, SHARD_QUOTA, SMALL_SHARD_QUOTA, Quota, quotas
 from ops.terminal.display import count
@@ -180,10 +181,14 @@ def make_plan(base: Settings, load: Load, prices: Prices, region: str) -> Plan:
 
 def _mode(settings: Settings, load: Load, prices: Prices) -> tuple[str, str]:
     """Return the stream's mode, and what the other one would cost."""
+    mode, other = (
+        ("on-demand", "provisioned") if settings.stream.shards is None else ("provisioned", "on-demand")
+    )
+    if settings.existing_stream:
+        return mode, f"of {settings.existing_stream.stream_name}, whose owner chooses it (streamArn)"
     shards = max(1, math.ceil(load.shards / MAX_UTILIZATION)) if settings.stream.shards is None else None
     changed = replace(settings, stream=replace(settings.stream, shards=shards))
     here, there = (sum(line.dollars for line in estimate(each, load, prices)) for each in (settings, changed))
-    mode, other = ("provisioned", "on-demand") if shards is None else ("on-demand", "provisioned")
     more = "more" if there > here else "less"
     return mode, f"{other} would cost ${abs(there - here):,.2f} a month {more} at a steady rate"
 
@@ -257,18 +262,8 @@ def _changes(base: Settings, planned: Settings) -> Iterator[tuple[str, object]]:
 def _notes(
     base: Settings, planned: Settings, load: Load, units: float, concurrency: int, event: Schema, region: str
 ) -> Iterator[Note]:
-    before, after = base.stream.shards, planned.stream.shards
-    if after and after > MAX_SHARDS:
-        stacks = math.ceil(after / MAX_SHARDS)
-        yield Note(
-            f"One stream has at most {MAX_SHARDS:,} shards (streamShards): split the load among {stacks} stacks."
-        )
-    elif before and after and after > 2 * before:
-        updates = math.ceil(math.log2(after / before))
-        text = f"AWS at most doubles the shards of a stream in one update: {updates} times `pulumi up` from {before:,}"
-        if updates > MAX_SHARD_UPDATES:
-            text += f", more than the {MAX_SHARD_UPDATES} of a day: start a new stack with {after:,}"
-        yield Note(f"{text}.")
+    yield from _shard_notes(base, planned)
+    after = planned.stream.shards
     if planned.table.capacity and units * 100 / planned.table.capacity.utilization > MAX_TABLE_CAPACITY:
         yield Note(
             f"A provisioned table goes up to {MAX_TABLE_CAPACITY:,} write units (tableMaxWriteCapacity).",
@@ -319,6 +314,26 @@ def _notes(
             f"One {event.keys[0].name} may have at most {most:,.{0 if most >= 10 else 1}f} {event.plural}/s, which "
             "is what a partition of the table takes; `python -m ops explore --top` shows the busiest."
         )
+
+
+def _shard_notes(base: Settings, planned: Settings) -> Iterator[Note]:
+    before, after = base.stream.shards, planned.stream.shards
+    if base.existing_stream and before and after and after > before:
+        yield Note(
+            f"{base.existing_stream.stream_name} is not the stack's own (streamArn): its owner gives it the shards.",
+            resharding(base.existing_stream, after),
+        )
+    if after and after > MAX_SHARDS:
+        stacks = math.ceil(after / MAX_SHARDS)
+        yield Note(
+            f"One stream has at most {MAX_SHARDS:,} shards (streamShards): split the load among {stacks} stacks."
+        )
+    elif before and after and after > 2 * before:
+        updates = math.ceil(math.log2(after / before))
+        text = f"AWS at most doubles the shards of a stream in one update: {updates} times `pulumi up` from {before:,}"
+        if updates > MAX_SHARD_UPDATES:
+            text += f", more than the {MAX_SHARD_UPDATES} of a day: start a new stack with {after:,}"
+        yield Note(f"{text}.")
 
 
 def _duration(seconds: float) -> str:

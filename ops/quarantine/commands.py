@@ -262,7 +262,7 @@ def redrive(
             bucket,
             Leases(stack.s3, bucket.name),
             stack.kinesis,
-            stack.output("stream_name"),
+            stack.stream,
             max_record_bytes=stack.max_record_bytes,
             rate=rate,
             max_redrives=max_redrives,

@@ -10,10 +10,10 @@ Markers recognize a copy that returns to quarantine.
 import random
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from event.limits import MAX_PARTITION_KEY, MAX_PUT_RECORDS, MAX_RECORD_BYTES, SHARD_BYTES
 from event.quarantine_object import QuarantinedRecord
@@ -100,7 +100,7 @@ class Redriver:
         bucket: the quarantine.
         leases: the leases of this run, in the same bucket.
         kinesis: a client with the operator's credentials.
-        stream: the stream's name.
+        stream: the argument that names the stream in a call.
         max_record_bytes: the stream's limit of a record.
         rate: maximum number of records per second.
         max_redrives: maximum number of redrives of a record.
@@ -113,7 +113,7 @@ class Redriver:
         bucket: Bucket,
         leases: Leases,
         kinesis: "KinesisClient",
-        stream: str,
+        stream: Mapping[str, Any],
         *,
         max_record_bytes: int = MAX_RECORD_BYTES,
         rate: int,
@@ -317,7 +317,7 @@ class Redriver:
             if not indexes:
                 return
             answers = self._kinesis.put_records(
-                StreamName=self._stream, Records=[_entry(records[index]) for index in indexes]
+                **self._stream, Records=[_entry(records[index]) for index in indexes]
             )["Records"]
             for index, answer in zip(indexes, answers, strict=True):
                 if number := answer.get("SequenceNumber"):

@@ -99,7 +99,7 @@ def command(
         )
     if not resume and not start:
         raise click.UsageError("Give --from TIME, or --resume FILE.")
-    summary = stack.kinesis.describe_stream_summary(StreamName=stack.output("stream_name"))
+    summary = stack.kinesis.describe_stream_summary(**stack.stream)
     stream = summary["StreamDescriptionSummary"]
     function = stack.lambda_.get_function_configuration(FunctionName=stack.output("function_name"))
     target = Target(

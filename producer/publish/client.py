@@ -162,7 +162,7 @@ def _write_body(params: dict[str, Any], context: dict[str, Any], **_: object) ->
         {"Data": b64encode(record["Data"]).decode(), "PartitionKey": record["PartitionKey"]}
         for record in request["Records"]
     ]
-    params["body"] = orjson.dumps({"StreamName": request["StreamName"], "Records": records})
+    params["body"] = orjson.dumps({**request, "Records": records})
 
 
 def _read_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:

@@ -179,7 +179,7 @@ class Publisher:
         answer: PutRecordsOutputTypeDef | Exception
         try:
             answer = self._client.put_records(
-                StreamName=self._aws.stream_name,
+                **self._aws.stream,
                 Records=[{"Data": entry.data, "PartitionKey": entry.partition_key} for entry in call],
             )
         except Exception as error:  # noqa: BLE001  -- raised again in the thread that runs

@@ -21,7 +21,7 @@ def rejected(stack: Stack) -> str:
 def detach(stack: Stack, message: str) -> None:
     """Run the commands that the message prints; a person says yes."""
     engine = stack.project.engine
-    commands = re.findall(r"^ +(pulumi st.*)$", message.partition("detach the table")[2], re.MULTILINE)
+    commands = re.findall(r"^ +(pulumi st.*)$", message.partition("  Or ")[2], re.MULTILINE)
     assert len(commands) == 3
     for command in commands:
         ended = subprocess.run(

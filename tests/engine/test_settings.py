@@ -132,12 +132,14 @@ def test_the_limit_of_a_record_is_raised_and_taken_back(project: Project) -> Non
         assert stack.outputs()["max_record_kib"] == str(kibibytes)
 
 
-def test_a_producer_changes_from_a_key_to_a_policy_and_back(project: Project) -> None:
+def test_a_producer_changes_from_a_key_to_a_policy_to_nothing_and_back(project: Project) -> None:
     stack = project.stack("roles")
     stack.up()
     walk(stack, producerIdentity="policy")
     outputs = stack.outputs()
     assert outputs["producer_policy_arn"].endswith(":policy/roles-PutEvents")
     assert "access_key" not in outputs
+    walk(stack, producerIdentity="none")
+    assert not {"access_key", "producer_policy_arn"} & stack.outputs().keys()
     walk(stack, producerIdentity="user")
     assert stack.outputs()["access_key"]

@@ -210,14 +210,20 @@ def deploy(
     partition: str = "aws",
     region: str = REGION,
     present: Mapping[str, Mapping[str, Any]] | None = None,
+    state: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> Deployed:
     """Run the program as the stack `stack` of its committed file, with some keys of the project changed.
 
     `file` names the stack whose file is taken where it is not that of `stack`; `present` holds what the stack already
-    has of a resource, by its logical name, where the engine ignores what the program says.
+    has of a resource, by its logical name, where the engine ignores what the program says; `state` holds the resources
+    of the state, by URN.
     """
-    answers = _Answers(partition, {"aws:index/getRegion:getRegion": {"region": region}}, present or {})
+    invokes = {
+        "aws:index/getRegion:getRegion": {"region": region},
+        "pulumi:pulumi:readStackResourceOutputs": {"outputs": state or {}},
+    }
+    answers = _Answers(partition, invokes, present or {})
     settings = stack_config(file or stack, **config) | {"aws:region": region}
     return _record(PROJECT, stack, settings, answers)
 

@@ -73,3 +73,13 @@ def test_a_producer_with_a_role_of_its_own_gets_a_policy_and_no_key() -> None:
     assert stack.of("User") == stack.of("AccessKey") == stack.of("UserPolicy") == []
     assert stack.outputs["producer_policy_arn"] == stack.arn("producer-managed-policy")
     assert not {"access_key", "secret_access_key"} & stack.outputs.keys()
+
+
+def test_a_stack_without_an_identity_for_producers_has_neither_user_nor_policy() -> None:
+    stack = deploy(producerIdentity="none")
+    assert {each.type for each in stack.resources if each.type.startswith("aws:iam/")} == {
+        "aws:iam/role:Role",
+        "aws:iam/rolePolicy:RolePolicy",
+    }
+    assert "producer" not in {each.name for each in stack.resources}
+    assert not {"access_key", "secret_access_key", "producer_policy_arn"} & stack.outputs.keys()

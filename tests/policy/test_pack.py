@@ -39,8 +39,13 @@ def test_the_bootstrap_program_keeps_every_policy_for_any_number_of_stacks() -> 
     [
         {"kmsKeyArn": KEY, "functionTracing": True},
         {"tableMode": "provisioned", "producerIdentity": "policy"},
+        {
+            "streamArn": "arn:aws:kinesis:us-east-1:123456789012:stream/orders-in",
+            "streamKeyArn": KEY,
+            "producerIdentity": "none",
+        },
     ],
-    ids=["a key and traces", "scaling and a policy"],
+    ids=["a key and traces", "scaling and a policy", "a stream that exists"],
 )
 def test_a_stack_keeps_every_policy_with_other_settings(config: dict[str, Any]) -> None:
     assert broken(deploy("prod", **config)) == []

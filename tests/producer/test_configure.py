@@ -125,3 +125,27 @@ def test_a_cli_that_was_built_here_is_used_with_its_own_backend(
     monkeypatch.setattr("stack.outputs.BUILT_CLI", tmp_path)
     configure(tmp_path / "config.json", "local", lambda _: None)
     assert json.loads((tmp_path / "config.json").read_text())["stream_name"] == "/.pulumi/backend"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "identity"),
+    [
+        (
+            {"producer_policy_arn": "arn:aws:iam::1:policy/dev-PutEvents"},
+            "a role that has the policy arn:aws:iam::1:",
+        ),
+        (
+            {"stream_arn": "arn:aws:kinesis:eu-west-1:1:stream/orders-in"},
+            "an identity that may put records on arn:",
+        ),
+        ({}, "an identity that may put records on dev-EventStream"),
+    ],
+)
+def test_a_stack_without_an_access_key_says_which_identity_the_producer_needs(
+    tmp_path: Path, pulumi: Path, outputs: dict[str, str], identity: str
+) -> None:
+    keyless = {key: value for key, value in OUTPUTS.items() if "access_key" not in key} | outputs
+    pulumi.write_text(pulumi.read_text().replace(json.dumps(OUTPUTS), json.dumps(keyless)))
+    messages = list[str]()
+    configure(tmp_path / "config.json", None, messages.append)
+    assert f"The stack has no access key: run the producer with {identity}" in messages[1]

@@ -150,7 +150,7 @@ class World:
             quarantine,
             Leases(self.bucket, BUCKET, now=lambda: current().now),  # type: ignore[arg-type]
             self.kinesis,  # type: ignore[arg-type]
-            STREAM,
+            {"StreamName": STREAM},
             rate=100,
             max_redrives=1,
             stop=scheduler.Event(),  # type: ignore[arg-type]

@@ -81,6 +81,7 @@ TAGS = (
 """The services whose resources the stack tags, with the shapes of key and value; S3's model has no limits."""
 
 REGION = "us-east-1"
+STREAM_PREFIX = f"arn:aws:kinesis:{REGION}:123456789012:stream/"
 KEY_PREFIX = f"arn:aws:kms:{REGION}:123456789012:key/"
 POLICY_PREFIX = "arn:aws:iam::123456789012:policy/"
 
@@ -129,6 +130,20 @@ def test_a_number_is_allowed_up_to_the_services_limits_and_no_further(key: str) 
     assert limits.get("min", lowest) <= (lowest or 1)
     assert highest <= limits.get("max", highest)
     assert bool(bounds.reason) == (bounds.lowest is not None or bounds.highest is not None)
+
+
+def test_a_stream_is_named_as_kinesis_and_lambda_name_it() -> None:
+    longest = shape("kinesis", "StreamName")["max"]
+    assert allows("streamArn", STREAM_PREFIX + "x" * longest)
+    assert not allows("streamArn", STREAM_PREFIX + "x" * (longest + 1))
+    assert len(STREAM_PREFIX) + longest <= shape("kinesis", "StreamARN")["max"]
+    patterns = [shape("kinesis", "StreamARN")["pattern"], shape("lambda", "Arn")["pattern"]]
+    for region in ("us-east-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1"):
+        for name in ("orders-in", "a.b_C", "orders in", "orders/in", "é"):
+            arn = f"arn:aws:kinesis:{region}:123456789012:stream/{name}"
+            named = re.fullmatch(shape("kinesis", "StreamName")["pattern"], name)
+            assert allows("streamArn", arn) == bool(named)
+            assert not named or all(re.fullmatch(pattern, arn) for pattern in patterns)
 
 
 def test_the_retention_is_that_of_the_stream_in_words() -> None:

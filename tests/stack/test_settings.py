@@ -11,10 +11,12 @@ from event.types import order
 from stack.errors import SettingsError
 from stack.files.stack_file import read_stack_file
 from stack.project import PROJECT, read_project, with_defaults
-from stack.settings import RULES, Settings, parse_settings, quarantine_prefix, table_name
+from stack.settings import RULES, ExistingStream, Settings, parse_settings, quarantine_prefix, table_name
 
 NAME = read_project()["name"]
 SCHEMA: dict[str, dict[str, Any]] = read_project()["config"]
+
+STREAM = "arn:aws:kinesis:us-east-1:123456789012:stream/orders-in"
 
 # key, an invalid value, what the message says is allowed
 INVALID: list[tuple[str, Any, str]] = [
@@ -30,6 +32,10 @@ INVALID: list[tuple[str, Any, str]] = [
     ("streamMaxRecordKiB", 1023, "a whole number from 1024 to 10240"),
     ("streamMaxRecordKiB", 10_241, "a whole number from 1024 to 10240"),
     ("streamShardMetrics", "yes", "one of true, false"),
+    ("streamArn", "orders-in", "the ARN of a Kinesis stream, or nothing"),
+    ("streamArn", "arn:aws:dynamodb:us-east-1:123456789012:table/x/stream/y", "the ARN of a Kinesis stream"),
+    ("streamArn", f"{STREAM}/consumer/mine:1", "the ARN of a Kinesis stream"),
+    ("streamKeyArn", "alias/aws/kinesis", "the ARN of a KMS key"),
     ("tablePointInTimeRecovery", 1, "one of true, false"),
     ("tableDeletionProtection", "", "one of true, false"),
     ("itemLifetimeDays", -1, "a whole number from 0 to 36500"),
@@ -42,7 +48,7 @@ INVALID: list[tuple[str, Any, str]] = [
     ("tableWriteUtilization", 91, "a whole number from 20 to 90"),
     ("tableReadCapacity", 0, "a whole number from 1 to 40000"),
     ("permissionsBoundaryArn", "my-boundary", "the ARN of a managed policy"),
-    ("producerIdentity", "role", "one of user, policy"),
+    ("producerIdentity", "role", "one of user, policy, none"),
     ("kmsKeyArnPrevious", "alias/mine", "the ARN of a KMS key"),
     ("quarantineLifetimeDays", 0, "a whole number from 1 to 36500"),
     ("quarantineNamespace", "regional", "one of global, account"),
@@ -297,6 +303,64 @@ def test_an_event_type_that_contradicts_itself_is_rejected(monkeypatch: pytest.M
         SettingsError, match=r"(?s)eventType: .*shown names Colour.*change event/types/order.py"
     ):
         parse(eventType="order")
+
+
+def test_a_stream_of_another_region_or_its_key_is_rejected() -> None:
+    key = "arn:aws:kms:eu-west-1:123456789012:key/mrk-0f7c2d2e"
+    values = with_defaults(
+        read_project(), {f"{NAME}:streamArn": STREAM, f"{NAME}:streamKeyArn": key, "aws:region": "us-east-1"}
+    )
+    with pytest.raises(SettingsError, match=r"(?s)streamKeyArn: .*a key of the stack's region, us-east-1"):
+        parse_settings(values, NAME, "dev")
+    values = with_defaults(read_project(), {f"{NAME}:streamArn": STREAM, "aws:region": "eu-west-1"})
+    with pytest.raises(SettingsError) as error:
+        parse_settings(values, NAME, "dev")
+    assert "a stream of the stack's region, eu-west-1" in str(error.value)
+    assert "pulumi config set streamArn ARN --stack dev" in str(error.value)
+
+
+def test_a_stream_that_exists_is_named_by_its_arn() -> None:
+    assert parse().existing_stream is None
+    key = "arn:aws:kms:us-east-1:123456789012:key/0f7c2d2e"
+    assert parse(streamArn=STREAM, streamKeyArn=key).existing_stream == ExistingStream(
+        arn=STREAM, stream_name="orders-in", account="123456789012", key_arn=key
+    )
+    existing = parse(streamArn=STREAM).existing_stream
+    assert existing
+    assert existing.key_arn is None
+
+
+def test_capacity_retention_and_record_size_describe_a_stream_that_exists() -> None:
+    described = parse(
+        streamArn=STREAM, streamShards=4, streamRetentionHours=72, streamMaxRecordKiB=2048
+    ).stream
+    assert (described.shards, described.retention_hours, described.max_record_kib) == (4, 72, 2048)
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "allowed"),
+    [
+        (
+            {"streamKeyArn": "arn:aws:kms:us-east-1:123456789012:key/0f7c"},
+            "streamKeyArn",
+            "kmsKeyArn is the key",
+        ),
+        (
+            {"streamArn": STREAM, "streamMode": "on-demand", "streamWarmMiBps": 5},
+            "streamWarmMiBps",
+            "0 with streamArn",
+        ),
+        ({"streamArn": STREAM, "streamShardMetrics": "true"}, "streamShardMetrics", "false with streamArn"),
+    ],
+)
+def test_what_would_change_a_stream_that_exists_is_rejected(
+    config: dict[str, Any], key: str, allowed: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse(**config)
+    assert str(error.value).startswith(f"{key}: ")
+    assert allowed in str(error.value)
+    assert f"pulumi config rm {key} --stack dev" in str(error.value)
 
 
 def test_events_of_another_type_have_a_table_of_their_own() -> None:

@@ -181,6 +181,7 @@ def test_the_boundary_is_the_union_of_what_the_stacks_identities_are_ever_allowe
     everything = [
         deploy(kmsKeyArn=KEY, kmsKeyArnPrevious=PREVIOUS_KEY, functionTracing=True),
         deploy(producerIdentity="policy", kmsKeyArn=KEY),
+        deploy(streamArn=arn("kinesis", "stream/orders-in"), streamKeyArn=KEY),
     ]
     used = {
         action
@@ -213,6 +214,14 @@ def test_the_boundary_is_the_union_of_what_the_stacks_identities_are_ever_allowe
             }
         }
     }
+
+
+def test_a_stream_that_exists_is_within_the_boundary_and_is_granted_to_no_deploy_role() -> None:
+    stream = arn("kinesis", "stream/orders-in")
+    named, plain = deploy_bootstrap(streamArns=[stream]), deploy_bootstrap()
+    assert named.policy("dev-boundary")["Stream"][2] == {arn("kinesis", "stream/dev-EventStream"), stream}
+    for policy in ("dev-deploy-policy", "dev-preview-policy"):
+        assert named.policy(policy) == plain.policy(policy)
 
 
 def test_a_bucket_in_the_accounts_namespace_is_granted_by_its_whole_name() -> None:

@@ -33,6 +33,8 @@ FOLDER = PROJECT / "delivery" / "bootstrap"
         ("accountNamespaceStacks", ["test"]),
         ("githubProvider", "mine"),
         ("kmsKeyArns", ["*"]),
+        ("streamArns", ["*"]),
+        ("streamArns", ["arn:aws:kinesis:us-east-1:123456789012:stream/*"]),
         ("protect", "yes"),
     ],
 )

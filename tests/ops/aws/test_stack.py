@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ops.aws import default
+from ops.aws.stack import Stack
 from ops.cli import cli
 from stack.project import PROJECT
 
@@ -276,3 +277,16 @@ def test_each_command_has_json_and_an_example(command: list[str]) -> None:
     help_text = ops(*command, "--help").stdout
     assert "--json" in help_text
     assert f"python -m ops {' '.join(command)}" in help_text
+
+
+OUTPUTS = {
+    "stream_name": "orders-in",
+    "stream_arn": "arn:aws:kinesis:us-east-1:111122223333:stream/orders-in",
+}
+
+
+def test_a_stream_of_another_account_is_named_by_its_arn_unless_an_option_names_one() -> None:
+    foreign = {**OUTPUTS, "stream_account": "111122223333"}
+    assert Stack({}, lambda: OUTPUTS, None).stream == {"StreamName": "orders-in"}
+    assert Stack({}, lambda: foreign, None).stream == {"StreamARN": OUTPUTS["stream_arn"]}
+    assert Stack({"stream_name": "other"}, pytest.fail, None).stream == {"StreamName": "other"}

@@ -11,10 +11,17 @@ from click.testing import CliRunner, Result
 from ops.cli import cli
 from ops.planning import prices as price_list
 from ops.planning.cost import FREE_SETTINGS, load_settings
-from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original
+from ops.planning.estimate import HOURS, Line, Load, estimate, estimate_original, variants
 from stack.prices import Prices
 from stack.project import read_project
-from stack.settings import CapacitySettings, Settings
+from stack.settings import CapacitySettings, ExistingStream, Settings
+
+EXISTING = ExistingStream(
+    arn="arn:aws:kinesis:us-east-1:123456789012:stream/orders-in",
+    stream_name="orders-in",
+    account="123456789012",
+    key_arn=None,
+)
 
 
 @pytest.fixture
@@ -335,3 +342,15 @@ def test_a_stack_file_that_the_engine_would_reject_is_wrong_usage(
     result = cost_of_file(tmp_path, monkeypatch, config)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())
+
+
+def test_of_a_stream_that_exists_only_the_reads_are_in_the_sum(dev: Settings, prices: Prices) -> None:
+    own = {"Shards", "Puts", "Stream", "Data in", "Retention"}
+    provisioned = dataclasses.replace(dev, existing_stream=EXISTING)
+    assert not {*own, "Data out"} & lines(provisioned, prices).keys()
+    week = dataclasses.replace(dev.stream, shards=None, retention_hours=168)
+    on_demand = dataclasses.replace(provisioned, stream=week)
+    assert not own & lines(on_demand, prices).keys()
+    assert lines(on_demand, prices)["Data out"].dollars > 0
+    names = [name for name, _ in variants(on_demand)]
+    assert not [name for name in names if name.startswith("stream")]

@@ -18,6 +18,7 @@ from ops.planning.estimate import Load
 from ops.planning.plan import Plan, make_plan
 from ops.terminal.display import wrap_command
 from stack.settings import CapacitySettings, Settings
+from tests.ops.planning.test_cost import EXISTING
 
 
 def planned(rate: float, size: int = 500, region: str = "us-east-1", base: Settings | None = None) -> Plan:
@@ -182,3 +183,13 @@ def test_plan_and_cost_speak_of_the_events_that_the_stack_stores(
     words = ("tweet", "Username", "X itself")
     is_default = event_type == event_types.DEFAULT_EVENT_TYPE
     assert [word in size + price for word in words] == [is_default] * len(words)
+
+
+def test_the_owner_of_a_stream_that_exists_gives_it_the_shards() -> None:
+    plan = planned(3000, base=dataclasses.replace(load_settings("dev"), existing_stream=EXISTING))
+    assert "whose owner chooses it" in {item.name: item.formula for item in plan.items}["Stream mode"]
+    [note] = [note for note in plan.notes if "not the stack's own" in note.text]
+    assert note.command == (
+        f"aws kinesis update-shard-count --stream-arn {EXISTING.arn} --target-shard-count 4 "
+        "--scaling-type UNIFORM_SCALING"
+    )

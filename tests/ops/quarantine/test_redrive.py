@@ -370,7 +370,7 @@ def test_two_operators_at_once_send_every_record_once(stack: DeployedStack, user
             Bucket(stack.s3, name),
             Leases(stack.s3, name),
             stack.kinesis,
-            stack.outputs["stream_name"],
+            {"StreamName": stack.outputs["stream_name"]},
             rate=20,
             max_redrives=1,
             stop=threading.Event(),

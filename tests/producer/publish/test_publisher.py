@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,17 @@ def test_a_single_tweet_does_not_wait_for_a_full_call(
         eventually(lambda: spool.acknowledged)
 
     assert stream.ids == ["0"]
+
+
+def test_a_stream_of_another_account_is_named_by_its_arn(stream: Stream, spool: Spool) -> None:
+    arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/tweets"
+    foreign = replace(stream.aws, stream_arn=arn, stream_account="111122223333")
+    fill(spool, 1)
+    send(publisher_of(spool, foreign))
+    assert stream.ids == ["0"]
+    assert stream.stub.arns == {arn}
+    # A name that the environment overrides is another stream.
+    assert replace(foreign, stream_name="other").stream == {"StreamName": "other"}
 
 
 def test_only_the_throttled_entries_of_a_call_are_sent_again(
