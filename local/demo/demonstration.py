@@ -24,7 +24,7 @@ from local.demo.load import Load
 from local.demo.output import INDENT, announce, indent, live_display, print_lines
 from local.demo.replay import check_same_rows, empty_table, read_rows
 from local.demo.tree import ResourceTree
-from local.errors import DemoError, DeploymentError
+from local.errors import DemoError
 from local.interrupts import uninterrupted
 from local.session import EVENT_TYPE_KEY, STACK, Session, read_config
 from stack.project import PROJECT
@@ -83,12 +83,9 @@ class Demonstration:
 
         self._step("Deploy the dev stack from __main__.py", f"pulumi up --stack {STACK}")
         tree = ResourceTree(STACK)
-        try:
-            with live_display(self.console, tree, refresh_per_second=10):
-                config = {**read_config(), EVENT_TYPE_KEY: self.event_type}
-                return deploy(STACK, PROJECT, config, self.aws.endpoint, on_event=tree.show)
-        except DeploymentError as error:
-            raise DemoError(str(error)) from error
+        config = {**read_config(), EVENT_TYPE_KEY: self.event_type}
+        with live_display(self.console, tree, refresh_per_second=10):
+            return deploy(STACK, PROJECT, config, self.aws.endpoint, on_event=tree.show)
 
     def configure(self, deployment: "Deployment") -> None:
         """Write the stack's outputs and the X half to the producer's configuration."""

@@ -78,6 +78,15 @@ def test_an_invalid_fault_is_rejected_before_anything_starts() -> None:
     assert "expected one of entries, throttle, error" in rejected.output
 
 
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "nonsense"])
+def test_a_job_without_local_aws_says_how_to_start_it(endpoint: str) -> None:
+    ended = CliRunner().invoke(main, ["job", "deploy", "dev", "--endpoint", endpoint])
+    assert ended.exit_code == 1
+    assert ended.output == (
+        f"Error: local AWS does not answer at {endpoint}: start it with `python -m local start`, or give --endpoint\n"
+    )
+
+
 def shown(now: Snapshot, before: Snapshot, width: int = 80) -> list[str]:
     console = Console(width=width)
     with console.capture() as capture:

@@ -1,12 +1,14 @@
 """``python -m local demo``, run and interrupted as by a user."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from event.types import event_types
@@ -133,6 +135,28 @@ def test_a_demo_that_is_interrupted_leaves_nothing(
     check_width(output, 100)
     eventually(lambda: not alive(started))
     eventually(lambda: not list(command.temporary.iterdir()))
+
+
+def test_a_demo_that_is_interrupted_while_it_deploys_takes_everything_back(demo: Start) -> None:
+    command = demo()
+    assert command.process.stdout
+    endpoint = next(
+        found[1] for line in command.process.stdout if (found := re.search(r"AWS answers at (\S+),", line))
+    )
+    kinesis = boto3.client(
+        "kinesis",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    eventually(lambda: kinesis.list_streams()["StreamNames"])
+    os.killpg(command.process.pid, signal.SIGINT)
+    code, output = command.ends()
+    assert code == 130, output
+    assert "Traceback" not in output
+    assert " - Stream" in output
+    assert output.endswith("\nInterrupted; everything that was started has stopped.\n")
 
 
 def test_the_demo_of_another_event_type_streams_what_its_samples_say(demo: Start) -> None:

@@ -302,7 +302,10 @@ class TestFailures:
 
     def test_of_the_program_itself_take_back_what_was_made(self, program: Program, aws: LocalAws) -> None:
         before = topics(aws)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(
+            DeploymentError,
+            match=r"^the program failed \(__main__\.py, line \d+\): ZeroDivisionError: division",
+        ):
             program('aws.sns.Topic("topic", name=name).arn.apply(lambda arn: 1 / 0)')
         assert topics(aws) == before
 
