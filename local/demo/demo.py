@@ -98,17 +98,17 @@ def _prepared(console: Console, path: Path | None, event_type: str) -> Iterator[
     with ExitStack() as stack:
         what = "AWS and X" if with_x else "AWS"
         announce(console, f"Start {what} on this machine, in memory, on loopback", "nothing to do")
-        x_url = None
+        x = None
         with uninterrupted():
             # Importing the program takes as long as starting the server.
             importing = threading.Thread(target=_import_program)
             importing.start()
             aws = stack.enter_context(LocalAws.start())
             if with_x:
-                x_url = stack.enter_context(XServer(count=EVENTS, rate=RATE, poisonous=POISONOUS)).url
+                x = stack.enter_context(XServer(count=EVENTS, rate=RATE, poisonous=POISONOUS))
             importing.join()
-        console.print(f"  AWS answers at {aws.endpoint}" + (f", X at {x_url}" if x_url else ""))
-        yield Demonstration(console, aws, x_url, event_type, choose_load(event_type, path))
+        console.print(f"  AWS answers at {aws.endpoint}" + (f", X at {x.url}" if x else ""))
+        yield Demonstration(console, aws, x, event_type, choose_load(event_type, path))
 
 
 def _import_program() -> None:

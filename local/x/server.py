@@ -128,6 +128,10 @@ class XServer:
         """Add to the script."""
         self._script.extend(steps)
 
+    def send_on(self) -> None:
+        """Lift the limit of `count`: posts without end from now on."""
+        self._count = None
+
     def add_rule(self, value: str, tag: str | None = None) -> Rule:
         """Add a rule, as another program of the same app would.
 

@@ -23,6 +23,7 @@ COMPONENTS = {
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 def test_the_outputs_have_the_names_that_the_producer_and_the_operator_read(stack: str) -> None:
     outputs = deploy(stack).outputs
+    assert outputs.pop("aws_endpoint", None) == ("http://127.0.0.1:4566" if stack == "local" else None)
     assert outputs.pop("quarantine_bucket").startswith(f"{stack}-quarantine-")
     assert outputs == {
         "access_key": "producer-key-odd-id",

@@ -1,6 +1,8 @@
 """``python -m local up`` as a user runs it."""
 
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,13 @@ from local.session import EVENT_TYPE_KEY, Session, read_config
 from stack.project import PROJECT
 from tests.local.conftest import unique
 from tests.waiting import SECONDS
+
+# Without credentials: a command that strays to AWS fails.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/nonexistent",
+    "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+}
 
 
 @contextmanager
@@ -143,20 +153,46 @@ def test_a_long_error_leaves_the_table_on_a_screen_of_24_lines() -> None:
     assert "PROBLEM: an error without an end" in " ".join(lines)
 
 
+def run_as_printed(command: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command in the project's folder; press Ctrl-C in one that watches, after its first frame."""
+    watches = " watch" in command
+    with subprocess.Popen(
+        ["bash", "-c", f"{command} --json" if watches else command],
+        cwd=PROJECT,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as process:
+        assert process.stdout
+        if watches:
+            assert process.stdout.readline()
+            os.killpg(process.pid, signal.SIGINT)
+        output, errors = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
 def test_up_deploys_a_stack_that_its_commands_use_as_printed() -> None:
     with running("--deploy") as process:
-        export = said(process, r"(export STREAM_OPS_OUTPUTS=.+)")
-        config = Path(export.split("=")[1].split()[0]).with_name("config.json")
-        produce = f".venv/bin/python -m producer --config {config} --source file local/tweets.jsonl"
-        for command in (produce, f"{export}; .venv/bin/python -m ops explore"):
-            ended = subprocess.run(
-                ["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=False
-            )
-            assert ended.returncode == 0, ended.stderr
-        assert "(from the environment)" in ended.stderr
+        outputs = Path(said(process, r"export STREAM_OPS_OUTPUTS=(.+)"))
+        assert process.stdout
+        commands = list(takewhile(str.strip, map(str.strip, process.stdout)))
+        assert [command.split()[3] for command in commands if " -m ops " in command] == [
+            *("explore", "watch", "status", "quarantine", "quarantine", "replay")
+        ]
+        for command in commands:
+            ended = run_as_printed(f"export STREAM_OPS_OUTPUTS={outputs}; {command}")
+            allowed = (0, 1) if " status" in command else (0,)  # a new stack need not be healthy
+            assert ended.returncode in allowed, f"{command}\n{ended.stdout}{ended.stderr}"
+            assert "Traceback" not in ended.stderr
         process.send_signal(signal.SIGINT)
-        process.communicate()
-    assert not config.exists()
+        output, _ = process.communicate()
+    spool = outputs.with_name("spool")
+    assert output.endswith(f"Stopped; its state is lost.\nThe producer's spool stays in {spool}\n")
+    assert [path.name for path in outputs.parent.iterdir()] == ["spool"]
+    shutil.rmtree(outputs.parent)
 
 
 def test_the_commands_for_a_stack_of_another_event_type_use_it_as_printed(aws: LocalAws) -> None:
@@ -164,14 +200,8 @@ def test_the_commands_for_a_stack_of_another_event_type_use_it_as_printed(aws: L
     deployment = deploy(unique("orders"), PROJECT, config, aws.endpoint)
     export, produce, explore, *_ = Session(aws, None, deployment).commands()
     assert " local events order | " in produce
-    for command in (produce, f"{export}; {explore}"):
-        ended = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", command],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    for command in (f"set -o pipefail; {produce}", f"{export}; {explore}"):
+        ended = run_as_printed(command)
         assert ended.returncode == 0, ended.stderr
     deployment.destroy()
 
