@@ -12,13 +12,12 @@ from local.x.server import CONSUMER_KEY, CONSUMER_SECRET
 from stack.errors import StackError
 from stack.files.stack_file import read_stack_file
 from stack.outputs import ENDPOINT_OUTPUT
-from stack.project import PROJECT, read_project, with_defaults
+from stack.project import PROJECT, full_key, read_project, with_defaults, without_account
 
 if TYPE_CHECKING:
     from local.pulumi.deploy import Deployment
 
 STACK = "dev"
-EVENT_TYPE_KEY = "stream-processing:eventType"
 
 
 class Session:
@@ -90,20 +89,20 @@ def kept_folder(server: Server) -> Path:
 
 
 def read_config() -> dict[str, Any]:
-    """Return the configuration in the dev stack's file.
+    """Return the configuration in the dev stack's file, without what is bound to an account.
 
     Raises:
         ProviderConfigError: the engine would reject the file.
     """
     try:
-        return read_stack_file(PROJECT / f"Pulumi.{STACK}.yaml", read_project())
+        return without_account(read_stack_file(PROJECT / f"Pulumi.{STACK}.yaml", read_project()))
     except StackError as error:
         raise ProviderConfigError(str(error)) from error
 
 
 def configured_event_type() -> str:
     """Return the event type of the dev stack."""
-    return with_defaults(read_project(), read_config())[EVENT_TYPE_KEY]
+    return with_defaults(read_project(), read_config())[full_key("eventType")]
 
 
 def deploy_session(server: Server, x_url: str) -> Session:

@@ -26,9 +26,9 @@ from local.demo.replay import check_same_rows, empty_table, read_rows
 from local.demo.tree import ResourceTree
 from local.errors import DemoError
 from local.interrupts import uninterrupted
-from local.session import EVENT_TYPE_KEY, STACK, Session, kept_folder, read_config
+from local.session import STACK, Session, kept_folder, read_config
 from local.x.server import XServer
-from stack.project import PROJECT
+from stack.project import PROJECT, full_key
 
 if TYPE_CHECKING:
     from local.pulumi.deploy import Deployment
@@ -84,7 +84,7 @@ class Demonstration:
 
         self._step("Deploy the dev stack from __main__.py", f"pulumi up --stack {STACK}")
         tree = ResourceTree(STACK)
-        config = {**read_config(), EVENT_TYPE_KEY: self.event_type}
+        config = {**read_config(), full_key("eventType"): self.event_type}
         with live_display(self.console, tree, refresh_per_second=10):
             return deploy(STACK, PROJECT, config, self.aws.endpoint, on_event=tree.show)
 

@@ -114,12 +114,6 @@ def test_limits_of_an_on_demand_table_and_stream_are_set_and_taken_back(project:
     stack.run("config", "rm", "tableMaxWrites")
     walk(stack)
     assert limits() == (None, 0)
-    walk(stack, tableDeletionProtection=True)
-    walk(stack, tableDeletionProtection=False)
-    walk(stack, tableMaxWrites=600)
-    walk(stack, tableMode="provisioned", tableMaxWrites=0)
-    walk(stack, tableMode="on-demand")
-    assert limits() == (None, 0)
     walk(stack, tableWarmWrites=8000)
     walk(stack, tableWarmWrites=0)
 

@@ -15,7 +15,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from local.pulumi.transforms import TransformingMonitor
 from stack.files.stack_file import read_stack_file
-from stack.project import PROJECT, read_project, with_defaults
+from stack.project import PROJECT, read_project, with_defaults, without_account
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -199,7 +199,7 @@ def _unwrap(value: Any) -> Any:
 
 def stack_config(stack: str, **config: Any) -> dict[str, str]:
     """Return a committed stack file's configuration as the engine passes it, with some keys changed."""
-    committed = read_stack_file(PROJECT / f"Pulumi.{stack}.yaml", read_project())
+    committed = without_account(read_stack_file(PROJECT / f"Pulumi.{stack}.yaml", read_project()))
     return _with_changes(PROJECT, committed, config)
 
 

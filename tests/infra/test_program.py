@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from infra import settings
-from stack.project import PROJECT
+from stack.project import PROJECT, read_project
 from tests.infra.recorder import Deployed, Secret, deploy
 
 COMPONENTS = {
@@ -46,8 +46,9 @@ def test_each_component_has_its_type_and_the_stack_as_parent(dev: Deployed) -> N
     assert {each.name: each.type for each in components} == {
         name: f"stream-processing:infra:{type_}" for name, type_ in COMPONENTS.items()
     }
+    name = read_project()["name"]
     assert {each.parent for each in components} == {
-        "urn:pulumi:dev::stream-processing::pulumi:pulumi:Stack::stream-processing-dev"
+        f"urn:pulumi:dev::{name}::pulumi:pulumi:Stack::{name}-dev"
     }
 
 

@@ -25,8 +25,8 @@ from local.aws.mapping.poller import Progress
 from local.cli import main
 from local.display import Snapshot, render
 from local.pulumi.deploy import deploy
-from local.session import EVENT_TYPE_KEY, Session, read_config
-from stack.project import PROJECT
+from local.session import Session, read_config
+from stack.project import PROJECT, full_key
 from tests.local.conftest import unique
 from tests.waiting import SECONDS
 
@@ -196,7 +196,7 @@ def test_up_deploys_a_stack_that_its_commands_use_as_printed() -> None:
 
 
 def test_the_commands_for_a_stack_of_another_event_type_use_it_as_printed(aws: LocalAws) -> None:
-    config = {**read_config(), EVENT_TYPE_KEY: "order"}
+    config = {**read_config(), full_key("eventType"): "order"}
     deployment = deploy(unique("orders"), PROJECT, config, aws.endpoint)
     export, produce, explore, *_ = Session(aws, None, deployment).commands()
     assert " local events order | " in produce
@@ -209,7 +209,7 @@ def test_the_commands_for_a_stack_of_another_event_type_use_it_as_printed(aws: L
 def test_a_stack_file_that_the_engine_would_reject_ends_the_demo_with_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "Pulumi.dev.yaml").write_text("config: {'stream-processing:protect': yes}")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {'protect': yes}")
     monkeypatch.setattr("local.session.PROJECT", tmp_path)
     result = CliRunner().invoke(main, ["demo"])
     assert result.exit_code == 1
