@@ -22,6 +22,7 @@ REGION = "us-east-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f7c2d2e-0000-4000-8000-000000000000"
 PREVIOUS_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1f7c2d2e-0000-4000-8000-000000000000"
 AWS_MANAGED_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/aws-managed"
+DEV_TAGS = {"Project": read_project()["name"], "Stack": "dev", "Environment": "dev"}
 SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 
 

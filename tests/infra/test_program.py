@@ -81,7 +81,7 @@ def test_every_taggable_resource_has_the_tags_of_project_stack_and_configuration
         "MetricAlarm",
     }
     for each in tagged:
-        assert each.inputs["tags"] == {"Project": "stream-processing", "Stack": "dev", "Team": "data"}
+        assert each.inputs["tags"] == {"Project": read_project()["name"], "Stack": "dev", "Team": "data"}
 
 
 def test_a_permissions_boundary_bounds_every_identity_of_the_stack() -> None:

@@ -1,5 +1,5 @@
 from infra.stream import SHARD_METRICS
-from tests.infra.recorder import KEY, Deployed, deploy
+from tests.infra.recorder import DEV_TAGS, KEY, Deployed, deploy
 
 
 def test_dev_has_one_provisioned_shard_for_a_day(dev: Deployed) -> None:
@@ -12,7 +12,7 @@ def test_dev_has_one_provisioned_shard_for_a_day(dev: Deployed) -> None:
         "shardLevelMetrics": [],
         "encryptionType": "KMS",
         "kmsKeyId": "alias/aws/kinesis",
-        "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
+        "tags": DEV_TAGS,
     }
 
 

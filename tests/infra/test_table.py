@@ -5,7 +5,7 @@ import pytest
 
 from event.item import EXPIRY_ATTRIBUTE
 from event.types import order
-from tests.infra.recorder import AWS_MANAGED_KEY, KEY, Deployed, deploy
+from tests.infra.recorder import AWS_MANAGED_KEY, DEV_TAGS, KEY, Deployed, deploy
 
 
 def test_the_table_is_keyed_by_user_and_tweet_and_pays_per_request(dev: Deployed) -> None:
@@ -19,7 +19,7 @@ def test_the_table_is_keyed_by_user_and_tweet_and_pays_per_request(dev: Deployed
         "serverSideEncryption": {"enabled": True, "kmsKeyArn": AWS_MANAGED_KEY},
         "ttl": {"enabled": False, "attributeName": EXPIRY_ATTRIBUTE},
         "deletionProtectionEnabled": False,
-        "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
+        "tags": DEV_TAGS,
     }
 
 

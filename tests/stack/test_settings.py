@@ -120,7 +120,7 @@ def test_a_setting_that_names_something_of_an_account_is_left_out_locally() -> N
 def test_settings_under_the_name_of_another_project_are_rejected_with_the_command_that_renames_them() -> None:
     values = with_defaults(read_project(), {})
     with pytest.raises(SettingsError) as error:
-        parse_settings(values, "my-stream", "dev")
+        parse_settings(values, "another", "dev")
     message = str(error.value)
     name = read_project()["name"]
     assert f"is a setting of another project, {name}, which would be ignored" in message

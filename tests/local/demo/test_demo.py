@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +106,29 @@ def test_the_figures_of_a_demo_with_an_own_file_add_up(demo: Start, tmp_path: Pa
     assert "the account is empty" in output
     assert "All checks passed" in output
     assert list(command.temporary.iterdir()) == []
+
+
+def test_a_demo_that_is_kept_serves_the_producer_that_it_prints(demo: Start) -> None:
+    command = demo("--keep", width=80)
+    assert command.process.stdout
+    shown = iter(command.process.stdout)
+    produce = next(line.strip() for line in shown if "bin/python -m producer" in line)
+    ended = subprocess.run(
+        ["bash", "-c", produce],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "received 100 = sent 100" in ended.stderr
+    os.killpg(command.process.pid, signal.SIGINT)
+    code, output = command.ends()
+    assert code == 0, output
+    assert "All checks passed" in output
+    folder = Path(shlex.split(produce)[4]).parent
+    assert [path.name for path in folder.iterdir()] == ["spool"]
+    shutil.rmtree(folder)
 
 
 def test_an_empty_file_fails_the_checks_with_exit_code_1(demo: Start, tmp_path: Path) -> None:
