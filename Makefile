@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PULUMI := $(BIN)/python -m local.pulumi.engine
 .PHONY: help install demo test test-newest policy simulate check emulator producers x-clients lint-workflows
 .PHONY: format engine test-engine record-state up-local down-local
-.PHONY: benchmark campaign requirements docs record-docs clean
+.PHONY: benchmark campaign recipes requirements docs record-docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ benchmark: install ## Measure the function, the producer and the whole path (tak
 
 campaign: install ## Put 100,000 tweets through local AWS while everything breaks; none may be lost (takes minutes)
 	$(BIN)/python -m tests.campaign
+
+recipes: install ## Change clones as the documents say, and run the demo and the tests in each (takes minutes)
+	$(BIN)/python -m tests.recipes $(RECIPE)
 
 requirements: install ## Regenerate the pinned requirement files from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)

@@ -7,10 +7,11 @@ from infra.monitoring import Monitoring
 from infra.processor import EventProcessor
 from infra.producer import ProducerPolicy, ProducerUser
 from infra.quarantine import Quarantine
-from infra.settings import load
+from infra.settings import load, local_endpoint
 from infra.stream import EventStream, explain_sharing, keep_own_stream
 from infra.table import EventTable
 from stack.alarm_definitions import alarms
+from stack.outputs import ENDPOINT_OUTPUT
 from stack.settings import MAX_DELIVERED_KIB, parse_settings, quarantine_prefix
 
 settings = load(parse_settings)
@@ -146,3 +147,5 @@ pulumi.export("function_name", processor.function_name)
 pulumi.export("quarantine_bucket", quarantine.bucket_name)
 pulumi.export("dashboard_url", monitoring.dashboard_url)
 pulumi.export("alarm_topic_arn", monitoring.alarm_topic_arn)
+if endpoint := local_endpoint():
+    pulumi.export(ENDPOINT_OUTPUT, endpoint)  # where the producer and the operator's commands find the stack

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config, get_config_env
 
 from stack.errors import SettingsError
+from stack.outputs import is_loopback
 
 S = TypeVar("S")
 
@@ -28,3 +29,10 @@ def load(parse: Callable[[Mapping[str, str], str, str], S]) -> S:
         return parse(values, pulumi.get_project(), pulumi.get_stack())
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from error
+
+
+def local_endpoint() -> str | None:
+    """Return the address of local AWS, if that is where `aws:endpoints` leads."""
+    endpoints = pulumi.Config("aws").get_object("endpoints") or []
+    address = next((each["kinesis"] for each in endpoints if "kinesis" in each), "")
+    return address if is_loopback(address) else None

@@ -19,8 +19,9 @@ class EventTable(pulumi.ComponentResource):
     """A table of events, with the keys of their definition.
 
     A table that the stack already has is never replaced: if its keys, or its event type, are others than the
-    program's, preview and update fail before it is touched. The engine ignores changes of what identifies a table,
-    so that what it returns here is what the stack has.
+    program's, preview and update fail before it is touched. So they do while a ceiling on its writes is dropped without
+    -1, for which AWS's provider makes a call that AWS rejects. The engine ignores changes of both, so that what it
+    returns here is what the stack has.
 
     It pays per request, or has provisioned write capacity that follows the load: the stream buffers what the
     table throttles until it has scaled.
@@ -47,6 +48,7 @@ class EventTable(pulumi.ComponentResource):
     ) -> None:
         super().__init__("stream-processing:infra:EventTable", name, None, opts)
         capacity = settings.capacity
+        keeps_ceiling = not (capacity or settings.max_writes)
         event = load(event_type)
         table = aws.dynamodb.Table(
             f"{name}-table",
@@ -91,24 +93,29 @@ class EventTable(pulumi.ComponentResource):
                 ignore_changes=[
                     *("name", "hashKey", "rangeKey", "attributes"),
                     "writeCapacity",  # a change by auto scaling is not drift
+                    *(["onDemandThroughput"] if keeps_ceiling else []),
                 ],
             ),
         )
 
         def check(present: Sequence[Any]) -> str:
-            urn, name, partition_key, sort_key, attributes = present
+            urn, name, partition_key, sort_key, attributes, throughput = present
             stored_as = {attribute["name"]: attribute["type"] for attribute in attributes}
             keys = [(key, stored_as[key]) for key in (partition_key, sort_key) if key in stored_as]
             other_tables = {table_name(stack, each) for each in event_types() if each != event_type}
             if keys != event.key_types or name in other_tables:
                 raise pulumi.RunError(_explain(stack, event_type, urn, name, keys))
+            ceiling = (throughput or {}).get("max_write_request_units") or 0
+            if keeps_ceiling and ceiling > 0:
+                raise pulumi.RunError(_explain_ceiling(stack, name, ceiling))
             return str(name)
 
         if capacity:
             self._scale(name, table, capacity, tags)
         # Whoever takes the name waits for the check, the function first of all.
         self.table_name = pulumi.Output.all(
-            table.urn, table.name, table.hash_key, table.range_key, table.attributes
+            *(table.urn, table.name, table.hash_key, table.range_key, table.attributes),
+            table.on_demand_throughput,
         ).apply(check)
         self.arn = table.arn
         self.register_outputs({"table_name": self.table_name, "arn": self.arn})
@@ -158,6 +165,17 @@ The stack's table is {name} with the keys {_show(keys)}, but {event.plural} are 
   Fix: create a stack of their own for the {event.plural}: pulumi stack init NAME
   Or {rename if name == needed else ""}detach the table, which stays in AWS with its rows, and run pulumi up:
 {detach_commands(stack, urn)}"""
+
+
+def _explain_ceiling(stack: str, name: str, ceiling: float) -> str:
+    """Return why a ceiling does not go with its setting, and what to do; the CLI would read a bare -1 as an option."""
+    return f"""\
+The table {name} has a ceiling of {ceiling:,.0f} writes per second, which only a tableMaxWrites of -1 removes, so it \
+was not touched.
+  Fix: remove it, then the setting:
+    pulumi config set --stack {stack} tableMaxWrites -- -1
+    pulumi up --stack {stack}
+    pulumi config rm --stack {stack} tableMaxWrites"""
 
 
 def _show(keys: Keys) -> str:

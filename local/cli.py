@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -17,6 +18,9 @@ from local.errors import LocalAwsError, LocalError
 from local.events import events
 from local.job import env, job
 from local.x.server import XServer
+
+if TYPE_CHECKING:
+    from local.session import Session
 
 X_PORT = 8080
 
@@ -65,13 +69,13 @@ def up(port: int | None, x_port: int | None, rate: int, faults: tuple[Fault, ...
     """Run AWS and X until Ctrl-C, and show their activity. State is in memory and ends with the command."""
     console = Console(highlight=False)
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    session: Session | None = None
     try:
         with LocalAws.start(port, faults=faults) as aws, _x(x_port, rate) as x_url:
             # Imported once the server is up: it imports boto3, which loads while the server starts.
             from local.display import Display, instructions
             from local.session import deploy_session
 
-            session = None
             if deploy:
                 with console.status("Deploying the dev stack ..."):
                     session = deploy_session(aws, x_url)
@@ -79,9 +83,14 @@ def up(port: int | None, x_port: int | None, rate: int, faults: tuple[Fault, ...
             Display(aws, console).run()
     except KeyboardInterrupt:
         console.print("Stopped; its state is lost.")
+        if session and session.spool.exists():
+            console.print(f"The producer's spool stays in {session.spool}", markup=False, soft_wrap=True)
     except LocalError as error:
         console.print(f"Error: {error}", markup=False, style="red")
         sys.exit(1)
+    finally:
+        if session:
+            session.remove()
 
 
 @contextlib.contextmanager

@@ -71,7 +71,7 @@ def env(endpoint: str) -> None:
 @at_endpoint
 def job(role: str, stack: str, repository: str, subject: str | None, endpoint: str) -> None:
     """Print the credentials of a job of GitHub that assumed a role: eval "$(python -m local job deploy dev)"."""
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     subject = subject or (f"environment:{stack}" if role == "deploy" else "ref:refs/heads/main")
     try:
@@ -79,6 +79,10 @@ def job(role: str, stack: str, repository: str, subject: str | None, endpoint: s
     except ClientError as error:
         raise click.ClickException(
             f"{PREFIX}-{stack}-{role} does not trust repo:{repository}:{subject}: {error}"
+        ) from error
+    except (BotoCoreError, ValueError) as error:  # the latter: it is no URL
+        raise click.ClickException(
+            f"local AWS does not answer at {endpoint}: start it with `python -m local start`, or give --endpoint"
         ) from error
 
 

@@ -1,5 +1,10 @@
 """`python -m ops`."""
 
-from ops.cli import main
+import sys
 
-main()
+try:
+    from ops.cli import main
+
+    main()
+except KeyboardInterrupt:  # during start-up
+    sys.exit(130)

@@ -7,7 +7,7 @@ from event.types import DEFAULT_EVENT_TYPE
 from producer.config import STACK_KEYS, STREAM_KEYS, X_KEYS, read_file, write_file
 from producer.errors import ConfigError
 from stack.errors import OutputsError
-from stack.outputs import read_outputs
+from stack.outputs import ENDPOINT_OUTPUT, read_outputs
 
 
 def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> None:
@@ -26,7 +26,7 @@ def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> N
     if missing:
         raise ConfigError(f"The stack has no output {', '.join(missing)}: deploy it with `pulumi up`.")
     others = {key: value for key, value in read_file(path).items() if key not in STACK_KEYS}
-    values = others | {key: outputs[key] for key in STACK_KEYS if outputs.get(key)}
+    values = others | {key: outputs[key] for key in (*STACK_KEYS, ENDPOINT_OUTPUT) if outputs.get(key)}
     write_file(path, values)
     notify(f"{path}: stream {values['stream_name']} in {values['region']}.")
     if not values.get("access_key"):
@@ -37,8 +37,8 @@ def configure(path: Path, stack: str | None, notify: Callable[[str], None]) -> N
             else f"an identity that may put records on {values.get('stream_arn', values['stream_name'])}"
         )
         notify(f"The stack has no access key: run the producer with {identity}.")
-    if values.get("aws_endpoint"):
-        notify(f"aws_endpoint is still {values['aws_endpoint']}: remove it to use AWS.")
+    if (endpoint := values.get(ENDPOINT_OUTPUT)) and not outputs.get(ENDPOINT_OUTPUT):
+        notify(f"{ENDPOINT_OUTPUT} is still {endpoint}: remove it to use AWS.")
     if (event_type := values.get("event_type", DEFAULT_EVENT_TYPE)) != DEFAULT_EVENT_TYPE:
         notify(f"The stack's event type is {event_type}: send such events with --source file.")
         return

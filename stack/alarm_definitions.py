@@ -24,7 +24,7 @@ class Alarm:
     name: str
     description: str
     remedy: str
-    """The next step for the operator, in Markdown: for `docs/alarms.md` and `python -m ops status`."""
+    """The next step for the operator, in Markdown: for `docs/alarms.md`, and for `ops status`, which replaces STACK."""
     metric: metrics.Metric
     threshold: float = 1
     datapoints: int = 3
@@ -64,7 +64,7 @@ def alarms(
         Alarm(
             name="FunctionErrors",
             description="Invocations of the function keep failing",
-            remedy="`aws logs tail /aws/lambda/<stack>-DDBEventProcessor --since 15m`, then `pulumi up --refresh`",
+            remedy="`aws logs tail /aws/lambda/STACK-DDBEventProcessor --since 15m`, then `pulumi up --refresh`",
             metric=metrics.ERRORS,
         ),
         Alarm(
@@ -104,7 +104,7 @@ def alarms(
         Alarm(
             name="QuarantinedByLambda",
             description="Lambda put a batch that ran out of retries or age into quarantine",
-            remedy="fix the cause, then `python -m ops quarantine redrive --reason discarded`",
+            remedy="fix the cause, then `python -m ops quarantine redrive --stack STACK --reason discarded`",
             metric=metrics.QUARANTINED_BY_LAMBDA,
             datapoints=1,
         ),

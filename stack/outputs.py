@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from stack.errors import OutputsError
 from stack.project import PROJECT
@@ -13,6 +14,9 @@ BUILT_CLI = PROJECT / ".pulumi" / "bin"
 """Folder of the CLI that `make engine` builds. It uses a home and a backend inside the project."""
 LOCAL_PASSPHRASE = "local"  # noqa: S105 # protects nothing: the stack is in the memory of this machine
 """Passphrase of the stacks in that backend."""
+
+ENDPOINT_OUTPUT = "aws_endpoint"
+"""Output of a stack on local AWS: its address. The producer's configuration has the same name for it."""
 
 
 def read_outputs(stack: str | None, *, show_secrets: bool = False) -> dict[str, object]:
@@ -42,6 +46,15 @@ def read_outputs(stack: str | None, *, show_secrets: bool = False) -> dict[str, 
     except ValueError as error:
         raise OutputsError(f"`{' '.join(command)}` did not write JSON: run it to see why.") from error
     return outputs
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL leads to this machine, without a user name or a password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.hostname in ("127.0.0.1", "localhost", "::1") and "@" not in parts.netloc
 
 
 def built_cli_environment(state: Path = PROJECT / ".pulumi") -> dict[str, str]:

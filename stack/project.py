@@ -9,6 +9,15 @@ from typing import Any
 from stack.files.engine_yaml import as_text, read_yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
+ACCOUNT_SETTINGS = (
+    "alarmEmail",
+    "kmsKeyArn",
+    "kmsKeyArnPrevious",
+    "permissionsBoundaryArn",
+    "streamArn",
+    "streamKeyArn",
+)
+"""Settings that name something of one account, or a person: local AWS has none of it."""
 
 
 def version() -> str:
@@ -23,6 +32,17 @@ def read_project(folder: Path = PROJECT) -> Mapping[str, Any]:
     """Return the content of a project's `Pulumi.yaml`, read once: parsing takes as long as the program itself."""
     content: dict[str, Any] = read_yaml((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
     return content
+
+
+def full_key(name: str) -> str:
+    """Return a setting's key in the configuration, which has the project's name, whatever it is."""
+    return f"{read_project()['name']}:{name}"
+
+
+def without_account(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave ACCOUNT_SETTINGS out of a configuration: local deployments and tests are those of any account."""
+    left_out = {full_key(name) for name in ACCOUNT_SETTINGS}
+    return {key: value for key, value in config.items() if key not in left_out}
 
 
 def with_defaults(project: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:

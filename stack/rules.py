@@ -65,12 +65,12 @@ def check_values(
     for full_key, value in values.items():
         namespace, _, key = full_key.partition(":")
         if namespace not in (project, "aws", "pulumi") and key in rules:
-            # `pulumi new` renames the project, but not the keys of its stack files.
+            # The project was renamed, but not the keys that `pulumi config set` wrote under its old name.
             raise SettingsError(
                 full_key,
                 value,
                 f"keys of this project, {project}",
-                f"sed -i.bak 's/^  {namespace}:/  {project}:/' Pulumi.*.yaml && pulumi preview",
+                f"sed -i.bak 's/^  {namespace}:/  /' Pulumi.*.yaml && rm Pulumi.*.yaml.bak && pulumi preview",
                 stack,
                 problem=f"is a setting of another project, {namespace}, which would be ignored",
             )

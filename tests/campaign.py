@@ -27,11 +27,11 @@ from botocore.exceptions import ClientError
 
 from local.aws.local_aws import LocalAws
 from local.pulumi.deploy import deploy
-from stack.project import PROJECT
+from stack.project import PROJECT, full_key
 from tests.handler.events import aggregate, tweet, v1_status, v2_post
 from tests.ops.stack import DeployedStack
 
-CONFIG = {"aws:region": "us-east-1", "stream-processing:mappingBatchingWindow": 0}
+CONFIG = {"aws:region": "us-east-1", full_key("mappingBatchingWindow"): 0}
 CALL_RECORDS = 250
 AGGREGATED = 10
 """Tweets in an aggregated record."""

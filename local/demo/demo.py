@@ -14,13 +14,14 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from event.types import DEFAULT_EVENT_TYPE, load
 from local.aws.local_aws import LocalAws
 from local.demo.demonstration import Demonstration
 from local.demo.load import EVENTS, POISONOUS, RATE, choose_load
 from local.demo.output import announce
-from local.errors import DemoError, LocalAwsError, ProviderConfigError
+from local.errors import DemoError, LocalError, ProviderConfigError
 from local.events import EventType
 from local.interrupts import uninterrupted
 from local.session import configured_event_type
@@ -66,11 +67,9 @@ def demo(event_type: str | None, source: str | None, path: Path | None, keep: bo
     console = Console(highlight=False)
     try:
         run_demo(console, path, event_type=event_type, keep=keep)
-    except DemoError as error:
-        console.print(f"[bold red]Check failed:[/] {error}")
-        sys.exit(1)
-    except LocalAwsError as error:
-        console.print(f"[bold red]Error:[/] {error}")
+    except LocalError as error:
+        title = "Check failed" if isinstance(error, DemoError) else "Error"
+        console.print(f"[bold red]{title}:[/] {escape(str(error))}")
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("Interrupted; everything that was started has stopped.")
@@ -83,8 +82,8 @@ def run_demo(
     """Run the demo on a console, with the events of a file or with made-up ones.
 
     Raises:
-        LocalAwsError: local AWS cannot run.
         DemoError: a check failed.
+        LocalError: local AWS cannot run, or the stack cannot be deployed.
     """
     started = time.monotonic()
     with _prepared(console, path, event_type) as demonstration:
@@ -99,17 +98,17 @@ def _prepared(console: Console, path: Path | None, event_type: str) -> Iterator[
     with ExitStack() as stack:
         what = "AWS and X" if with_x else "AWS"
         announce(console, f"Start {what} on this machine, in memory, on loopback", "nothing to do")
-        x_url = None
+        x = None
         with uninterrupted():
             # Importing the program takes as long as starting the server.
             importing = threading.Thread(target=_import_program)
             importing.start()
             aws = stack.enter_context(LocalAws.start())
             if with_x:
-                x_url = stack.enter_context(XServer(count=EVENTS, rate=RATE, poisonous=POISONOUS)).url
+                x = stack.enter_context(XServer(count=EVENTS, rate=RATE, poisonous=POISONOUS))
             importing.join()
-        console.print(f"  AWS answers at {aws.endpoint}" + (f", X at {x_url}" if x_url else ""))
-        yield Demonstration(console, aws, x_url, event_type, choose_load(event_type, path))
+        console.print(f"  AWS answers at {aws.endpoint}" + (f", X at {x.url}" if x else ""))
+        yield Demonstration(console, aws, x, event_type, choose_load(event_type, path))
 
 
 def _import_program() -> None:

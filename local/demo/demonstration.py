@@ -24,10 +24,11 @@ from local.demo.load import Load
 from local.demo.output import INDENT, announce, indent, live_display, print_lines
 from local.demo.replay import check_same_rows, empty_table, read_rows
 from local.demo.tree import ResourceTree
-from local.errors import DemoError, DeploymentError
+from local.errors import DemoError
 from local.interrupts import uninterrupted
-from local.session import EVENT_TYPE_KEY, STACK, Session, read_config, with_local_stream
-from stack.project import PROJECT
+from local.session import STACK, Session, kept_folder, read_config
+from local.x.server import XServer
+from stack.project import PROJECT, full_key
 
 if TYPE_CHECKING:
     from local.pulumi.deploy import Deployment
@@ -45,11 +46,11 @@ class Demonstration:
     """The steps after the start; each raises DemoError if its check fails."""
 
     def __init__(
-        self, console: Console, aws: LocalAws, x_url: str | None, event_type: str, load: Load
+        self, console: Console, aws: LocalAws, x: XServer | None, event_type: str, load: Load
     ) -> None:
         self.console = console
         self.aws = aws
-        self.x_url = x_url
+        self.x = x
         self.event_type = event_type
         self.event = event_types.load(event_type)
         self.load = load
@@ -69,7 +70,7 @@ class Demonstration:
             self.show_quarantine(deployment)
             self.show_replay(deployment)
             if keep:
-                self.wait()
+                self.wait(deployment)
         finally:
             self.destroy(deployment)
         left = inventory(self.aws)
@@ -83,12 +84,9 @@ class Demonstration:
 
         self._step("Deploy the dev stack from __main__.py", f"pulumi up --stack {STACK}")
         tree = ResourceTree(STACK)
-        try:
-            with live_display(self.console, tree, refresh_per_second=10):
-                config = with_local_stream(self.aws, {**read_config(), EVENT_TYPE_KEY: self.event_type})
-                return deploy(STACK, PROJECT, config, self.aws.endpoint, on_event=tree.show)
-        except DeploymentError as error:
-            raise DemoError(str(error)) from error
+        config = {**read_config(), full_key("eventType"): self.event_type}
+        with live_display(self.console, tree, refresh_per_second=10):
+            return deploy(STACK, PROJECT, config, self.aws.endpoint, on_event=tree.show)
 
     def configure(self, deployment: "Deployment") -> None:
         """Write the stack's outputs and the X half to the producer's configuration."""
@@ -96,7 +94,7 @@ class Demonstration:
             "Configure the producer from the stack outputs",
             "pulumi stack output --json --show-secrets > producer/config.json",
         )
-        self.session = Session(self.aws, self.x_url, deployment)
+        self.session = Session(self.aws, self.x.url if self.x else None, deployment)
         from ops.aws.stack import Stack
 
         self.stack = Stack({}, lambda: self.session.outputs, self.aws.endpoint)
@@ -273,15 +271,21 @@ class Demonstration:
         check_same_rows(before, read_rows(self.aws, table))
         self.console.print(f"  the same {len(before):,} rows are back")
 
-    def wait(self) -> None:
+    def wait(self, deployment: "Deployment") -> None:
         """Keep everything running until Ctrl-C."""
         self.console.print("\n[bold]Everything keeps running until Ctrl-C. In another terminal:[/]")
-        for command in self.session.commands():
+        if self.x:
+            self.x.send_on()
+        session = Session(self.aws, self.x.url if self.x else None, deployment, kept_folder(self.aws))
+        for command in session.commands():
             self.console.print(f"  {command}", markup=False, soft_wrap=True)
-        with suppress(KeyboardInterrupt):
-            while True:
-                self.aws.check()
-                time.sleep(_TICK_SECONDS)
+        try:
+            with suppress(KeyboardInterrupt):
+                while True:
+                    self.aws.check()
+                    time.sleep(_TICK_SECONDS)
+        finally:
+            session.remove()
 
     def destroy(self, deployment: "Deployment") -> None:
         """Destroy the stack, in reverse order of creation."""
@@ -289,17 +293,13 @@ class Demonstration:
         count = len(deployment.resources)
         deployment.destroy()
         self.console.print(f"  {count} resources removed")
-        kinesis, stream = self.aws.client("kinesis"), deployment.outputs["stream_name"]
-        with suppress(kinesis.exceptions.ResourceNotFoundException):
-            kinesis.delete_stream(StreamName=stream)
-            self.console.print(f"  the stack left the stream {stream} (streamArn), which is now removed too")
 
     def _step(self, title: str, on_aws: str) -> None:
         announce(self.console, title, on_aws)
 
     def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run an operator's command."""
-        options = ["--outputs", str(self.session.outputs_file), "--endpoint", self.aws.endpoint]
+        options = ["--outputs", str(self.session.outputs_file)]
         return subprocess.run(
             [sys.executable, "-m", "ops", *arguments, *options],
             cwd=PROJECT,

@@ -27,10 +27,12 @@ def indent(content: RenderableType) -> Padding:
 @contextmanager
 def live_display(console: Console, *content: RenderableType, **options: Any) -> Iterator[Live]:
     """Show a display until the block ends."""
-    with Live(*content, console=console, **options) as live:
-        yield live
-    if not console.is_terminal:
-        console.print()  # there the display ends without a new line
+    try:
+        with Live(*content, console=console, **options) as live:
+            yield live
+    finally:
+        if not console.is_terminal:
+            console.print()  # there the display ends without a new line
 
 
 def print_lines(console: Console, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Draws the resources of a stack as they are created: one row per component."""
+"""Draws the resources of a stack as they are created, or deleted after a failure: one row per component."""
 
 import threading
 from dataclasses import dataclass, field
@@ -11,12 +11,14 @@ from rich.text import Text
 if TYPE_CHECKING:
     from local.pulumi.deploy import Event
 
-_SLOWEST_FIRST = ("failed", "creating", "created")
 _MARKS = {
-    "creating": ("…", "yellow"),
-    "created": ("✔", "green"),
     "failed": ("✘", "red"),
+    "creating": ("…", "yellow"),
+    "deleting": ("…", "yellow"),
+    "created": ("✔", "green"),
+    "deleted": ("-", "dim"),
 }
+"""How a phase is drawn; of several resources the first of these phases."""
 
 
 @dataclass
@@ -58,7 +60,7 @@ def _resources(phases: dict[str, str]) -> Columns:
         by_kind.setdefault(_kind(urn), []).append(phase)
     entries = []
     for kind, group in by_kind.items():
-        mark, style = _MARKS[next(phase for phase in _SLOWEST_FIRST if phase in group)]
+        mark, style = next(drawn for phase, drawn in _MARKS.items() if phase in group)
         count = f" x {len(group)}" if len(group) > 1 else ""
         entries.append(Text.assemble((mark, style), f" {kind}{count}"))
     return Columns(entries, padding=(0, 2))

@@ -13,6 +13,7 @@ import asyncio
 import runpy
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
-from local.errors import DeploymentError, ProviderConfigError
+from local.errors import DeploymentError, LocalError, ProviderConfigError
 from local.pulumi.provider.aws import SERVICES, Aws
 from local.pulumi.provider.invokes import INVOKES
 from local.pulumi.provider.resource import Properties, Resource
@@ -126,8 +127,7 @@ def deploy(
     is called from several threads, one at a time.
 
     Raises `ProviderConfigError` for configuration that cannot be used, `DeploymentError` when a resource cannot be
-    created or the program stops with a message, or whatever else the program raises; in all cases every created
-    resource is deleted.
+    created or the program fails; in both cases every created resource is deleted.
     """
     settings = read_project(project)
     values = _configuration(settings, config)
@@ -142,9 +142,7 @@ def deploy(
             asyncio.run(_run(project / "__main__.py", settings["name"], stack, values, monitor))
     except BaseException as error:
         # The SDK raises the first failure it meets, which may be a mere consequence.
-        failure = monitor.failure or (
-            DeploymentError(str(error)) if isinstance(error, pulumi.RunError) else error
-        )
+        failure = monitor.failure or _explain(error, project)
         try:
             _remove(monitor.created, monitor.report)
         except DeploymentError as left:
@@ -153,6 +151,23 @@ def deploy(
             raise
         raise failure from failure.__cause__
     return Deployment(monitor.outputs, frozenset(monitor.secret_outputs), monitor.created, monitor.report)
+
+
+def _explain(error: BaseException, project: Path) -> BaseException:
+    """Return an error of the program as a message, which for a defect names its line; an interruption as it is."""
+    if isinstance(error, LocalError) or not isinstance(error, Exception):
+        return error
+    if isinstance(error, pulumi.RunError):
+        return DeploymentError(str(error))
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_in(project, frame.filename)]
+    where = f" ({Path(own[-1].filename).relative_to(project)}, line {own[-1].lineno})" if own else ""
+    failure = DeploymentError(f"the program failed{where}: {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure
+
+
+def _is_in(project: Path, file: str) -> bool:
+    return Path(file).is_relative_to(project) and "site-packages" not in file
 
 
 async def _run(

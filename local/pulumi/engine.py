@@ -90,7 +90,7 @@ class Engine:
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of `pulumi ARGUMENTS` in the project folder."""
-        return [str(self.cli), *arguments, "--cwd", str(self.project)]
+        return [str(self.cli), "--cwd", str(self.project), *arguments]  # what follows a -- is no option
 
 
 def main(arguments: list[str]) -> int:

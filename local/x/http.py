@@ -4,6 +4,7 @@ import json
 import select
 import socket
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,6 +18,8 @@ from local.aws.browser_guard import rejection_reason
 
 Json = dict[str, Any]
 Encoding = Literal["chunked", "plain", "gzip"]
+
+_TICK_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +148,34 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing: the terminal belongs to the demo."""
 
 
-def listen(port: int, answer: Callable[[Request], Answer | Stream]) -> ThreadingHTTPServer:
-    """Bind a server to loopback; every connection has a thread, and closing the server waits for all of them.
+class Server(ThreadingHTTPServer):
+    """A server on loopback; every connection has a thread, and stopping waits for all of them.
 
-    Raises:
-        OSError: the port is taken.
+    Attributes:
+        url: where it listens.
     """
-    handler = type("Handler", (_Handler,), {"answer": staticmethod(answer)})
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    server.daemon_threads = False
-    return server
+
+    daemon_threads = False
+
+    def __init__(self, port: int, answer: Callable[[Request], Answer | Stream]) -> None:
+        """Bind the port, 0 for a free one.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        super().__init__(("127.0.0.1", port), type("Handler", (_Handler,), {"answer": staticmethod(answer)}))
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self._thread = threading.Thread(target=self.serve_forever, args=(_TICK_SECONDS,), name="x")
+
+    def start(self) -> None:
+        """Serve, on a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving, and wait until the streams, which must know of it, have ended."""
+        self.shutdown()
+        self.server_close()
+        self._thread.join()
 
 
 def has_left(connection: socket.socket) -> bool:

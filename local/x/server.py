@@ -107,20 +107,17 @@ class XServer:
         self._lock = threading.Lock()
         self._connections = Connections()
         self._stopping = threading.Event()
-        self._http = x_http.listen(port, self._answer)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(_TICK,), name="x")
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        self._http = x_http.Server(port, self._answer)
+        self.url = self._http.url
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._http.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._connections.terminate(None)  # a client that does not read must not block this thread
-        self._http.shutdown()
-        self._http.server_close()  # waits for the threads of the connections
-        self._thread.join()
+        self._http.stop()
 
     @property
     def is_read(self) -> bool:
@@ -130,6 +127,10 @@ class XServer:
     def plan(self, *steps: ScriptedAnswer | Connection) -> None:
         """Add to the script."""
         self._script.extend(steps)
+
+    def send_on(self) -> None:
+        """Lift the limit of `count`: posts without end from now on."""
+        self._count = None
 
     def add_rule(self, value: str, tag: str | None = None) -> Rule:
         """Add a rule, as another program of the same app would.

@@ -9,6 +9,7 @@ import click
 
 from ops.errors import OptionsError
 from ops.terminal.display import as_json_option, console, write_json
+from stack.outputs import ENDPOINT_OUTPUT
 from stack.project import PROJECT
 
 FILE = PROJECT / ".pulumi" / "ops-default.json"
@@ -32,8 +33,19 @@ class Default:
             raise OptionsError("The endpoint holds a user name or a password: remove everything up to the @.")
 
     def __str__(self) -> str:
-        where = f"stack {self.stack}" if self.stack else self.outputs or "the selected stack"
-        return f"{where} at {self.endpoint}" if self.endpoint else where
+        return self.describe({})
+
+    def describe(self, outputs: Mapping[str, object]) -> str:
+        """Name the stack, and the local AWS that it is on; with its outputs if they are known."""
+        stack = self.stack or stack_name(str(outputs.get("function_name")))
+        where = f"stack {stack}" if stack else self.outputs or "the selected stack"
+        endpoint = self.endpoint or outputs.get(ENDPOINT_OUTPUT)
+        return f"{where}, local AWS at {endpoint}" if endpoint else where
+
+
+def stack_name(function: str) -> str:
+    """Return the name of the stack whose function this is; empty if it is another one."""
+    return function.rpartition("-DDBEventProcessor")[0]
 
 
 def load_default(environment: Mapping[str, str] = os.environ) -> tuple[Default, str] | None:
@@ -56,6 +68,23 @@ def load_default(environment: Mapping[str, str] = os.environ) -> tuple[Default, 
     if default.stack and default.outputs:
         raise OptionsError(f"{VARIABLES['stack']} and {VARIABLES['outputs']} are both set: unset one.")
     return default, source
+
+
+def check_endpoint_variable(
+    chosen: Default, outputs: Mapping[str, object], environment: Mapping[str, str] = os.environ
+) -> None:
+    """Check that the local AWS that the environment names is the one that is used.
+
+    Raises:
+        OptionsError: it is not.
+    """
+    variable = VARIABLES["endpoint"]
+    wanted = Default(endpoint=environment.get(variable)).endpoint
+    if wanted and not chosen.endpoint and wanted != outputs.get(ENDPOINT_OUTPUT):
+        raise OptionsError(
+            f"{variable} is {wanted}, but {chosen.describe(outputs)} is not there: "
+            f"unset {variable}, or give --endpoint {wanted}"
+        )
 
 
 @click.command(

@@ -18,13 +18,13 @@ from botocore.config import Config
 from event import types as event_types
 from event.limits import MAX_RECORD_BYTES
 from event.schema import Schema
-from ops.aws.default import Default, load_default
+from ops.aws.default import Default, check_endpoint_variable, load_default
 from ops.errors import OptionsError
 from ops.terminal.display import error_console
 from stack.aws.credentials import guard, open_session
 from stack.aws.retries import RETRIES
 from stack.errors import OutputsError
-from stack.outputs import read_outputs
+from stack.outputs import ENDPOINT_OUTPUT, is_loopback, read_outputs
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -93,7 +93,7 @@ class Stack:
         """The options that name it, for a command that the user is to run next."""
         self._given = given
         self._load = outputs
-        self._endpoint = endpoint
+        self._given_endpoint = endpoint
         self._counting = threading.Lock()
         self.metrics_requested = 0
         """Number of metrics requested from CloudWatch, which charges for each."""
@@ -183,6 +183,23 @@ class Stack:
     @cached_property
     def _outputs(self) -> Mapping[str, object]:
         return self._load()
+
+    @cached_property
+    def _endpoint(self) -> str | None:
+        """The address of a local AWS, as given or as the outputs have it.
+
+        Raises:
+            OptionsError: the outputs cannot be loaded, or name an address of another machine.
+        """
+        if self._given_endpoint:
+            return self._given_endpoint
+        address = self.optional_output(ENDPOINT_OUTPUT)
+        if address and not is_loopback(address):
+            raise OptionsError(
+                f"The {ENDPOINT_OUTPUT} in the outputs is no address of this machine: give the outputs of a stack on "
+                "AWS, or --endpoint URL."
+            )
+        return address or None
 
     @cached_property
     def _session(self) -> boto3.Session:
@@ -288,24 +305,32 @@ def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable
             given = {name: value for name in outputs if (value := values.pop(name))}
             if given.keys() >= {*outputs} - _DEFAULTS.keys():  # nothing else needs the outputs
                 given = {name: value for name, value in _DEFAULTS.items() if name in outputs} | given
-            named = Default(stack_name, str(outputs_file) if outputs_file else None, endpoint)
-            chosen = named
+            chosen = Default(stack_name, str(outputs_file) if outputs_file else None, endpoint)
             if not (stack_name or outputs_file) and reads_only and (default := load_default()):
                 chosen = replace(default[0], endpoint=endpoint or default[0].endpoint)
                 error_console().print(f"Using {chosen} (from {default[1]}).", style="dim", soft_wrap=True)
 
             def load() -> Mapping[str, object]:
+                if not (stack_name or outputs_file or reads_only):
+                    raise OptionsError(
+                        "This command changes the stack: name it, with --stack NAME or --outputs FILE."
+                    )
+                found = _from_file(Path(chosen.outputs)) if chosen.outputs else _from_cli(chosen.stack)
+                check_endpoint_variable(chosen, found)
+                if ENDPOINT_OUTPUT in given and found.get(ENDPOINT_OUTPUT):
+                    raise OptionsError(
+                        f"{chosen.describe(found)}: name it with --stack, or leave out --region."
+                    )
                 if not reads_only:
-                    if not (stack_name or outputs_file):
-                        raise OptionsError(
-                            "This command changes the stack: name it, with --stack NAME or --outputs FILE."
-                        )
-                    error_console().print(f"Changing {named}.", style="dim", soft_wrap=True)
-                return _from_file(Path(chosen.outputs)) if chosen.outputs else _from_cli(chosen.stack)
+                    error_console().print(f"Changing {chosen.describe(found)}.", style="dim", soft_wrap=True)
+                return found
 
             arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()] + [
                 f"--{name}={value}" for name, value in asdict(chosen).items() if value
             ]
+            if "region" in given and chosen == Default():  # the options say where, not a stack
+                check_endpoint_variable(chosen, {})
+                given[ENDPOINT_OUTPUT] = ""
             return command(stack=Stack(given, load, chosen.endpoint, arguments), **values)  # type: ignore[arg-type, call-arg]
 
         for option in reversed(options):

@@ -1,14 +1,16 @@
 """Checks of a stack's health, each with the next step if it fails."""
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from botocore.exceptions import ClientError
 
+from ops.aws.default import stack_name
 from ops.aws.error_codes import is_denied, is_missing
 from ops.aws.stack import CONNECTIONS, Stack
 from ops.errors import OptionsError
@@ -109,7 +111,14 @@ def run_checks(stack: Stack) -> list[Check]:
     )
     with DaemonPool(CONNECTIONS) as pool:
         results = pool.map(lambda part: list(_safely(stack, *part)), parts)
-        return [check for checks in results for check in checks]
+        return [replace(check, next=_for(stack, check.next)) for checks in results for check in checks]
+
+
+def _for(stack: Stack, remedy: str) -> str:
+    """Return a remedy whose commands name the stack."""
+    name = stack_name(stack.optional_output("function_name") or "")
+    options = shlex.join(stack.arguments) or f"--stack {name}"
+    return remedy.replace("--stack STACK", options).replace("STACK", name)
 
 
 def _safely(stack: Stack, name: str, part: Part, output: str) -> Iterator[Check]:
@@ -364,8 +373,8 @@ def _alarms(stack: Stack) -> Iterator[Check]:
     for alarm in firing:
         name = alarm["AlarmName"]
         text = f"{name} in ALARM: {alarm.get('AlarmDescription', '')}"
-        prefix, _, kind = name.rpartition("-")
-        yield Check("Alarms", State.BAD, text, _REMEDIES.get(kind, "").replace("<stack>", prefix))
+        kind = name.rpartition("-")[2]
+        yield Check("Alarms", State.BAD, text, _REMEDIES.get(kind, ""))
 
 
 def _access_key(stack: Stack) -> Iterator[Check]:

@@ -51,8 +51,8 @@ _RECORDS_SHOWN = 10
 Examples:
   python -m ops quarantine list --reason not-json
   python -m ops quarantine show KEY
-  python -m ops quarantine redrive --reason discarded --dry-run
-  python -m ops quarantine purge KEY
+  python -m ops quarantine redrive --stack dev --reason discarded --dry-run
+  python -m ops quarantine purge KEY --stack dev
 
 event/README.md explains the reasons. `invalid` and `invalid-key` are what the definition of the stack's events
 does not allow: the error names the attribute.
@@ -189,9 +189,9 @@ def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
     epilog="""\b
 Examples:
   python -m ops quarantine redrive --stack dev --dry-run
-  python -m ops quarantine redrive --reason discarded --since 3d --rate 500
-  python -m ops quarantine redrive KEY --payload fixed.json
-  python -m ops quarantine redrive --max-redrives 2
+  python -m ops quarantine redrive --stack dev --reason discarded --since 3d --rate 500
+  python -m ops quarantine redrive KEY --stack dev --payload fixed.json
+  python -m ops quarantine redrive --stack dev --max-redrives 2
 
 Fix the cause first; after a change of the event's definition, deploy it. If the record itself is bad:
 `quarantine show KEY --raw > fixed.json`, edit the file, and redrive KEY with --payload, which checks it as
@@ -298,8 +298,8 @@ def redrive(
 @command.command(
     epilog="""\b
 Examples:
-  python -m ops quarantine purge KEY
-  python -m ops quarantine purge --reason not-json --since 90m
+  python -m ops quarantine purge KEY --stack dev
+  python -m ops quarantine purge --stack dev --reason not-json --since 90m
 
 Nothing brings a purged record back: look at it first (`quarantine show KEY`). An invalid event is data too: it can
 be repaired and redriven.

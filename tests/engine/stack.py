@@ -12,7 +12,8 @@ import yaml
 
 from local.aws.local_aws import LocalAws
 from local.pulumi.engine import Engine
-from stack.project import PROJECT
+from stack.files.stack_file import read_stack_file
+from stack.project import PROJECT, read_project, without_account
 
 TWEET = json.dumps({"username": "mira", "id": "1", "created_at": None, "text": "hello"}).encode()
 """A record that the function stores. Local AWS evaluates alarms without their dimensions, so that a record which can
@@ -70,7 +71,7 @@ class Project:
         provider["aws:endpoints"] = [
             dict.fromkeys(services, self.aws.endpoint) for services in provider["aws:endpoints"]
         ]
-        committed = yaml.safe_load((PROJECT / f"Pulumi.{like}.yaml").read_text())["config"]
+        committed = without_account(read_stack_file(PROJECT / f"Pulumi.{like}.yaml", read_project()))
         own = {f"stream-processing:{key}": value for key, value in config.items()}
         (self.folder / f"Pulumi.{stack}.yaml").write_text(
             yaml.safe_dump({"config": {**committed, **provider, **own}})

@@ -1,6 +1,8 @@
 """Settings of a running stack, changed and taken back: what AWS has then is what it had at first."""
 
 import re
+import shlex
+import subprocess
 from typing import Any
 
 from tests.engine.stack import Project, Stack
@@ -101,9 +103,16 @@ def test_limits_of_an_on_demand_table_and_stream_are_set_and_taken_back(project:
 
     assert walk(stack, streamWarmMiBps=30, tableMaxWrites=500) == {"update": {"stream-stream", "table-table"}}
     assert limits() == ({"MaxWriteRequestUnits": 500}, 30)
-    stack.configure(streamWarmMiBps=0, tableMaxWrites=-1)
+    stack.configure(streamWarmMiBps=0)
+    stack.run("config", "rm", "tableMaxWrites")
+    refused = stack.run("preview", fails=True).text
+    assert "has a ceiling of 500 writes per second" in refused
+    remedy, *_ = re.findall(r"pulumi (config set .* -- -1)", refused)
+    engine = project.engine
+    subprocess.run(engine.command(*shlex.split(remedy)), env=engine.environment(), check=True)
     stack.up()
-    walk(stack, tableMaxWrites=0)
+    stack.run("config", "rm", "tableMaxWrites")
+    walk(stack)
     assert limits() == (None, 0)
     walk(stack, tableWarmWrites=8000)
     walk(stack, tableWarmWrites=0)

@@ -15,13 +15,14 @@ from pulumi.runtime.stack import run_in_stack
 
 from local.pulumi.transforms import TransformingMonitor
 from stack.files.stack_file import read_stack_file
-from stack.project import PROJECT, read_project, with_defaults
+from stack.project import PROJECT, read_project, with_defaults, without_account
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f7c2d2e-0000-4000-8000-000000000000"
 PREVIOUS_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1f7c2d2e-0000-4000-8000-000000000000"
 AWS_MANAGED_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/aws-managed"
+DEV_TAGS = {"Project": read_project()["name"], "Stack": "dev", "Environment": "dev"}
 SECRET_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 
 
@@ -199,7 +200,7 @@ def _unwrap(value: Any) -> Any:
 
 def stack_config(stack: str, **config: Any) -> dict[str, str]:
     """Return a committed stack file's configuration as the engine passes it, with some keys changed."""
-    committed = read_stack_file(PROJECT / f"Pulumi.{stack}.yaml", read_project())
+    committed = without_account(read_stack_file(PROJECT / f"Pulumi.{stack}.yaml", read_project()))
     return _with_changes(PROJECT, committed, config)
 
 

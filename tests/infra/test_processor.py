@@ -6,7 +6,7 @@ import pytest
 
 from infra import archive
 from stack.project import PROJECT
-from tests.infra.recorder import KEY, PREVIOUS_KEY, Deployed, deploy
+from tests.infra.recorder import DEV_TAGS, KEY, PREVIOUS_KEY, Deployed, deploy
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
@@ -164,7 +164,7 @@ def test_the_function_has_exactly_the_inputs_that_it_needs(dev: Deployed) -> Non
             "systemLogLevel": "INFO",
         },
         "tracingConfig": {"mode": "PassThrough"},
-        "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
+        "tags": DEV_TAGS,
     }
 
 
@@ -194,7 +194,7 @@ def test_the_mapping_never_blocks_a_shard_and_never_drops_a_record(dev: Deployed
         "maximumRecordAgeInSeconds": 43200,
         "destinationConfig": {"onFailure": {"destinationArn": dev.arn("quarantine-bucket")}},
         "metricsConfig": {"metrics": ["EventCount"]},
-        "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
+        "tags": DEV_TAGS,
     }
 
 

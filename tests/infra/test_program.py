@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from infra import settings
-from stack.project import PROJECT
+from stack.project import PROJECT, read_project
 from tests.infra.recorder import Deployed, Secret, deploy
 
 COMPONENTS = {
@@ -23,6 +23,7 @@ COMPONENTS = {
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 def test_the_outputs_have_the_names_that_the_producer_and_the_operator_read(stack: str) -> None:
     outputs = deploy(stack).outputs
+    assert outputs.pop("aws_endpoint", None) == ("http://127.0.0.1:4566" if stack == "local" else None)
     assert outputs.pop("quarantine_bucket").startswith(f"{stack}-quarantine-")
     assert outputs == {
         "access_key": "producer-key-odd-id",
@@ -45,8 +46,9 @@ def test_each_component_has_its_type_and_the_stack_as_parent(dev: Deployed) -> N
     assert {each.name: each.type for each in components} == {
         name: f"stream-processing:infra:{type_}" for name, type_ in COMPONENTS.items()
     }
+    name = read_project()["name"]
     assert {each.parent for each in components} == {
-        "urn:pulumi:dev::stream-processing::pulumi:pulumi:Stack::stream-processing-dev"
+        f"urn:pulumi:dev::{name}::pulumi:pulumi:Stack::{name}-dev"
     }
 
 
@@ -79,7 +81,7 @@ def test_every_taggable_resource_has_the_tags_of_project_stack_and_configuration
         "MetricAlarm",
     }
     for each in tagged:
-        assert each.inputs["tags"] == {"Project": "stream-processing", "Stack": "dev", "Team": "data"}
+        assert each.inputs["tags"] == {"Project": read_project()["name"], "Stack": "dev", "Team": "data"}
 
 
 def test_a_permissions_boundary_bounds_every_identity_of_the_stack() -> None:

@@ -1,13 +1,13 @@
 import json
 
-from tests.infra.recorder import KEY, Deployed, deploy
+from tests.infra.recorder import DEV_TAGS, KEY, Deployed, deploy
 
 
 def test_the_bucket_is_named_after_the_stack_and_made_unique_by_the_provider(dev: Deployed) -> None:
     assert dev.one("Bucket").inputs == {
         "bucketPrefix": "dev-quarantine-",
         "forceDestroy": True,
-        "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
+        "tags": DEV_TAGS,
     }
 
 

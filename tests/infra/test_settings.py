@@ -1,6 +1,7 @@
 import pulumi
 import pytest
 
+from stack.project import full_key
 from tests.infra import recorder
 from tests.infra.recorder import deploy, stack_config
 
@@ -37,8 +38,8 @@ def test_a_throttled_table_exhausts_no_retries_before_the_record_age(stack: str)
 
 
 def test_a_stack_file_overrides_the_defaults() -> None:
-    assert stack_config("prod")["stream-processing:streamMode"] == "on-demand"
-    assert stack_config("dev")["stream-processing:streamMode"] == "provisioned"
+    assert stack_config("prod")[full_key("streamMode")] == "on-demand"
+    assert stack_config("dev")[full_key("streamMode")] == "provisioned"
 
 
 @pytest.mark.parametrize("named", [True, False])

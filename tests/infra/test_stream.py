@@ -8,7 +8,7 @@ import pytest
 from infra.processor import READ_STREAM
 from infra.producer import PUT
 from infra.stream import SHARD_METRICS
-from tests.infra.recorder import ACCOUNT, KEY, PREVIOUS_KEY, Deployed, deploy
+from tests.infra.recorder import ACCOUNT, DEV_TAGS, KEY, PREVIOUS_KEY, Deployed, deploy
 
 EXISTING = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/orders-in"
 FOREIGN = "arn:aws:kinesis:us-east-1:111122223333:stream/orders-in"
@@ -25,7 +25,7 @@ def test_dev_has_one_provisioned_shard_for_a_day(dev: Deployed) -> None:
         "shardLevelMetrics": [],
         "encryptionType": "KMS",
         "kmsKeyId": "alias/aws/kinesis",
-        "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
+        "tags": DEV_TAGS,
     }
 
 

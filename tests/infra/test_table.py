@@ -5,7 +5,7 @@ import pytest
 
 from event.item import EXPIRY_ATTRIBUTE
 from event.types import order
-from tests.infra.recorder import AWS_MANAGED_KEY, KEY, Deployed, deploy
+from tests.infra.recorder import AWS_MANAGED_KEY, DEV_TAGS, KEY, Deployed, deploy
 
 
 def test_the_table_is_keyed_by_user_and_tweet_and_pays_per_request(dev: Deployed) -> None:
@@ -19,7 +19,7 @@ def test_the_table_is_keyed_by_user_and_tweet_and_pays_per_request(dev: Deployed
         "serverSideEncryption": {"enabled": True, "kmsKeyArn": AWS_MANAGED_KEY},
         "ttl": {"enabled": False, "attributeName": EXPIRY_ATTRIBUTE},
         "deletionProtectionEnabled": False,
-        "tags": {"Project": "stream-processing", "Stack": "dev", "Environment": "dev"},
+        "tags": DEV_TAGS,
     }
 
 
@@ -47,6 +47,27 @@ def test_an_on_demand_table_may_be_warmed_and_have_a_ceiling() -> None:
     assert table["warmThroughput"] == {"writeUnitsPerSecond": 8000}
     assert table["onDemandThroughput"] == {"maxWriteRequestUnits": 9000}
     assert deploy(tableMaxWrites=-1).one("Table").inputs["onDemandThroughput"] == {"maxWriteRequestUnits": -1}
+
+
+def test_a_ceiling_stays_until_minus_one_removes_it() -> None:
+    present = {"table-table": {"onDemandThroughput": {"maxWriteRequestUnits": 9000}}}
+    with pytest.raises(pulumi.RunError) as error:
+        deploy(present=present)
+    assert str(error.value) == (
+        "The table dev-EventData has a ceiling of 9,000 writes per second, which only a tableMaxWrites of -1 removes, "
+        "so it was not touched.\n"
+        "  Fix: remove it, then the setting:\n"
+        "    pulumi config set --stack dev tableMaxWrites -- -1\n"
+        "    pulumi up --stack dev\n"
+        "    pulumi config rm --stack dev tableMaxWrites"
+    )
+    for removed in ({"maxWriteRequestUnits": -1}, {"maxReadRequestUnits": 100}, None):
+        assert (
+            "onDemandThroughput"
+            in deploy(present={"table-table": {"onDemandThroughput": removed}}).one("Table").ignored
+        )
+    for config in ({"tableMaxWrites": 100}, {"tableMaxWrites": -1}, {"tableMode": "provisioned"}):
+        assert "onDemandThroughput" not in deploy(present=present, **config).one("Table").ignored
 
 
 def test_provisioned_write_capacity_follows_the_load() -> None:
@@ -77,7 +98,10 @@ def test_provisioned_write_capacity_follows_the_load() -> None:
 
 
 def test_a_capacity_that_auto_scaling_changed_is_no_drift_and_nothing_replaces_a_table(dev: Deployed) -> None:
-    assert dev.one("Table").ignored == {"writeCapacity", "name", "hashKey", "rangeKey", "attributes"}
+    assert dev.one("Table").ignored == {
+        *("name", "hashKey", "rangeKey", "attributes", "writeCapacity"),
+        "onDemandThroughput",
+    }
 
 
 def test_an_on_demand_table_has_no_auto_scaling(dev: Deployed) -> None:

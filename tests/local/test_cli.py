@@ -1,6 +1,8 @@
 """``python -m local up`` as a user runs it."""
 
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +25,17 @@ from local.aws.mapping.poller import Progress
 from local.cli import main
 from local.display import Snapshot, render
 from local.pulumi.deploy import deploy
-from local.session import EVENT_TYPE_KEY, Session, read_config
-from stack.project import PROJECT
+from local.session import Session, read_config
+from stack.project import PROJECT, full_key
 from tests.local.conftest import unique
 from tests.waiting import SECONDS
+
+# Without credentials: a command that strays to AWS fails.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/nonexistent",
+    "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+}
 
 
 @contextmanager
@@ -76,6 +86,15 @@ def test_an_invalid_fault_is_rejected_before_anything_starts() -> None:
     rejected = CliRunner().invoke(main, ["up", "--fault", "kinesis:PutRecords eror=1"])
     assert rejected.exit_code == 2
     assert "expected one of entries, throttle, error" in rejected.output
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "nonsense"])
+def test_a_job_without_local_aws_says_how_to_start_it(endpoint: str) -> None:
+    ended = CliRunner().invoke(main, ["job", "deploy", "dev", "--endpoint", endpoint])
+    assert ended.exit_code == 1
+    assert ended.output == (
+        f"Error: local AWS does not answer at {endpoint}: start it with `python -m local start`, or give --endpoint\n"
+    )
 
 
 def shown(now: Snapshot, before: Snapshot, width: int = 80) -> list[str]:
@@ -134,35 +153,55 @@ def test_a_long_error_leaves_the_table_on_a_screen_of_24_lines() -> None:
     assert "PROBLEM: an error without an end" in " ".join(lines)
 
 
+def run_as_printed(command: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command in the project's folder; press Ctrl-C in one that watches, after its first frame."""
+    watches = " watch" in command
+    with subprocess.Popen(
+        ["bash", "-c", f"{command} --json" if watches else command],
+        cwd=PROJECT,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as process:
+        assert process.stdout
+        if watches:
+            assert process.stdout.readline()
+            os.killpg(process.pid, signal.SIGINT)
+        output, errors = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
 def test_up_deploys_a_stack_that_its_commands_use_as_printed() -> None:
     with running("--deploy") as process:
-        export = said(process, r"(export STREAM_OPS_OUTPUTS=.+)")
-        config = Path(export.split("=")[1].split()[0]).with_name("config.json")
-        produce = f".venv/bin/python -m producer --config {config} --source file local/tweets.jsonl"
-        for command in (produce, f"{export}; .venv/bin/python -m ops explore"):
-            ended = subprocess.run(
-                ["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=False
-            )
-            assert ended.returncode == 0, ended.stderr
-        assert "(from the environment)" in ended.stderr
+        outputs = Path(said(process, r"export STREAM_OPS_OUTPUTS=(.+)"))
+        assert process.stdout
+        commands = list(takewhile(str.strip, map(str.strip, process.stdout)))
+        assert [command.split()[3] for command in commands if " -m ops " in command] == [
+            *("explore", "watch", "status", "quarantine", "quarantine", "replay")
+        ]
+        for command in commands:
+            ended = run_as_printed(f"export STREAM_OPS_OUTPUTS={outputs}; {command}")
+            allowed = (0, 1) if " status" in command else (0,)  # a new stack need not be healthy
+            assert ended.returncode in allowed, f"{command}\n{ended.stdout}{ended.stderr}"
+            assert "Traceback" not in ended.stderr
         process.send_signal(signal.SIGINT)
-        process.communicate()
-    assert not config.exists()
+        output, _ = process.communicate()
+    spool = outputs.with_name("spool")
+    assert output.endswith(f"Stopped; its state is lost.\nThe producer's spool stays in {spool}\n")
+    assert [path.name for path in outputs.parent.iterdir()] == ["spool"]
+    shutil.rmtree(outputs.parent)
 
 
 def test_the_commands_for_a_stack_of_another_event_type_use_it_as_printed(aws: LocalAws) -> None:
-    config = {**read_config(), EVENT_TYPE_KEY: "order"}
+    config = {**read_config(), full_key("eventType"): "order"}
     deployment = deploy(unique("orders"), PROJECT, config, aws.endpoint)
     export, produce, explore, *_ = Session(aws, None, deployment).commands()
     assert " local events order | " in produce
-    for command in (produce, f"{export}; {explore}"):
-        ended = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", command],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    for command in (f"set -o pipefail; {produce}", f"{export}; {explore}"):
+        ended = run_as_printed(command)
         assert ended.returncode == 0, ended.stderr
     deployment.destroy()
 
@@ -170,7 +209,7 @@ def test_the_commands_for_a_stack_of_another_event_type_use_it_as_printed(aws: L
 def test_a_stack_file_that_the_engine_would_reject_ends_the_demo_with_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "Pulumi.dev.yaml").write_text("config: {'stream-processing:protect': yes}")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {'protect': yes}")
     monkeypatch.setattr("local.session.PROJECT", tmp_path)
     result = CliRunner().invoke(main, ["demo"])
     assert result.exit_code == 1

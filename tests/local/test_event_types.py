@@ -16,7 +16,7 @@ from local.aws.local_aws import LocalAws
 from local.demo.replay import empty_table
 from local.events import make_events
 from local.pulumi.deploy import deploy
-from stack.project import PROJECT
+from stack.project import PROJECT, full_key
 from tests.local.conftest import unique
 from tests.ops.stack import DeployedStack
 from tests.producer.conftest import Producer
@@ -39,8 +39,8 @@ def stack(event_type: str, aws: LocalAws, tmp_path: Path) -> Iterator[DeployedSt
     """A stack of the type."""
     config = {
         "aws:region": "us-east-1",
-        "stream-processing:eventType": event_type,
-        "stream-processing:mappingBatchingWindow": 0,
+        full_key("eventType"): event_type,
+        full_key("mappingBatchingWindow"): 0,
     }
     deployment = deploy(unique("types"), PROJECT, config, aws.endpoint)
     yield DeployedStack(aws, deployment.outputs, tmp_path)

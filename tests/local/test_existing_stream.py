@@ -7,26 +7,22 @@ from local.aws.inventory import inventory
 from local.aws.local_aws import LocalAws
 from local.aws.server import ACCOUNT, REGION, ROOT_KEY
 from local.pulumi.deploy import deploy
-from local.session import STREAM_ARN_KEY, Session, read_config, with_local_stream
-from stack.project import PROJECT
+from local.session import Session, read_config
+from stack.project import PROJECT, full_key
 from tests.engine.stack import TWEET
 from tests.local.conftest import unique
 from tests.waiting import eventually
 
 
-def test_a_stream_of_aws_has_a_namesake_on_local_aws_from_which_everything_is_read(aws: LocalAws) -> None:
+def test_a_stack_reads_a_stream_that_was_there_before_it_and_leaves_it(aws: LocalAws) -> None:
     name, stack = unique("orders-in"), unique("reading")
-    theirs = {
-        "aws:region": "eu-west-1",
-        STREAM_ARN_KEY: f"arn:aws:kinesis:eu-west-1:111122223333:stream/{name}",
-        "stream-processing:streamKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/0f7c",
-        "stream-processing:producerIdentity": "none",
-        "stream-processing:mappingBatchingWindow": 0,
+    config = read_config() | {
+        full_key("streamArn"): f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}",
+        full_key("producerIdentity"): "none",
+        full_key("mappingBatchingWindow"): 0,
     }
-    config = with_local_stream(aws, {**read_config(), **theirs})
-    assert config[STREAM_ARN_KEY] == f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
-    assert with_local_stream(aws, config) == config
     kinesis, dynamodb = aws.client("kinesis"), aws.client("dynamodb")
+    kinesis.create_stream(StreamName=name, ShardCount=1)
     kinesis.put_record(StreamName=name, Data=TWEET, PartitionKey="mira")
 
     deployment = deploy(stack, PROJECT, config, aws.endpoint)
@@ -45,9 +41,7 @@ def test_a_stream_of_aws_has_a_namesake_on_local_aws_from_which_everything_is_re
     assert texts["Access key"] == "none: the producer uses an identity of its own (producerIdentity none)"
     explored = json.loads(run(f"{export}; .venv/bin/python -m ops explore --json"))
     assert explored
-    replay = (
-        "replay --from 10m --dry-run --json --outputs $STREAM_OPS_OUTPUTS --endpoint $STREAM_OPS_ENDPOINT"
-    )
+    replay = "replay --from 10m --dry-run --json --outputs $STREAM_OPS_OUTPUTS"
     assert json.loads(run(f"{export}; .venv/bin/python -m ops {replay}"))["records"] > 1
 
     deployment.destroy()
@@ -63,8 +57,3 @@ def run(command: str, *codes: int) -> str:
     )
     assert ended.returncode in (codes or (0,)), ended.stdout + ended.stderr
     return ended.stdout or ended.stderr
-
-
-def test_a_stack_that_makes_its_stream_needs_none_beforehand(aws: LocalAws) -> None:
-    config = read_config()
-    assert with_local_stream(aws, config) == config

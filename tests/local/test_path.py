@@ -11,7 +11,7 @@ import pytest
 
 from local.aws.local_aws import LocalAws
 from local.pulumi.deploy import deploy
-from stack.project import PROJECT
+from stack.project import PROJECT, full_key
 from tests.local.conftest import unique
 from tests.producer.conftest import Produced, Producer, tweet
 from tests.waiting import eventually
@@ -19,8 +19,8 @@ from tests.waiting import eventually
 CONFIG = {
     "aws:region": "us-east-1",
     # Short waits: a batch is sent at once, and discarded after its second failure.
-    "stream-processing:mappingBatchingWindow": 0,
-    "stream-processing:mappingMaximumRetries": 1,
+    full_key("mappingBatchingWindow"): 0,
+    full_key("mappingMaximumRetries"): 1,
 }
 TOO_LARGE = "x" * 410_000
 """A text that a record of the stream can hold, and an item of the table cannot."""

@@ -8,15 +8,15 @@ import pytest
 from local.aws.local_aws import LocalAws
 from local.pulumi.deploy import deploy
 from ops.aws import default
-from stack.project import PROJECT
+from stack.project import PROJECT, full_key
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
 CONFIG = {
     "aws:region": "us-east-1",
     # Nobody wants to wait: a batch goes at once, and is discarded after its first failure.
-    "stream-processing:mappingBatchingWindow": 0,
-    "stream-processing:mappingMaximumRetries": 0,
+    full_key("mappingBatchingWindow"): 0,
+    full_key("mappingMaximumRetries"): 0,
 }
 
 

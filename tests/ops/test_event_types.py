@@ -13,7 +13,7 @@ from event.poison import PoisonError
 from event.record import iso
 from event.schema import Schema
 from local.pulumi.deploy import deploy
-from stack.project import PROJECT
+from stack.project import PROJECT, full_key
 from tests.ops.conftest import CONFIG
 from tests.ops.stack import DeployedStack
 from tests.waiting import eventually
@@ -27,7 +27,7 @@ def own(
 ) -> Iterator[DeployedStack]:
     """A stack for each module of `event/types/`, with its samples as rows and its invalid messages in quarantine."""
     event = event_types.load(request.param)
-    config = CONFIG | {"stream-processing:eventType": request.param, "stream-processing:alarms": False}
+    config = CONFIG | {full_key("eventType"): request.param, full_key("alarms"): False}
     deployment = deploy(f"own-{uuid.uuid4().hex[:6]}", PROJECT, config, deployed.aws.endpoint)
     stack = DeployedStack(deployed.aws, deployment.outputs, tmp_path_factory.mktemp(request.param))
     stack.put(*(message.encode() for message in (*event.samples, *event.invalid)), key=FOREIGN_KEY)

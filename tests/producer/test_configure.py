@@ -89,6 +89,18 @@ def test_an_endpoint_that_stays_is_reported(tmp_path: Path, pulumi: Path) -> Non
     assert any("aws_endpoint is still http://127.0.0.1:4566" in line for line in messages)
 
 
+def test_a_stack_on_local_aws_brings_its_endpoint(tmp_path: Path, pulumi: Path) -> None:
+    pulumi.write_text(
+        pulumi.read_text().replace('"region"', '"aws_endpoint": "http://127.0.0.1:4566", "region"')
+    )
+    messages = list[str]()
+
+    configure(tmp_path / "config.json", "local", messages.append)
+
+    assert json.loads((tmp_path / "config.json").read_text())["aws_endpoint"] == "http://127.0.0.1:4566"
+    assert not any("aws_endpoint" in line for line in messages)
+
+
 def test_a_stack_that_is_not_deployed_is_reported(tmp_path: Path, pulumi: Path) -> None:
     pulumi.write_text("#!/bin/sh\necho '{}'\n")
 

@@ -10,7 +10,7 @@ from botocore.model import StructureShape
 from event.types import order
 from stack.errors import SettingsError
 from stack.files.stack_file import read_stack_file
-from stack.project import PROJECT, read_project, with_defaults
+from stack.project import ACCOUNT_SETTINGS, PROJECT, full_key, read_project, with_defaults, without_account
 from stack.settings import RULES, ExistingStream, Settings, parse_settings, quarantine_prefix, table_name
 
 NAME = read_project()["name"]
@@ -114,13 +114,23 @@ def test_a_description_leaves_the_range_to_the_rule(key: str) -> None:
     assert not limits & set(re.findall(r"\d+", description.replace(",", "")))
 
 
+def test_a_setting_that_names_something_of_an_account_is_left_out_locally() -> None:
+    assert set(ACCOUNT_SETTINGS) == {key for key in SCHEMA if re.search("Arn|Email", key)}
+    config = {full_key(key): "value" for key in (*ACCOUNT_SETTINGS, "eventType")}
+    assert without_account(config | {"aws:region": "us-east-1"}).keys() == {
+        full_key("eventType"),
+        "aws:region",
+    }
+
+
 def test_settings_under_the_name_of_another_project_are_rejected_with_the_command_that_renames_them() -> None:
     values = with_defaults(read_project(), {})
     with pytest.raises(SettingsError) as error:
-        parse_settings(values, "my-stream", "dev")
+        parse_settings(values, "another", "dev")
     message = str(error.value)
-    assert "is a setting of another project, stream-processing, which would be ignored" in message
-    assert "sed -i.bak 's/^  stream-processing:/  my-stream:/' Pulumi.*.yaml && pulumi preview" in message
+    name = read_project()["name"]
+    assert f"is a setting of another project, {name}, which would be ignored" in message
+    assert f"sed -i.bak 's/^  {name}:/  /' Pulumi.*.yaml && rm Pulumi.*.yaml.bak && pulumi preview" in message
 
 
 def test_an_unknown_key_is_rejected_with_the_known_ones() -> None:
@@ -285,7 +295,8 @@ def test_the_values_that_pulumi_new_asks_for_are_settings_of_the_project() -> No
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 def test_a_committed_stack_file_sets_known_keys_only_and_no_default_again(stack: str) -> None:
     given = read_stack_file(PROJECT / f"Pulumi.{stack}.yaml", read_project())
-    own = {key.removeprefix("stream-processing:"): value for key, value in given.items() if "stream-" in key}
+    prefix = f"{read_project()['name']}:"
+    own = {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
     assert own.keys() <= SCHEMA.keys()
     assert not [key for key, value in own.items() if SCHEMA[key]["default"] == value]
 

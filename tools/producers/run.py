@@ -19,14 +19,14 @@ from local.pulumi.deploy import Deployment, deploy
 from local.session import STACK, Session, read_config
 from local.stubs.http import make_certificate
 from local.x import samples
-from stack.project import PROJECT
+from stack.project import PROJECT, full_key
 from tools.producers.catalog import Producer, Target
 from tools.producers.tls import terminate_tls
 
 _AGGREGATED = b"\xf3\x89\x9a\xc2"
 """The first bytes of an aggregated record ("KPL Aggregated Record Format")."""
 
-_CONFIG = {"stream-processing:alarms": False}  # nobody would get them
+_CONFIG = {full_key("alarms"): False}  # nobody would get them
 _FIRST_ID = 1_890_000_000_000_000_000
 _PUT_SECONDS = 120
 _STALL_SECONDS = 30

@@ -33,19 +33,16 @@ class Stub:
         self._script = list(script)
         self.connections: list[float] = []
         self._stopping = threading.Event()
-        self._http = x_http.listen(0, self._answer)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(_TICK_SECONDS,), name="x")
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        self._http = x_http.Server(0, self._answer)
+        self.url = self._http.url
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._http.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        self._http.stop()
 
     def _answer(self, request: x_http.Request) -> x_http.Answer | x_http.Stream:
         if request.path.endswith(RULES):

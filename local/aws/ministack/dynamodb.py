@@ -1,7 +1,8 @@
 """Corrects the throughput of ministack's on-demand tables: ceilings that are removed, and what a table takes at once.
 
-Ceilings as recorded from AWS (nubo-db/dynoxide, issue 159, July 2026): -1 removes one, and DescribeTable names only
-those that are set. A warm throughput is never lowered ("WarmThroughput", Amazon DynamoDB API Reference).
+Ceilings as recorded from AWS (nubo-db/dynoxide, issue 159, July 2026): -1 and provisioned capacity remove one, and
+DescribeTable names only those that are set. A warm throughput is never lowered ("WarmThroughput", Amazon DynamoDB API
+Reference).
 """
 
 from typing import Any
@@ -44,8 +45,9 @@ def _with_throughput(operation: Any, data: dict[str, Any]) -> Answer:
     if answer[0] == 200:
         table = dynamodb._tables[name]
         table[_WARM] = {"Status": "ACTIVE", **_AT_FIRST, **present, **wanted}
-        ceilings = table.pop(_CEILING, {}) if mode == "PAY_PER_REQUEST" else {}
-        if limits := {unit: value for unit, value in ceilings.items() if value != -1}:
+        ceilings = table.pop(_CEILING, {})
+        limits = {unit: value for unit, value in ceilings.items() if value != -1}
+        if limits and mode == "PAY_PER_REQUEST":
             table[_CEILING] = limits
     return answer
 

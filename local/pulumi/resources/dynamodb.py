@@ -149,13 +149,14 @@ class Table(Resource):
 
     def update_resource(self, id_: str, inputs: Properties, changed: Collection[str]) -> None:
         dynamodb = self.aws.dynamodb
-        # AWS accepts only one of these changes per call.
+        # AWS accepts only one of these changes per call. Without a ceiling, its call changes nothing, which AWS rejects
+        # and AWS's own provider makes, unless the billing mode changes in the same call.
+        throughputs = [key for key in _THROUGHPUTS if key in changed]
         if {"billingMode", "readCapacity", "writeCapacity"} & set(changed):
             self._update(id_, **_capacity(inputs))
-        for key in _THROUGHPUTS:
-            if key in changed:
-                # Without an input, AWS rejects the call for changing nothing, as AWS's own provider makes it.
-                self._update(id_, **({_upper(key): _throughput(inputs, key)} if key in inputs else {}))
+            throughputs = [key for key in throughputs if key in inputs]
+        for key in throughputs:
+            self._update(id_, **({_upper(key): _throughput(inputs, key)} if key in inputs else {}))
         if "deletionProtectionEnabled" in changed:
             self._update(id_, DeletionProtectionEnabled=inputs["deletionProtectionEnabled"])
         if "serverSideEncryption" in changed:

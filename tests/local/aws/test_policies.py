@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from local.aws.local_aws import LocalAws
 from local.pulumi.deploy import deploy
-from stack.project import PROJECT
+from stack.project import PROJECT, full_key
 from tests.local.conftest import TRUST_LAMBDA, unique
 
 # identity -> Sid -> actions: each is tested alone, and together they are the deployed policies.
@@ -145,7 +145,7 @@ class Stack:
 def stack(aws: LocalAws) -> Iterator[Stack]:
     foreign = somebody_elses(aws)
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
-    config = {"aws:region": "us-east-1", "stream-processing:kmsKeyArn": key}
+    config = {"aws:region": "us-east-1", full_key("kmsKeyArn"): key}
     deployment = deploy(unique("dev"), PROJECT, config, aws.endpoint)
     out, iam = deployment.outputs, aws.client("iam")
     own = Resources(

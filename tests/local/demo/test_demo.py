@@ -1,12 +1,16 @@
 """``python -m local demo``, run and interrupted as by a user."""
 
 import os
+import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from event.types import event_types
@@ -104,6 +108,29 @@ def test_the_figures_of_a_demo_with_an_own_file_add_up(demo: Start, tmp_path: Pa
     assert list(command.temporary.iterdir()) == []
 
 
+def test_a_demo_that_is_kept_serves_the_producer_that_it_prints(demo: Start) -> None:
+    command = demo("--keep", width=80)
+    assert command.process.stdout
+    shown = iter(command.process.stdout)
+    produce = next(line.strip() for line in shown if "bin/python -m producer" in line)
+    ended = subprocess.run(
+        ["bash", "-c", produce],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "received 100 = sent 100" in ended.stderr
+    os.killpg(command.process.pid, signal.SIGINT)
+    code, output = command.ends()
+    assert code == 0, output
+    assert "All checks passed" in output
+    folder = Path(shlex.split(produce)[4]).parent
+    assert [path.name for path in folder.iterdir()] == ["spool"]
+    shutil.rmtree(folder)
+
+
 def test_an_empty_file_fails_the_checks_with_exit_code_1(demo: Start, tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     code, output = demo("--source", "file", "--file", str(tmp_path / "empty.jsonl"), width=140).ends()
@@ -133,6 +160,28 @@ def test_a_demo_that_is_interrupted_leaves_nothing(
     check_width(output, 100)
     eventually(lambda: not alive(started))
     eventually(lambda: not list(command.temporary.iterdir()))
+
+
+def test_a_demo_that_is_interrupted_while_it_deploys_takes_everything_back(demo: Start) -> None:
+    command = demo()
+    assert command.process.stdout
+    endpoint = next(
+        found[1] for line in command.process.stdout if (found := re.search(r"AWS answers at (\S+),", line))
+    )
+    kinesis = boto3.client(
+        "kinesis",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    eventually(lambda: kinesis.list_streams()["StreamNames"])
+    os.killpg(command.process.pid, signal.SIGINT)
+    code, output = command.ends()
+    assert code == 130, output
+    assert "Traceback" not in output
+    assert " - Stream" in output
+    assert output.endswith("\nInterrupted; everything that was started has stopped.\n")
 
 
 def test_the_demo_of_another_event_type_streams_what_its_samples_say(demo: Start) -> None:

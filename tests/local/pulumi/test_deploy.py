@@ -10,7 +10,8 @@ import pytest
 from local.aws.local_aws import LocalAws
 from local.errors import DeploymentError, ProviderConfigError
 from local.pulumi.deploy import Deployment, Event, deploy
-from stack.project import PROJECT
+from local.session import read_config
+from stack.project import PROJECT, full_key
 from tests.local.conftest import unique
 
 TOPIC = "aws:sns/topic:Topic"
@@ -47,7 +48,7 @@ def topics(aws: LocalAws) -> set[str]:
 class TestTheRealProgram:
     def test_is_deployed_and_leaves_nothing(self, aws: LocalAws) -> None:
         stack = unique("dev")
-        deployment = deploy(stack, PROJECT, PROJECT / "Pulumi.dev.yaml", aws.endpoint)
+        deployment = deploy(stack, PROJECT, read_config(), aws.endpoint)
         try:
             outputs = deployment.outputs
             assert outputs["stream_name"] == f"{stack}-EventStream"
@@ -107,14 +108,14 @@ class TestConfiguration:
 
     def test_in_a_file_that_the_engine_would_reject_is_rejected(self, aws: LocalAws, tmp_path: Path) -> None:
         file = tmp_path / "Pulumi.dev.yaml"
-        file.write_text("config: {'aws:region': us-east-1, 'stream-processing:protect': yes}")
+        file.write_text("config: {'aws:region': us-east-1, 'protect': yes}")
         with pytest.raises(
             ProviderConfigError, match=r'(?s)protect: "yes" .*config set protect VALUE --stack dev'
         ):
             deploy("dev", PROJECT, file, aws.endpoint)
 
     def test_that_the_program_rejects_ends_with_its_message(self, aws: LocalAws) -> None:
-        config = {"aws:region": "us-east-1", "stream-processing:mappingBatchSize": 0}
+        config = {"aws:region": "us-east-1", full_key("mappingBatchSize"): 0}
         with pytest.raises(DeploymentError, match=r"^mappingBatchSize: "):
             deploy("dev", PROJECT, config, aws.endpoint)
 
@@ -302,7 +303,10 @@ class TestFailures:
 
     def test_of_the_program_itself_take_back_what_was_made(self, program: Program, aws: LocalAws) -> None:
         before = topics(aws)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(
+            DeploymentError,
+            match=r"^the program failed \(__main__\.py, line \d+\): ZeroDivisionError: division",
+        ):
             program('aws.sns.Topic("topic", name=name).arn.apply(lambda arn: 1 / 0)')
         assert topics(aws) == before
 

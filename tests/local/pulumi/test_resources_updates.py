@@ -68,6 +68,13 @@ class TestTable:
         account.aws.dynamodb.update_table(TableName=table.id, OnDemandThroughput={"MaxWriteRequestUnits": -1})
         assert ceiling() is None
 
+    def test_ceiling_goes_with_the_billing_mode(self, account: Account) -> None:
+        table = account.table(onDemandThroughput={"maxWriteRequestUnits": 500.0})
+        capacity = {"readCapacity": 5.0, "writeCapacity": 5.0}
+        table.change(billingMode="PROVISIONED", onDemandThroughput=None, **capacity)
+        found = account.aws.dynamodb.describe_table(TableName=table.id)["Table"]
+        assert "OnDemandThroughput" not in found
+
     def test_warm_throughput_is_raised_and_never_lowered(self, account: Account) -> None:
         table = account.table(warmThroughput={"writeUnitsPerSecond": 8000.0})
         table.change(warmThroughput={"writeUnitsPerSecond": 9000.0})

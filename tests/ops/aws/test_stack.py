@@ -159,9 +159,11 @@ def test_a_remembered_stack_is_used_and_named_by_commands_that_read(
     remembered: Path, outputs: Path, closed_port: str
 ) -> None:
     output = ops("use", "--outputs", str(outputs), "--endpoint", closed_port).stdout
-    assert f"use {outputs} at {closed_port} (from `python -m ops use`)" in output
+    assert f"use {outputs}, local AWS at {closed_port} (from `python -m ops use`)" in output
     result = ops("quarantine", "list")
-    assert result.stderr.startswith(f"Using {outputs} at {closed_port} (from `python -m ops use`).\n")
+    assert result.stderr.startswith(
+        f"Using {outputs}, local AWS at {closed_port} (from `python -m ops use`).\n"
+    )
     assert f'connect to the endpoint URL: "{closed_port}/some-bucket' in result.stderr
     ops("use", "--forget")
     assert not remembered.exists()
@@ -178,10 +180,52 @@ def test_the_environment_comes_before_what_is_remembered_and_an_option_before_bo
     }
     assert json.loads(ops("use", "--json", env=variables).stdout)["outputs"] == str(outputs)
     result = ops("quarantine", "list", env=variables)
-    assert f"Using {outputs} at {closed_port} (from the environment)." in result.stderr
+    assert f"Using {outputs}, local AWS at {closed_port} (from the environment)." in result.stderr
     named = ops("quarantine", "list", "--outputs", str(outputs), env=NO_CREDENTIALS | variables)
-    assert "Using" not in named.stderr
-    assert "set AWS_PROFILE" in named.stderr  # the endpoint of the environment is not for this stack
+    assert named.exit_code == 2
+    assert named.stderr == (
+        f"Error: STREAM_OPS_ENDPOINT is {closed_port}, but {outputs} is not there: unset STREAM_OPS_ENDPOINT, or give "
+        f"--endpoint {closed_port}\n"
+    )
+    options = ["--region", "us-east-1", "--quarantine-bucket", "some-bucket", "--yes"]
+    assert "STREAM_OPS_ENDPOINT is" in ops("quarantine", "purge", *options, env=variables).stderr
+
+
+def test_outputs_of_local_aws_lead_there_with_its_test_credentials(tmp_path: Path, closed_port: str) -> None:
+    file = tmp_path / "outputs.json"
+    outputs = {
+        "region": "us-east-1",
+        "quarantine_bucket": "some-bucket",
+        "function_name": "dev-DDBEventProcessor",
+    }
+    file.write_text(json.dumps(outputs | {"aws_endpoint": closed_port}))
+    environments: list[dict[str, str | None]] = [{}, {"STREAM_OPS_ENDPOINT": closed_port}]
+    for environment in environments:
+        result = ops("quarantine", "redrive", "--outputs", str(file), env=NO_CREDENTIALS | environment)
+        assert result.stderr.startswith(f"Changing stack dev, local AWS at {closed_port}.\n")
+        assert f'connect to the endpoint URL: "{closed_port}/some-bucket' in result.stderr
+
+
+def test_a_region_does_not_take_a_selected_local_stack_to_aws(tmp_path: Path, closed_port: str) -> None:
+    outputs = {"function_name": "dev-DDBEventProcessor", "table_name": "table", "aws_endpoint": closed_port}
+    result = ops("explore", "--region", "us-east-1", path=pulumi(tmp_path, f"echo '{json.dumps(outputs)}'"))
+    assert result.exit_code == 2
+    assert (
+        f"stack dev, local AWS at {closed_port}: name it with --stack, or leave out --region."
+        in result.stderr
+    )
+
+
+@pytest.mark.parametrize("address", ["http://192.0.2.1:4566", "http://ada:secret@127.0.0.1:9", "http://[::1"])
+def test_outputs_may_not_lead_to_another_machine(tmp_path: Path, address: str) -> None:
+    file = tmp_path / "outputs.json"
+    file.write_text(
+        json.dumps({"region": "us-east-1", "quarantine_bucket": "some-bucket", "aws_endpoint": address})
+    )
+    result = ops("quarantine", "list", "--outputs", str(file))
+    assert result.exit_code == 2
+    assert "The aws_endpoint in the outputs is no address of this machine" in result.stderr
+    assert "secret" not in result.stderr
 
 
 @pytest.mark.parametrize("command", [["quarantine", "redrive"], ["quarantine", "purge", "--yes"]])
@@ -193,7 +237,7 @@ def test_a_command_that_changes_something_requires_the_stacks_name(
     assert unnamed.exit_code == 2
     assert "name it, with --stack NAME or --outputs FILE" in unnamed.stderr
     named = ops(*command, "--outputs", str(outputs), "--endpoint", closed_port)
-    assert f"Changing {outputs} at {closed_port}." in named.stderr
+    assert f"Changing {outputs}, local AWS at {closed_port}." in named.stderr
     assert "Could not connect" in named.stderr
 
 

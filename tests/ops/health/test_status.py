@@ -13,7 +13,7 @@ import pytest
 from local.pulumi.deploy import deploy
 from ops.aws.stack import Stack
 from ops.health.checks import State, run_checks
-from stack.project import PROJECT
+from stack.project import PROJECT, full_key
 from tests.ops.conftest import CONFIG
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
@@ -28,7 +28,7 @@ def states(stack: DeployedStack) -> dict[str, str]:
 def fresh(deployed: DeployedStack, tmp_path: Path) -> Iterator[DeployedStack]:
     """A stack of its own, in which nothing has gone wrong, and whose name no metric has yet."""
     # Local AWS evaluates an alarm on the metrics of all stacks: this one goes without.
-    config = CONFIG | {"stream-processing:alarms": False}
+    config = CONFIG | {full_key("alarms"): False}
     deployment = deploy(f"fresh-{uuid.uuid4().hex[:6]}", PROJECT, config, deployed.aws.endpoint)
     yield DeployedStack(deployed.aws, deployment.outputs, tmp_path)
     deployment.destroy()
@@ -247,7 +247,7 @@ def test_a_stack_with_a_policy_and_provisioned_capacity_shows_both(
         "producerIdentity": "policy",
         "alarmEmail": "on-call@company.io",
     }
-    config = CONFIG | {f"stream-processing:{key}": value for key, value in settings.items()}
+    config = CONFIG | {full_key(key): value for key, value in settings.items()}
     deployment = deploy("scaled", PROJECT, config, deployed.aws.endpoint)
     try:
         stack = DeployedStack(deployed.aws, deployment.outputs, tmp_path)

@@ -294,10 +294,10 @@ def test_encrypted_values_that_cost_nothing_are_left_alone(
     keys = [
         "aws:secretKey",
         "other:token",
-        *(f"stream-processing:{key}" for key in sorted(FREE_SETTINGS - {"tags"})),
+        *sorted(FREE_SETTINGS - {"tags"}),
     ]
     config = "".join(f"  {key}: {json.dumps(SECRET)}\n" for key in keys)
-    config += f"  stream-processing:tags: {json.dumps({'Team': SECRET})}\n"
+    config += f"  tags: {json.dumps({'Team': SECRET})}\n"
     result = cost_of_file(tmp_path, monkeypatch, config)
     assert result.exit_code == 0, result.output
     assert lines(load_settings("shop"), prices) == lines(dev, prices)
@@ -306,7 +306,7 @@ def test_encrypted_values_that_cost_nothing_are_left_alone(
 def test_an_encrypted_value_that_the_estimate_needs_is_named_with_the_command_that_shows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = cost_of_file(tmp_path, monkeypatch, f"  stream-processing:streamShards: {json.dumps(SECRET)}\n")
+    result = cost_of_file(tmp_path, monkeypatch, f"  streamShards: {json.dumps(SECRET)}\n")
     assert result.exit_code == 2
     assert "streamShards is encrypted" in result.stderr
     assert "pulumi config set streamShards VALUE --plaintext --stack shop" in " ".join(result.stderr.split())
@@ -331,8 +331,8 @@ def test_a_setting_that_is_said_to_cost_nothing_does_not_change_the_estimate(
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("  stream-processing:protect: yes\n", "Fix: pulumi config set protect VALUE --stack shop"),
-        ("  stream-processing:tags: {Since: 2026-11-28}\n", 'quote it, "2026-11-28"'),
+        ("  protect: yes\n", "Fix: pulumi config set protect VALUE --stack shop"),
+        ("  tags: {Since: 2026-11-28}\n", 'quote it, "2026-11-28"'),
         ("  - protect\n", "`config:` is not a map of settings"),
     ],
 )

@@ -17,6 +17,7 @@ from ops.planning.cost import load_settings
 from ops.planning.estimate import Load
 from ops.planning.plan import Plan, make_plan
 from ops.terminal.display import wrap_command
+from stack.project import full_key
 from stack.settings import CapacitySettings, Settings
 from tests.ops.planning.test_cost import EXISTING
 
@@ -166,7 +167,7 @@ def test_plan_and_cost_speak_of_the_events_that_the_stack_stores(
     event_type: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cost, "PROJECT", tmp_path)
-    settings = {"stream-processing:eventType": event_type, "stream-processing:tableMode": mode}
+    settings = {full_key("eventType"): event_type, full_key("tableMode"): mode}
     (tmp_path / "Pulumi.shop.yaml").write_text(json.dumps({"config": settings}))
     event = event_types.load(event_type)
 
