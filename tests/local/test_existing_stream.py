@@ -3,13 +3,17 @@
 import json
 import subprocess
 
+import pytest
+
 from local.aws.inventory import inventory
 from local.aws.local_aws import LocalAws
 from local.aws.server import ACCOUNT, REGION, ROOT_KEY
+from local.errors import DeploymentError
 from local.pulumi.deploy import deploy
 from local.session import STREAM_ARN_KEY, Session, read_config, with_local_stream
 from stack.project import PROJECT
 from tests.engine.stack import TWEET
+from tests.infra import recorder
 from tests.local.conftest import unique
 from tests.waiting import eventually
 
@@ -68,3 +72,32 @@ def run(command: str, *codes: int) -> str:
 def test_a_stack_that_makes_its_stream_needs_none_beforehand(aws: LocalAws) -> None:
     config = read_config()
     assert with_local_stream(aws, config) == config
+
+
+def test_the_bounded_function_reads_a_stream_that_the_bootstrap_program_names_and_no_other(
+    aws: LocalAws,
+) -> None:
+    name, stack, iam = unique("tweets-in"), unique("bound"), aws.client("iam")
+    config = with_local_stream(
+        aws, {**read_config(), STREAM_ARN_KEY: f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"}
+    )
+
+    def bound(*streams: str) -> dict[str, object]:
+        """Return the configuration with the boundary of a bootstrap program that names these streams."""
+        program = recorder.deploy_bootstrap(stacks=[stack], pullRequestStacks=[], streamArns=[*streams])
+        document = program.named(f"{stack}-boundary").inputs["policy"].replace(recorder.ACCOUNT, ACCOUNT)
+        policy = iam.create_policy(PolicyName=unique("boundary"), PolicyDocument=document)["Policy"]
+        return {**config, "stream-processing:permissionsBoundaryArn": policy["Arn"]}
+
+    with pytest.raises(DeploymentError, match="processor-mapping"):
+        deploy(stack, PROJECT, bound(), aws.endpoint)
+    deployment = deploy(stack, PROJECT, bound(config[STREAM_ARN_KEY]), aws.endpoint)
+    keys = {
+        "access_key": deployment.outputs["access_key"],
+        "secret_key": deployment.outputs["secret_access_key"],
+    }
+    aws.client("kinesis", **keys).put_record(StreamName=name, Data=TWEET, PartitionKey="mira")
+    table = {"TableName": deployment.outputs["table_name"], "Select": "COUNT"}
+    eventually(lambda: aws.client("dynamodb").scan(**table)["Count"] == 1)
+    deployment.destroy()
+    aws.client("kinesis").delete_stream(StreamName=name)
