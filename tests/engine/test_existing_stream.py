@@ -135,8 +135,11 @@ def test_the_page_reads_a_stream_that_exists_as_printed(project: Project) -> Non
     )
     assert session.returncode == 0, session.stdout + session.stderr
     tweets = len((PROJECT / "local" / "tweets.jsonl").read_text().splitlines())
-    assert "tweets-in ACTIVE, provisioned, 1 shard" in session.stdout
-    assert f"{tweets} records = {tweets} handled by the function" in session.stdout
+    for shown in (
+        "tweets-in ACTIVE, provisioned, 1 shard",
+        f"{tweets} records = {tweets} handled by the function",
+    ):
+        assert shown in session.stdout, session.stdout + session.stderr
     assert inventory(project.aws, "reading") == []
     assert len(list(read_payloads(project.aws, "tweets-in"))) == tweets
     project.aws.client("kinesis").delete_stream(StreamName="tweets-in")
