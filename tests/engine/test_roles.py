@@ -129,34 +129,6 @@ EVERY_CHANGE: dict[str, object] = {
 }
 
 
-def test_a_stack_with_a_stream_that_exists_is_deployed_once_the_boundary_names_that_stream(
-    account: PreparedAccount,
-) -> None:
-    kinesis = account.aws.client("kinesis")
-    kinesis.create_stream(StreamName="tweets-in", ShardCount=1)
-    arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/tweets-in"
-    settings = account.project.folder / "Pulumi.prod.yaml"
-    at_first = settings.read_text()
-    disposable = {"protect": False, "tableDeletionProtection": False, "quarantineForceDestroy": True}
-    configure(settings, {"streamArn": arn, **disposable})
-    deploy = account.job("deploy", "prod", "environment:prod")
-    up = ("up", "--stack", "prod", "--yes", "--skip-preview")
-    assert "kinesis" in account.pulumi(deploy, *up, fails=True)  # the bounded role may not read the stream
-
-    add = ("pulumi", "config", "set", "--path", "streamArns[0]", arn)
-    account.run(account.administrator(), "delivery", *add)
-    account.run(account.administrator(), "delivery", "account", "octo/tweets", "--yes")
-    account.pulumi(deploy, *up)
-    outputs = account.pulumi(deploy, "stack", "output", "--stack", "prod", "--json", "--show-secrets")
-    put_and_read_back(account, json.loads(outputs))
-    assert not {each for each in account.allowed("deploy", "prod") if each.startswith("kinesis:")}
-
-    account.pulumi(deploy, "destroy", "--stack", "prod", "--yes", "--skip-preview")
-    settings.write_text(at_first)
-    assert kinesis.describe_stream_summary(StreamName="tweets-in")["StreamDescriptionSummary"]
-    kinesis.delete_stream(StreamName="tweets-in")
-
-
 def configure(settings: Path, change: dict[str, object]) -> None:
     content = yaml.safe_load(settings.read_text())
     content["config"] |= {f"stream-processing:{key}": value for key, value in change.items()}

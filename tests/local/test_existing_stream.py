@@ -3,13 +3,17 @@
 import json
 import subprocess
 
+import pytest
+
 from local.aws.inventory import inventory
 from local.aws.local_aws import LocalAws
 from local.aws.server import ACCOUNT, REGION, ROOT_KEY
+from local.errors import DeploymentError
 from local.pulumi.deploy import deploy
 from local.session import Session, read_config
 from stack.project import PROJECT, full_key
 from tests.engine.stack import TWEET
+from tests.infra import recorder
 from tests.local.conftest import unique
 from tests.waiting import eventually
 
@@ -57,3 +61,32 @@ def run(command: str, *codes: int) -> str:
     )
     assert ended.returncode in (codes or (0,)), ended.stdout + ended.stderr
     return ended.stdout or ended.stderr
+
+
+def test_the_bounded_function_reads_a_stream_that_the_bootstrap_program_names_and_no_other(
+    aws: LocalAws,
+) -> None:
+    name, stack, iam = unique("tweets-in"), unique("bound"), aws.client("iam")
+    arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
+    config = read_config() | {full_key("streamArn"): arn}
+    aws.client("kinesis").create_stream(StreamName=name, ShardCount=1)
+
+    def bound(*streams: str) -> dict[str, object]:
+        """Return the configuration with the boundary of a bootstrap program that names these streams."""
+        program = recorder.deploy_bootstrap(stacks=[stack], pullRequestStacks=[], streamArns=[*streams])
+        document = program.named(f"{stack}-boundary").inputs["policy"].replace(recorder.ACCOUNT, ACCOUNT)
+        policy = iam.create_policy(PolicyName=unique("boundary"), PolicyDocument=document)["Policy"]
+        return config | {full_key("permissionsBoundaryArn"): policy["Arn"]}
+
+    with pytest.raises(DeploymentError, match="processor-mapping"):
+        deploy(stack, PROJECT, bound(), aws.endpoint)
+    deployment = deploy(stack, PROJECT, bound(arn), aws.endpoint)
+    keys = {
+        "access_key": deployment.outputs["access_key"],
+        "secret_key": deployment.outputs["secret_access_key"],
+    }
+    aws.client("kinesis", **keys).put_record(StreamName=name, Data=TWEET, PartitionKey="mira")
+    table = {"TableName": deployment.outputs["table_name"], "Select": "COUNT"}
+    eventually(lambda: aws.client("dynamodb").scan(**table)["Count"] == 1)
+    deployment.destroy()
+    aws.client("kinesis").delete_stream(StreamName=name)
