@@ -28,5 +28,9 @@ class StackFileError(StackError):
     """The engine would reject a stack's file, or it has a date, which is no text; the message says where and why."""
 
 
+class FilterError(StackError):
+    """AWS would refuse an event filter's pattern; the message says where and why."""
+
+
 class OutputsError(StackError):
     """The stack's outputs cannot be read; the message says why and what to do."""

@@ -1,0 +1,123 @@
+"""Patterns match the records that AWS's matcher matches, and invalid ones are refused."""
+
+import json
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stack.errors import FilterError
+from stack.filters.pattern import parse_pattern
+from tools.filters.cases import CASES, Case
+
+GUIDE = b'{"record": 12345, "order": {"type": "buy", "stock": "ANYCO", "quantity": 1000}}'
+"""The record of "Using event filtering with a Kinesis event source", AWS Lambda Developer Guide."""
+
+REFUSED = [case for case in CASES if case.answer == "refused"]
+
+
+def by_rule(cases: Iterable[Case]) -> Iterable[object]:
+    return [pytest.param(case, id=case.rule) for case in cases]
+
+
+def matches(pattern: str, data: bytes, **members: str) -> bool:
+    return parse_pattern(pattern).matches(data, members)
+
+
+@pytest.mark.parametrize("case", by_rule(case for case in CASES if case.answer != "refused"))
+def test_a_record_matches_as_on_aws(case: Case) -> None:
+    assert matches(f'{{"data": {case.pattern}}}', case.data.encode()) == (case.answer == "true")
+
+
+@pytest.mark.parametrize("case", by_rule(REFUSED))
+def test_a_pattern_that_aws_refuses_is_refused(case: Case) -> None:
+    with pytest.raises(FilterError):
+        parse_pattern(f'{{"data": {case.pattern}}}')
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matched"),
+    [
+        ('{"data": {"order": {"type": ["buy"]}}}', True),
+        ('{"data": {"order": {"type": ["sell"]}}}', False),
+        ('{"data": {"record": [12345], "order": {"quantity": [{"numeric": [">=", 1000]}]}}}', True),
+    ],
+)
+def test_the_guides_record_is_filtered_as_the_guide_says(pattern: str, matched: bool) -> None:
+    assert matches(pattern, GUIDE) == matched
+
+
+def test_the_guides_metadata_of_a_record_is_filtered_too() -> None:
+    pattern = '{"partitionKey": ["1"], "data": {"order": {"type": ["buy"]}}}'
+    assert matches(pattern, GUIDE, partitionKey="1")
+    assert not matches(pattern, GUIDE, partitionKey="2")
+
+
+@pytest.mark.parametrize(
+    "data", [b"hello, not JSON", b"\xff", b'{"a": NaN}', b'{"a": 1', b"[" * 100_000, b""]
+)
+def test_a_record_that_is_not_json_matches_only_a_pattern_that_does_not_name_data(data: bytes) -> None:
+    assert not matches('{"data": {"a": [{"exists": false}]}}', data)
+    assert not matches('{"data.a": [{"exists": false}]}', data)
+    assert matches('{"partitionKey": ["1"]}', data, partitionKey="1")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("{", "the pattern is not JSON"),
+        ("[" * 100_000, "the pattern has 100,000 characters, and AWS allows 4,096"),
+        ('{"a":' * 800, "the pattern is "),
+        ("[]", 'a pattern is a JSON object such as {"data": {"lang": ["en"]}}'),
+        ("{}", "the pattern: an empty object names nothing"),
+        ('{"data": {"kind": "post"}}', 'data.kind: a value must be in a list, such as [1] or ["a"]'),
+        ('{"data": {"n": [{"numeric": [">", "a"]}]}}', "data.n: numeric takes operators and numbers in turn"),
+        (
+            '{"data": {"id": [{"numeric": [">", 1830000000000000123]}]}}',
+            "data.id: 1830000000000000123 has more digits than numbers are compared by, about 15",
+        ),
+        (json.dumps({f"k{number}": [1] for number in range(257)}), "the pattern names more than 256 members"),
+    ],
+)
+def test_a_refusal_says_where_and_why(pattern: str, message: str) -> None:
+    with pytest.raises(FilterError) as refusal:
+        parse_pattern(pattern)
+    assert str(refusal.value).startswith(message)
+
+
+def test_branches_that_multiply_without_end_are_refused() -> None:
+    ors = ", ".join('"$or": [{"a": [1]}, {"b": [1]}]' for _ in range(60))
+    with pytest.raises(FilterError, match="more than 1,000 combinations of branches"):
+        parse_pattern(f"{{{ors}}}")
+
+
+def test_thousands_of_array_elements_are_matched_within_each() -> None:
+    data = json.dumps({"refs": [{"kind": "reply", "id": number} for number in range(1000)]}).encode()
+    assert matches('{"data": {"refs": {"kind": ["reply"], "id": [999]}}}', data)
+    assert not matches('{"data": {"refs": {"kind": ["quote"], "id": [999]}}}', data)
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-(10**15), 10**15) | st.text(st.characters(codec="utf-8"))
+
+
+@given(value=SCALARS)
+def test_every_value_matches_itself_and_not_anything_but_itself(value: object) -> None:
+    data = json.dumps({"a": value}).encode()
+    assert matches(json.dumps({"data": {"a": [value]}}), data)
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        assert not matches(json.dumps({"data": {"a": [{"anything-but": value}]}}), data)
+
+
+@given(text=st.text(st.characters(codec="utf-8")), cut=st.integers(0, 20))
+def test_every_text_has_its_own_beginning_and_end(text: str, cut: int) -> None:
+    data = json.dumps({"a": text}).encode()
+    for operator, part in {"prefix": text[:cut], "suffix": text[cut:]}.items():
+        assert matches(json.dumps({"data": {"a": [{operator: part}]}}), data)
+
+
+@given(number=st.integers(-(10**9), 10**9), bounds=st.tuples(st.integers(), st.integers()).map(sorted))
+def test_a_range_holds_the_numbers_between_its_bounds(number: int, bounds: list[int]) -> None:
+    low, high = bounds[0] % 10**9, bounds[0] % 10**9 + 1 + abs(bounds[1]) % 10**9
+    pattern = json.dumps({"data": {"a": [{"numeric": [">=", low, "<", high]}]}})
+    assert matches(pattern, b'{"a": %d}' % number) == (low <= number < high)
