@@ -32,5 +32,9 @@ class FilterError(StackError):
     """AWS would refuse an event filter's pattern; the message says where and why."""
 
 
+class MisreadFilterError(FilterError):
+    """AWS would accept the pattern, and match other records than it says."""
+
+
 class OutputsError(StackError):
     """The stack's outputs cannot be read; the message says why and what to do."""

@@ -8,6 +8,7 @@ refused here.
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from stack.errors import FilterError
@@ -21,16 +22,26 @@ from stack.filters.document import (
     write_scalar,
 )
 
-Condition: TypeAlias = Callable[[Leaf], bool]
+Predicate: TypeAlias = Callable[[Leaf], bool]
+
+ABSENT: Final = Object([("exists", False)])
+"""The condition that no leaf meets: it holds if there is none."""
 
 
-def absent(_leaf: Leaf) -> bool:
-    """Match no leaf: the condition `{"exists": false}`, which holds if there is none."""
-    return False
+@dataclass(frozen=True)
+class Condition:
+    """A member of a pattern's list, as it was written and as a predicate."""
+
+    value: Value
+    is_met: Predicate
 
 
 def compile_condition(value: Value) -> Condition:
     """Compile a member of a pattern's list; raise FilterError if it is invalid."""
+    return Condition(value, _compile(value))
+
+
+def _compile(value: Value) -> Predicate:
     match value:
         case Object():
             name, operand = _one_member(value)
@@ -60,20 +71,20 @@ def _string(operand: Value, operator: str) -> str:
     return operand
 
 
-def _exactly(value: bool | str | Number | None) -> Condition:
+def _exactly(value: bool | str | Number | None) -> Predicate:
     text = write_scalar(value)
     return lambda leaf: leaf.text == text
 
 
-def _compile_exactly(operand: Value) -> Condition:
+def _compile_exactly(operand: Value) -> Predicate:
     return _exactly(_string(operand, "exactly"))
 
 
-def _prefix(text: str) -> Condition:
+def _prefix(text: str) -> Predicate:
     return lambda leaf: leaf.text.startswith(f'"{text}')
 
 
-def _suffix(text: str) -> Condition:
+def _suffix(text: str) -> Predicate:
     return lambda leaf: leaf.text.endswith(f'{text}"')
 
 
@@ -94,22 +105,22 @@ def _encode(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _expression(expression: bytes) -> Condition:
+def _expression(expression: bytes) -> Predicate:
     pattern = re.compile(expression, re.DOTALL)
     return lambda leaf: bool(pattern.search(_encode(leaf.text)))
 
 
-def _equals_ignore_case(text: str) -> Condition:
+def _equals_ignore_case(text: str) -> Predicate:
     return _expression(rb'\A"%s"\Z' % _fold(text))
 
 
-def _compile_prefix(operand: Value) -> Condition:
+def _compile_prefix(operand: Value) -> Predicate:
     if isinstance(operand, Object):
         return _expression(rb'\A"%s' % _fold(_ignored_case(operand, "prefix")))
     return _prefix(_string(operand, "prefix"))
 
 
-def _compile_suffix(operand: Value) -> Condition:
+def _compile_suffix(operand: Value) -> Predicate:
     if isinstance(operand, Object):
         return _expression(rb'%s"\Z' % _fold(_ignored_case(operand, "suffix")))
     return _suffix(_string(operand, "suffix"))
@@ -122,7 +133,7 @@ def _ignored_case(operand: Object, operator: str) -> str:
     return _string(text, name)
 
 
-def _wildcard(text: str) -> Condition:
+def _wildcard(text: str) -> Predicate:
     """Let `*` stand for any characters, or none; `\\*` and `\\\\` stand for themselves."""
     characters = re.findall(r"\\[*\\]|[^\\]", f'"{text}"', re.DOTALL)
     if len("".join(characters)) != len(text) + 2:
@@ -154,21 +165,21 @@ def _consists_of(text: str, parts: Sequence[str]) -> bool:
     return True
 
 
-def _compile_wildcard(operand: Value) -> Condition:
+def _compile_wildcard(operand: Value) -> Predicate:
     return _wildcard(_string(operand, "wildcard"))
 
 
-def _compile_equals_ignore_case(operand: Value) -> Condition:
+def _compile_equals_ignore_case(operand: Value) -> Predicate:
     return _equals_ignore_case(_string(operand, "equals-ignore-case"))
 
 
-def _compile_exists(operand: Value) -> Condition:
+def _compile_exists(operand: Value) -> Predicate:
     if not isinstance(operand, bool):
         raise FilterError("exists takes true or false")
-    return (lambda _leaf: True) if operand else absent
+    return lambda _leaf: operand
 
 
-_NEGATED: Final[dict[str, Callable[[str], Condition]]] = {
+_NEGATED: Final[dict[str, Callable[[str], Predicate]]] = {
     "prefix": _prefix,
     "suffix": _suffix,
     "equals-ignore-case": _equals_ignore_case,
@@ -176,7 +187,7 @@ _NEGATED: Final[dict[str, Callable[[str], Condition]]] = {
 }
 
 
-def _compile_anything_but(operand: Value) -> Condition:
+def _compile_anything_but(operand: Value) -> Predicate:
     if isinstance(operand, Object):
         return _compile_negated(operand)
     values = operand if isinstance(operand, list) else [operand]
@@ -189,7 +200,7 @@ def _compile_anything_but(operand: Value) -> Condition:
     raise FilterError("anything-but takes strings or numbers, not both, and at least one")
 
 
-def _compile_negated(operand: Object) -> Condition:
+def _compile_negated(operand: Object) -> Predicate:
     name, texts = _one_member(operand)
     if name not in _NEGATED:
         raise FilterError(f'anything-but does not take "{name}": {", ".join(_NEGATED)}')
@@ -200,9 +211,9 @@ def _compile_negated(operand: Object) -> Condition:
     return _none_of(_NEGATED[name](text) for text in strings)
 
 
-def _none_of(conditions: Iterable[Condition]) -> Condition:
-    excluded = list(conditions)
-    return lambda leaf: not any(condition(leaf) for condition in excluded)
+def _none_of(predicates: Iterable[Predicate]) -> Predicate:
+    excluded = list(predicates)
+    return lambda leaf: not any(is_met(leaf) for is_met in excluded)
 
 
 def _bound(value: Value) -> float:
@@ -215,7 +226,7 @@ def _bound(value: Value) -> float:
     return number
 
 
-def _compile_numeric(operand: Value) -> Condition:
+def _compile_numeric(operand: Value) -> Predicate:
     """Compile `["=", 5]`, or one or two bounds: `[">", 0, "<=", 5]`."""
     if not isinstance(operand, list):
         raise FilterError('numeric takes a list such as [">", 0, "<=", 5]')
@@ -248,7 +259,7 @@ def _compile_numeric(operand: Value) -> Condition:
     return is_between
 
 
-def _compile_cidr(operand: Value) -> Condition:
+def _compile_cidr(operand: Value) -> Predicate:
     base, _, bits = _string(operand, "cidr").partition("/")
     digits = address_digits(base)
     if digits is None or not re.fullmatch("[0-9]{1,3}", bits) or int(bits) >= len(digits) * 4:
@@ -262,7 +273,7 @@ def _compile_cidr(operand: Value) -> Condition:
     return _address_range(f"{bottom:0{len(digits)}X}", f"{top:0{len(digits)}X}")
 
 
-def _address_range(bottom: str, top: str) -> Condition:
+def _address_range(bottom: str, top: str) -> Predicate:
     """Compare hexadecimal digits from the left, as event-ruler does: an IPv6 address may match an IPv4 range."""
 
     def contains(leaf: Leaf) -> bool:
@@ -277,7 +288,7 @@ def _address_range(bottom: str, top: str) -> Condition:
     return contains
 
 
-_OPERATORS: Final[dict[str, Callable[[Value], Condition]]] = {
+_OPERATORS: Final[dict[str, Callable[[Value], Predicate]]] = {
     "prefix": _compile_prefix,
     "suffix": _compile_suffix,
     "equals-ignore-case": _compile_equals_ignore_case,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from stack.errors import FilterError
-from stack.filters.conditions import RESERVED_IN_OR, Condition, absent, compile_condition
+from stack.filters.conditions import ABSENT, RESERVED_IN_OR, Condition, compile_condition
 from stack.filters.document import Leaf, Membership, Object, Value, find_leaves, parse
+from stack.filters.faults import refuse_misread
 
 MAX_PATTERN_LENGTH: Final = 4096
 """Characters of one pattern ("Filter", AWS Lambda API reference)."""
@@ -67,6 +68,7 @@ def parse_pattern(text: str) -> Pattern:
 
     Raises:
         FilterError: AWS would refuse it; the message says where and why.
+        MisreadFilterError: AWS would accept it, and match other records than it says.
     """
     if len(text) > MAX_PATTERN_LENGTH:
         raise FilterError(f"the pattern has {len(text):,} characters, and AWS allows {MAX_PATTERN_LENGTH:,}")
@@ -81,6 +83,7 @@ def parse_pattern(text: str) -> Pattern:
         raise FilterError(f"the pattern is not JSON: {error}") from None
     if max(map(len, alternatives)) > MAX_FIELDS:
         raise FilterError(f"the pattern names more than {MAX_FIELDS} members")
+    refuse_misread(alternatives)
     return Pattern([dict(sorted(paths.items(), key=_by_utf16)) for paths in alternatives])
 
 
@@ -154,9 +157,11 @@ def _is_satisfied(
     memberships: set[Membership] = {frozenset()}
     for path, conditions in alternative.items():
         present = leaves.get(path, ())
-        matching = {leaf.membership for leaf in present if any(condition(leaf) for condition in conditions)}
+        matching = {
+            leaf.membership for leaf in present if any(condition.is_met(leaf) for condition in conditions)
+        }
         consistent = {before | own for before in memberships for own in matching if _agree(before, own)}
-        if absent in conditions:
+        if any(condition.value == ABSENT for condition in conditions):
             consistent |= {
                 before
                 for before in memberships

@@ -9,7 +9,7 @@ from random import Random
 
 import click
 
-from stack.errors import FilterError
+from stack.errors import FilterError, MisreadFilterError
 from stack.filters.document import Object, parse
 from stack.filters.pattern import parse_pattern
 from tools.filters.cases import CASES
@@ -21,11 +21,13 @@ _SHOWN = 10
 
 
 def answer(pattern: str, document: str) -> str:
-    """Answer as the stack's filters do: true, false or refused."""
+    """Answer as the stack's filters do: true, false, refused, or misread where event-ruler is known to be wrong."""
     root = parse(document)
     assert isinstance(root, Object)
     try:
         return "true" if parse_pattern(pattern).matches_document(root) else "false"
+    except MisreadFilterError:
+        return "misread"
     except FilterError:
         return "refused"
 
@@ -49,13 +51,14 @@ def main(count: int, seed: int) -> None:
     differences = [
         f"event-ruler: {theirs}, here: {our}\n  {pattern}\n  {document}"
         for (pattern, document), theirs, our in zip(questions, answers, ours, strict=True)
-        if theirs != our
+        if our not in (theirs, "misread")
     ]
     click.echo("\n".join(differences[:_SHOWN]), nl=bool(differences))
     counts = Counter(answers)
     click.echo(
         f"event-ruler {VERSION}: {len(questions):,} questions, {counts['true']:,} matched, "
-        f"{counts['refused']:,} refused; {len(differences):,} different answers"
+        f"{counts['refused']:,} refused, "
+        f"{ours.count('misread'):,} known to be misread; {len(differences):,} different answers"
     )
     if differences:
         sys.exit(1)

@@ -87,6 +87,12 @@ CASES: Final = [
         '{"refs": [{"a": 1}, {"b": 2}]}',
         "false",
     ),
+    Case(
+        "a value lies beside the objects of its array",
+        '{"a": [5], "a.b": [1]}',
+        '{"a": [{"b": 1}, 5]}',
+        "true",
+    ),
     # prefix and suffix.
     Case("a prefix", '{"text": [{"prefix": "Sale"}]}', '{"text": "Sale now"}', "true"),
     Case("another prefix", '{"text": [{"prefix": "Sale"}]}', '{"text": "No Sale"}', "false"),

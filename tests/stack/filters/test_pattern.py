@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stack.errors import FilterError
+from stack.errors import FilterError, MisreadFilterError
 from stack.filters.pattern import parse_pattern
 from tools.filters.cases import CASES, Case
 
@@ -84,6 +84,31 @@ def test_a_refusal_says_where_and_why(pattern: str, message: str) -> None:
     with pytest.raises(FilterError) as refusal:
         parse_pattern(pattern)
     assert str(refusal.value).startswith(message)
+
+
+@pytest.mark.parametrize("other", ["equals-ignore-case", "suffix"])
+def test_a_wildcard_beside_what_event_ruler_mixes_it_up_with_is_refused(other: str) -> None:
+    with pytest.raises(MisreadFilterError, match=r"data\.a: AWS's matcher mixes up a wildcard"):
+        parse_pattern(f'{{"data": {{"a": [{{"wildcard": "*b*"}}, {{"{other}": "c"}}]}}}}')
+    with pytest.raises(MisreadFilterError, match=r"data\.a: AWS's matcher mixes up a wildcard"):
+        parse_pattern(f'{{"data": {{"a": [{{"anything-but": {{"wildcard": "*b*"}}}}, {{"{other}": "c"}}]}}}}')
+
+
+def test_a_wildcard_beside_other_conditions_is_allowed() -> None:
+    assert matches('{"data": {"a": [{"wildcard": "*b*"}, {"prefix": "c"}, "d"]}}', b'{"a": "d"}')
+
+
+def test_a_branch_that_event_ruler_ignores_is_refused() -> None:
+    with pytest.raises(
+        FilterError, match=r"AWS's matcher ignores a branch that shares a value of data\.a, data\.b"
+    ):
+        parse_pattern('{"data": {"$or": [{"a": ["x", "y"]}, {"a": ["x", "z"]}], "b": [1]}}')
+
+
+def test_branches_that_differ_in_one_path_are_allowed() -> None:
+    assert matches(
+        '{"data": {"$or": [{"a": ["x"], "b": [1]}, {"a": ["x"], "b": [2]}]}}', b'{"a": "x", "b": 2}'
+    )
 
 
 def test_branches_that_multiply_without_end_are_refused() -> None:
