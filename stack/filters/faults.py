@@ -23,7 +23,7 @@ def refuse_misread(alternatives: Sequence[Mapping[str, Sequence[Condition]]]) ->
         for path, conditions in alternative.items():
             by_path[path] += conditions
     for path, conditions in by_path.items():
-        names = [set(_operators(condition.value)) for condition in conditions]
+        names = [set(operators(condition.value)) for condition in conditions]
         if any("wildcard" in name for name in names) and any(name & _MIXED_UP for name in names):
             raise MisreadFilterError(
                 f"{path}: AWS's matcher mixes up a wildcard with a suffix or equals-ignore-case: {_REMEDY}"
@@ -35,7 +35,7 @@ def refuse_misread(alternatives: Sequence[Mapping[str, Sequence[Condition]]]) ->
             )
 
 
-def _operators(value: Value) -> Iterable[str]:
+def operators(value: Value) -> Iterable[str]:
     """Yield the operator of a condition, and the one within it."""
     while isinstance(value, Object):
         name, value = value.members[0]
