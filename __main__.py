@@ -11,6 +11,7 @@ from infra.settings import load
 from infra.stream import EventStream
 from infra.table import EventTable
 from stack.alarm_definitions import alarms
+from stack.filters.setting import advise_on_filters
 from stack.settings import MAX_DELIVERED_KIB, parse_settings, quarantine_prefix
 
 settings = load(parse_settings)
@@ -24,6 +25,8 @@ if settings.stream.max_record_kib > MAX_DELIVERED_KIB:
         "mappingMaximumRecordAge, and end in quarantine. For this stack alone: "
         f"pulumi config set streamMaxRecordKiB {MAX_DELIVERED_KIB}"
     )
+for warning in advise_on_filters(settings.mapping.filters):
+    pulumi.warn(warning)
 stack = pulumi.get_stack()
 tags = {"Project": pulumi.get_project(), "Stack": stack, **settings.tags}
 region = aws.get_region_output().region

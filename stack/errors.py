@@ -33,7 +33,7 @@ class FilterError(StackError):
 
 
 class MisreadFilterError(FilterError):
-    """AWS would accept the pattern, and match other records than it says."""
+    """AWS would accept the pattern, and would not do as it says."""
 
 
 class OutputsError(StackError):

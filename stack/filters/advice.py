@@ -8,7 +8,7 @@ from stack.filters.document import Number, Value
 from stack.filters.faults import operators
 from stack.filters.pattern import Pattern
 
-_ID: Final = re.compile(r"(^|\.)(id|time|\w*(_id|Id|_us|_ms|_ns|timestamp))$")
+_ID: Final = re.compile(r"(^|\.)((?i:id|time)|\w*(_id|Id|ID|_us|_ms|_ns|[tT]imestamp))$")
 """The names of members that often hold long numbers."""
 
 
@@ -28,7 +28,10 @@ def advise(pattern: Pattern) -> list[str]:
 def _advise(path: str, value: Value) -> Iterator[str]:
     names = list(operators(value))
     if not f"{path}.".startswith("data."):
-        yield f"{path}: the Kinesis page of Lambda's guide names only data; AWS's matcher evaluates {path} too."
+        yield (
+            f"{path}: Lambda's guide says that Kinesis mappings filter on data only; AWS's matcher reads {path} too, "
+            "and nobody has tried it here on AWS."
+        )
     if "numeric" in names and _ID.search(path):
         yield (
             f"{path}: a numeric rule skips most numbers of more than 15 digits: of integers with 18 digits, "

@@ -1,8 +1,9 @@
-"""Filter patterns: parsed, and matched against records of a stream."""
+"""Filter patterns: parsed, and matched against JSON documents."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeAlias
 
 from stack.errors import FilterError
@@ -32,35 +33,26 @@ class Pattern:
 
     alternatives: Sequence[Mapping[str, Sequence[Condition]]]
 
-    def matches(self, data: bytes, members: Mapping[str, str]) -> bool:
-        """Tell whether a record matches.
-
-        A record that is not JSON matches only a pattern that does not name `data` ("Properly filtering Kinesis
-        messages", AWS Lambda Developer Guide).
-
-        Args:
-            data: the record's own bytes.
-            members: the record's other members, such as `partitionKey`.
-        """
-        record: list[tuple[str, Value]] = list(members.items())
-        if self.names("data"):
-            try:
-                record.append(("data", parse(data.decode())))
-            except ValueError:
-                return False
-        return self.matches_document(Object(record))
-
-    def names(self, member: str) -> bool:
-        """Tell whether the pattern names a member of a record."""
-        return any(f"{path}.".startswith(f"{member}.") for paths in self.alternatives for path in paths)
-
-    def matches_document(self, document: Object) -> bool:
+    def matches(self, document: Object) -> bool:
         """Tell whether a JSON document matches."""
-        steps = {step for paths in self.alternatives for path in paths for step in _steps(path)}
         leaves: defaultdict[str, list[Leaf]] = defaultdict(list)
-        for path, leaf in find_leaves(document, lambda key: key in steps or _is_path(key, steps)):
+        for path, leaf in find_leaves(document, self._uses):
             leaves[path].append(leaf)
         return any(_is_satisfied(alternative, leaves) for alternative in self.alternatives)
+
+    @cached_property
+    def paths(self) -> frozenset[str]:
+        """The paths of all alternatives."""
+        return frozenset(path for alternative in self.alternatives for path in alternative)
+
+    @cached_property
+    def _used_steps(self) -> frozenset[str]:
+        return frozenset(step for path in self.paths for step in _steps(path))
+
+    def _uses(self, key: str) -> bool:
+        """Tell whether a key is a step of a path, or with its dots several."""
+        steps = self._used_steps
+        return key in steps or ("." in key and steps.issuperset(_steps(key)))
 
 
 def parse_pattern(text: str) -> Pattern:
@@ -68,7 +60,7 @@ def parse_pattern(text: str) -> Pattern:
 
     Raises:
         FilterError: AWS would refuse it; the message says where and why.
-        MisreadFilterError: AWS would accept it, and match other records than it says.
+        MisreadFilterError: AWS would accept it, and match other documents than it says.
     """
     if len(text) > MAX_PATTERN_LENGTH:
         raise FilterError(f"the pattern has {len(text):,} characters, and AWS allows {MAX_PATTERN_LENGTH:,}")
@@ -143,11 +135,6 @@ def _by_utf16(item: tuple[str, object]) -> bytes:
 def _steps(path: str) -> Iterable[str]:
     """Split a path as Java does: without the empty steps at its end."""
     return path.rstrip(".").split(".") if path.strip(".") or not path else []
-
-
-def _is_path(key: str, steps: set[str]) -> bool:
-    """Tell whether a key with dots is made of steps that the pattern has."""
-    return "." in key and steps.issuperset(_steps(key))
 
 
 def _is_satisfied(

@@ -25,7 +25,7 @@ def answer(pattern: str, document: str) -> str:
     root = parse(document)
     assert isinstance(root, Object)
     try:
-        return "true" if parse_pattern(pattern).matches_document(root) else "false"
+        return "true" if parse_pattern(pattern).matches(root) else "false"
     except MisreadFilterError:
         return "misread"
     except FilterError:

@@ -14,7 +14,10 @@ from stack.filters.pattern import parse_pattern
             "data.author_id: a numeric rule skips most numbers",
         ),
         ('{"data": {"n": [300]}}', "data.n: 300 matches 300.0 too"),
-        ('{"partitionKey": ["1"]}', "partitionKey: the Kinesis page of Lambda's guide names only data"),
+        (
+            '{"partitionKey": ["1"]}',
+            "partitionKey: Lambda's guide says that Kinesis mappings filter on data only",
+        ),
         ('{"data": {"a": [{"wildcard": "b*"}]}}', "data.a: AWS's matcher knows wildcard;"),
         ('{"data": {"a": [{"cidr": "10.0.0.0/8"}]}}', "data.a: AWS's matcher knows cidr;"),
         (

@@ -1,0 +1,69 @@
+"""The setting `mappingFilters`: the patterns of the mapping's filters, each as text.
+
+The text goes to AWS as it is: as a map of a stack file, a pattern would lose the order of its keys, which has a meaning
+(`$or`), and the spelling of its numbers.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from stack.errors import FilterError, MisreadFilterError, SettingsError
+from stack.filters.advice import advise
+from stack.filters.criteria import parse_filter
+
+MAX_FILTERS: Final = 10
+"""Filters of a mapping, after a request for a higher quota ("Lambda quotas")."""
+DEFAULT_MAX_FILTERS: Final = 5
+"""Filters of a mapping in an account without such a request."""
+
+_KEY: Final = "mappingFilters"
+
+
+def are_filters(text: str) -> bool:
+    """Tell whether a configuration's text is a list of no more texts than AWS allows; `check_filters` reads each."""
+    try:
+        filters = json.loads(text)
+    except ValueError:
+        return False
+    return (
+        isinstance(filters, list)
+        and len(filters) <= MAX_FILTERS
+        and all(isinstance(pattern, str) for pattern in filters)
+    )
+
+
+def check_filters(patterns: Sequence[str], stack: str) -> None:
+    """Check each pattern.
+
+    Raises:
+        SettingsError: AWS would refuse one, or would not do as it says.
+    """
+    for index, text in enumerate(patterns):
+        try:
+            parse_filter(text)
+        except FilterError as error:
+            raise SettingsError(
+                f"{_KEY}[{index}]",
+                text,
+                "AWS's filter patterns (docs/filters.md)",
+                f"pulumi config set --path '{_KEY}[{index}]' 'PATTERN'",
+                stack,
+                problem=f"{_problem(error)}: {error}",
+            ) from error
+
+
+def _problem(error: FilterError) -> str:
+    return "would not do as it says" if isinstance(error, MisreadFilterError) else "is not a valid pattern"
+
+
+def advise_on_filters(patterns: Sequence[str]) -> Iterator[str]:
+    """Yield what valid filters do that their author may not expect, as warnings of the preview."""
+    if len(patterns) > DEFAULT_MAX_FILTERS:
+        yield (
+            f"{_KEY}: AWS allows a mapping {DEFAULT_MAX_FILTERS} filters, and up to {MAX_FILTERS} on request: "
+            'a higher quota of "Event source mapping filters" (docs/filters.md).'
+        )
+    for index, text in enumerate(patterns):
+        for sentence in advise(parse_filter(text)):
+            yield f"{_KEY}[{index}]: {sentence}"
