@@ -25,7 +25,7 @@ if settings.stream.max_record_kib > MAX_DELIVERED_KIB:
         "mappingMaximumRecordAge, and end in quarantine. For this stack alone: "
         f"pulumi config set streamMaxRecordKiB {MAX_DELIVERED_KIB}"
     )
-for warning in advise_on_filters(settings.mapping.filters):
+for warning in advise_on_filters(settings.mapping.filters, settings.event_type):
     pulumi.warn(warning)
 stack = pulumi.get_stack()
 tags = {"Project": pulumi.get_project(), "Stack": stack, **settings.tags}

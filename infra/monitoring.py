@@ -169,6 +169,7 @@ def _dashboard(watched: Mapping[Resource, pulumi.Input[str]], region: pulumi.Inp
                 "invocations": metrics.INVOCATIONS,
                 "errors": metrics.ERRORS,
                 "throttles": metrics.THROTTLES,
+                "filtered": metrics.FILTERED,
                 "received": metrics.RECEIVED,
                 "failed": metrics.FAILED,
             },

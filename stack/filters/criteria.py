@@ -44,8 +44,11 @@ class FilterCriteria:
         try:
             members.append((_DATA, parse(base64.b64decode(record[_DATA]).decode())))
         except ValueError:
-            patterns = [pattern for pattern in patterns if not _names_data(pattern)]
+            patterns = [pattern for pattern in patterns if not names_data(pattern)]
         return any(pattern.matches(Object(members)) for pattern in patterns)
+
+
+NO_FILTERS: Final = FilterCriteria()
 
 
 def parse_criteria(texts: Iterable[str]) -> FilterCriteria:
@@ -77,5 +80,6 @@ def parse_filter(text: str) -> Pattern:
     return pattern
 
 
-def _names_data(pattern: Pattern) -> bool:
+def names_data(pattern: Pattern) -> bool:
+    """Tell whether a filter has a condition on a record's data, which must then be JSON."""
     return any(path.startswith(f"{_DATA}.") for path in pattern.paths)

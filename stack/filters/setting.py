@@ -4,13 +4,17 @@ The text goes to AWS as it is: as a map of a stack file, a pattern would lose th
 (`$or`), and the spelling of its numbers.
 """
 
+import base64
 import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from event.schema import TOMBSTONE, Schema
+from event.types import load
 from stack.errors import FilterError, MisreadFilterError, SettingsError
 from stack.filters.advice import advise
-from stack.filters.criteria import parse_filter
+from stack.filters.criteria import FilterCriteria, names_data, parse_filter
+from stack.filters.pattern import Pattern
 
 MAX_FILTERS: Final = 10
 """Filters of a mapping, after a request for a higher quota ("Lambda quotas")."""
@@ -57,13 +61,27 @@ def _problem(error: FilterError) -> str:
     return "would not do as it says" if isinstance(error, MisreadFilterError) else "is not a valid pattern"
 
 
-def advise_on_filters(patterns: Sequence[str]) -> Iterator[str]:
+def advise_on_filters(patterns: Sequence[str], event_type: str) -> Iterator[str]:
     """Yield what valid filters do that their author may not expect, as warnings of the preview."""
     if len(patterns) > DEFAULT_MAX_FILTERS:
         yield (
             f"{_KEY}: AWS allows a mapping {DEFAULT_MAX_FILTERS} filters, and up to {MAX_FILTERS} on request: "
             'a higher quota of "Event source mapping filters" (docs/filters.md).'
         )
-    for index, text in enumerate(patterns):
-        for sentence in advise(parse_filter(text)):
+    filters = [parse_filter(text) for text in patterns]
+    if _drop_tombstones(filters, load(event_type)):
+        yield (
+            f"{_KEY}: no filter matches a tombstone, so that no event is deleted any more: add the filter "
+            f'{{"data": {{"{TOMBSTONE}": [{{"exists": true}}]}}}}.'
+        )
+    for index, pattern in enumerate(filters):
+        for sentence in advise(pattern):
             yield f"{_KEY}[{index}]: {sentence}"
+
+
+def _drop_tombstones(filters: Sequence[Pattern], event: Schema) -> bool:
+    """Tell whether each filter has conditions on data, which a tombstone does not meet."""
+    key = "1"
+    tombstone = event.encode_tombstone((key,) * len(event.keys))
+    record = {"partitionKey": key, "data": base64.b64encode(tombstone).decode()}
+    return bool(filters) and all(map(names_data, filters)) and not FilterCriteria(filters).deliver(record)

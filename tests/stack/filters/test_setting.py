@@ -4,12 +4,14 @@ import re
 
 import pytest
 
+from event.types import event_types
 from stack.errors import SettingsError
 from stack.filters.setting import advise_on_filters
 from stack.settings import Settings
 from tests.stack.test_settings import parse
 
 ENGLISH = '{"data": {"lang": ["en"]}}'
+DELETIONS = '{"data": {"stream_processing_tombstone": [{"exists": true}]}}'
 
 
 def parse_filters(*patterns: str) -> Settings:
@@ -49,12 +51,32 @@ def test_a_pattern_is_rejected_with_its_place_the_cause_and_the_command_that_rep
     )
 
 
+def advice(*patterns: str, event_type: str = "tweet") -> list[str]:
+    return [*advise_on_filters(patterns, event_type)]
+
+
 def test_more_filters_than_every_account_has_are_a_warning() -> None:
-    assert [*advise_on_filters([ENGLISH] * 5)] == []
-    [warning] = advise_on_filters([ENGLISH] * 6)
+    assert advice(DELETIONS, *[ENGLISH] * 4) == []
+    [warning] = advice(DELETIONS, *[ENGLISH] * 5)
     assert re.match(r"mappingFilters: AWS allows a mapping 5 filters, and up to 10 on request", warning)
 
 
 def test_a_warning_names_the_filter_that_it_is_about() -> None:
-    [warning] = advise_on_filters([ENGLISH, '{"data": {"n": [300]}}'])
-    assert warning.startswith("mappingFilters[1]: data.n: 300 matches 300.0 too")
+    [warning] = advice(DELETIONS, ENGLISH, '{"data": {"n": [300]}}')
+    assert warning.startswith("mappingFilters[2]: data.n: 300 matches 300.0 too")
+
+
+@pytest.mark.parametrize("event_type", event_types())
+def test_filters_that_drop_deletions_are_a_warning_with_the_filter_to_add(event_type: str) -> None:
+    [warning] = advice(ENGLISH, event_type=event_type)
+    assert warning.startswith("mappingFilters: no filter matches a tombstone, so that no event is deleted")
+    assert warning.endswith(f"add the filter {DELETIONS}.")
+    assert advice(ENGLISH, DELETIONS, event_type=event_type) == []
+    assert (
+        advice('{"data": {"lang": [{"anything-but": "de"}, {"exists": false}]}}', event_type=event_type) == []
+    )
+
+
+def test_filters_by_partition_key_alone_keep_an_event_together_with_its_deletion() -> None:
+    [warning] = advice('{"partitionKey": ["ada"]}')
+    assert warning.startswith("mappingFilters[0]: partitionKey: ")
