@@ -29,7 +29,7 @@ class StackFileError(StackError):
 
 
 class FilterError(StackError):
-    """AWS would refuse an event filter's pattern; the message says where and why."""
+    """AWS would reject an event filter's pattern; the message says where and why."""
 
 
 class MisreadFilterError(FilterError):

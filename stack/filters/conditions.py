@@ -1,8 +1,8 @@
 """The conditions that a pattern's list may hold: literal values, and operators such as `prefix` and `numeric`.
 
 Each is a predicate of a leaf, whose strings have their quotation marks. The rules are those of event-ruler 2.1.0
-(`JsonRuleCompiler` and `ByteMachine`); only an empty list under `anything-but`, which it does not always refuse, is
-refused here.
+(`JsonRuleCompiler` and `ByteMachine`); only an empty list under `anything-but`, which it does not always reject, is
+rejected here.
 """
 
 import re

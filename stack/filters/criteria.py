@@ -64,7 +64,7 @@ def parse_filter(text: str) -> Pattern:
     """Parse the pattern of a filter.
 
     Raises:
-        FilterError: AWS would refuse it.
+        FilterError: AWS would reject it.
         MisreadFilterError: AWS would accept it, and would not do as it says.
     """
     pattern = parse_pattern(text)

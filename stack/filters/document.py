@@ -29,12 +29,12 @@ class Object:
 Value: TypeAlias = bool | str | Number | Object | list["Value"] | None
 
 
-def _refuse_constant(text: str) -> NoReturn:
+def _reject_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=Object, parse_int=Number, parse_float=Number, parse_constant=_refuse_constant
+    object_pairs_hook=Object, parse_int=Number, parse_float=Number, parse_constant=_reject_constant
 )
 
 

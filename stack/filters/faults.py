@@ -1,4 +1,4 @@
-"""Patterns that event-ruler 2.1.0 accepts and misreads; they are refused, because no record shows it.
+"""Patterns that event-ruler 2.1.0 accepts and misreads; they are rejected, because no record shows it.
 
 Both faults vanish when the conditions stand in filters of their own: a record passes if one filter matches it.
 """
@@ -16,7 +16,7 @@ _REMEDY: Final = "make them filters of their own, one for each branch or conditi
 _MIXED_UP: Final = {"equals-ignore-case", "suffix"}
 
 
-def refuse_misread(alternatives: Sequence[Mapping[str, Sequence[Condition]]]) -> None:
+def reject_misread(alternatives: Sequence[Mapping[str, Sequence[Condition]]]) -> None:
     """Raise MisreadFilterError if event-ruler would match other records than the pattern says."""
     by_path: defaultdict[str, list[Condition]] = defaultdict(list)
     for alternative in alternatives:

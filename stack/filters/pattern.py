@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from stack.errors import FilterError
 from stack.filters.conditions import ABSENT, RESERVED_IN_OR, Condition, compile_condition
 from stack.filters.document import Leaf, Membership, Object, Value, find_leaves, parse
-from stack.filters.faults import refuse_misread
+from stack.filters.faults import reject_misread
 
 MAX_PATTERN_LENGTH: Final = 4096
 """Characters of one pattern ("Filter", AWS Lambda API reference)."""
@@ -59,7 +59,7 @@ def parse_pattern(text: str) -> Pattern:
     """Parse a pattern.
 
     Raises:
-        FilterError: AWS would refuse it; the message says where and why.
+        FilterError: AWS would reject it; the message says where and why.
         MisreadFilterError: AWS would accept it, and match other documents than it says.
     """
     if len(text) > MAX_PATTERN_LENGTH:
@@ -75,7 +75,7 @@ def parse_pattern(text: str) -> Pattern:
         raise FilterError(f"the pattern is not JSON: {error}") from None
     if max(map(len, alternatives)) > MAX_FIELDS:
         raise FilterError(f"the pattern names more than {MAX_FIELDS} members")
-    refuse_misread(alternatives)
+    reject_misread(alternatives)
     return Pattern([dict(sorted(paths.items(), key=_by_utf16)) for paths in alternatives])
 
 

@@ -41,7 +41,7 @@ def check_filters(patterns: Sequence[str], stack: str) -> None:
     """Check each pattern.
 
     Raises:
-        SettingsError: AWS would refuse one, or would not do as it says.
+        SettingsError: AWS would reject one, or would not do as it says.
     """
     for index, text in enumerate(patterns):
         try:

@@ -12,10 +12,10 @@ def test_the_cases_have_the_answers_given_here() -> None:
     assert [case.rule for case in CASES if answer(case.pattern, case.data) != case.answer] == []
 
 
-def test_some_questions_match_some_do_not_and_some_are_refused() -> None:
+def test_some_questions_match_some_do_not_and_some_are_rejected() -> None:
     random = Random(1)
     answers = Counter(answer(*make_question(random)) for _ in range(1000))
-    assert min(answers[kind] for kind in ("true", "false", "refused")) > 10
+    assert min(answers[kind] for kind in ("true", "false", "rejected")) > 10
 
 
 def test_the_same_seed_makes_the_same_questions() -> None:

@@ -21,7 +21,7 @@ _SHOWN = 10
 
 
 def answer(pattern: str, document: str) -> str:
-    """Answer as the stack's filters do: true, false, refused, or misread where event-ruler is known to be wrong."""
+    """Answer as the stack's filters do: true, false, rejected, or misread where event-ruler is known to be wrong."""
     root = parse(document)
     assert isinstance(root, Object)
     try:
@@ -29,7 +29,7 @@ def answer(pattern: str, document: str) -> str:
     except MisreadFilterError:
         return "misread"
     except FilterError:
-        return "refused"
+        return "rejected"
 
 
 @click.command()
@@ -57,7 +57,7 @@ def main(count: int, seed: int) -> None:
     counts = Counter(answers)
     click.echo(
         f"event-ruler {VERSION}: {len(questions):,} questions, {counts['true']:,} matched, "
-        f"{counts['refused']:,} refused, "
+        f"{counts['rejected']:,} rejected, "
         f"{ours.count('misread'):,} known to be misread; {len(differences):,} different answers"
     )
     if differences:

@@ -1,4 +1,4 @@
-"""Patterns and documents made by chance, from few names and values, so that many match and some are refused."""
+"""Patterns and documents made by chance, from few names and values, so that many match and some are rejected."""
 
 import json
 import re

@@ -39,7 +39,7 @@ class RulerError(Exception):
 
 
 def ask(questions: Iterable[tuple[str, str]]) -> list[str]:
-    """Answer each pattern and document with true, false or refused; raise RulerError if event-ruler fails."""
+    """Answer each pattern and document with true, false or rejected; raise RulerError if event-ruler fails."""
     lines = [json.dumps(question) for question in questions]
     result = subprocess.run(
         ["java", "-cp", f"{_FOLDER}/lib/*", str(_PROGRAMS / "Ruler.java")],

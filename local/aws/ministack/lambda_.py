@@ -123,7 +123,7 @@ def _starting_position_error(position: str | None) -> Answer | None:
 
 
 def _filter_error(data: dict[str, Any]) -> Answer | None:
-    """Return the rejection of a filter that AWS would refuse, or that it would misread and no mapping here does."""
+    """Return the rejection of a filter that AWS would reject too, or that it would misread and no mapping here does."""
     try:
         parse_criteria(each["Pattern"] for each in (data.get("FilterCriteria") or {}).get("Filters", []))
     except MisreadFilterError as error:

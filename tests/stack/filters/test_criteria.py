@@ -1,4 +1,4 @@
-"""A mapping's filters deliver the records that AWS would deliver, and one that delivers none is refused."""
+"""A mapping's filters deliver the records that AWS would deliver, and one that delivers none is rejected."""
 
 import base64
 import json
@@ -76,7 +76,7 @@ def test_a_record_without_a_partition_key_has_none_to_match() -> None:
 
 
 @pytest.mark.parametrize("pattern", ['{"data": ["text"]}', '{"data": [{"exists": true}]}'])
-def test_a_condition_on_data_itself_is_refused_as_the_guide_says(pattern: str) -> None:
+def test_a_condition_on_data_itself_is_rejected_as_the_guide_says(pattern: str) -> None:
     with pytest.raises(
         FilterError, match=r'data: its members have conditions, as in {"data": {"lang": \["en"\]}}'
     ):
@@ -84,10 +84,10 @@ def test_a_condition_on_data_itself_is_refused_as_the_guide_says(pattern: str) -
 
 
 @pytest.mark.parametrize("member", ["lang", "kinesis", "Data", "eventSource"])
-def test_a_member_that_no_record_has_is_refused_with_what_is_meant(member: str) -> None:
-    with pytest.raises(MisreadFilterError) as refusal:
+def test_a_member_that_no_record_has_is_rejected_with_what_is_meant(member: str) -> None:
+    with pytest.raises(MisreadFilterError) as rejection:
         parse_criteria([json.dumps({member: {"name": ["en"]}})])
-    assert str(refusal.value).startswith(
+    assert str(rejection.value).startswith(
         f"{member}.name: a record has no {member} beside data, partitionKey, "
     )
-    assert str(refusal.value).endswith(f'for a member of its data, write {{"data": {{"{member}": ...}}}}')
+    assert str(rejection.value).endswith(f'for a member of its data, write {{"data": {{"{member}": ...}}}}')

@@ -14,7 +14,7 @@ def test_numbers_keep_their_text_and_keys_are_repeated() -> None:
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "01", "'a'", '"\n"', "", "[" * 100_000])
-def test_what_is_not_json_is_refused(text: str) -> None:
+def test_what_is_not_json_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse(text)
 

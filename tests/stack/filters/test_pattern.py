@@ -1,4 +1,4 @@
-"""Patterns match the documents that AWS's matcher matches, and invalid ones are refused."""
+"""Patterns match the documents that AWS's matcher matches, and invalid ones are rejected."""
 
 import json
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from stack.filters.document import Object, parse
 from stack.filters.pattern import parse_pattern
 from tools.filters.cases import CASES, Case
 
-REFUSED = [case for case in CASES if case.answer == "refused"]
+REJECTED = [case for case in CASES if case.answer == "rejected"]
 
 
 def by_rule(cases: Iterable[Case]) -> Iterable[object]:
@@ -25,13 +25,13 @@ def matches(pattern: str, document: bytes | str) -> bool:
     return parse_pattern(pattern).matches(root)
 
 
-@pytest.mark.parametrize("case", by_rule(case for case in CASES if case.answer != "refused"))
+@pytest.mark.parametrize("case", by_rule(case for case in CASES if case.answer != "rejected"))
 def test_a_document_matches_as_on_aws(case: Case) -> None:
     assert matches(case.pattern, case.data) == (case.answer == "true")
 
 
-@pytest.mark.parametrize("case", by_rule(REFUSED))
-def test_a_pattern_that_aws_refuses_is_refused(case: Case) -> None:
+@pytest.mark.parametrize("case", by_rule(REJECTED))
+def test_a_pattern_that_aws_rejects_is_rejected(case: Case) -> None:
     with pytest.raises(FilterError):
         parse_pattern(case.pattern)
 
@@ -53,14 +53,14 @@ def test_a_pattern_that_aws_refuses_is_refused(case: Case) -> None:
         (json.dumps({f"k{number}": [1] for number in range(257)}), "the pattern names more than 256 members"),
     ],
 )
-def test_a_refusal_says_where_and_why(pattern: str, message: str) -> None:
-    with pytest.raises(FilterError) as refusal:
+def test_a_rejection_says_where_and_why(pattern: str, message: str) -> None:
+    with pytest.raises(FilterError) as rejection:
         parse_pattern(pattern)
-    assert str(refusal.value).startswith(message)
+    assert str(rejection.value).startswith(message)
 
 
 @pytest.mark.parametrize("other", ["equals-ignore-case", "suffix"])
-def test_a_wildcard_beside_what_event_ruler_mixes_it_up_with_is_refused(other: str) -> None:
+def test_a_wildcard_beside_what_event_ruler_mixes_it_up_with_is_rejected(other: str) -> None:
     with pytest.raises(MisreadFilterError, match=r"data\.a: AWS's matcher mixes up a wildcard"):
         parse_pattern(f'{{"data": {{"a": [{{"wildcard": "*b*"}}, {{"{other}": "c"}}]}}}}')
     with pytest.raises(MisreadFilterError, match=r"data\.a: AWS's matcher mixes up a wildcard"):
@@ -71,7 +71,7 @@ def test_a_wildcard_beside_other_conditions_is_allowed() -> None:
     assert matches('{"a": [{"wildcard": "*b*"}, {"prefix": "c"}, "d"]}', b'{"a": "d"}')
 
 
-def test_a_branch_that_event_ruler_ignores_is_refused() -> None:
+def test_a_branch_that_event_ruler_ignores_is_rejected() -> None:
     with pytest.raises(
         FilterError, match=r"AWS's matcher ignores a branch that shares a value of data\.a, data\.b"
     ):
@@ -82,7 +82,7 @@ def test_branches_that_differ_in_one_path_are_allowed() -> None:
     assert matches('{"$or": [{"a": ["x"], "b": [1]}, {"a": ["x"], "b": [2]}]}', b'{"a": "x", "b": 2}')
 
 
-def test_branches_that_multiply_without_end_are_refused() -> None:
+def test_branches_that_multiply_without_end_are_rejected() -> None:
     ors = ", ".join('"$or": [{"a": [1]}, {"b": [1]}]' for _ in range(60))
     with pytest.raises(FilterError, match="more than 1,000 combinations of branches"):
         parse_pattern(f"{{{ors}}}")

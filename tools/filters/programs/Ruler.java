@@ -6,7 +6,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import software.amazon.event.ruler.Machine;
 
-/** Answers each line, a JSON list of a pattern and a document, both as strings, with true, false or refused. */
+/** Answers each line, a JSON list of a pattern and a document, both as strings, with true, false or rejected. */
 public class Ruler {
     public static void main(String[] arguments) throws Exception {
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -23,8 +23,8 @@ public class Ruler {
         Machine machine = Machine.builder().build();
         try {
             machine.addRule("rule", pattern);
-        } catch (Exception refusal) {
-            return "refused";
+        } catch (Exception rejection) {
+            return "rejected";
         }
         return String.valueOf(!machine.rulesForJSONEvent(document).isEmpty());
     }
