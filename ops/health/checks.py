@@ -174,11 +174,16 @@ def _backlog(stack: Stack) -> Iterator[Check]:
         yield _no_data("Backlog")
         return
     mappings = _mappings(stack)
-    polled = sum(last_minutes(stack, metrics.POLLED, mapping=each["UUID"])[0].total for each in mappings)
-    filtering = [each["UUID"] for each in mappings if patterns(each)]
-    filtered = sum(last_minutes(stack, metrics.FILTERED, mapping=uuid)[0].total for uuid in filtering)
+    totals = [
+        [
+            series.total
+            for series in last_minutes(stack, metrics.POLLED, metrics.FILTERED, mapping=each["UUID"])
+        ]
+        for each in mappings
+    ]
+    polled, filtered = sum(each[0] for each in totals), sum(each[1] for each in totals)
     waiting = round(put.total - polled)
-    dropped = f", {filtered:,.0f} filtered" if filtering else ""
+    dropped = f", {filtered:,.0f} filtered" if filtered or any(map(patterns, mappings)) else ""
     text = f"{put.total:,.0f} put, {polled - filtered:,.0f} received{dropped} in the last {MINUTES} minutes"
     if late:
         # The records received are older than those put in these minutes: the difference says nothing.

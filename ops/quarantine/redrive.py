@@ -353,7 +353,7 @@ def _check_sendable(entry: Entry, record: QuarantinedRecord, max_record_bytes: i
 
 def _check_delivered(entry: Entry, record: QuarantinedRecord, filters: FilterCriteria) -> None:
     data = base64.b64encode(record.payload).decode()
-    if not filters.deliver({"partitionKey": _partition_key(record), "data": data}):
+    if not filters.delivers({"partitionKey": _partition_key(record), "data": data}):
         raise FilteredError(
             f"{entry.key} has a record that the mapping's filters would drop: it stays. Change mappingFilters, or "
             "`quarantine purge` it."

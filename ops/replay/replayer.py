@@ -184,7 +184,7 @@ class Replayer:
         batch, size = _Batch([], []), len('{"Records": []}')
         for answer in records:
             element = self._element(answer, shard_id)
-            if not self._target.filters.deliver(element["kinesis"]):
+            if not self._target.filters.delivers(element["kinesis"]):
                 batch.last, batch.filtered = element, batch.filtered + 1
                 continue
             text = json.dumps(element)
@@ -275,7 +275,7 @@ class Replayer:
 
     def _is_stored(self, record: KinesisRecord) -> bool:
         """Return whether the mapping would deliver the record, and the function write it to the table."""
-        delivered = self._target.filters.deliver(record["kinesis"])
+        delivered = self._target.filters.delivers(record["kinesis"])
         return delivered and _is_storable(record, self._target.event)
 
     def _invoke(self, batch: _Batch) -> tuple[int | None, str]:

@@ -24,7 +24,7 @@ class FilterCriteria:
 
     patterns: Sequence[Pattern] = ()
 
-    def deliver(self, record: Mapping[str, Any]) -> bool:
+    def delivers(self, record: Mapping[str, Any]) -> bool:
         """Tell whether a record is delivered.
 
         A record that is not JSON matches only a filter that does not name `data` ("Using event filtering with a Kinesis

@@ -84,4 +84,4 @@ def _drop_tombstones(filters: Sequence[Pattern], event: Schema) -> bool:
     key = "1"
     tombstone = event.encode_tombstone((key,) * len(event.keys))
     record = {"partitionKey": key, "data": base64.b64encode(tombstone).decode()}
-    return bool(filters) and all(map(names_data, filters)) and not FilterCriteria(filters).deliver(record)
+    return bool(filters) and all(map(names_data, filters)) and not FilterCriteria(filters).delivers(record)

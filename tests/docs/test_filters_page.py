@@ -33,7 +33,7 @@ OPERATORS = (
 @pytest.mark.parametrize(("pattern", "data", "answer"), ROWS)
 def test_a_record_matches_as_the_page_says(pattern: str, data: str, answer: str) -> None:
     encoded = base64.b64encode(data.encode()).decode()
-    assert parse_criteria([pattern]).deliver({"partitionKey": "1", "data": encoded}) == (answer == "yes")
+    assert parse_criteria([pattern]).delivers({"partitionKey": "1", "data": encoded}) == (answer == "yes")
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

@@ -143,7 +143,7 @@ DEFECTS: dict[str, Defect] = {
         Replayer, "_find_witness", return_value=None
     ),
     "the mapping delivers what its filters drop": lambda: mock.patch.object(
-        FilterCriteria, "deliver", return_value=True
+        FilterCriteria, "delivers", return_value=True
     ),
     "an expired shard ends the replay": lambda: mock.patch(
         "ops.replay.shards.ExpiredShardError", ReplayError

@@ -101,7 +101,7 @@ def build_record(
 ) -> MappingRecord | None:
     """Convert a record of ``GetRecords`` to the function's event format; None if the mapping's filters drop it."""
     event = contract.build_event_record(answer, shard_id, settings.stream_arn, role_arn)
-    if not settings.filters.deliver(event["kinesis"]):
+    if not settings.filters.delivers(event["kinesis"]):
         return None
     return MappingRecord(
         answer["SequenceNumber"],

@@ -208,5 +208,5 @@ def test_the_charge_of_watching_is_shown_on_aws_alone(stack: DeployedStack) -> N
     watch = Watch(OnAws({}, lambda: stack.outputs, stack.aws.endpoint), interval=60)
     note = watch.look().note
     assert "up to two minutes late" in note
-    metrics = 23 * 60
+    metrics = 24 * 60
     assert f"${metrics * 0.01 / 1000:.3f} an hour (GetMetricData" in note

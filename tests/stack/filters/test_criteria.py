@@ -14,7 +14,7 @@ GUIDE = b'{"record": 12345, "order": {"type": "buy", "stock": "ANYCO", "quantity
 
 def delivers(patterns: str | list[str], data: bytes, partition_key: str = "1") -> bool:
     criteria = parse_criteria([patterns] if isinstance(patterns, str) else patterns)
-    return criteria.deliver(
+    return criteria.delivers(
         {
             "kinesisSchemaVersion": "1.0",
             "partitionKey": partition_key,
@@ -71,8 +71,8 @@ def test_a_record_that_is_not_json_matches_only_a_filter_that_does_not_name_data
 def test_a_record_without_a_partition_key_has_none_to_match() -> None:
     data = base64.b64encode(b"{}").decode()
     criteria = parse_criteria(['{"partitionKey": [{"exists": false}]}'])
-    assert criteria.deliver({"sequenceNumber": "1", "data": data})
-    assert not criteria.deliver({"sequenceNumber": "1", "data": data, "partitionKey": "1"})
+    assert criteria.delivers({"sequenceNumber": "1", "data": data})
+    assert not criteria.delivers({"sequenceNumber": "1", "data": data, "partitionKey": "1"})
 
 
 @pytest.mark.parametrize("pattern", ['{"data": ["text"]}', '{"data": [{"exists": true}]}'])
