@@ -9,8 +9,8 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 PULUMI := $(BIN)/python -m local.pulumi.engine
-.PHONY: help install demo test test-newest policy simulate check emulator producers x-clients lint-workflows
-.PHONY: format engine test-engine record-state up-local down-local
+.PHONY: help install demo test test-newest policy simulate check emulator producers x-clients filters
+.PHONY: lint-workflows format engine test-engine record-state up-local down-local
 .PHONY: benchmark campaign recipes requirements docs record-docs clean
 
 help: ## List the targets
@@ -64,6 +64,9 @@ producers: install ## Let the KPL, aws-kinesis-agg and async-kinesis put the sam
 
 x-clients: install ## Compare X's own SDK, tweepy, twarc and this producer on a loopback X (downloads; takes minutes)
 	@$(BIN)/python -m tools.x_clients
+
+filters: install ## Compare the event filters with event-ruler, AWS's own matcher (downloads; Java, Maven)
+	@$(BIN)/python -m tools.filters
 
 lint-workflows: ## Check the workflows with actionlint, which is built from source with Go
 	cd tools/actionlint && GOFLAGS=-mod=readonly go tool actionlint -color=false $(CURDIR)/.github/workflows/*.yml

@@ -11,6 +11,7 @@ from infra.settings import load, local_endpoint
 from infra.stream import EventStream, explain_sharing, keep_own_stream
 from infra.table import EventTable
 from stack.alarm_definitions import alarms
+from stack.filters.setting import advise_on_filters
 from stack.outputs import ENDPOINT_OUTPUT
 from stack.settings import MAX_DELIVERED_KIB, parse_settings, quarantine_prefix
 
@@ -25,6 +26,8 @@ if settings.stream.max_record_kib > MAX_DELIVERED_KIB:
         "mappingMaximumRecordAge, and end in quarantine. For this stack alone: "
         f"pulumi config set streamMaxRecordKiB {MAX_DELIVERED_KIB}"
     )
+for warning in advise_on_filters(settings.mapping.filters, settings.event_type):
+    pulumi.warn(warning)
 stack = pulumi.get_stack()
 tags = {"Project": pulumi.get_project(), "Stack": stack, **settings.tags}
 region = aws.get_region_output().region

@@ -159,7 +159,11 @@ def _dimensions(
 def _dashboard(watched: Mapping[Resource, pulumi.Input[str]], region: pulumi.Input[str]) -> dict[str, Any]:
     """Return the dashboard: the path of an event from left to right, one column per step, 24 units wide."""
     columns: Sequence[tuple[int, str, Mapping[str, Metric]]] = (
-        (5, "Put on the stream", {"put": metrics.PUT, "put throttled": metrics.PUT_THROTTLED}),
+        (
+            5,
+            "Put on the stream",
+            {"put": metrics.PUT, "put throttled": metrics.PUT_THROTTLED, "filtered": metrics.FILTERED},
+        ),
         (5, "Lag, ms", {"iterator age": metrics.ITERATOR_AGE, "lag": metrics.LAG}),
         (
             5,

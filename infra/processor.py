@@ -1,6 +1,6 @@
 """The Lambda function that stores the stream's events in the table, with its role, log group and mapping."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_aws as aws
@@ -160,7 +160,8 @@ class EventProcessor(pulumi.ComponentResource):
                     destination_arn=quarantine_arn
                 )
             ),
-            # The only metrics that show a batch that Lambda quarantined or dropped.
+            filter_criteria=_filter_criteria(mapping.filters),
+            # The only metrics that show a batch that Lambda quarantined or dropped, and records that a filter dropped.
             metrics_config=aws.lambda_.EventSourceMappingMetricsConfigArgs(metrics=["EventCount"]),
             tags=tags,
             # AWS rejects a mapping whose role is not yet allowed to read the stream. The starting position is
@@ -172,6 +173,17 @@ class EventProcessor(pulumi.ComponentResource):
         self.function_name = lambda_function.name
         self.mapping_uuid = source_mapping.uuid
         self.register_outputs({"function_name": self.function_name, "mapping_uuid": self.mapping_uuid})
+
+
+def _filter_criteria(patterns: Sequence[str]) -> aws.lambda_.EventSourceMappingFilterCriteriaArgs | None:
+    """Return the mapping's filters; None for none, also to take them back."""
+    if not patterns:
+        return None
+    return aws.lambda_.EventSourceMappingFilterCriteriaArgs(
+        filters=[
+            aws.lambda_.EventSourceMappingFilterCriteriaFilterArgs(pattern=pattern) for pattern in patterns
+        ]
+    )
 
 
 def _read_and_write(

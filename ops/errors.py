@@ -29,6 +29,10 @@ class UnsendableError(OpsError):
     """An object has a record that no stream accepts. The message names it and says why."""
 
 
+class FilteredError(OpsError):
+    """An object has a record that the mapping's filters would drop. The message names it."""
+
+
 class ReplayError(OpsError):
     """A replay cannot continue. The message says why."""
 

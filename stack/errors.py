@@ -28,6 +28,14 @@ class StackFileError(StackError):
     """The engine would reject a stack's file, or it has a date, which is no text; the message says where and why."""
 
 
+class FilterError(StackError):
+    """AWS would reject an event filter's pattern; the message says where and why."""
+
+
+class MisreadFilterError(FilterError):
+    """AWS would accept the pattern, and would not do as it says."""
+
+
 class OutputsError(StackError):
     """The stack's outputs cannot be read; the message says why and what to do."""
 

@@ -87,4 +87,5 @@ QUARANTINED_BY_LAMBDA = _mapping("OnFailureDestinationDeliveredEventCount")
 DROPPED = _mapping("DroppedEventCount")
 POLLED = _mapping("PolledEventCount")
 POLLS = _mapping("PolledEventCount", "SampleCount")  # an empty poll counts 0 events
+FILTERED = _mapping("FilteredOutEventCount")
 QUARANTINE_FAILURES = _function("DestinationDeliveryFailures")

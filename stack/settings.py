@@ -6,7 +6,7 @@ stack file leaves out. The rules here are the program's and the services' own li
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from event.limits import MAX_RAISED_RECORD_BYTES, MAX_RECORD_BYTES
@@ -18,6 +18,7 @@ from stack.contradictions import (
     check_regions,
 )
 from stack.errors import SettingsError
+from stack.filters.setting import MAX_FILTERS, are_filters, check_filters
 from stack.rules import (
     BOOLEAN,
     KMS_KEY_ARN,
@@ -136,7 +137,7 @@ class FunctionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class MappingSettings:
-    """Batching window and maximum record age in seconds."""
+    """Batching window and maximum record age in seconds; `filters` are patterns, of which a record must match one."""
 
     batch_size: int
     batching_window: int
@@ -144,6 +145,7 @@ class MappingSettings:
     parallelization_factor: int
     maximum_retries: int
     maximum_record_age: int
+    filters: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +220,11 @@ RULES: Mapping[str, Rule] = {
     "mappingParallelizationFactor": whole_number(1, MAX_PARALLELIZATION_FACTOR),
     "mappingMaximumRetries": whole_number(0, 10_000),
     "mappingMaximumRecordAge": whole_number(60, 604_800),
+    "mappingFilters": Rule(
+        f"a list of up to {MAX_FILTERS} of AWS's filter patterns, each as text (docs/filters.md)",
+        are_filters,
+        remedy="pulumi config rm {key}",  # `set` makes text of it, which the engine rejects
+    ),
     "kmsKeyArn": optional(KMS_KEY_ARN, "the ARN of a KMS key"),
     "kmsKeyArnPrevious": optional(KMS_KEY_ARN, "the ARN of a KMS key"),
     "permissionsBoundaryArn": optional(POLICY_ARN, "the ARN of a managed policy"),
@@ -255,6 +262,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         )
     own = check_values(RULES, values, project, stack)
     check_tags(json.loads(own["tags"]), stack)
+    check_filters(json.loads(own["mappingFilters"]), stack)
     check_regions(own, values.get("aws:region"), stack)
     check_contradictions(own, stack)
     check_on_demand(own, stack)
@@ -310,6 +318,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
             parallelization_factor=integer("mappingParallelizationFactor"),
             maximum_retries=integer("mappingMaximumRetries"),
             maximum_record_age=integer("mappingMaximumRecordAge"),
+            filters=json.loads(own["mappingFilters"]),
         ),
         access_key=AccessKeySettings(
             serial=integer("accessKeySerial"),

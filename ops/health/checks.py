@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from ops.aws.default import stack_name
 from ops.aws.error_codes import is_denied, is_missing
+from ops.aws.mapping import patterns
 from ops.aws.stack import CONNECTIONS, Stack
 from ops.errors import OptionsError
 from ops.health.metrics import MINUTES, Series, last_minutes, read_series
@@ -182,9 +183,17 @@ def _backlog(stack: Stack) -> Iterator[Check]:
         yield _no_data("Backlog")
         return
     mappings = _mappings(stack)
-    received = sum(last_minutes(stack, metrics.POLLED, mapping=each["UUID"])[0].total for each in mappings)
-    waiting = round(put.total - received)
-    text = f"{put.total:,.0f} put, {received:,.0f} received in the last {MINUTES} minutes"
+    totals = [
+        [
+            series.total
+            for series in last_minutes(stack, metrics.POLLED, metrics.FILTERED, mapping=each["UUID"])
+        ]
+        for each in mappings
+    ]
+    polled, filtered = sum(each[0] for each in totals), sum(each[1] for each in totals)
+    waiting = round(put.total - polled)
+    dropped = f", {filtered:,.0f} filtered" if filtered or any(map(patterns, mappings)) else ""
+    text = f"{put.total:,.0f} put, {polled - filtered:,.0f} received{dropped} in the last {MINUTES} minutes"
     if late:
         # The records received are older than those put in these minutes: the difference says nothing.
         behind = timedelta(milliseconds=ages.newest, seconds=ages.age(time.time()))
@@ -214,6 +223,8 @@ def _mapping(stack: Stack) -> Iterator[Check]:
         yield Check("Mapping", State.BAD, "missing: nothing reads the stream", _REFRESH)
     for mapping in mappings:
         text = f"{mapping['State']}, last result: {mapping.get('LastProcessingResult', 'none yet')}"
+        if filters := patterns(mapping):
+            text += f", {count(len(filters), 'filter')}"
         if _works(mapping):
             yield Check("Mapping", State.OK, text)
         elif mapping["State"] in _READING:

@@ -29,6 +29,9 @@ FIGURES: Mapping[str, Metric] = {
 }
 """Figures by name: counts per second, except for the lag. `stored` counts writes, which may replace a row."""
 
+FILTERED = "filtered"
+"""One more figure, of a mapping with filters: put = filtered + received. It is shown below what is put."""
+
 MAX_PERIODS = 120
 _MIN_PERIODS = 15
 _CHART_HEIGHT = 2
@@ -116,20 +119,28 @@ class Frame:
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, style="dim")
         for name, series in self.series.items():
-            scale = self._scale(name)
+            if name == FILTERED:
+                continue
             bars = draw_bars(self._columns(series, columns), _CHART_HEIGHT, cell * columns)
-            numbers = Text("no data", style="dim")
+            label, numbers = Text(name, style=_COLORS[name]), Text("no data", style="dim")
             figure = self.figure(name)
             if figure is not None:
-                highest = f"max {_number(name, series.maximum * scale)}"
-                numbers = Text.assemble((_number(name, figure), "bold"), (f"\n{highest}", "dim"))
+                below, second = self._below(name)
+                label.append(f"\n{below}", "dim")
+                numbers = Text.assemble((_number(name, figure), "bold"), (f"\n{second}", "dim"))
             table.add_row(
-                Text(name, style=_COLORS[name]),
+                label,
                 numbers,
                 Text("\n".join(bars), style=_COLORS[name]),
                 f"{_age(self.age(series))}\nago" if series else "",
             )
         return table
+
+    def _below(self, name: str) -> tuple[str, str]:
+        """Return name and figure of the line below a figure: its maximum, or of what was put what the filters drop."""
+        if name == "put" and self.series.get(FILTERED):
+            return FILTERED, _number(FILTERED, self.figure(FILTERED) or 0.0)
+        return "", f"max {_number(name, self.series[name].maximum * self._scale(name))}"
 
     def _columns(self, series: Series, columns: int) -> list[float]:
         """Return a value for each of the last periods, 0 where there is none."""

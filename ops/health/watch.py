@@ -11,14 +11,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.live import Live
 
 from event.item import Key
+from ops.aws.error_codes import is_denied
+from ops.aws.mapping import find_mapping, patterns
 from ops.aws.stack import Stack, stack_options
 from ops.explore.row import Row
 from ops.explore.stream import StreamReader, stored_rows
 from ops.health.checks import CHECKED_OUTPUTS, Check, run_checks
-from ops.health.frame import FIGURES, MAX_PERIODS, EventStatus, Frame
+from ops.health.frame import FIGURES, FILTERED, MAX_PERIODS, EventStatus, Frame
 from ops.health.metrics import Series, read_series
 from ops.planning import prices
 from ops.terminal.display import as_json_option, console, write_json, write_json_line
+from stack import metrics
 
 _TICK_SECONDS = 1.0
 _MAX_EVENTS = 40
@@ -153,8 +156,26 @@ class Watch:
             series = read_series(self._stack, list(FIGURES.values()), period=self._period, since=since)
             self._checks = run_checks(self._stack)
             self._readings += 1
-            self._series, self._measured = dict(zip(FIGURES, series, strict=True)), now
+            self._series, self._measured = (
+                dict(zip(FIGURES, series, strict=True)) | self._filtered(since),
+                now,
+            )
         self._read_events()
+
+    def _filtered(self, since: timedelta) -> dict[str, Series]:
+        """Read how many records the mapping's filters drop, if it has any and the operator may see them."""
+        try:
+            mapping = find_mapping(self._stack)
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            return {}
+        if mapping is None or not patterns(mapping):
+            return {}
+        (series,) = read_series(
+            self._stack, [metrics.FILTERED], period=self._period, since=since, mapping=mapping["UUID"]
+        )
+        return {FILTERED: series}
 
     def _read_events(self) -> None:
         if self._stream is None:

@@ -242,6 +242,11 @@ def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
             f"tableMaxWrites {ceiling:,} is too small for this load: the stream buffers the rest until it expires: "
             f"pulumi config set tableMaxWrites {math.ceil(units * 1.5)}"
         )
+    if settings.mapping.filters:
+        remarks.append(
+            "All records are taken to pass the filters (mappingFilters); the others cost on the stream alone, and not "
+            "for function and table."
+        )
     if settings.stream.warm_mib:
         remarks.append(
             "On-demand advantage is the account's: its minimum is charged once for all on-demand streams of the "

@@ -113,6 +113,7 @@ def estimate_original(load: Load, prices: Prices) -> list[Line]:
         parallelization_factor=1,
         maximum_retries=-1,
         maximum_record_age=-1,
+        filters=(),
     )
     stream = StreamSettings(
         shards=load.shards,

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.table import Table
 
 from event.poison import PoisonError
+from ops.aws.mapping import mapping_filters
 from ops.aws.rate_limiter import rate_option
 from ops.aws.stack import Stack, stack_options
 from ops.quarantine.bucket import RedriveMarkers
@@ -202,8 +203,11 @@ harmless. A redriven record is the newest on the stream: an old version of an ev
 KEY is an object's key or any part of it that no other key has. A run leases the objects that it sends, so
 that two operators never send the same one; the lease of a run that was killed ends after five minutes.
 
+An object with a record that the mapping's filters would drop is skipped and kept: sent, it would be gone.
+
 Needs, on the bucket: s3:ListBucket; s3:GetObject and s3:DeleteObject on its objects; s3:PutObject on
-redriven/*. On the stream: kinesis:PutRecords.
+redriven/*. On the stream: kinesis:PutRecords and kinesis:DescribeStreamSummary. Of the mapping:
+lambda:ListEventSourceMappings, for its filters.
 """
 )
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
@@ -264,6 +268,7 @@ def redrive(
             stack.kinesis,
             stack.stream,
             max_record_bytes=stack.max_record_bytes,
+            filters=mapping_filters(stack),
             rate=rate,
             max_redrives=max_redrives,
             stop=stop,
@@ -291,7 +296,7 @@ def redrive(
                     console().print(f"      {printable(decision.why)}", soft_wrap=True, style="dim")
                 console().print(summarize(run.summary, interrupted, dry_run), soft_wrap=True)
     summary = run.summary
-    if summary.kept or summary.leased or summary.unreadable or summary.unsendable:
+    if summary.kept or summary.leased or summary.unreadable or summary.unsendable or summary.filtered:
         sys.exit(1)
 
 

@@ -103,6 +103,8 @@ def summarize(summary: Summary, interrupted: bool, dry_run: bool) -> str:
         parts.append(f"{summary.unreadable:,} unreadable")
     if summary.unsendable:
         parts.append(f"{summary.unsendable:,} that no stream accepts")
+    if summary.filtered:
+        parts.append(f"{summary.filtered:,} skipped, which the mapping's filters would drop")
     if summary.kept:
         parts.append(f"{summary.kept:,} kept")
     lead = "Interrupted. " if interrupted else ""

@@ -7,6 +7,7 @@ An object is kept whole if the stream accepts only some of its records; the next
 Markers recognize a copy that returns to quarantine.
 """
 
+import base64
 import random
 import threading
 import time
@@ -19,12 +20,13 @@ from event.limits import MAX_PARTITION_KEY, MAX_PUT_RECORDS, MAX_RECORD_BYTES, S
 from event.quarantine_object import QuarantinedRecord
 from ops.aws.rate_limiter import RateLimiter
 from ops.aws.stack import CONNECTIONS
-from ops.errors import LeasedError, MissingObjectError, UnreadableError, UnsendableError
+from ops.errors import FilteredError, LeasedError, MissingObjectError, UnreadableError, UnsendableError
 from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
 from ops.quarantine.lease import Lease, Leases
 from ops.quarantine.repair import Repair
 from ops.terminal.display import count, size
 from ops.terminal.interrupt import DaemonPool
+from stack.filters.criteria import NO_FILTERS, FilterCriteria
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -52,6 +54,8 @@ class Summary:
     unreadable: int = 0
     unsendable: int = 0
     """Skipped, because no stream accepts one of their records."""
+    filtered: int = 0
+    """Skipped, because the mapping's filters would drop one of their records."""
     kept: int = 0
     """Not redriven: the stream did not accept some of their records, or the run was interrupted before."""
 
@@ -89,6 +93,7 @@ _OUTCOMES: dict[type[Exception], str] = {
     LeasedError: "leased",
     UnreadableError: "unreadable",
     UnsendableError: "unsendable",
+    FilteredError: "filtered",
 }
 """Why an object is skipped, and the member of the summary that counts it."""
 
@@ -102,6 +107,7 @@ class Redriver:
         kinesis: a client with the operator's credentials.
         stream: the argument that names the stream in a call.
         max_record_bytes: the stream's limit of a record.
+        filters: those of the mapping that reads the stream: what they would drop stays in quarantine.
         rate: maximum number of records per second.
         max_redrives: maximum number of redrives of a record.
         stop: when set, the run ends after the current call.
@@ -116,6 +122,7 @@ class Redriver:
         stream: Mapping[str, Any],
         *,
         max_record_bytes: int = MAX_RECORD_BYTES,
+        filters: FilterCriteria = NO_FILTERS,
         rate: int,
         max_redrives: int,
         stop: threading.Event,
@@ -126,6 +133,7 @@ class Redriver:
         self._kinesis = kinesis
         self._stream = stream
         self._max_record_bytes = max_record_bytes
+        self._filters = filters
         self._limiter = RateLimiter(rate, stop)
         self._max_redrives = max_redrives
         self._stop = stop
@@ -222,6 +230,7 @@ class Redriver:
         Raises:
             MissingObjectError, UnreadableError: see `Bucket.read`.
             UnsendableError: the stream would reject one of its records, and with it the whole call.
+            FilteredError: the mapping's filters would drop one of its records.
             _ReturnedError: it came back too often; not with a repaired payload.
         """
         quarantined = self._bucket.read(entry)
@@ -230,6 +239,7 @@ class Redriver:
             quarantined = replace(quarantined, records=(record._replace(**repair._asdict()),))
         for record in quarantined.records:
             _check_sendable(entry, record, self._max_record_bytes)
+            _check_delivered(entry, record, self._filters)
         if not repair:
             times = self._markers.times(quarantined)
             if times >= self._max_redrives:
@@ -338,6 +348,15 @@ def _check_sendable(entry: Entry, record: QuarantinedRecord, max_record_bytes: i
         raise UnsendableError(
             f"{entry.key} has a record of {record_size:,} bytes; the stream accepts {max_record_bytes:,} "
             "(streamMaxRecordKiB)."
+        )
+
+
+def _check_delivered(entry: Entry, record: QuarantinedRecord, filters: FilterCriteria) -> None:
+    data = base64.b64encode(record.payload).decode()
+    if not filters.delivers({"partitionKey": _partition_key(record), "data": data}):
+        raise FilteredError(
+            f"{entry.key} has a record that the mapping's filters would drop: it stays. Change mappingFilters, or "
+            "`quarantine purge` it."
         )
 
 

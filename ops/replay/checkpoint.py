@@ -30,6 +30,7 @@ class Checkpoint:
         expired: the shards that the stream no longer has, before they were read to the end of the range.
         records, bytes: number and size of the records that were sent, those in quarantine included.
         refused: number of the records that the replay put into quarantine, with the reason `refused`.
+        filtered: number of the records that were not sent, because the mapping's filters drop them.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Checkpoint:
     records: int = 0
     bytes: int = 0
     refused: int = 0
+    filtered: int = 0
 
     @property
     def done(self) -> int:
@@ -92,7 +94,8 @@ class Checkpoint:
             raise ValueError("it is not a JSON object")
         if content.pop("version", None) != _VERSION:
             raise ValueError(f"its version is not {_VERSION}")
-        content.setdefault("expired", [])  # an earlier release did not write it
+        content.setdefault("expired", [])  # earlier releases wrote neither
+        content.setdefault("filtered", 0)
         if content.keys() != _MEMBERS.keys():
             raise ValueError("it has other members")
         for name, is_valid in _MEMBERS.items():
@@ -167,5 +170,6 @@ _MEMBERS: Final[dict[str, Callable[[Any], bool]]] = {
     "records": _is_count,
     "bytes": _is_count,
     "refused": _is_count,
+    "filtered": _is_count,
 }
 """Checks of the file's members, besides the version."""

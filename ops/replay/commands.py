@@ -9,6 +9,7 @@ import click
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 
 from event.record import iso
+from ops.aws.mapping import mapping_filters
 from ops.aws.rate_limiter import rate_option
 from ops.aws.stack import Stack, stack_options
 from ops.errors import OptionsError
@@ -30,10 +31,11 @@ Examples:
   python -m ops replay --stack dev --resume replay-20261123T140000Z.json
 
 For after a bug in the function, after a lost table, for a new table. The function is invoked with the event that
-the event source mapping sends, one batch of a shard after the other, parents before children. A record
-that it reports is sent again; a batch that fails is halved; a record that fails 5 times alone, while the function
-stores another one, goes to quarantine, where `quarantine list --reason refused` shows it. If the function fails
-for every record, the replay ends with the cause. The mapping keeps working meanwhile.
+the event source mapping sends, one batch of a shard after the other, parents before children; the records that the
+mapping's filters drop are left out. A record that it reports is sent again; a batch that fails is halved; a record
+that fails 5 times alone, while the function stores another one, goes to quarantine, where
+`quarantine list --reason refused` shows it. If the function fails for every record, the replay ends with the cause.
+The mapping keeps working meanwhile.
 
 Writes replace by key. A replay brings back the version of an event that is in the range, over a newer one that is
 outside of it, and rows that were deleted since: it asks first.
@@ -43,7 +45,8 @@ was interrupted is sent again, which the table's key makes harmless. One process
 shard that expires is named, the others are replayed, and the exit code is 1.
 
 Needs, on the stream: kinesis:DescribeStreamSummary, kinesis:ListShards, kinesis:GetShardIterator and
-kinesis:GetRecords. On the function: lambda:GetFunctionConfiguration and lambda:InvokeFunction. On the bucket's
+kinesis:GetRecords. On the function: lambda:GetFunctionConfiguration and lambda:InvokeFunction;
+lambda:ListEventSourceMappings for its filters. On the bucket's
 records/refused/*: s3:PutObject. With a key of your own: kms:Decrypt for the stream, kms:GenerateDataKey for the
 bucket.
 """,
@@ -103,7 +106,11 @@ def command(
     stream = summary["StreamDescriptionSummary"]
     function = stack.lambda_.get_function_configuration(FunctionName=stack.output("function_name"))
     target = Target(
-        stack.event, function["FunctionName"], function["Role"], stack.output("quarantine_bucket")
+        stack.event,
+        function["FunctionName"],
+        function["Role"],
+        stack.output("quarantine_bucket"),
+        mapping_filters(stack),
     )
     file = resume or path or Path(f"replay-{start:%Y%m%dT%H%M%SZ}.json")
     if not dry_run:
@@ -255,6 +262,7 @@ def _report(stack: Stack, checkpoint: Checkpoint, description: str, dry_run: boo
                 "bytes": checkpoint.bytes,
                 "handled": None if dry_run else handled,
                 "refused": None if dry_run else checkpoint.refused,
+                "filtered": checkpoint.filtered,
                 "finished": finished,
                 "dry_run": dry_run,
             }
@@ -266,15 +274,16 @@ def _report(stack: Stack, checkpoint: Checkpoint, description: str, dry_run: boo
             f"read yet are lost: {', '.join(checkpoint.expired)}.",
             soft_wrap=True,
         )
+    others = f"; the mapping's filters drop {checkpoint.filtered:,} others" if checkpoint.filtered else ""
     if dry_run:
         records = f"{count(checkpoint.records, 'record')}, {size(checkpoint.bytes)}"
-        console().print(f"Would replay {description}: {records}.", soft_wrap=True)
+        console().print(f"Would replay {description}: {records}{others}.", soft_wrap=True)
     else:
         reason = " (reason refused)" if checkpoint.refused else ""
         verb = "Replayed" if finished else "Interrupted. Replayed"
         console().print(
             f"{verb} {description}: {count(checkpoint.records, 'record')} = "
-            f"{handled:,} handled by the function + {checkpoint.refused:,} quarantined{reason}.",
+            f"{handled:,} handled by the function + {checkpoint.refused:,} quarantined{reason}{others}.",
             soft_wrap=True,
         )
         if not finished:

@@ -24,6 +24,7 @@ from ops.errors import ExpiredShardError, ReplayError
 from ops.replay.checkpoint import Checkpoint
 from ops.replay.invocation import MAX_EVENT_BYTES, build_record, first_failure
 from ops.replay.shards import read_range
+from stack.filters.criteria import NO_FILTERS, FilterCriteria
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -51,21 +52,32 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The function, the events that it stores, and the bucket for the records that it fails to handle."""
+    """The function, the events that it stores, and the bucket for the records that it fails to handle.
+
+    `filters` are the mapping's: AWS applies none to a direct invocation.
+    """
 
     event: Schema
     function_name: str
     role_arn: str
     bucket: str
+    filters: FilterCriteria = NO_FILTERS
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Records of one shard, as elements of the event and as their JSON."""
+    """Records of one shard, as elements of the event and as their JSON.
+
+    Attributes:
+        last: the last record that was read, which may be a filtered one.
+        filtered: number of the records beside these that the filters dropped.
+    """
 
     records: list[KinesisRecord]
     texts: list[str]
     attempts: int = 0
+    last: KinesisRecord | None = None
+    filtered: int = 0
 
     def part(self, start: int, end: int | None = None, attempts: int = 0) -> "_Batch":
         return _Batch(self.records[start:end], self.texts[start:end], attempts)
@@ -156,11 +168,13 @@ class Replayer:
             quarantined = 0 if dry_run else self._handle(batch)
             if quarantined is None:
                 return
-            last = batch.records[-1]["kinesis"]
+            assert batch.last
+            last = batch.last["kinesis"]
             checkpoint.shards[shard_id] = last["sequenceNumber"]
             checkpoint.records += len(batch.records)
             checkpoint.bytes += sum(len(record["kinesis"]["data"]) * 3 // 4 for record in batch.records)
             checkpoint.refused += quarantined
+            checkpoint.filtered += batch.filtered
             if not dry_run:
                 checkpoint.save()
             self._on_progress(shard_id, last["approximateArrivalTimestamp"])
@@ -170,6 +184,9 @@ class Replayer:
         batch, size = _Batch([], []), len('{"Records": []}')
         for answer in records:
             element = self._element(answer, shard_id)
+            if not self._target.filters.delivers(element["kinesis"]):
+                batch.last, batch.filtered = element, batch.filtered + 1
+                continue
             text = json.dumps(element)
             length = len(text) + len(", ")
             if batch.records and (len(batch.records) == self._batch_size or size + length > MAX_EVENT_BYTES):
@@ -177,8 +194,9 @@ class Replayer:
                 batch, size = _Batch([], []), len('{"Records": []}')
             batch.records.append(element)
             batch.texts.append(text)
+            batch.last = element
             size += length
-        if batch.records and not self._stop.is_set():
+        if batch.last and not self._stop.is_set():
             yield batch
 
     def _element(self, answer: "RecordTypeDef", shard_id: str) -> KinesisRecord:
@@ -194,7 +212,7 @@ class Replayer:
             ReplayError: the function fails for every record.
         """
         self._limiter.wait(len(batch.records))
-        pending = deque([batch])
+        pending = deque([batch] if batch.records else [])
         quarantined = 0
         while pending:
             if self._stop.is_set():
@@ -252,8 +270,13 @@ class Replayer:
             with suppress(ExpiredShardError):
                 for answer in self._read(shard_id):
                     element = self._element(answer, shard_id)
-                    if element != suspect.records[0] and _is_storable(element, self._target.event):
+                    if element != suspect.records[0] and self._is_stored(element):
                         yield _Batch([element], [json.dumps(element)])
+
+    def _is_stored(self, record: KinesisRecord) -> bool:
+        """Return whether the mapping would deliver the record, and the function write it to the table."""
+        delivered = self._target.filters.delivers(record["kinesis"])
+        return delivered and _is_storable(record, self._target.event)
 
     def _invoke(self, batch: _Batch) -> tuple[int | None, str]:
         """Invoke the function; return the index of the first failed record, None for success, and the cause."""

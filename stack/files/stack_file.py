@@ -95,12 +95,19 @@ def _check_types(config: Mapping[str, Any], project: Mapping[str, Any], stack: s
             raise SettingsError(
                 name,
                 value,
-                _TYPES[declared["type"]],
+                _allowed(declared),
                 # `set` makes text of what it gets, and with --path it changes what is there, which has another type.
                 f"pulumi config rm {name}" if is_container else f"pulumi config set {name} VALUE",
                 stack,
                 problem=f"is not of type {declared['type']}, which Pulumi.yaml declares",
             )
+
+
+def _allowed(declared: Mapping[str, Any]) -> str:
+    allowed = _TYPES[declared["type"]]
+    return (
+        f"{allowed}, and each of its items {_allowed(declared['items'])}" if "items" in declared else allowed
+    )
 
 
 def _has_type(value: Any, declared: Mapping[str, Any]) -> bool:

@@ -83,6 +83,23 @@ def test_the_mapping_keeps_its_identity_whatever_the_starting_position_says(proj
     assert described(project, "starting") == first
 
 
+def test_filters_are_put_on_the_mapping_and_taken_back(project: Project) -> None:
+    stack = project.stack("filtering")
+    stack.up()
+    first = described(project, "filtering")
+    patterns = ['{"data": {"$or": [{"b": [1.0]}, {"a": ["é"]}]}}', '{"partitionKey": ["ada"]}']
+
+    assert walk(stack, mappingFilters=patterns) == {"update": {"processor-mapping"}}
+    lambda_ = project.aws.client("lambda")
+    ((uuid, _),) = first["mappings"]
+    found = lambda_.get_event_source_mapping(UUID=uuid)["FilterCriteria"]["Filters"]
+    assert [each["Pattern"] for each in found] == patterns
+
+    assert walk(stack, mappingFilters=[]) == {"update": {"processor-mapping"}}
+    assert not lambda_.get_event_source_mapping(UUID=uuid).get("FilterCriteria", {}).get("Filters")
+    assert described(project, "filtering") == first
+
+
 def test_shards_are_doubled_and_halved_step_by_step(project: Project) -> None:
     stack = project.stack("resharding", streamShards=4)
     stack.up()

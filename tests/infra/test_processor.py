@@ -202,6 +202,10 @@ def test_the_mapping_waits_for_the_policy_that_lets_it_read(dev: Deployed) -> No
     assert dev.one("RolePolicy").urn in dev.one("EventSourceMapping").depends_on
 
 
+ENGLISH = '{"data": {"lang": ["en"]}}'
+LONG = '{"data": {"text": [{"wildcard": "*long*"}]}}'
+
+
 def test_the_settings_of_function_and_mapping_reach_them() -> None:
     stack = deploy(
         functionMemory=1024,
@@ -215,6 +219,7 @@ def test_the_settings_of_function_and_mapping_reach_them() -> None:
         mappingParallelizationFactor=4,
         mappingMaximumRetries=3,
         mappingMaximumRecordAge=600,
+        mappingFilters=[ENGLISH, LONG],
     )
     function = stack.one("Function").inputs
     assert (function["memorySize"], function["timeout"]) == (1024, 120)
@@ -228,6 +233,7 @@ def test_the_settings_of_function_and_mapping_reach_them() -> None:
     assert mapping["parallelizationFactor"] == 4
     assert mapping["maximumRetryAttempts"] == 3
     assert mapping["maximumRecordAgeInSeconds"] == 600
+    assert mapping["filterCriteria"] == {"filters": [{"pattern": ENGLISH}, {"pattern": LONG}]}
 
 
 def archive_of_function(deployed: Deployed) -> dict[str, bytes]:

@@ -62,3 +62,14 @@ def test_a_record_size_that_no_function_can_receive_warns(monkeypatch: pytest.Mo
     assert warnings == []
     deploy("prod", alarmEmail="on-call@company.io", streamMaxRecordKiB=4601)
     assert ["pulumi config set streamMaxRecordKiB 4600" in warning for warning in warnings] == [True]
+
+
+def test_a_filter_that_may_surprise_its_author_warns(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", warnings.append)
+    deletions = '{"data": {"stream_processing_tombstone": [{"exists": true}]}}'
+    deploy("dev", alarmEmail="on-call@company.io", mappingFilters=[deletions])
+    assert warnings == []
+    pattern = '{"data": {"author_id": [{"numeric": [">", 0]}]}}'
+    deploy("dev", alarmEmail="on-call@company.io", mappingFilters=[pattern, deletions])
+    assert ["data.author_id: a numeric rule skips" in warning for warning in warnings] == [True]

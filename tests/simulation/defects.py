@@ -23,6 +23,7 @@ from producer.publish.publisher import _Answer, _evaluate
 from producer.spooling import recovery
 from producer.spooling.entry import Entry
 from producer.spooling.spool import Spool
+from stack.filters.criteria import FilterCriteria
 from tests.simulation import scheduler
 
 Defect = Callable[[], AbstractContextManager[object]]
@@ -140,6 +141,9 @@ DEFECTS: dict[str, Defect] = {
     ),
     "a replay takes a failure that all records share for the fault of one": lambda: mock.patch.object(
         Replayer, "_find_witness", return_value=None
+    ),
+    "the mapping delivers what its filters drop": lambda: mock.patch.object(
+        FilterCriteria, "delivers", return_value=True
     ),
     "an expired shard ends the replay": lambda: mock.patch(
         "ops.replay.shards.ExpiredShardError", ReplayError

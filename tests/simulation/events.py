@@ -1,5 +1,6 @@
 """The events of a world, which are all of one type: how they are made, and how the laws tell them apart."""
 
+import json
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -7,7 +8,7 @@ from typing import Any
 
 from event.item import Key
 from event.payload import parse
-from event.schema import Deletion, Type
+from event.schema import TOMBSTONE, Deletion, Type
 from event.types import load
 from local.events import change
 from producer.formats import load_format
@@ -20,6 +21,8 @@ DELETED = 1_000_000
 """The version that a deletion is: the last one of its event."""
 
 PARTITIONS = ("ada", "grace", "alan", "edsger", "barbara")
+FILTERED_PARTITION = PARTITIONS[0]
+"""The filters drop its events, but not their deletions."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,22 @@ class Events:
         """Make the tombstone of an event."""
         return self.schema.encode_tombstone(
             (self.partition_key(partition), str(number))[: len(self.schema.keys)]
+        )
+
+    def filters(self) -> list[str]:
+        """Return filters for deletions, and for events that are not of one partition key."""
+        member, text = self.schema.keys[0].member, self.partition_key(FILTERED_PARTITION)
+        excluded = int(text) if self.schema.keys[0].type.stored_as == "N" else text
+        return [
+            json.dumps({"data": {member: [{"anything-but": excluded}]}}),
+            json.dumps({"data": {TOMBSTONE: [{"exists": True}]}}),
+        ]
+
+    def passes_filters(self, data: bytes, partition_key: str) -> bool:
+        """Tell what the filters do with a record, without a look at them."""
+        is_event = data.startswith(b"{")
+        return is_event and (
+            TOMBSTONE.encode() in data or partition_key != self.partition_key(FILTERED_PARTITION)
         )
 
     def to_record(self, data: bytes) -> StreamRecord:

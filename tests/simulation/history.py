@@ -137,7 +137,7 @@ Event = (
 
 @dataclass(frozen=True)
 class Setup:
-    """The settings of a world."""
+    """The settings of a world; if `filtered`, the mapping has the filters of `Events`."""
 
     spool_limit: int
     batch_size: int
@@ -146,6 +146,7 @@ class Setup:
     maximum_retries: int
     maximum_age: int
     event_type: str = "tweet"
+    filtered: bool = False
 
 
 def draw(seed: int) -> tuple[Setup, list[Event]]:
@@ -168,6 +169,7 @@ def draw(seed: int) -> tuple[Setup, list[Event]]:
     setup = replace(setup, event_type=chance.choice(EVENT_TYPES))
     if chance.random() < 0.5:
         events += _deletions(chance, [event for event in events if isinstance(event, Arrival)])
+    setup = replace(setup, filtered=chance.random() < 0.25)
     return setup, sorted(events, key=lambda event: event.at)
 
 

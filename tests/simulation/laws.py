@@ -47,10 +47,12 @@ def each_event_is_accounted_for(world: World) -> Iterator[str]:
     for data, event in _received(world):
         row = world.table.rows.get(event.key)
         stored = row is not None and (row >= event.number or event.key in sent_again or world.copied)
-        if not stored and data not in preserved and not world.damaged:
+        delivered = world.delivers(data, event.key[0])
+        if delivered and not stored and data not in preserved and not world.damaged:
             yield f"lost: {event}"
     for data in world.foreign:
-        if data in {record.data for record in world.kinesis.records} and data not in preserved:
+        is_on_stream = data in {record.data for record in world.kinesis.records}
+        if is_on_stream and world.delivers(data, data.decode()) and data not in preserved:
             yield f"lost: {data.decode()}"
 
 
@@ -196,6 +198,7 @@ def a_replay_sends_every_record(world: World) -> Iterator[str]:
                 record.sequence_number
                 for record in shard.records
                 if replay.start <= datetime.fromtimestamp(record.arrival, UTC) < replay.end
+                and world.delivers(record.data, record.key)
             }
             for shard in world.kinesis.shards
             if shard.id in replay.shards
@@ -205,6 +208,14 @@ def a_replay_sends_every_record(world: World) -> Iterator[str]:
             yield f"replay {index} did not send {len(missing)} of {len(numbers)} records"
         if not replay.expired and replay.records != len(numbers):
             yield f"replay {index} counts {replay.records} records, not {len(numbers)}"
+
+
+def what_the_filters_drop_is_not_invoked(world: World) -> Iterator[str]:
+    """Neither the mapping nor a replay sends a record that the mapping's filters drop."""
+    sent = {number for invocation in world.invocations for number in invocation.numbers}
+    for record in world.kinesis.records:
+        if record.sequence_number in sent and not world.delivers(record.data, record.key):
+            yield f"{_name(world, record.data)} was sent, which the filters drop"
 
 
 def a_replay_quarantines_only_records_at_fault(world: World) -> Iterator[str]:
@@ -238,6 +249,7 @@ LAWS: tuple[Callable[[World], Iterator[str]], ...] = (
     no_batch_is_discarded_early,
     a_redrive_sends_once,
     a_replay_sends_every_record,
+    what_the_filters_drop_is_not_invoked,
     a_replay_quarantines_only_records_at_fault,
     memory_is_bounded,
 )

@@ -277,6 +277,7 @@ class MappingPart:
             "MaximumRecordAgeInSeconds": setup.maximum_age,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "DestinationConfig": {"OnFailure": {"Destination": f"arn:aws:s3:::{BUCKET}"}},
+            "FilterCriteria": {"Filters": [{"Pattern": pattern} for pattern in self._world.filters]},
         }
 
 

@@ -9,6 +9,7 @@ from ops.replay.checkpoint import Checkpoint
 from ops.replay.replayer import Clients, Replayer, Target
 from ops.replay.shards import list_shards
 from ops.terminal.times import whole_milliseconds
+from stack.filters.criteria import parse_criteria
 from tests.simulation import aws, scheduler
 from tests.simulation.aws import BUCKET, STREAM_ARN
 from tests.simulation.parts import FUNCTION
@@ -59,7 +60,7 @@ class ReplayPart:
         checkpoint.save()
         run = Replayer(
             Clients(self.stream, world.function, world.bucket),  # type: ignore[arg-type]
-            Target(world.events.schema, FUNCTION, "role", BUCKET),
+            Target(world.events.schema, FUNCTION, "role", BUCKET, parse_criteria(world.filters)),
             checkpoint,
             batch_size=world.setup.batch_size,
             rate=20,
@@ -116,7 +117,7 @@ class ReplayedStream:
         """Let the oldest closed shard expire, if it can."""
         world = self._world
         for shard in world.kinesis.shards:
-            handled = all(record.sequence_number in world.caught_up for record in shard.records)
+            handled = all(map(world.is_done, shard.records))
             if not shard.open and handled and shard.id not in self.expired:
                 self.expired.add(shard.id)
                 return

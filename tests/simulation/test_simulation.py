@@ -71,6 +71,7 @@ def test_the_worlds_are_of_every_kind() -> None:
         *("Expiry", "Replay"),
     }
     assert {draw(seed)[0].event_type for seed in range(100)} == set(EVENT_TYPES)
+    assert {draw(seed)[0].filtered for seed in range(100)} == {False, True}
     assert all(event.at <= HORIZON for seed in range(100) for event in draw(seed)[1])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from ops.quarantine.bucket import Bucket as Quarantine
 from ops.quarantine.lease import Leases
 from ops.quarantine.redrive import Redriver
+from stack.filters.criteria import parse_criteria
 from tests.simulation import aws, history, scheduler
 from tests.simulation.aws import BUCKET, STREAM, Fault
 from tests.simulation.disk import Disk
@@ -24,6 +25,7 @@ class World:
 
     Attributes:
         events: those of its type.
+        filters: those of the mapping.
         runs: of the producer.
         invocations: of the function.
         handled: when each sequence number was first handled: stored, quarantined or discarded.
@@ -39,6 +41,7 @@ class World:
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.events = events_of(setup.event_type)
+        self.filters = self.events.filters() if setup.filtered else []
         self.disk = Disk()
         self.kinesis = aws.Kinesis()
         self.table = aws.Table(self.events)
@@ -82,11 +85,15 @@ class World:
     @property
     def at_rest(self) -> bool:
         """Whether the producer and the last replay have ended, and every record of the stream was handled."""
-        return (
-            self.producer.ended
-            and self.replay.at_rest
-            and all(record.sequence_number in self.caught_up for record in self.kinesis.records)
-        )
+        return self.producer.ended and self.replay.at_rest and all(map(self.is_done, self.kinesis.records))
+
+    def delivers(self, data: bytes, partition_key: str) -> bool:
+        """Tell whether the mapping must deliver a record: one that its filters drop is done."""
+        return not self.setup.filtered or self.events.passes_filters(data, partition_key)
+
+    def is_done(self, record: aws.StoredRecord) -> bool:
+        """Tell whether a record was handled since the mapping was started last, or its filters drop it."""
+        return record.sequence_number in self.caught_up or not self.delivers(record.data, record.key)
 
     def note_handled(self, sequence_number: str) -> None:
         """Note that a record was stored, quarantined or discarded."""
@@ -151,6 +158,7 @@ class World:
             Leases(self.bucket, BUCKET, now=lambda: current().now),  # type: ignore[arg-type]
             self.kinesis,  # type: ignore[arg-type]
             {"StreamName": STREAM},
+            filters=parse_criteria(self.filters),
             rate=100,
             max_redrives=1,
             stop=scheduler.Event(),  # type: ignore[arg-type]

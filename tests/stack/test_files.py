@@ -96,5 +96,5 @@ def test_lists_have_the_declared_items(tmp_path: Path) -> None:
     assert read_stack_file(file, declared) == {"row:value": ["a", "b"]}
     for wrong in ("a", "[a, 1]", "{a: b}", "[[a]]"):
         file.write_text(f"config: {{value: {wrong}}}")
-        with pytest.raises(SettingsError, match="Allowed: a list"):
+        with pytest.raises(SettingsError, match="Allowed: a list, and each of its items text"):
             read_stack_file(file, declared)

@@ -69,6 +69,10 @@ INVALID: list[tuple[str, Any, str]] = [
     ("mappingParallelizationFactor", 11, "a whole number from 1 to 10"),
     ("mappingMaximumRetries", -1, "a whole number from 0 to 10000"),
     ("mappingMaximumRecordAge", 59, "a whole number from 60 to 604800"),
+    ("mappingFilters", '{"data": {"lang": ["en"]}}', "a list of up to 10 of AWS's filter patterns"),
+    ("mappingFilters", {"data": {"lang": ["en"]}}, "a list of up to 10 of AWS's filter patterns"),
+    ("mappingFilters", [{"data": {"lang": ["en"]}}], "a list of up to 10 of AWS's filter patterns"),
+    ("mappingFilters", ['{"data": {"lang": ["en"]}}'] * 11, "a list of up to 10 of AWS's filter patterns"),
     ("kmsKeyArn", "alias/mine", "the ARN of a KMS key"),
     ("kmsKeyArn", "arn:aws:kms:us-east-1:123456789012:alias/mine", "the ARN of a KMS key"),
     ("accessKeySerial", 0, "a whole number from 1 to 1000000"),
@@ -96,7 +100,8 @@ def test_an_invalid_value_is_rejected_with_what_is_allowed_and_how_to_set_it(
     message = str(error.value)
     assert message.startswith(f"{key}: ")
     assert allowed in message
-    remedy = "pulumi config rm tags" if key == "tags" else f"pulumi config set {key} VALUE"
+    is_text = SCHEMA[key]["type"] not in ("object", "array")
+    remedy = f"pulumi config set {key} VALUE" if is_text else f"pulumi config rm {key}"
     assert f"Fix: {remedy} --stack prod" in message
 
 
@@ -303,8 +308,9 @@ def test_a_committed_stack_file_sets_known_keys_only_and_no_default_again(stack:
 
 def test_every_setting_of_the_project_has_type_default_and_description() -> None:
     for key, entry in SCHEMA.items():
-        assert entry.keys() == {"type", "default", "description"}, key
-        python_type = {"string": str, "integer": int, "boolean": bool, "object": dict}[entry["type"]]
+        assert entry.keys() - {"items"} == {"type", "default", "description"}, key
+        types = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list}
+        python_type = types[entry["type"]]
         assert type(entry["default"]) is python_type, key
 
 

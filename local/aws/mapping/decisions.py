@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 from local.aws.mapping import contract
+from stack.filters.criteria import FilterCriteria, parse_criteria
 
 _ENVELOPE_BYTES = len('{"Records": []}')
 
@@ -38,6 +39,7 @@ class MappingSettings:
     maximum_age: int
     reports_failures: bool
     destination_arn: str | None
+    filters: FilterCriteria
 
     @property
     def function_name(self) -> str:
@@ -67,6 +69,9 @@ class MappingSettings:
             maximum_age=mapping["MaximumRecordAgeInSeconds"],
             reports_failures="ReportBatchItemFailures" in mapping["FunctionResponseTypes"],
             destination_arn=mapping["DestinationConfig"].get("OnFailure", {}).get("Destination"),
+            filters=parse_criteria(
+                each["Pattern"] for each in mapping.get("FilterCriteria", {}).get("Filters", [])
+            ),
         )
 
 
@@ -91,9 +96,13 @@ class MappingRecord:
     event: str
 
 
-def build_record(answer: dict[str, Any], shard_id: str, stream_arn: str, role_arn: str) -> MappingRecord:
-    """Convert a record of ``GetRecords`` to the function's event format."""
-    event = contract.build_event_record(answer, shard_id, stream_arn, role_arn)
+def build_record(
+    answer: dict[str, Any], shard_id: str, role_arn: str, settings: MappingSettings
+) -> MappingRecord | None:
+    """Convert a record of ``GetRecords`` to the function's event format; None if the mapping's filters drop it."""
+    event = contract.build_event_record(answer, shard_id, settings.stream_arn, role_arn)
+    if not settings.filters.delivers(event["kinesis"]):
+        return None
     return MappingRecord(
         answer["SequenceNumber"],
         answer.get("PartitionKey", answer["SequenceNumber"]),

@@ -83,7 +83,7 @@ class ShardReader:
         settings: may be replaced at any time; holds from the next batch on.
         finished: the shard was closed by a reshard and all its records were handled.
         stream_deleted: the stream was deleted.
-        delivered: how many records were handled.
+        delivered: how many records were handled, by the function or by the filters, which drop them.
         lag: the age of the oldest record that is not yet handled, in seconds.
     """
 
@@ -197,16 +197,25 @@ class ShardReader:
         self._iterator = answer.get("NextShardIterator")
         self._closed = self._iterator is None
         self._behind = answer.get("MillisBehindLatest", 0) / 1000
-        records = [
-            decisions.build_record(record, self.shard_id, self.settings.stream_arn, self._source.role_arn)
-            for record in answer["Records"]
-        ]
-        if records:
-            self._position = records[-1].sequence_number
-            self._take(records)
-            self._count("PolledEventCount", len(records))
+        if answer["Records"]:
+            self._position = answer["Records"][-1]["SequenceNumber"]
+            self._count("PolledEventCount", len(answer["Records"]))
+            self._take(self._deliverable(answer["Records"]))
         if not self._behind:
             self._next_read = time.monotonic() + READ_INTERVAL
+
+    def _deliverable(self, answers: list[dict[str, Any]]) -> list[MappingRecord]:
+        """Convert records to the function's event format, without those that the filters drop: they are done."""
+        settings = self.settings
+        records = [
+            record
+            for answer in answers
+            if (record := decisions.build_record(answer, self.shard_id, self._source.role_arn, settings))
+        ]
+        if dropped := len(answers) - len(records):
+            self._count("FilteredOutEventCount", dropped)
+            self.delivered += dropped
+        return records
 
     def _where_to_start(self) -> dict[str, Any]:
         if self._position is not None:

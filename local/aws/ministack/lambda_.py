@@ -14,6 +14,8 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.services import cloudwatch_logs, iam, kinesis, lambda_svc
 
 from local.aws.faults import Answer
+from stack.errors import FilterError, MisreadFilterError
+from stack.filters.criteria import parse_criteria
 
 # What Lambda fills in (API reference, CreateEventSourceMapping).
 _KINESIS_MAPPING_DEFAULTS = {
@@ -44,7 +46,9 @@ def install() -> None:
     # Pending, then active, as on AWS; shorter than ministack's half second, which would slow the demo.
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.02
     lambda_svc._create_esm = _create_checked_mapping
-    lambda_svc._update_esm = lambda uuid, data: _found(_complete(_update_mapping(uuid, data), data))
+    lambda_svc._update_esm = lambda uuid, data: (
+        _filter_error(data) or _found(_complete(_update_mapping(uuid, data), data))
+    )
     lambda_svc._get_esm = lambda uuid: _found(_get_mapping(uuid))
     lambda_svc._delete_esm = lambda uuid: _found(_delete_mapping(uuid))
     lambda_svc._create_function = lambda data: _role_error(data) or _create_function(data)
@@ -80,7 +84,7 @@ def _create_checked_mapping(data: dict[str, Any]) -> Answer:
     if failure or ":kinesis:" not in stream:
         answer: Answer = _create_mapping(data)
         return answer
-    if rejection := _starting_position_error(data.get("StartingPosition")):
+    if rejection := _starting_position_error(data.get("StartingPosition")) or _filter_error(data):
         return rejection
     config = lambda_svc._functions[name]["config"]
     if not all(_may(config, f"kinesis:{action}", stream) for action in _READS):
@@ -116,6 +120,17 @@ def _starting_position_error(position: str | None) -> Answer | None:
         400,
     )
     return answer
+
+
+def _filter_error(data: dict[str, Any]) -> Answer | None:
+    """Return the rejection of a filter that AWS would reject too, or that it would misread and no mapping here does."""
+    try:
+        parse_criteria(each["Pattern"] for each in (data.get("FilterCriteria") or {}).get("Filters", []))
+    except MisreadFilterError as error:
+        return _rejected(f"Local AWS does not misread this filter as AWS would: {error}")
+    except FilterError:
+        return _rejected("Invalid filter pattern definition.")
+    return None
 
 
 def _found(answer: Answer) -> Answer:

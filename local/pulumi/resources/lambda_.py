@@ -168,6 +168,9 @@ class EventSourceMapping(Resource):
         "destinationConfig": Block(
             fields={"onFailure": Block(fields={"destinationArn": Text(required=True)})}
         ),
+        "filterCriteria": Block(
+            fields={"filters": Items(item=Block(fields={"pattern": Text(required=True)}), high=10)}
+        ),
         "metricsConfig": Block(fields={"metrics": Items(item=Text(one_of=("EventCount",)), required=True)}),
         "tags": Strings(),
     }
@@ -212,6 +215,12 @@ class EventSourceMapping(Resource):
             "maximumRetryAttempts": mapping.get("MaximumRetryAttempts", -1),
             "functionResponseTypes": mapping.get("FunctionResponseTypes", []),
             "destinationConfig": {"onFailure": {"destinationArn": failed}} if failed else {},
+            "filterCriteria": {
+                "filters": [
+                    {"pattern": each["Pattern"]}
+                    for each in mapping.get("FilterCriteria", {}).get("Filters", [])
+                ]
+            },
             "metricsConfig": {"metrics": mapping.get("MetricsConfig", {}).get("Metrics", [])},
             "tags": tags,
             "tagsAll": tags,
@@ -272,5 +281,11 @@ def _mapping(inputs: Properties) -> dict[str, Any]:
         "MaximumRetryAttempts": inputs["maximumRetryAttempts"],
         "FunctionResponseTypes": inputs.get("functionResponseTypes", []),
         "DestinationConfig": {"OnFailure": {"Destination": failed} if failed else {}},
+        # Empty to take filters back: left out, AWS would keep them.
+        "FilterCriteria": {
+            "Filters": [
+                {"Pattern": each["pattern"]} for each in inputs.get("filterCriteria", {}).get("filters", [])
+            ]
+        },
         "MetricsConfig": {"Metrics": inputs.get("metricsConfig", {}).get("metrics", [])},
     }

@@ -13,6 +13,7 @@ from local.aws.mapping import decisions
 from local.aws.mapping.contract import MAX_EVENT_BYTES
 from local.aws.mapping.decisions import Batch, MappingRecord, MappingSettings, Verdict
 from local.aws.mapping.destination import object_key
+from stack.filters.criteria import FilterCriteria
 
 SETTINGS = MappingSettings(
     uuid="uuid",
@@ -29,6 +30,7 @@ SETTINGS = MappingSettings(
     maximum_age=-1,
     reports_failures=True,
     destination_arn=None,
+    filters=FilterCriteria(),
 )
 
 
@@ -97,7 +99,8 @@ def test_the_event_is_the_one_that_a_function_receives_from_kinesis() -> None:
         "SequenceNumber": "42",
         "ApproximateArrivalTimestamp": datetime(2026, 11, 23, tzinfo=UTC),
     }
-    record = decisions.build_record(answer, "shardId-000000000000", SETTINGS.stream_arn, "arn:role")
+    record = decisions.build_record(answer, "shardId-000000000000", "arn:role", SETTINGS)
+    assert record
     assert json.loads(decisions.build_event([record])) == {
         "Records": [
             {

@@ -160,6 +160,17 @@ class TestEvents:
         pipeline.put("second")
         assert pipeline.batches() == [["first"]]
 
+    def test_a_filter_delivers_what_it_matches_as_it_was_put(self, pipeline: Pipeline) -> None:
+        """Recorded in `test_kinesis_event_filtering_json_pattern` of the same tests."""
+        criteria = {"Filters": [{"Pattern": json.dumps({"data": {"event_type": ["function_1"]}})}]}
+        uuid = pipeline.map(BatchSize=1, MaximumBatchingWindowInSeconds=1, FilterCriteria=criteria)
+        assert pipeline.function_api.get_event_source_mapping(UUID=uuid)["FilterCriteria"] == criteria
+        messages = [
+            json.dumps({"event_type": f"function_{number}", "message": "foo"}) for number in (2, 1, 2, 1)
+        ]
+        pipeline.put(*messages, key=lambda _: "custom")
+        assert pipeline.receives(2) == messages[1::2]
+
     def test_records_from_before_the_mapping_arrive_in_batches_of_its_size(self, pipeline: Pipeline) -> None:
         """`test_kinesis_event_source_trim_horizon`: 30 records, batches of 10, in order."""
         pipeline.create_stream()

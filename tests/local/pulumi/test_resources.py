@@ -111,6 +111,7 @@ OF_EACH_TYPE: dict[str, Callable[[Account], CreatedResource]] = {
     "aws:lambda/eventSourceMapping:EventSourceMapping": lambda account: account.mapping(
         batchSize=500.0,
         functionResponseTypes=["ReportBatchItemFailures"],
+        filterCriteria={"filters": [{"pattern": '{"data": {"lang": ["en"]}}'}]},
         metricsConfig={"metrics": ["EventCount"]},
         tags={"a": "b"},
     ),

@@ -217,6 +217,17 @@ class TestMapping:
         found = account.aws.lambda_.get_event_source_mapping(UUID=uuid)
         assert (found["BatchSize"], found["State"]) == (10, "Disabled")
 
+    def test_gets_filters_and_loses_them_again(self, account: Account) -> None:
+        mapping = account.mapping()
+        uuid, pattern = mapping["uuid"], '{"data": {"lang": ["en"]}}'
+        assert mapping.change(filterCriteria={"filters": [{"pattern": pattern}]}) == {"filterCriteria"}
+        assert mapping.change() == set()
+        found = account.aws.lambda_.get_event_source_mapping(UUID=uuid)
+        assert found["FilterCriteria"] == {"Filters": [{"Pattern": pattern}]}
+        assert mapping.change(filterCriteria=None) == {"filterCriteria"}
+        found = account.aws.lambda_.get_event_source_mapping(UUID=uuid)
+        assert found["FilterCriteria"] == {"Filters": []}
+
 
 class TestPolicies:
     def test_widened_by_hand_shows_and_is_repaired(self, account: Account) -> None:

@@ -102,6 +102,29 @@ def test_a_disabled_mapping_is_bad_and_what_waits_on_the_stream_is_counted(
     assert checks(fresh)["Mapping"]["state"] == "ok"
 
 
+def test_what_was_put_is_received_or_filtered(fresh: DeployedStack, user: str) -> None:
+    filters = {"Filters": [{"Pattern": '{"data": {"lang": ["en"]}}'}]}
+    with fresh.mapping(FilterCriteria=filters):
+        others = [tweet(user, number, lang="de") for number in range(2)]
+        eventually(
+            lambda: (
+                fresh.put(*others, tweet(user, 7))  # type: ignore[func-returns-value]
+                or ", 0 filtered" not in checks(fresh)["Backlog"]["text"]
+            )
+        )
+        put = len(fresh.on_stream())
+
+        def sums() -> list[int]:
+            text = checks(fresh)["Backlog"]["text"].partition(" in the last")[0]
+            counts = {name: number for number, name in (part.split() for part in text.split(", "))}
+            return [int(counts["put"]), int(counts["received"]) + int(counts["filtered"])]
+
+        eventually(lambda: sums() == [put, put])
+        assert checks(fresh)["Mapping"]["text"].endswith(", 1 filter")
+    assert "filter" not in checks(fresh)["Mapping"]["text"]
+    assert sums() == [put, put], "what was filtered stays in the sum after the filters are gone"
+
+
 def publish(stack: DeployedStack, metric: str, minutes_ago: float, value: float) -> None:
     """Publish a value of a metric of the stack's stream, function or mapping."""
     (mapping,) = stack.lambda_.list_event_source_mappings(FunctionName=stack.outputs["function_name"])[

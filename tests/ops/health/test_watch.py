@@ -22,6 +22,11 @@ from tests.ops.stack import DeployedStack, tombstone, tweet
 from tests.waiting import eventually
 
 NOW = 1_795_521_600.5
+WATCHING = (
+    *("cloudwatch:GetMetricData", "dynamodb:BatchGetItem"),
+    *("kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"),
+)
+"""What an operator needs at least."""
 
 
 def frame(
@@ -75,6 +80,31 @@ def test_a_frame_shows_rates_per_second_and_how_old_each_figure_is() -> None:
     assert "checks, 95 s ago" in "\n".join(by_minute)
     lag = next(line for line in by_second if line.startswith("lag"))
     assert lag.split()[1:3] == ["0.1", "s"]  # from milliseconds
+
+
+def test_a_frame_shows_what_the_filters_drop_below_what_was_put() -> None:
+    plain = frame()
+    filtering = replace(plain, series={**plain.series, "filtered": Series(((NOW - 2, 12.0), (NOW - 1, 7.0)))})
+    lines = drawn(filtering, 100)
+    assert [lines[2].split()[:2], lines[3].split()[:2]] == [["put", "59/s"], ["filtered", "7/s"]]
+    assert len(lines) == len(drawn(plain, 100))
+    assert ", filtered 7/s (0 s ago)" in filtering.line()
+    assert filtering.as_data()["figures"]["filtered"]["newest"] == 7
+
+
+def test_watching_shows_what_the_mappings_filters_drop(stack: DeployedStack, user: str) -> None:
+    assert "filtered" not in stack.json("watch", "--once")["figures"]
+    with stack.mapping(FilterCriteria={"Filters": [{"Pattern": '{"data": {"lang": ["en"]}}'}]}):
+
+        def shows_it() -> bool:
+            stack.put(tweet(user, 1, lang="de"))
+            return bool(stack.json("watch", "--once")["figures"]["filtered"]["newest"])
+
+        eventually(shows_it)
+        with stack.operator(*WATCHING) as environment:
+            figures = json.loads(stack.ops_as(environment, "watch", "--once", "--json").stdout)["figures"]
+    assert "filtered" not in figures, "the operator may not list the mappings"
+    assert figures["put"]["newest"] is not None
 
 
 def test_the_chart_moves_with_time() -> None:
@@ -178,5 +208,5 @@ def test_the_charge_of_watching_is_shown_on_aws_alone(stack: DeployedStack) -> N
     watch = Watch(OnAws({}, lambda: stack.outputs, stack.aws.endpoint), interval=60)
     note = watch.look().note
     assert "up to two minutes late" in note
-    metrics = 23 * 60
+    metrics = 24 * 60
     assert f"${metrics * 0.01 / 1000:.3f} an hour (GetMetricData" in note

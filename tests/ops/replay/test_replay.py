@@ -4,10 +4,14 @@ import json
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from event.record import iso
+from ops.aws.mapping import mapping_filters
+from ops.aws.stack import Stack
+from ops.errors import OptionsError
 from ops.replay import replayer
 from ops.replay.checkpoint import Checkpoint, lock
 from ops.terminal.times import whole_milliseconds
@@ -21,6 +25,7 @@ NEEDED = (
     "kinesis:GetRecords",
     "lambda:GetFunctionConfiguration",
     "lambda:InvokeFunction",
+    "lambda:ListEventSourceMappings",
 )
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 FORMAT = json.loads(
@@ -97,6 +102,41 @@ def test_only_the_records_of_the_range_are_replayed(stack: DeployedStack, user: 
     assert (done["records"], done["handled"], done["refused"], done["finished"]) == (1, 1, 0, True)
     assert (done["from"], done["to"]) == (before, middle)
     assert stack.rows(user) == {"0"}
+
+
+def test_a_replay_leaves_out_what_the_mappings_filters_drop(
+    stack: DeployedStack, user: str, tmp_path: Path
+) -> None:
+    before = store(stack, user, 3)
+    empty(stack, user)
+    options = ["--from", before, "--yes", "--checkpoint", str(tmp_path / "checkpoint.json")]
+    with stack.mapping(FilterCriteria={"Filters": [{"Pattern": '{"data": {"id": ["1"]}}'}]}):
+        counted = stack.ops("replay", *options, "--dry-run")
+        assert "(1 shard) through dev-DDBEventProcessor: 1 record, " in counted.stdout
+        assert counted.stdout.endswith("; the mapping's filters drop 2 others.\n")
+        replayed = stack.ops("replay", *options)
+    assert replayed.exit_code == 0, replayed.output
+    assert (
+        "1 record = 1 handled by the function + 0 quarantined; the mapping's filters drop 2 others.\n"
+        in replayed.stdout
+    )
+    assert stack.rows(user) == {"1"}
+
+
+def test_a_filter_of_another_hand_that_does_not_do_as_it_says_ends_the_command_with_the_remedy(
+    stack: DeployedStack, tmp_path: Path
+) -> None:
+    """Local AWS would reject such a filter: the answer has it in its place."""
+    ours = Stack({}, lambda: stack.outputs, stack.aws.endpoint)
+
+    def misread(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["EventSourceMappings"][0]["FilterCriteria"] = {"Filters": [{"Pattern": '{"lang": ["en"]}'}]}
+
+    ours.lambda_.meta.events.register("after-call.lambda.ListEventSourceMappings", misread)
+    with pytest.raises(
+        OptionsError, match=r"another hand has made: lang: a record has no lang .*up --refresh"
+    ):
+        mapping_filters(ours)
 
 
 def test_a_replay_deletes_what_was_deleted_and_brings_nothing_of_it_back(

@@ -20,6 +20,7 @@ from ops.errors import OptionsError, ReplayError
 from ops.replay import replayer, shards
 from ops.replay.checkpoint import Checkpoint
 from ops.replay.replayer import Clients, Replayer, Target
+from stack.filters.criteria import NO_FILTERS, FilterCriteria, parse_criteria
 from tests.ops.stack import tweet
 
 STREAM = "arn:aws:kinesis:us-east-1:123456789012:stream/dev-EventStream"
@@ -143,6 +144,7 @@ def replay(
     stop_after: int | None = None,
     batch_size: int = 7,
     event: Schema = EVENT,
+    filters: FilterCriteria = NO_FILTERS,
 ) -> Replayer:
     """Run a replay, which a person interrupts after some batches if given."""
     stop = threading.Event()
@@ -154,7 +156,7 @@ def replay(
 
     run = Replayer(
         Clients(account, account, account),
-        Target(event, "dev-DDBEventProcessor", "role", "bucket"),
+        Target(event, "dev-DDBEventProcessor", "role", "bucket", filters),
         progress,
         batch_size=batch_size,
         rate=1_000_000,
@@ -192,6 +194,39 @@ def test_every_record_is_handled_or_quarantined_and_the_sum_is_exact(
     last_times = list(dict.fromkeys(reversed(account.stored)))
     assert first_times == sorted(first_times)
     assert last_times == sorted(last_times, reverse=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(wanted=st.sets(st.integers(0, 24)), crashes=NUMBERS, interrupted_after=st.none() | st.integers(1, 3))
+@example(wanted=set(), crashes=set(), interrupted_after=None)
+@example(wanted={0}, crashes={0}, interrupted_after=1)
+@example(wanted={24}, crashes=set(), interrupted_after=None)
+def test_records_that_the_mappings_filters_drop_are_not_sent_but_counted(
+    tmp_path_factory: pytest.TempPathFactory,
+    wanted: set[int],
+    crashes: set[int],
+    interrupted_after: int | None,
+) -> None:
+    account = Account(25, crashes)
+    progress = checkpoint(tmp_path_factory.mktemp("replay"))
+    ids = json.dumps([str(number) for number in wanted])
+    filters = parse_criteria([f'{{"data": {{"id": {ids}}}}}' if wanted else '{"data": {"id": ["none"]}}'])
+    sent = wanted - crashes
+    if sent or not crashes & wanted:  # otherwise the function fails for every record
+        replay(account, progress, interrupted_after, filters=filters)
+        if not progress.is_finished:
+            progress = Checkpoint.load(progress.path)
+            replay(account, progress, filters=filters)
+        assert set(account.stored) == sent
+        assert (progress.records, progress.filtered) == (len(wanted), 25 - len(wanted))
+        assert progress.refused == len(account.objects) == len(wanted & crashes)
+
+
+def test_a_record_that_the_filters_drop_is_no_witness(tmp_path: Path) -> None:
+    account, progress = Account(25, crashes={0}), checkpoint(tmp_path)
+    with pytest.raises(ReplayError, match="fails for every record"):
+        replay(account, progress, filters=parse_criteria(['{"data": {"id": ["0"]}}']))
+    assert account.stored == []
 
 
 def test_a_function_that_fails_for_every_record_ends_the_replay_and_nothing_goes_to_quarantine(

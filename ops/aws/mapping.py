@@ -1,0 +1,52 @@
+"""The stack's event source mapping, and the filters that it has in AWS."""
+
+from typing import TYPE_CHECKING
+
+from ops.aws.stack import Stack
+from ops.errors import OptionsError
+from stack.errors import FilterError
+from stack.filters.criteria import FilterCriteria, parse_criteria
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
+
+
+def find_mapping(stack: Stack) -> "EventSourceMappingConfigurationTypeDef | None":
+    """Return the mapping that reads the stack's stream and puts what it discards into its quarantine; None without.
+
+    Raises:
+        botocore.exceptions.ClientError: reading stream or mappings is not allowed.
+    """
+    name, bucket = stack.output("stream_name"), stack.output("quarantine_bucket")
+    stream = stack.kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    pages = stack.lambda_.get_paginator("list_event_source_mappings").paginate(
+        EventSourceArn=stream["StreamARN"]
+    )
+    for page in pages:
+        for mapping in page["EventSourceMappings"]:
+            destination = mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+            if destination.endswith(f":::{bucket}"):
+                return mapping
+    return None
+
+
+def patterns(mapping: "EventSourceMappingConfigurationTypeDef") -> list[str]:
+    """Return the patterns of a mapping's filters."""
+    return [each.get("Pattern", "") for each in mapping.get("FilterCriteria", {}).get("Filters", [])]
+
+
+def mapping_filters(stack: Stack) -> FilterCriteria:
+    """Return the filters of the stack's mapping.
+
+    Raises:
+        OptionsError: one of them, which the program has not made, does not do as it says.
+        botocore.exceptions.ClientError: reading stream or mappings is not allowed.
+    """
+    mapping = find_mapping(stack)
+    try:
+        return parse_criteria(patterns(mapping) if mapping else ())
+    except FilterError as error:
+        raise OptionsError(
+            f"The mapping has a filter that another hand has made: {error}. `pulumi up --refresh` brings back those of "
+            "the setting mappingFilters."
+        ) from error
