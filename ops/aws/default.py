@@ -60,7 +60,6 @@ def load_default(environment: Mapping[str, str] = os.environ) -> tuple[Default, 
 
 @click.command(
     "use",
-    short_help="Remember which stack to use.",
     epilog="""\b
 Examples:
   python -m ops use --stack prod

@@ -62,7 +62,6 @@ class _Result:
 
 
 @click.command(
-    short_help="Show what is in the table.",
     epilog="""\b
 Examples:
   python -m ops explore --stack dev
