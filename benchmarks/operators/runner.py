@@ -24,21 +24,23 @@ class Case:
         name: the command, and what it meets.
         arguments: those of `python -m ops`, without the stack's.
         service: the function that makes the services, as `module:function`.
-        outputs: the stack's.
+        outputs: the stack's; None for a command without one.
         work: number of objects, records or rows, by which calls and CPU time are divided.
         seconds: after so many a command that never ends is interrupted.
         exit_codes: those that are no failure.
         check: raises AssertionError if the command's output is not what it should be.
+        added: further arguments, of options that the baseline does not have.
     """
 
     name: str
     arguments: Sequence[str]
     service: str
-    outputs: Mapping[str, object]
+    outputs: Mapping[str, object] | None = None
     work: int = 1
     seconds: float | None = None
     exit_codes: Sequence[int] = (0,)
     check: Callable[[str], None] = field(default=lambda _output: None)
+    added: Sequence[str] = ()
 
 
 class Cost(NamedTuple):
@@ -55,7 +57,7 @@ def compare(case: Case, baseline: Path, build: Path, rounds: int) -> str:
     costs: list[tuple[Cost, Cost]] = []
     for number in range(rounds):
         order = (baseline, build) if number % 2 else (build, baseline)
-        cost = {tree: run(case, tree) for tree in order}
+        cost = {tree: run(case, tree, case.added if tree is build else ()) for tree in order}
         costs.append((cost[baseline], cost[build]))
     return row(case, costs)
 
@@ -82,7 +84,7 @@ def row(case: Case, costs: Sequence[tuple[Cost, Cost]]) -> str:
     )
 
 
-def run(case: Case, tree: Path) -> Cost:
+def run(case: Case, tree: Path, added: Sequence[str] = ()) -> Cost:
     """Run a case once with the code of a tree.
 
     Raises:
@@ -91,7 +93,8 @@ def run(case: Case, tree: Path) -> Cost:
     with tempfile.TemporaryDirectory() as folder, in_process(case.service) as url:
         outputs, printed = Path(folder, "outputs.json"), Path(folder, "printed")
         outputs.write_text(json.dumps(case.outputs))
-        command = ["-m", "ops", *case.arguments, "--outputs", str(outputs), "--endpoint", url]
+        stack = [] if case.outputs is None else ["--outputs", str(outputs), "--endpoint", url]
+        command = ["-m", "ops", *case.arguments, *added, *stack]
         started = time.monotonic()
         pid = _start(command, tree, printed)
         if case.seconds:

@@ -19,6 +19,7 @@ from event import types as event_types
 from event.limits import MAX_RECORD_BYTES
 from event.schema import Schema
 from ops.aws.default import Default, load_default
+from ops.aws.items import keep_json_form
 from ops.errors import OptionsError
 from ops.terminal.display import error_console
 from stack.aws.retries import RETRIES
@@ -207,8 +208,10 @@ class Stack:
 
     @_client
     def dynamodb(self) -> "DynamoDBClient":
-        """The table."""
-        return self._session.client("dynamodb", endpoint_url=self._endpoint, config=self._config)
+        """The table, whose items are in DynamoDB's JSON form."""
+        client = self._session.client("dynamodb", endpoint_url=self._endpoint, config=self._config)
+        keep_json_form(client)
+        return client
 
     @_client
     def iam(self) -> "IAMClient":
