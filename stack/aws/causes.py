@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
+
+if TYPE_CHECKING:
+    from botocore.parsers import ResponseParserError
 
 
 class Cause(Enum):
@@ -94,7 +97,7 @@ class CredentialsError(BotoCoreError):
 
 
 @cache
-def no_answer() -> tuple[type[Exception], ...]:
+def no_answer() -> "tuple[type[EndpointError], type[HTTPClientError], type[ResponseParserError]]":
     """Return the errors of a call that got no answer, or one that is not AWS's."""
     from botocore.parsers import ResponseParserError  # most of boto3's import, which whoever calls has done
 
