@@ -204,13 +204,13 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def stub() -> Iterator[None]:
-    """Serve DynamoDB's stub over TLS, and set the environment as Lambda does."""
+def stub(answer: bytes = b'{"UnprocessedItems":{}}') -> Iterator[None]:
+    """Serve a stub of a service over TLS, DynamoDB's unless told otherwise, and set the environment as Lambda does."""
     from local.stubs.http import constant_answer, make_certificate
 
     with tempfile.TemporaryDirectory() as folder:
         certificate = make_certificate(Path(folder))
-        with constant_answer(b'{"UnprocessedItems":{}}', SECONDS_A_CALL, certificate) as url:
+        with constant_answer(answer, SECONDS_A_CALL, certificate) as url:
             os.environ |= {
                 "AWS_CA_BUNDLE": str(certificate),
                 "AWS_ENDPOINT_URL": url,

@@ -1,9 +1,10 @@
-"""Compares the spool with SQLite in WAL mode: CPU time to store, take and forget a record.
+"""Compares the spool with SQLite in WAL mode: CPU time to store, take and forget a record, and to open what is left.
 
     python -m benchmarks.spool [--records 20000] [--rounds 5]
 
 SQLite once with a commit for each record, which is what the spool promises a single tweet, and once with a
-commit for 500, which loses up to 499 tweets with `kill -9`.
+commit for 500, which loses up to 499 tweets with `kill -9`. A spool is opened with its cursor, and without: then
+all of it is checked before the first record is taken, as the release before did always.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from producer.spooling.folder import Folder
 from producer.spooling.spool import Spool
 
 _CALL = 500
+_LEFT = 200_000
+"""Records of the spool that is opened."""
 
 
 def main() -> None:
@@ -53,6 +56,41 @@ def main() -> None:
     for name, cost in costs.items():
         ratio = statistics.median(here / spool for here, spool in zip(cost, costs["spool"], strict=True))
         print(f"  {name:27}{statistics.median(cost):6.1f} µs CPU a record{ratio:6.2f} of the spool's")
+    print_opening(records[0], arguments.rounds)
+
+
+def print_opening(record: StreamRecord, rounds: int) -> None:
+    """Print the CPU time from the opening of a spool to its first call, with the cursor and without."""
+    costs: list[tuple[float, float]] = []
+    with tempfile.TemporaryDirectory() as directory:
+        spool = Spool(Folder(Path(directory)), TweetFormat(), 1 << 40, print)
+        for _ in range(_LEFT):
+            spool.append(record)
+        spool.close()
+        cursors = {path: path.read_bytes() for path in Path(directory).glob("cursor*.json")}
+        size = sum(path.stat().st_size for path in Path(directory).iterdir())
+        for _ in range(rounds):
+            for path in cursors:
+                path.unlink()
+            without = opening(Path(directory))
+            for path, content in cursors.items():
+                path.write_bytes(content)
+            costs.append((opening(Path(directory)), without))
+    own, all_checked = (statistics.median(side) * 1000 for side in zip(*costs, strict=True))
+    print(
+        f"{size / 1e6:.0f} MB left, until the first {_CALL} are taken: {own:.0f} CPU ms; "
+        f"without a cursor {all_checked:.0f}"
+    )
+
+
+def opening(directory: Path) -> float:
+    """Open a spool and take the first records; return the CPU seconds."""
+    started = time.process_time()
+    spool = Spool(Folder(directory), TweetFormat(), 1 << 40, print)
+    assert len(spool.take(_CALL, 1 << 30)) == _CALL
+    cost = time.process_time() - started
+    spool.folder.close()  # not the spool, which would save its cursor
+    return cost
 
 
 def with_spool(directory: Path, records: list[StreamRecord]) -> None:

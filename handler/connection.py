@@ -19,8 +19,10 @@ class Connection:
         connection.sock = self._stream  # has what http.client uses of a socket
         self._keep = True
 
-    def exchange(self, path: str, body: bytes, headers: dict[str, str], deadline: float) -> tuple[int, bytes]:
-        """Send a POST request; return the status and the body of its answer.
+    def exchange(
+        self, method: str, path: str, body: bytes, headers: dict[str, str], deadline: float
+    ) -> tuple[int, bytes]:
+        """Send a request; return the status and the body of its answer.
 
         Args:
             deadline: when the exchange fails, on the monotonic clock, however much of the answer has arrived.
@@ -33,11 +35,11 @@ class Connection:
         self._keep = False
         self._stream.deadline = deadline
         try:
-            self._http.request("POST", path, body, headers)
+            self._http.request(method, path, body, headers)
             response = self._http.getresponse()
             interim = response.status < 200
             while response.status < 200:  # the answer follows ("Informational 1xx", RFC 9110)
-                response = http.client.HTTPResponse(self._stream, method="POST")  # type: ignore[arg-type]
+                response = http.client.HTTPResponse(self._stream, method=method)  # type: ignore[arg-type]
                 response.begin()
             content = response.read()
         except _NOTHING_ARRIVED as error:

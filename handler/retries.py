@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
@@ -42,20 +41,6 @@ _TRANSIENT_CODES: Final = frozenset(
 
 _TRANSIENT_STATUSES: Final = frozenset((408, 429))
 """Request Timeout, Too Many Requests: also from a proxy, which knows none of AWS's codes."""
-
-
-def client_config(read_timeout: float) -> Config:
-    """Return the configuration of a botocore client whose retries are made by `attempts`.
-
-    botocore's own do not know how much time the invocation has left.
-    """
-    return Config(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=read_timeout,
-        max_pool_connections=CONCURRENCY,
-        user_agent="stream-processing",
-        retries={"mode": "standard", "total_max_attempts": 1},
-    )
 
 
 def call_deadline(remaining_milliseconds: int) -> float:

@@ -5,24 +5,21 @@ from importlib import import_module
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.aws.error_codes import is_missing
 from ops.errors import OptionsError
-from stack.aws import messages
-from stack.aws.causes import Cause, find_cause
 from stack.printing import without_userinfo
 from stack.project import version
 
 _COMMANDS = {
-    "explore": "ops.explore.explore",
-    "status": "ops.health.status",
-    "watch": "ops.health.watch",
-    "quarantine": "ops.quarantine.commands",
-    "replay": "ops.replay.commands",
-    "size": "ops.planning.size",
-    "cost": "ops.planning.cost",
-    "use": "ops.aws.default",
+    "explore": ("ops.explore.explore", "Show what is in the table."),
+    "status": ("ops.health.status", "Show whether the stack is healthy."),
+    "watch": ("ops.health.watch", "Watch the stack at work."),
+    "quarantine": ("ops.quarantine.commands", "List, show, redrive and purge what could not be stored."),
+    "replay": ("ops.replay.commands", "Send a time range of the stream through the function again."),
+    "size": ("ops.planning.size", "Plan the settings for a load."),
+    "cost": ("ops.planning.cost", "Estimate a month's cost."),
+    "use": ("ops.aws.default", "Remember which stack to use."),
 }
-"""Modules, imported on demand: only `size` and `cost` need Pulumi's SDK."""
+"""Each command's module, imported only to run the command or to show its help, and its line in the list of all."""
 
 
 class _Commands(click.Group):
@@ -30,8 +27,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (BotoCoreError, ClientError) as error:
-            raises = OptionsError if find_cause(error) is Cause.CREDENTIALS else click.ClickException
-            raise raises(without_userinfo(_explain(error))) from error
+            raise _explain(error) from error
         except BrokenPipeError:
             raise  # click ends quietly
         except OSError as error:
@@ -47,8 +43,14 @@ class _Commands(click.Group):
     ) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(_COMMANDS[cmd_name]).command
+        module, summary = _COMMANDS[cmd_name]
+        command: click.Command = import_module(module).command
+        command.short_help = summary
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
 
 
 @click.group(
@@ -85,14 +87,22 @@ def stream_ops() -> None:
     cli(prog_name="stream-ops")
 
 
-def _explain(error: BotoCoreError | ClientError) -> str:
+def _explain(error: BotoCoreError | ClientError) -> click.ClickException:
     """Explain an AWS error, and what to do about it."""
+    # A command that raised it has boto3 already; one that shows its help does without.
+    from ops.aws.error_codes import is_missing
+    from stack.aws import messages
+    from stack.aws.causes import Cause, find_cause
+
+    cause = find_cause(error)
     if isinstance(error, ClientError) and is_missing(error):
-        return (
+        explained = (
             f"{error}. Is the stack deployed, in this region? "
             "`pulumi stack output` shows what it has; --stack, --outputs or --region choose another."
         )
-    explained = messages.explain(error)
-    if find_cause(error) is Cause.NETWORK:
-        explained += " For local AWS: check that it runs, and --endpoint."
-    return explained
+    else:
+        explained = messages.explain(error)
+        if cause is Cause.NETWORK:
+            explained += " For local AWS: check that it runs, and --endpoint."
+    raises = OptionsError if cause is Cause.CREDENTIALS else click.ClickException
+    return raises(without_userinfo(explained))

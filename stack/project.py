@@ -6,8 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stack.files.engine_yaml import as_text, read_yaml
-
 PROJECT = Path(__file__).resolve().parent.parent
 ACCOUNT_SETTINGS = (
     "alarmEmail",
@@ -30,6 +28,8 @@ def version() -> str:
 @cache
 def read_project(folder: Path = PROJECT) -> Mapping[str, Any]:
     """Return the content of a project's `Pulumi.yaml`, read once: parsing takes as long as the program itself."""
+    from stack.files.engine_yaml import read_yaml  # and PyYAML, which most commands never need
+
     content: dict[str, Any] = read_yaml((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
     return content
 
@@ -51,6 +51,8 @@ def with_defaults(project: Mapping[str, Any], config: Mapping[str, Any]) -> dict
     `project` is the content of `Pulumi.yaml`, `config` a stack file's `config:`. For running the program, or
     reading its settings, without the engine.
     """
+    from stack.files.engine_yaml import as_text
+
     defaults = {
         key if ":" in key else f"{project['name']}:{key}": entry["default"]
         for key, entry in project.get("config", {}).items()

@@ -89,7 +89,6 @@ def check_endpoint_variable(
 
 @click.command(
     "use",
-    short_help="Remember which stack to use.",
     epilog="""\b
 Examples:
   python -m ops use --stack prod

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from event.attribute import Field
 from event.poison import PoisonError, Reason
 from event.schema import Schema
-from ops.aws.stack import Stack, stack_options
+from ops.aws.stack import CONNECTIONS, Stack, stack_options
 from ops.explore.chart import MAX_WIDTH, draw_history
 from ops.explore.follow import follow
 from ops.explore.newest import Newest, find_newest
@@ -62,12 +62,11 @@ class _Result:
 
 
 @click.command(
-    short_help="Show what is in the table.",
     epilog="""\b
 Examples:
   python -m ops explore --stack dev
   python -m ops explore --key c-17 --limit 100
-  python -m ops explore --pages 0 --export events.csv
+  python -m ops explore --pages 0 --segments 4 --export events.csv
   python -m ops explore --follow
   python -m ops explore --follow --json | jq .
   python -m ops explore --top
@@ -111,6 +110,13 @@ In a CSV file, a field that a spreadsheet would take for a formula starts with a
     metavar="FILE",
     help="Write the events to FILE, as .csv or .jsonl.",
 )
+@click.option(
+    "--segments",
+    type=click.IntRange(1, CONNECTIONS),
+    default=1,
+    show_default=True,
+    help="Scan so many parts of the table at the same time, which takes as many read units in less time.",
+)
 @click.option("--raw", is_flag=True, help="Write CSV fields as they are, also those that are formulas.")
 @click.option("--top", is_flag=True, help="Show the busiest partition keys and shards of the last minute.")
 @as_json_option
@@ -123,12 +129,13 @@ def command(
     pages: int,
     following: bool,
     export: Path | None,
+    segments: int,
     raw: bool,
     top: bool,
     as_json: bool,
 ) -> None:
     """Show the table's newest events, their number, and events over time."""
-    _check_options(key, user, following, export, top)
+    _check_options(key, user, following, export, top, segments)
     key = _partition_key(stack, key, user)
     if top:
         show_top(stack, limit or _TOP_SHOWN, as_json)
@@ -136,7 +143,7 @@ def command(
         _follow(stack, key, limit, as_json)
     else:
         output = Export(export, stack.event, raw=raw) if export else None
-        result = _read(stack, key, limit, pages or None, output)
+        result = _read(stack, key, limit, pages or None, segments, output)
         if as_json:
             _write_json(stack.event, result, output)
         else:
@@ -144,7 +151,7 @@ def command(
 
 
 def _check_options(
-    key: str | None, user: str | None, following: bool, export: Path | None, top: bool
+    key: str | None, user: str | None, following: bool, export: Path | None, top: bool, segments: int
 ) -> None:
     """Check that the options go together.
 
@@ -165,6 +172,8 @@ def _check_options(
         raise click.UsageError(
             "--top looks at the whole stream: leave out --key, --user, --follow and --export."
         )
+    if segments > 1 and (following or top or key or user):
+        raise click.UsageError("--segments divides a scan: leave out --key, --user, --follow and --top.")
 
 
 def _partition_key(stack: Stack, key: str | None, user: str | None) -> str | None:
@@ -197,12 +206,17 @@ def _partition_key(stack: Stack, key: str | None, user: str | None) -> str | Non
 
 
 def _read(
-    stack: Stack, key: str | None, limit: int | None, max_pages: int | None, output: Export | None
+    stack: Stack,
+    key: str | None,
+    limit: int | None,
+    max_pages: int | None,
+    segments: int,
+    output: Export | None,
 ) -> _Result:
     """Read the table with a progress bar; the rows go to the export, or the newest of them into the result."""
     stats, per_second = ScanStats(), Counter[int]()
     newest: list[Row] = []
-    with _progress(stack, key, max_pages, stats) as rows:
+    with _progress(stack, key, max_pages, segments, stats) as rows:
         rows = _counted(rows, per_second)
         if output:
             output.write(_newest(limit, rows) if limit else rows)
@@ -289,7 +303,7 @@ def _follow(stack: Stack, key: str | None, limit: int | None, as_json: bool) -> 
 
 @contextmanager
 def _progress(
-    stack: Stack, key: str | None, max_pages: int | None, stats: ScanStats
+    stack: Stack, key: str | None, max_pages: int | None, segments: int, stats: ScanStats
 ) -> Iterator[Iterator[Row]]:
     """Yield the rows, with a bar on standard error that shows the pages as they are read, and what they cost."""
     columns = (
@@ -305,7 +319,7 @@ def _progress(
         def on_page() -> None:
             progress.update(task, completed=stats.pages, rows=stats.rows, cost=_cost(stats))
 
-        yield read(stack, key, max_pages, stats, on_page)
+        yield read(stack, key, max_pages, segments, stats, on_page)
 
 
 def _pages(stack: Stack, max_pages: int | None) -> int | None:
@@ -320,8 +334,8 @@ def _pages(stack: Stack, max_pages: int | None) -> int | None:
 
 def _counted(rows: Iterable[Row], per_second: Counter[int]) -> Iterator[Row]:
     for row in rows:
-        if moment := row.moment:
-            per_second[math.floor(moment.timestamp())] += 1
+        if (second := row.second) is not None:
+            per_second[second] += 1
         yield row
 
 

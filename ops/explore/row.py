@@ -1,15 +1,14 @@
 """A row of the table, as the definition of its event describes it."""
 
-import base64
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from event.attribute import TIMES, Attribute, Type
+from event.attribute import MAX_SECONDS, TIMES, Attribute, Type
 from event.item import Key
 from event.schema import Schema, Values
 from ops.terminal.display import capitalized, cell_text
@@ -18,11 +17,12 @@ from ops.terminal.exact_json import encode
 _WORDS: Final = {"Username": "user", "Timestamp": "created"}
 """The word for an attribute in what is printed, if that is not its name."""
 
+_MIN_SECOND: Final = int(datetime.min.replace(tzinfo=UTC).timestamp())
+
 _WORD_STARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """An event as the table stores it: the values of its attributes, None for one that it lacks."""
 
     event: Schema
@@ -36,10 +36,14 @@ class Row:
     @property
     def moment(self) -> datetime | None:
         """The event's own time; None if it has none, or if another program stored something else there."""
-        if self.event.time is None:
-            return None
-        index = self.event.names.index(self.event.time)
-        return _moment(self.event.attributes[index].type, self.values[index])
+        time = _columns(self.event).time
+        return _moment(time.type, self.values[time.position]) if time else None
+
+    @property
+    def second(self) -> int | None:
+        """The second of the epoch in which the event's own time lies; None where `moment` is."""
+        time = _columns(self.event).time
+        return _second(time.type, self.values[time.position]) if time else None
 
     @property
     def age_order(self) -> tuple[Any, ...]:
@@ -79,14 +83,12 @@ def parse_row(event: Schema, item: Mapping[str, Mapping[str, Any]]) -> Row:
     Raises:
         KeyError: it lacks one of the event's keys, or has one of another type.
     """
-    for name, stored_as in event.key_types:
+    columns = _columns(event)
+    for name, stored_as in columns.keys:
         item[name][stored_as]
     return Row(
         event,
-        tuple(
-            _value(item[attribute.name]) if attribute.name in item else _missing(event, attribute)
-            for attribute in event.attributes
-        ),
+        tuple([_value(item[name]) if name in item else missing for name, missing in columns.attributes]),
     )
 
 
@@ -153,8 +155,40 @@ def _missing(event: Schema, attribute: Attribute) -> str | None:
     return "" if always_stored and attribute.type.stored_as == "S" else None
 
 
+class _Time(NamedTuple):
+    """Where the event's own time is among the values of a row, and its type."""
+
+    position: int
+    type: Type
+
+
+class _Columns(NamedTuple):
+    """What every row of an event type needs.
+
+    Attributes:
+        keys: name and DynamoDB type of each.
+        attributes: name of each, and its value in a row that lacks it.
+    """
+
+    keys: Sequence[tuple[str, str]]
+    attributes: Sequence[tuple[str, str | None]]
+    time: _Time | None
+
+
+@cache
+def _columns(event: Schema) -> _Columns:
+    time = time_attribute(event)
+    return _Columns(
+        event.key_types,
+        [(attribute.name, _missing(event, attribute)) for attribute in event.attributes],
+        _Time(event.attributes.index(time), time.type) if time else None,
+    )
+
+
 def _value(attribute: Mapping[str, Any]) -> Any:
     """Return an attribute's value as JSON has it; other programs may have stored any type."""
+    if "S" in attribute:  # nearly always
+        return attribute["S"]
     ((kind, value),) = attribute.items()
     match kind:
         case "N":
@@ -167,11 +201,15 @@ def _value(attribute: Mapping[str, Any]) -> Any:
             return None
         case "NS":
             return [Decimal(each) for each in value]
-        case "B":
-            return base64.b64encode(value).decode()
-        case "BS":
-            return [base64.b64encode(each).decode() for each in value]
     return value
+
+
+def _second(kind: Type, value: Any) -> int | None:
+    try:
+        second = math.floor(kind.seconds(value))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return second if _MIN_SECOND <= second <= MAX_SECONDS else None
 
 
 def _moment(kind: Type, value: Any) -> datetime | None:

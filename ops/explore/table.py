@@ -5,7 +5,9 @@ are therefore limited.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,8 +16,9 @@ from typing import Any
 from event.schema import Schema
 from ops.aws.stack import Stack
 from ops.errors import OptionsError
-from ops.explore.row import Row, as_text, parse_row
-from ops.terminal.exact_json import encode
+from ops.explore.row import Row, as_text, members, parse_row
+from ops.terminal.exact_json import encode, quote
+from ops.terminal.interrupt import DaemonPool
 
 FORMATS = (".csv", ".jsonl")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -32,7 +35,12 @@ class ScanStats:
 
 
 def read(
-    stack: Stack, key: str | None, max_pages: int | None, stats: ScanStats, on_page: Callable[[], None]
+    stack: Stack,
+    key: str | None,
+    max_pages: int | None,
+    segments: int,
+    stats: ScanStats,
+    on_page: Callable[[], None],
 ) -> Iterator[Row]:
     """Read the rows of a partition key, or of all; `stats` is kept up to date.
 
@@ -41,6 +49,7 @@ def read(
     Args:
         key: in its canonical form, if it is a number.
         max_pages: pages to read; None reads everything.
+        segments: parts of the table that are scanned at the same time.
         on_page: called after each page.
 
     Raises:
@@ -49,29 +58,48 @@ def read(
     """
     event, table = stack.event, stack.output("table_name")
     if key is None:
-        pages: Iterable[Any] = stack.dynamodb.get_paginator("scan").paginate(
-            TableName=table, ReturnConsumedCapacity="TOTAL"
-        )
+        scan = stack.dynamodb.get_paginator("scan")
+        parts: list[Iterable[Any]] = [
+            scan.paginate(
+                TableName=table, ReturnConsumedCapacity="TOTAL", TotalSegments=segments, Segment=segment
+            )
+            for segment in range(segments)
+        ]
     else:
         name, stored_as = event.key_types[0]
         value: Any = {stored_as: key}
-        pages = stack.dynamodb.get_paginator("query").paginate(
-            TableName=table,
-            KeyConditionExpression="#key = :key",
-            ExpressionAttributeNames={"#key": name},
-            ExpressionAttributeValues={":key": value},
-            ScanIndexForward=False,
-            ReturnConsumedCapacity="TOTAL",
-        )
-    for page in pages:
+        parts = [
+            stack.dynamodb.get_paginator("query").paginate(
+                TableName=table,
+                KeyConditionExpression="#key = :key",
+                ExpressionAttributeNames={"#key": name},
+                ExpressionAttributeValues={":key": value},
+                ScanIndexForward=False,
+                ReturnConsumedCapacity="TOTAL",
+            )
+        ]
+    unfinished = len(parts)
+    for page in _read_pages(parts, max_pages):
         stats.pages += 1
         stats.rows += len(page["Items"])
         stats.read_units += page["ConsumedCapacity"]["CapacityUnits"]
-        stats.complete = "LastEvaluatedKey" not in page
+        unfinished -= "LastEvaluatedKey" not in page
+        stats.complete = not unfinished
         yield from _parse(event, table, page["Items"])
         on_page()
-        if stats.pages == max_pages:
-            return
+
+
+def _read_pages(parts: Sequence[Iterable[Any]], max_pages: int | None) -> Iterator[Any]:
+    """Yield the pages of all parts, up to a number, as they arrive; of each part, the next one is read meanwhile."""
+    allowed = itertools.count() if max_pages is None else iter(range(max_pages))
+    with DaemonPool(len(parts)) as pool:
+        calls = {pool.submit(next, pages): pages for pages, _ in zip(map(iter, parts), allowed, strict=False)}
+        while calls:
+            for call in wait(calls, return_when=FIRST_COMPLETED).done:
+                pages, page = calls.pop(call), call.result()
+                if "LastEvaluatedKey" in page and next(allowed, None) is not None:
+                    calls[pool.submit(next, pages)] = pages
+                yield page
 
 
 def _parse(event: Schema, table: str, items: Iterable[Any]) -> Iterator[Row]:
@@ -96,6 +124,7 @@ class Export:
     def __init__(self, path: Path, event: Schema, *, raw: bool) -> None:
         self.path = path
         self._event = event
+        self._line = f"{{{', '.join(f'{encode(name)}: %s' for name in members(event))}}}\n"
         self._raw = raw
         self.rows = 0
         self.guarded = 0
@@ -112,10 +141,16 @@ class Export:
                     self.rows += 1
             else:
                 for row in rows:
-                    file.write(encode(row.as_data(), ensure_ascii=False) + "\n")
+                    values = [
+                        quote(each) if type(each) is str else encode(each, ensure_ascii=False)
+                        for each in row.values
+                    ]
+                    file.write(self._line % tuple(values))
                     self.rows += 1
 
     def _field(self, value: Any) -> str:
+        if type(value) is str and not value.startswith(_FORMULA_STARTS) and "\x1b" not in value:
+            return value  # nearly always
         field = as_text(value)
         # A negative number begins like a formula, and is none.
         return field if self._raw or isinstance(value, int | Decimal) else self._guard(field)

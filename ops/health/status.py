@@ -15,7 +15,6 @@ from stack.printing import printable
 
 
 @click.command(
-    short_help="Show whether the stack is healthy.",
     epilog="""\b
 Examples:
   python -m ops status --stack dev

@@ -32,7 +32,6 @@ _METRIC_PRICE = prices.load()["metric-request"]
 
 
 @click.command(
-    short_help="Watch the stack at work.",
     epilog=f"""\b
 Examples:
   python -m ops watch --stack dev

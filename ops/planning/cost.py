@@ -88,7 +88,6 @@ def load_options(command: F) -> F:
 
 
 @click.command(
-    short_help="Estimate a month's cost.",
     epilog="""\b
 Examples:
   python -m ops cost --stack prod --rate 200 --size 700

@@ -21,7 +21,6 @@ _MARGIN = 4
 
 
 @click.command(
-    short_help="Plan the settings for a load.",
     epilog="""\b
 Examples:
   python -m ops size --rate 5000 --size 700

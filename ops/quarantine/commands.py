@@ -47,7 +47,6 @@ _RECORDS_SHOWN = 10
 
 @click.group(
     "quarantine",
-    short_help="List, show, redrive and purge what could not be stored.",
     epilog="""\b
 Examples:
   python -m ops quarantine list --reason not-json

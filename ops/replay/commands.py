@@ -23,7 +23,6 @@ from ops.terminal.times import TIME, whole_milliseconds
 
 @click.command(
     "replay",
-    short_help="Send a time range of the stream through the function again.",
     epilog="""\b
 Examples:
   python -m ops replay --stack dev --from 2026-11-23T14:00 --to 2026-11-23T15:00 --dry-run

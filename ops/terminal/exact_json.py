@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from json.encoder import encode_basestring as quote
+from typing import Any, Final
 
-_INDENT = "  "
+__all__ = ["encode", "quote"]
+
+_INDENT: Final = "  "
 
 
 def encode(value: object, *, indent: bool = False, ensure_ascii: bool = True) -> str:
@@ -19,8 +22,7 @@ def encode(value: object, *, indent: bool = False, ensure_ascii: bool = True) ->
     Raises:
         TypeError: it holds something that has no JSON form; besides numbers, a datetime has one.
     """
-    leaf = json.JSONEncoder(ensure_ascii=ensure_ascii, default=_as_text).encode
-    return _encode(value, leaf, "\n" if indent else "")
+    return _encode(value, _ascii_leaf if ensure_ascii else _leaf, "\n" if indent else "")
 
 
 def _encode(value: Any, leaf: Callable[[Any], str], line: str) -> str:
@@ -43,3 +45,7 @@ def _as_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_ascii_leaf: Final = json.JSONEncoder(default=_as_text).encode
+_leaf: Final = json.JSONEncoder(ensure_ascii=False, default=_as_text).encode

@@ -69,10 +69,10 @@ class DaemonPool(Executor):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Wait for the calls, unless Ctrl-C ended the block."""
+        """Wait for the calls, unless Ctrl-C ended the block, or the generator that has it."""
         for _ in self._threads:
             self._calls.put(None)
-        if kind is not KeyboardInterrupt:
+        if kind not in (KeyboardInterrupt, GeneratorExit):
             for thread in self._threads:
                 thread.join()
 

@@ -24,7 +24,7 @@ from producer.publish.lanes import Lanes, backoff
 from producer.publish.outage import Outage, judge
 from producer.spooling.entry import Entry
 from producer.spooling.spool import Spool
-from stack.aws.causes import NO_ANSWER, CredentialsError
+from stack.aws.causes import CredentialsError, no_answer
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import PutRecordsOutputTypeDef
@@ -195,7 +195,7 @@ class Publisher:
         self._under_way -= 1
         try:
             throttled, reason = _evaluate(answer, self._spool.format.read_key)
-        except (ClientError, CredentialsError, *NO_ANSWER) as error:
+        except (ClientError, CredentialsError, *no_answer()) as error:
             failure = judge(error, self._aws)
             if self._outage.add(failure, answer.ended):
                 raise PublishError(failure.message) from error

@@ -41,7 +41,7 @@ class Cursor:
 
     Attributes:
         taken: the position after the last record taken.
-        waiting: earlier positions that are not acknowledged.
+        waiting: earlier positions that are not acknowledged, in ascending order.
         segments: position, size and number of waiting records of each segment that has any.
         source: the position in the interrupted source, or None.
     """
@@ -71,7 +71,9 @@ class Cursor:
                 and all(map(_is_segment, segments))
                 and (source is None or _is_source(source))
             ):
-                return cls(taken, tuple(waiting), tuple(map(tuple, segments)), source and tuple(source))
+                return cls(
+                    taken, tuple(sorted(waiting)), tuple(map(tuple, segments)), source and tuple(source)
+                )
         raise ValueError("the members are not those of a cursor")
 
 

@@ -15,18 +15,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from event.limits import MAX_RAISED_RECORD_BYTES, MAX_RECORD_BYTES
 from producer.errors import SpoolError
 from producer.formats import Format
-from producer.spooling.cursor import CRC_WIDTH, Cursor, Position, from_line, split_lines, to_line
+from producer.spooling.cursor import CRC_WIDTH, Cursor, Position, from_line, to_line
 from producer.spooling.entry import Entry, StreamRecord
 from producer.spooling.folder import Folder
-from producer.spooling.recovery import CURSORS, Segment, recover
+from producer.spooling.recovery import CURSORS, check_due, recover
+from producer.spooling.segment import Segment, read_lines
 
 DEFAULT_LIMIT = 4 * 1024**3
 SEGMENT_BYTES = 8 * 1024 * 1024
-_CHUNK_BYTES = 2 * MAX_RECORD_BYTES  # holds a whole line, unless the stream's limit of a record was raised
-_MAX_LINE_BYTES = MAX_RAISED_RECORD_BYTES + CRC_WIDTH + len(b"\n")
 _GROUP_BYTES = 64 * 1024  # a write for each record is a sixth of the producer's CPU time
 _GROUP_SECONDS = 0.001
 _RETRY_SECONDS = 0.5  # between attempts to write to a full disk
@@ -38,8 +36,9 @@ class Spool:
 
     Attributes:
         format: of the events in the records.
-        replayed: records that an earlier run left.
-        missing: records that an earlier run left and that can no longer be read.
+        replayed: records that an earlier run left; where they are not checked yet, as many as it says.
+        missing: records that an earlier run left and that can no longer be read, as far as they are checked.
+        unread: replayed and appended records that are not taken yet.
         appended: records that this run has written.
         unwritten: records that could not be written; known after `close`.
         acknowledged: replayed and appended records that the stream accepted.
@@ -63,28 +62,29 @@ class Spool:
         self._changed = threading.Condition()
         self._closed = self._stopping = False
         self._synced = True
-        self._segments: dict[int, Segment] = {}  # by base, in order; the last one grows
-        self._unread = 0  # records not yet taken
         self._wanted = 1.0  # how many of them the taking thread waits for
         self._pending: list[tuple[str, bytes]] = []  # partition keys, and lines not yet written
         self._pending_bytes = 0
-        self._pending_source: Position | None = None
         self._has_read = self._source_ended = False
         self._flushed = 0.0
-        self._before = Cursor()  # of the last run
-        self._left: dict[int, None] = {}  # its waiting positions that this run has not taken yet
         self._outstanding: dict[int, None] = {}  # positions taken and not acknowledged, in order
         self._keys: dict[int, str] = {}  # partition keys by position: records written and not yet taken
         self._taken = 0  # the position after the last record taken
         self._next: Entry | None = None  # read, but too large for the last take
-        self._emptied: list[str] = []  # files that mark freed segments which the saved cursor may still name
         self._saved = b""
-        self.appended = self.unwritten = self.acknowledged = self.replayed = self.missing = 0
+        self.appended = self.unwritten = self.acknowledged = 0
         self.blocked: str | None = None
-        self.source: Position | None = None
         self.read_to: Position | None = None
         try:
-            self._open()
+            self._recovery = recovery = recover(folder, event_format.schema.plural, notify)
+            self.source = self._pending_source = recovery.cursor.source
+            self.missing = recovery.damage.missing
+            self.replayed = self.unread = recovery.waiting
+            self._segments = recovery.segments  # by base, in order; the last one grows
+            # A cursor saved now would hide from the next run what is missing.
+            for segment in [segment for segment in self._segments.values() if not segment.waiting]:
+                self._remove(segment, in_cursor=True)
+            self._segments[recovery.start] = Segment(recovery.start, own=True)
         except OSError as error:
             raise SpoolError(f"The spool {folder} cannot be used: {error}.") from error
         self._reading = self._read()
@@ -93,11 +93,6 @@ class Spool:
     def waiting(self) -> int:
         """Number of records not yet acknowledged."""
         return self.replayed + self.appended - self.acknowledged
-
-    @property
-    def unread(self) -> int:
-        """Number of records not yet taken."""
-        return self._unread
 
     @property
     def is_empty(self) -> bool:
@@ -172,7 +167,7 @@ class Spool:
                 continue
             del self._pending[:count]
             self._last.waiting += count
-            self._unread += count
+            self.unread += count
             self.appended += count
         self.source = self._pending_source
         self.read_to = self.source if self._has_read else None
@@ -180,7 +175,7 @@ class Spool:
         if self.blocked:
             self.blocked = None
             self._notify("Reading resumed.")
-        if self._unread >= self._wanted:  # a wake-up for each write would cost a tenth of the CPU time
+        if self.unread >= self._wanted:  # a wake-up for each write would cost a tenth of the CPU time
             self._changed.notify_all()
         return True
 
@@ -193,7 +188,7 @@ class Spool:
 
     def _write(self, group: list[tuple[str, bytes]]) -> None:
         if self._last.size >= self._segment_bytes:
-            self._start_segment(self._last.end)
+            self._segments[self._last.end] = Segment(self._last.end, own=True)
             self._save_cursor()
         lines = b"".join([line for _, line in group])
         position = self._last.end
@@ -211,7 +206,7 @@ class Spool:
         """Wait for `count` records, until `ready`, which is called after each `wake`, or for `timeout` seconds."""
         with self._changed:
             self._wanted = count
-            self._changed.wait_for(lambda: self._unread >= count or ready(), timeout)
+            self._changed.wait_for(lambda: self.unread >= count or ready(), timeout)
 
     def wake(self) -> None:
         """Make `wait` call `ready` again; called from any thread."""
@@ -234,11 +229,11 @@ class Spool:
             entries.append(entry)
         with self._changed:
             for entry in entries:
-                self._left.pop(entry.position, None)
+                self._recovery.left.pop(entry.position, None)
                 self._outstanding[entry.position] = None
             if entries:
                 self._taken = entries[-1].end
-            self._unread -= len(entries)
+            self.unread -= len(entries)
         return entries
 
     def acknowledge(self, entries: Iterable[Entry]) -> None:
@@ -263,9 +258,7 @@ class Spool:
         position = count = 0
         while True:
             with self._changed:  # only whole lines were written by now
-                later = (
-                    segment for segment in self._segments.values() if segment.size and segment.end > position
-                )
+                later = (each for each in self._segments.values() if each.size and each.end > position)
                 segment = next(later, None)
                 end = segment.end if segment else position
                 if segment is None and count < self.replayed + self.appended:
@@ -277,31 +270,34 @@ class Spool:
             if segment is None:
                 yield None
                 continue
-            position = max(position, segment.base)
-            size = min(_CHUNK_BYTES, end - position)
-            try:
-                chunk = self.folder.read_at(segment.name, position - segment.base, size)
-                if len(chunk) == _CHUNK_BYTES and b"\n" not in chunk:
-                    size = min(_MAX_LINE_BYTES, end - position)
-                    chunk = self.folder.read_at(segment.name, position - segment.base, size)
-            except FileNotFoundError:
-                chunk = b""
-            if len(chunk) < size:  # freed meanwhile, or cut by another program
-                position = end
+            if segment.unchecked:
+                self._check(segment)
                 continue
-            whole = chunk[: chunk.rfind(b"\n") + 1] or chunk  # without an end of line it is damaged
-            for line in split_lines(whole):
-                data: bytes | None = None
+            position = max(position, segment.base)
+            lines = read_lines(self.folder, segment, position, end)
+            if not lines:  # freed meanwhile, or cut by another program
+                position = end
+            for line in lines:
+                after, data = position + len(line), None
                 if segment.own:
                     data = line[CRC_WIDTH:-1]
-                elif position >= self._before.taken or position in self._left:
+                elif position >= self._recovery.cursor.taken or position in self._recovery.left:
                     data = from_line(line)
-                after = position + len(line)
                 if data is not None:
                     key = self._keys.pop(position, None) or self.format.read_key(data)[0]
                     count += 1
                     yield Entry(position, after, segment.base, key, data, len(data) + len(key.encode()))
                 position = after
+
+    def _check(self, segment: Segment) -> None:
+        """Check a segment of the last run whose records are due, and correct the numbers."""
+        with self._changed:
+            believed = segment.waiting
+            damage = check_due(self.folder, self._recovery, segment)
+            self.replayed += segment.waiting - believed
+            self.unread += segment.waiting - believed
+            self.missing += damage.missing
+            damage.report(self.folder, self.waiting, self.format.schema.plural, self._notify)
 
     # Any thread
 
@@ -336,7 +332,7 @@ class Spool:
             if not self.waiting:
                 self._discard([segment for segment in self._segments.values() if segment.size])
                 if not self.source:
-                    for name in (*CURSORS, *self._emptied):
+                    for name in (*CURSORS, *self._recovery.emptied):
                         self.folder.remove(name)
             self.folder.close()
 
@@ -345,21 +341,6 @@ class Spool:
     @property
     def _last(self) -> Segment:
         return self._segments[next(reversed(self._segments))]
-
-    def _open(self) -> None:
-        recovery = recover(self.folder, self.format.schema.plural, self._notify)
-        self._before, self._left, self._segments = recovery.cursor, recovery.left, recovery.segments
-        self.source = self._pending_source = recovery.cursor.source
-        self.missing, self._emptied = recovery.missing, recovery.emptied
-        # A cursor saved now would hide from the next run what is missing.
-        for segment in [segment for segment in self._segments.values() if not segment.waiting]:
-            self._remove(segment, in_cursor=True)
-        self.replayed = self._unread = sum(segment.waiting for segment in self._segments.values())
-        self._start_segment(recovery.start)
-
-    def _start_segment(self, base: int) -> None:
-        """Register a segment; its file appears with its first record."""
-        self._segments[base] = Segment(base, own=True)
 
     def _free(self) -> bool:
         """Delete acknowledged segments, and the last one too while nothing can be written; return whether any was."""
@@ -373,7 +354,7 @@ class Spool:
             return False
         self._discard(free)
         if free[-1] is last:
-            self._start_segment(last.end)
+            self._segments[last.end] = Segment(last.end, own=True)
         return True
 
     def _discard(self, segments: list[Segment]) -> None:
@@ -393,14 +374,15 @@ class Spool:
         if segment.damaged:
             self.folder.rename_damaged(segment.name)
         elif in_cursor:
-            self._emptied.append(segment.emptied_name)
+            self._recovery.emptied.append(segment.emptied_name)
             self.folder.empty(segment.name, segment.emptied_name)
         else:
             self.folder.remove(segment.name)
 
     def _save_cursor(self) -> bool:
         """Save the cursor if it has changed; return whether it is saved: a full disk keeps the old one."""
-        taken, waiting = max(self._taken, self._before.taken), (*self._left, *self._outstanding)
+        taken = max(self._taken, self._recovery.cursor.taken)
+        waiting = (*self._recovery.left, *self._outstanding)
         segments = ((each.base, each.size, each.waiting) for each in self._segments.values() if each.waiting)
         cursor = Cursor(taken, waiting, tuple(segments), self.source).to_line()
         if cursor != self._saved:
@@ -410,6 +392,6 @@ class Spool:
             except OSError:
                 return False
             self._saved = cursor
-        while self._emptied:
-            self.folder.remove(self._emptied.pop())
+        while self._recovery.emptied:
+            self.folder.remove(self._recovery.emptied.pop())
         return True

@@ -7,11 +7,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as EndpointError
-from botocore.parsers import ResponseParserError
+
+if TYPE_CHECKING:
+    from botocore.parsers import ResponseParserError
 
 
 class Cause(Enum):
@@ -64,8 +67,6 @@ _CODES: Final = {
     },
 }
 _CAUSES: Final = {code: cause for cause, codes in _CODES.items() for code in codes}
-NO_ANSWER: Final = (EndpointError, HTTPClientError, ResponseParserError)
-"""The errors of a call that got no answer, or one that is not AWS's."""
 _WRONG_TIME: Final = re.compile("signature (expired|not yet current)", re.IGNORECASE)
 """In the message of a `Cause.SECRET` code, which services send for a wrong time too."""
 _MIN_DIFFERENCE: Final = timedelta(minutes=1)
@@ -95,11 +96,19 @@ class CredentialsError(BotoCoreError):
         self.is_final = is_final
 
 
+@cache
+def no_answer() -> "tuple[type[EndpointError], type[HTTPClientError], type[ResponseParserError]]":
+    """Return the errors of a call that got no answer, or one that is not AWS's."""
+    from botocore.parsers import ResponseParserError  # most of boto3's import, which whoever calls has done
+
+    return EndpointError, HTTPClientError, ResponseParserError
+
+
 def find_cause(error: Exception) -> Cause:
     """Tell why a call failed."""
     if isinstance(error, CredentialsError):
         return error.cause
-    if isinstance(error, NO_ANSWER):
+    if isinstance(error, no_answer()):
         return Cause.NETWORK
     if not isinstance(error, ClientError):
         return Cause.CREDENTIALS if isinstance(error, BotoCoreError) else Cause.REQUEST

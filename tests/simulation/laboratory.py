@@ -11,8 +11,6 @@ from typing import Any
 from unittest import mock
 from weakref import WeakKeyDictionary
 
-import botocore.session
-
 from handler.retries import CONCURRENCY
 from ops.terminal.interrupt import DaemonPool
 from tests.simulation import network, parts, scheduler
@@ -58,8 +56,7 @@ def laboratory() -> Iterator[None]:
         patches.enter_context(mock.patch.dict("os.environ", _ENVIRONMENT))
         connect = scheduler.in_simulation(_connect, socket.create_connection)
         patches.enter_context(mock.patch.object(socket, "create_connection", connect))
-        session = scheduler.in_simulation(_Session, botocore.session.get_session)
-        patches.enter_context(mock.patch.object(botocore.session, "get_session", session))
+        patches.enter_context(mock.patch("handler.quarantine.QuarantineBucket._put", _put))
         patches.enter_context(_fresh("handler.app"))
         for target, limit in _LIMITS.items():
             patches.enter_context(mock.patch(target, limit))
@@ -100,16 +97,10 @@ def _connect(*_: object) -> network.Socket:
     return network.Socket(_world.table)
 
 
-class _Session:
-    """A botocore session, of which the function makes the client of S3: the bucket of the world that runs."""
-
-    def create_client(self, service: str, **_: object) -> Any:
-        assert service == "s3"
-        return self
-
-    def put_object(self, **request: Any) -> Any:
-        assert _world
-        return _world.bucket.put_object(**request)
+def _put(_: object, key: str, body: bytes, _deadline: float) -> None:
+    """Put an object into the bucket of the world that runs, in place of the function's call of S3."""
+    assert _world
+    _world.bucket.put_object(Bucket=BUCKET, Key=key, Body=body)
 
 
 class _EnvironmentExecutor:

@@ -465,7 +465,97 @@ def test_the_record_of_a_damaged_line_is_missing_only_if_it_waited(directory: Pa
         segment.write_bytes(content.replace(b'"id": %d' % number, b'"id": x'))
         (directory / "cursor.json").touch()
         with opened(directory, notify=lambda _: None) as spool:
+            assert len(spool.take(10, LIMIT)) == 8 - missing
             assert (spool.replayed, spool.missing) == (8 - missing, missing)
+
+
+def damage(segment: Path, line: bytes) -> None:
+    """Make lines with some text unreadable; the size stays."""
+    content = segment.read_bytes()
+    assert line in content
+    segment.write_bytes(content.replace(line, b"?" * len(line)))
+
+
+@pytest.fixture
+def segments(directory: Path) -> list[Path]:
+    """A spool of five segments with ten records each, 0 to 49; gives the segments."""
+    with opened(directory, limit=8 * 9_000) as spool:
+        for start in range(0, 50, 10):
+            fill(spool, range(start, start + 10), size=1_000)
+    paths = sorted(directory.glob("*.log"))
+    assert len(paths) == 5
+    return paths
+
+
+def test_a_segment_is_checked_when_its_records_are_due(directory: Path, segments: list[Path]) -> None:
+    damage(segments[3], b'"id": 33')
+    messages: list[str] = []
+    with opened(directory, notify=messages.append) as spool:
+        assert (spool.replayed, spool.unread, spool.missing) == (50, 50, 0)
+        assert numbers(spool.take(30, LIMIT)) == list(range(30))
+        assert messages == []
+
+        assert numbers(spool.take(30, LIMIT)) == [*range(30, 33), *range(34, 50)]
+        assert (spool.replayed, spool.unread, spool.waiting, spool.missing) == (49, 0, 49, 1)
+
+    assert [message.partition(":")[0] for message in messages] == [
+        "The spool is damaged",
+        "The spool is incomplete",
+    ]
+
+
+def test_a_segment_without_a_readable_record_that_is_due_is_put_aside_in_the_end(
+    directory: Path, segments: list[Path]
+) -> None:
+    damage(segments[4], b"username")
+    with opened(directory, notify=lambda _: None) as spool:
+        spool.acknowledge(spool.take(40, LIMIT))
+        assert not spool.is_empty
+
+        assert spool.take(10, LIMIT) == []
+        assert spool.is_empty
+        assert spool.missing == 10
+
+    assert [path.name for path in directory.iterdir()] == [segments[4].with_suffix(".corrupt").name]
+
+
+def test_records_that_damage_has_moved_within_a_segment_that_is_due_are_all_sent(
+    directory: Path, segment: Path
+) -> None:
+    content = segment.read_bytes()
+    segment.write_bytes(content[:20] + content[21:-1] + b"!\n")
+    with opened(directory, notify=lambda _: None) as spool:
+        assert spool.replayed == 8
+
+        # Acknowledged records cannot be distinguished from others; the first line and the last are unreadable.
+        entries = spool.take(10, LIMIT)
+        assert numbers(entries) == list(range(1, 9))
+        assert (spool.replayed, spool.unread, spool.missing) == (8, 0, 2)
+        spool.acknowledge(entries[:5])
+
+    assert left(directory, lambda _: None) == [6, 7, 8]
+
+
+def test_damage_that_a_run_has_not_reached_is_found_by_the_next_one(
+    directory: Path, segments: list[Path]
+) -> None:
+    damage(segments[3], b'"id": 33')
+    with opened(directory) as spool:
+        spool.acknowledge(spool.take(15, LIMIT))
+
+    with opened(directory, notify=lambda _: None) as spool:
+        assert numbers(spool.take(50, LIMIT)) == [*range(15, 33), *range(34, 50)]
+        assert (spool.replayed, spool.missing) == (34, 1)
+
+
+def test_a_segment_that_another_program_deletes_before_it_is_due_is_an_error(
+    directory: Path, segments: list[Path]
+) -> None:
+    with opened(directory) as spool:
+        segments[3].unlink()
+
+        with pytest.raises(SpoolError, match="Another program has changed the spool"):
+            spool.take(50, LIMIT)
 
 
 def test_a_damaged_line_after_the_end_that_the_cursor_knows_is_missing_and_half_a_line_is_not(
