@@ -14,7 +14,8 @@ from event.item import Key
 from ops.aws.stack import Stack, stack_options
 from ops.explore.row import Row
 from ops.explore.stream import StreamReader, stored_rows
-from ops.health.checks import CHECKED_OUTPUTS, Check, run_checks
+from ops.health.check import Check
+from ops.health.checks import CHECKED_OUTPUTS, run_checks
 from ops.health.frame import FIGURES, MAX_PERIODS, EventStatus, Frame
 from ops.health.metrics import Series, read_series
 from ops.planning import prices
