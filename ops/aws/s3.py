@@ -73,10 +73,10 @@ def read_fast(s3: "S3Client") -> None:
     """Let a client read the answers of ListObjectsV2 in a tenth of botocore's CPU time, and of GetObject in less.
 
     botocore's parser asks its model about each member, and dateutil about each time. A listing has what `list_objects`
-    needs of it, an object no time of its last modification.
+    needs of it, an object no more than its body and its ETag.
     """
     s3.meta.events.register("before-parse.s3.ListObjectsV2", _parse_listing)
-    s3.meta.events.register("before-parse.s3.GetObject", _leave_out_time)
+    s3.meta.events.register("before-parse.s3.GetObject", _leave_out_headers)
 
 
 def _parse_listing(
@@ -105,8 +105,9 @@ def _parse_listing(
     response_dict["body"] = b""  # nothing is left to botocore's parser
 
 
-def _leave_out_time(response_dict: dict[str, Any], **_: object) -> None:
-    response_dict["headers"].pop("last-modified", None)
+def _leave_out_headers(response_dict: dict[str, Any], **_: object) -> None:
+    if response_dict["status_code"] == 200:
+        response_dict["headers"] = {"ETag": response_dict["headers"]["ETag"]}
 
 
 @functools.lru_cache(maxsize=PAGE)

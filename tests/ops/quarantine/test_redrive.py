@@ -487,17 +487,17 @@ def test_a_run_that_is_killed_before_any_of_its_calls_loses_nothing_and_repeats_
 def test_an_object_that_was_sent_in_part_is_sent_whole_by_the_next_redrive(
     stack: DeployedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack.put(aggregate(*[b"never"] * 100, keys=["ada"]), key="ada")
+    stack.put(aggregate(*[b"never"] * 150, keys=["ada"]), key="ada")
     (key,) = stack.quarantined(1)
     monkeypatch.setattr(redrive, "_ATTEMPTS", 1)
     with stack.mapping(Enabled=False):
         stack.aws.faults.set("kinesis:PutRecords", entries=0.5, times=1)
         assert stack.json("quarantine", "redrive")["kept"] == 1
-        assert 0 < stack.on_stream().count(b"never") < 100
+        assert 0 < stack.on_stream().count(b"never") < 150
 
         done = stack.json("quarantine", "redrive", key)
 
-    assert (done["redriven"], done["records"], done["returned"]) == (1, 100, 0)
+    assert (done["redriven"], done["records"], done["returned"]) == (1, 150, 0)
     eventually(lambda: stack.objects() not in ([], [key]))
 
 
