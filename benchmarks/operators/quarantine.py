@@ -13,6 +13,8 @@ OUTPUTS = {
     "region": "us-east-1",
     "quarantine_bucket": "quarantine",
     "stream_name": "dev-EventStream",
+    "function_name": "dev-DDBEventProcessor",
+    "table_name": "dev-EventData",
     "event_type": "tweet",
     "max_record_kib": "1024",
 }
@@ -21,8 +23,8 @@ _FIRST_NUMBER = 49590338271490256608559692538361571095921575989136588898
 _PAYLOAD = base64.b64encode(b"x" * 300).decode()
 
 
-def _key(number: int) -> str:
-    return f"records/not-json/2026-11-29/{_SHARD}/{_FIRST_NUMBER + number}.json"
+def _key(number: int, reason: str = "not-json") -> str:
+    return f"records/{reason}/2026-11-29/{_SHARD}/{_FIRST_NUMBER + number}.json"
 
 
 def _body(key: str) -> bytes:
@@ -46,10 +48,11 @@ def _body(key: str) -> bytes:
     ).encode()
 
 
-def services(objects: int, markers: int) -> Answer:
-    """Return a stream, and a quarantine with so many objects and markers of earlier redrives."""
+def services(objects: int, markers: int = 0, invalid: int = 0) -> Answer:
+    """Return a stream, and a quarantine with so many objects that are no JSON, old markers, and invalid objects."""
     marked = (f"redriven/{_FIRST_NUMBER - number}.json" for number in range(1, markers + 1))
-    bucket = Bucket(sorted([*map(_key, range(objects)), *marked]), _body)
+    others = (_key(number, "invalid") for number in range(invalid))
+    bucket = Bucket(sorted([*map(_key, range(objects)), *marked, *others]), _body)
     numbers = count(_FIRST_NUMBER + 10**9)
 
     async def answer(request: Request) -> Response:
@@ -57,13 +60,19 @@ def services(objects: int, markers: int) -> Answer:
             put = len(json.loads(request.body)["Records"])
             results = [{"SequenceNumber": str(next(numbers)), "ShardId": _SHARD} for _ in range(put)]
             return Response(body=json.dumps({"FailedRecordCount": 0, "Records": results}).encode())
-        return bucket.answer(request)
+        if request.path.startswith(f"/{OUTPUTS['quarantine_bucket']}"):
+            return bucket.answer(request)
+        return Response(
+            status=400, body=b'{"__type": "AccessDeniedException", "message": "only the quarantine"}'
+        )
 
     return answer
 
 
-thousand = functools.partial(services, 1000, 0)
-beside_markers = functools.partial(services, 1000, 200_000)
+thousand = functools.partial(services, 1000)
+beside_markers = functools.partial(services, 1000, markers=200_000)
+hundred_thousand = functools.partial(services, 100_000)
+million = functools.partial(services, 990_000, invalid=10_000)
 
 _HERE = "benchmarks.operators.quarantine"
 CASES = [
@@ -85,5 +94,30 @@ CASES = [
         ["quarantine", "show", _key(1)],
         f"{_HERE}:beside_markers",
         OUTPUTS,
+    ),
+    Case(
+        "`status`, 100,000 objects in quarantine",
+        ["status"],
+        f"{_HERE}:hundred_thousand",
+        OUTPUTS,
+        exit_codes=(1,),  # nothing but the quarantine may be read
+    ),
+    *(
+        Case(
+            f"a million objects: `{command}`",
+            command.replace("KEY", _key(500_000)).split(),
+            f"{_HERE}:million",
+            OUTPUTS,
+            work=work,
+            exit_codes=(1,) if command == "status" else (0,),
+            compared=False,
+        )
+        for command, work in (
+            ("quarantine list", 1),
+            ("status", 1),
+            ("quarantine show KEY", 1),
+            ("quarantine redrive --reason invalid --rate 10000", 10_000),
+            ("quarantine purge --yes", 1_000_000),
+        )
     ),
 ]

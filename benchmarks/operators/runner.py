@@ -28,6 +28,7 @@ class Case:
         work: number of objects, records or rows, by which calls and CPU time are divided.
         seconds: after so many a command that never ends is interrupted.
         exit_codes: those that are no failure.
+        compared: whether the baseline runs it too; some would take it hours.
         check: raises AssertionError if the command's output is not what it should be.
         added: further arguments, of options that the baseline does not have.
     """
@@ -39,6 +40,7 @@ class Case:
     work: int = 1
     seconds: float | None = None
     exit_codes: Sequence[int] = (0,)
+    compared: bool = True
     check: Callable[[str], None] = field(default=lambda _output: None)
     added: Sequence[str] = ()
 
@@ -54,12 +56,13 @@ class Cost(NamedTuple):
 
 def compare(case: Case, baseline: Path, build: Path, rounds: int) -> str:
     """Run a case with both builds in turn; return its row of the table."""
-    costs: list[tuple[Cost, Cost]] = []
+    before: list[Cost] = []
+    now: list[Cost] = []
     for number in range(rounds):
-        order = (baseline, build) if number % 2 else (build, baseline)
-        cost = {tree: run(case, tree, case.added if tree is build else ()) for tree in order}
-        costs.append((cost[baseline], cost[build]))
-    return row(case, costs)
+        sides = [(now, build)] + [(before, baseline)] * case.compared
+        for costs, tree in sides if number % 2 else sides[::-1]:
+            costs.append(run(case, tree, case.added if tree is build else ()))
+    return row(case, before, now)
 
 
 HEADER = """\
@@ -67,20 +70,25 @@ HEADER = """\
 |---|---:|---:|---:|---:|---:|---:|"""
 
 
-def row(case: Case, costs: Sequence[tuple[Cost, Cost]]) -> str:
-    """Return a row with medians: of the new build's figures behind the baseline's, and of the ratios."""
-    before, now = (
-        Cost(*map(statistics.median, zip(*side, strict=True))) for side in zip(*costs, strict=True)
-    )
+def row(case: Case, before: Sequence[Cost], now: Sequence[Cost]) -> str:
+    """Return a row with medians: the figures of both builds, and the ratios of those of one round."""
+
+    def figures(member: str, factor: float, digits: int) -> str:
+        sides = [
+            f"{statistics.median(getattr(cost, member) for cost in costs) * factor:,.{digits}f}"
+            for costs in (before, now)
+            if costs
+        ]
+        return " → ".join(sides)
 
     def ratio(member: str) -> str:
-        return f"{statistics.median(getattr(new, member) / getattr(old, member) for old, new in costs):.3f}"
+        pairs = zip(before, now, strict=False)
+        ratios = [getattr(new, member) / getattr(old, member) for old, new in pairs]
+        return f"{statistics.median(ratios):.3f}" if ratios else ""
 
     return (
-        f"| {case.name} | {before.wall:.1f} → {now.wall:.1f} | {ratio('wall')} "
-        f"| {before.cpu * 1000 / case.work:.2f} → {now.cpu * 1000 / case.work:.2f} | {ratio('cpu')} "
-        f"| {before.calls / case.work:.2f} → {now.calls / case.work:.2f} "
-        f"| {before.peak:.0f} → {now.peak:.0f} |"
+        f"| {case.name} | {figures('wall', 1, 1)} | {ratio('wall')} | {figures('cpu', 1000 / case.work, 2)} "
+        f"| {ratio('cpu')} | {figures('calls', 1 / case.work, 2)} | {figures('peak', 1, 0)} |"
     )
 
 

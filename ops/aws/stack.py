@@ -20,6 +20,7 @@ from event.limits import MAX_RECORD_BYTES
 from event.schema import Schema
 from ops.aws.default import Default, check_endpoint_variable, load_default
 from ops.aws.items import keep_json_form
+from ops.aws.s3 import read_fast
 from ops.errors import OptionsError
 from ops.terminal.display import error_console
 from stack.aws.retries import RETRIES
@@ -51,6 +52,8 @@ _TEST_KEY = "test"
 
 CONNECTIONS = 8
 """Maximum number of concurrent calls of a client."""
+S3_CONNECTIONS = 32
+"""The same of S3's client."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -268,8 +271,14 @@ class Stack:
 
     @_client
     def s3(self) -> "S3Client":
-        """The quarantine."""
-        return self._session.client("s3", endpoint_url=self._endpoint, config=self._config)
+        """The quarantine, with more connections: its objects are read one by one."""
+        own = Config(
+            max_pool_connections=S3_CONNECTIONS,
+            user_agent=self._session._session.user_agent(),  # botocore would put it together for each call
+        )
+        client = self._session.client("s3", endpoint_url=self._endpoint, config=self._config.merge(own))
+        read_fast(client)
+        return client
 
     @_client
     def sns(self) -> "SNSClient":

@@ -3,9 +3,9 @@
 import shlex
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from botocore.exceptions import ClientError
@@ -15,6 +15,7 @@ from ops.aws.error_codes import is_denied, is_missing
 from ops.aws.mapping import patterns
 from ops.aws.stack import CONNECTIONS, Stack
 from ops.errors import OptionsError
+from ops.health.check import Check, State
 from ops.health.metrics import MINUTES, Series, last_minutes, read_series
 from ops.quarantine.bucket import Bucket
 from ops.terminal.display import capitalized, count, size, span
@@ -41,47 +42,13 @@ CHECKED_OUTPUTS = (
 
 MAX_KEY_AGE_DAYS = 90
 """Age at which access keys should be rotated ("CIS AWS Foundations Benchmark", 1.14)."""
+MAX_COUNTED = 10_000
+"""Number of quarantined objects up to which they are counted: S3 lists a thousand with each call."""
 MAX_FIGURE_AGE = 180
 """Age in seconds beyond which a figure is old: AWS publishes a minute's metrics within the next two."""
 
 _REFRESH = "`pulumi up --refresh`"
 _REMEDIES = {alarm.name: alarm.remedy for alarm in alarms(function_timeout=1, provisioned_table=False)}
-
-
-class State(StrEnum):
-    """Result of a check; `BAD` and `UNKNOWN` make the stack unhealthy."""
-
-    OK = "ok"
-    NO_DATA = "no data"
-    OLD = "old"
-    WARNING = "warning"
-    BAD = "bad"
-    UNKNOWN = "unknown"
-
-
-STYLES = {
-    State.OK: "green",
-    State.NO_DATA: "dim",
-    State.OLD: "yellow",
-    State.WARNING: "yellow",
-    State.BAD: "bold red",
-    State.UNKNOWN: "bold magenta",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line on the screen; `next` is the next step."""
-
-    name: str
-    state: State
-    text: str
-    next: str = ""
-
-    @property
-    def unhealthy(self) -> bool:
-        """Whether the stack is not healthy, or not known to be."""
-        return self.state in (State.BAD, State.UNKNOWN)
 
 
 Part: TypeAlias = Callable[[Stack], Iterator[Check]]
@@ -333,14 +300,19 @@ def _capacity(write_units: int) -> str:
 
 
 def _quarantine(stack: Stack) -> Iterator[Check]:
-    entries = Bucket(stack.s3, stack.output("quarantine_bucket")).entries()
+    listed = Bucket(stack.s3, stack.output("quarantine_bucket")).entries()
+    entries = list(islice(listed, MAX_COUNTED + 1))
     if not entries:
         yield Check("Quarantine", State.OK, "empty")
         return
-    text = (
-        f"{count(len(entries), 'object')}, {size(sum(entry.size for entry in entries))}, the oldest "
-        f"{span(datetime.now(UTC) - entries[0].since)} old"
-    )
+    if len(entries) > MAX_COUNTED:
+        text = f"more than {MAX_COUNTED:,} objects"
+    else:
+        oldest = min(entry.since for entry in entries)
+        text = (
+            f"{count(len(entries), 'object')}, {size(sum(entry.size for entry in entries))}, the oldest "
+            f"{span(datetime.now(UTC) - oldest)} old"
+        )
     yield Check("Quarantine", State.WARNING, text, _REMEDIES["Quarantined"])
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from event.schema import Schema
 from ops.explore.chart import draw_bars
 from ops.explore.row import Row, members, snake_case, time_attribute, unique
-from ops.health.checks import STYLES, Check, State
+from ops.health.check import STYLES, Check, State
 from ops.health.metrics import Series
 from ops.terminal.display import capitalized, ranges, span
 from stack import metrics

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.aws.stack import Stack, stack_options
-from ops.health.checks import CHECKED_OUTPUTS, STYLES, Check, State, run_checks
+from ops.health.check import STYLES, Check, State
+from ops.health.checks import CHECKED_OUTPUTS, run_checks
 from ops.health.metrics import MINUTES
 from ops.terminal.display import as_json_option, console, write_json
 from stack.printing import printable

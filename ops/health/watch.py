@@ -16,7 +16,8 @@ from ops.aws.mapping import find_mapping, patterns
 from ops.aws.stack import Stack, stack_options
 from ops.explore.row import Row
 from ops.explore.stream import StreamReader, stored_rows
-from ops.health.checks import CHECKED_OUTPUTS, Check, run_checks
+from ops.health.check import Check
+from ops.health.checks import CHECKED_OUTPUTS, run_checks
 from ops.health.frame import FIGURES, FILTERED, MAX_PERIODS, EventStatus, Frame
 from ops.health.metrics import Series, read_series
 from ops.planning import prices

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from heapq import nlargest
 from pathlib import Path
 
 import click
@@ -14,9 +15,9 @@ from rich.table import Table
 from event.poison import PoisonError
 from ops.aws.mapping import mapping_filters
 from ops.aws.rate_limiter import rate_option
-from ops.aws.stack import Stack, stack_options
-from ops.quarantine.bucket import RedriveMarkers
+from ops.aws.stack import CONNECTIONS, Stack, stack_options
 from ops.quarantine.lease import Leases
+from ops.quarantine.markers import RedriveMarkers
 from ops.quarantine.presentation import (
     clock,
     describe,
@@ -29,7 +30,7 @@ from ops.quarantine.presentation import (
 )
 from ops.quarantine.redrive import Redriver
 from ops.quarantine.repair import parse_repair
-from ops.quarantine.selection import by_reason, find_entry, open_bucket, selected, selection
+from ops.quarantine.selection import Totals, age, entries, find_entry, open_bucket, selected, selection
 from ops.terminal.display import (
     as_json_option,
     console,
@@ -39,7 +40,7 @@ from ops.terminal.display import (
     span,
     write_json,
 )
-from ops.terminal.interrupt import interruptible
+from ops.terminal.interrupt import DaemonPool, interruptible
 from stack.printing import printable
 
 _RECORDS_SHOWN = 10
@@ -83,19 +84,13 @@ Examples:
 def list_(stack: Stack, reason: str | None, since: datetime | None, limit: int, as_json: bool) -> None:
     """List quarantined objects: totals by reason, and the newest objects."""
     bucket = open_bucket(stack)
-    entries = bucket.entries(reason, since)
-    newest = entries[::-1][:limit]
+    totals = Totals()
+    newest = nlargest(max(1, limit), totals.counting(entries(bucket, reason, since)), age)[:limit]
     objects = list(describe(bucket, newest))
     if as_json:
-        write_json(
-            {
-                "total": len(entries),
-                "reasons": {name: len(group) for name, group in by_reason(entries).items()},
-                "objects": objects,
-            }
-        )
+        write_json({"total": totals.objects, "reasons": _counts(totals), "objects": objects})
         return
-    if not entries:
+    if not totals.objects:
         console().print(
             f"The quarantine {bucket.name} is empty{filter_description(reason, since)}.", soft_wrap=True
         )
@@ -104,21 +99,21 @@ def list_(stack: Stack, reason: str | None, since: datetime | None, limit: int, 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Reason", "Objects", "Size", "Oldest", "Newest"):
         table.add_column(heading, justify="left" if heading == "Reason" else "right")
-    for name, group in by_reason(entries).items():
+    for name, own in totals.reasons.items():
         table.add_row(
             name,
-            f"{len(group):,}",
-            size(sum(entry.size for entry in group)),
-            f"{span(now - group[0].since)} ago",
-            f"{span(now - group[-1].since)} ago",
+            f"{own.objects:,}",
+            size(own.size),
+            f"{span(now - own.oldest)} ago",
+            f"{span(now - own.newest)} ago",
         )
     console().print(table)
     for described in objects:
         console().print()
         console().print(headline(described))
         console().print(f"  {printable(described['key'])}", soft_wrap=True)
-    if len(newest) < len(entries):
-        console().print(f"\nThe newest {len(newest):,} of {len(entries):,}; --limit shows more.")
+    if len(newest) < totals.objects:
+        console().print(f"\nThe newest {len(newest):,} of {totals.objects:,}; --limit shows more.")
     if objects:
         console().print("\nNext: python -m ops quarantine show KEY", style="dim")
 
@@ -149,7 +144,8 @@ def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
             raise click.UsageError(f"{key} holds {count(len(records), 'record')}; --raw writes only one.")
         sys.stdout.buffer.write(records[0].payload)
         return
-    redriven = RedriveMarkers(bucket).times(quarantined)
+    with DaemonPool(CONNECTIONS) as pool:
+        (redriven,) = RedriveMarkers(bucket, pool).times([quarantined])
     if as_json:
         write_json(
             {
@@ -243,12 +239,12 @@ def redrive(
 ) -> None:
     """Put quarantined records back on the stream: those of each KEY, or all that match the options."""
     bucket = open_bucket(stack)
-    entries = selected(bucket, keys, reason, since)
+    objects = sorted(selected(bucket, keys, reason, since), key=age)
     repair = None
     if payload:
         if len(keys) != 1:
             raise click.UsageError("--payload needs exactly one KEY.")
-        if (records := len(bucket.read(entries[0]).records)) != 1:
+        if (records := len(bucket.read(objects[0]).records)) != 1:
             raise click.UsageError(
                 f"{keys[0]} holds {count(records, 'record')}, --payload replaces only one: redrive it "
                 "unchanged, and the function quarantines the bad record alone."
@@ -260,7 +256,7 @@ def redrive(
                 f"The function would quarantine {payload} again, as {poison.reason}: {printable(str(poison))}. "
                 "Nothing was sent."
             ) from poison
-    with interruptible() as stop, _progress("Redriving", len(entries)) as (advance, notify):
+    with interruptible() as stop, _progress("Redriving", len(objects)) as (advance, notify):
         run = Redriver(
             bucket,
             Leases(stack.s3, bucket.name),
@@ -276,7 +272,7 @@ def redrive(
         failed = True
         try:
             run.run(
-                entries,
+                objects,
                 repair=repair,
                 dry_run=dry_run,
                 on_done=advance,
@@ -324,18 +320,26 @@ def purge(
 ) -> None:
     """Delete quarantined records for good: those of each KEY, or all that match the options."""
     bucket = open_bucket(stack)
-    entries = selected(bucket, keys, reason, since)
-    if entries and not yes:
-        what = ", ".join(f"{len(group):,} {name}" for name, group in by_reason(entries).items())
-        question = f"Delete {count(len(entries), 'object')} ({what}) of {bucket.name} for good?"
+    totals = Totals()
+    doomed = [entry.key for entry in totals.counting(selected(bucket, keys, reason, since))]
+    if doomed and not yes:
+        what = ", ".join(f"{number:,} {name}" for name, number in _counts(totals).items())
+        question = f"Delete {count(len(doomed), 'object')} ({what}) of {bucket.name} for good?"
         click.confirm(question, abort=True, err=True)
-    bucket.delete(entry.key for entry in entries)
-    if not (keys or reason or since):
-        bucket.delete(bucket.markers() | bucket.leases())
+    with _progress("Deleting", len(doomed)) as (advance, _):
+        for deleted in bucket.delete(doomed):
+            advance(deleted)
+        if not (keys or reason or since):
+            for _ in bucket.delete(bucket.notes()):
+                pass
     if as_json:
-        write_json({"deleted": len(entries)})
+        write_json({"deleted": len(doomed)})
     else:
-        console().print(f"{count(len(entries), 'object')} deleted from {bucket.name}.", soft_wrap=True)
+        console().print(f"{count(len(doomed), 'object')} deleted from {bucket.name}.", soft_wrap=True)
+
+
+def _counts(totals: Totals) -> dict[str, int]:
+    return {name: own.objects for name, own in totals.reasons.items()}
 
 
 @contextmanager

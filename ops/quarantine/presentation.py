@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from event.quarantine_object import QuarantinedRecord
-from ops.aws.stack import CONNECTIONS
+from ops.aws.stack import S3_CONNECTIONS
 from ops.errors import MissingObjectError, UnreadableError
-from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
+from ops.quarantine.bucket import Bucket, Entry, Quarantined
+from ops.quarantine.markers import RedriveMarkers
 from ops.quarantine.redrive import Summary
 from ops.terminal.display import count
 from ops.terminal.interrupt import DaemonPool
@@ -19,19 +20,26 @@ _SHOWN_BYTES = 512
 
 def describe(bucket: Bucket, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
     """Read and describe objects; one that cannot be read is described by the error."""
-    markers = RedriveMarkers(bucket)
 
-    def describe_entry(entry: Entry) -> dict[str, Any] | None:
+    def read(entry: Entry) -> Quarantined | UnreadableError | None:
         try:
-            quarantined = bucket.read(entry)
+            return bucket.read(entry)
         except MissingObjectError:
             return None
         except UnreadableError as error:
-            return {"key": entry.key, "reason": entry.reason, "since": entry.since, "error": str(error)}
-        return describe_object(quarantined, markers.times(quarantined))
+            return error
 
-    with DaemonPool(CONNECTIONS) as pool:
-        yield from filter(None, pool.map(describe_entry, entries))
+    with DaemonPool(S3_CONNECTIONS) as pool:
+        objects = dict(zip(entries, pool.map(read, entries), strict=True))
+        found = [each for each in objects.values() if isinstance(each, Quarantined)]
+        times = dict(
+            zip((each.entry for each in found), RedriveMarkers(bucket, pool).times(found), strict=True)
+        )
+    for entry, quarantined in objects.items():
+        if isinstance(quarantined, Quarantined):
+            yield describe_object(quarantined, times[entry])
+        elif quarantined:
+            yield {"key": entry.key, "reason": entry.reason, "since": entry.since, "error": str(quarantined)}
 
 
 def describe_object(quarantined: Quarantined, redriven: int) -> dict[str, Any]:

@@ -1,29 +1,40 @@
 """Puts quarantined records back on the stream, without losing any and without sending one for ever.
 
-For each group of objects: take their leases, read them, send every record until the stream has acknowledged
-it, mark the copies, delete the objects, release the leases. If the process ends in between, the objects remain,
-and a redrive after the leases have expired repeats at most one group, which the table's key makes harmless.
-An object is kept whole if the stream accepts only some of its records; the next redrive sends all of them.
-Markers recognize a copy that returns to quarantine.
+For each window of objects: take their leases in place of those of the window before, read them, and look up how
+often they were redriven. Then for each call's worth of them: send every record until the stream has acknowledged it,
+write the markers, delete the objects. If the process ends in between, the objects remain, and a redrive after the
+leases have expired repeats at most one call, which the table's key makes harmless. An object is kept whole if the
+stream accepts only some of its records; the next redrive sends all of them. Markers recognize a copy that returns to
+quarantine (`markers.py`).
 """
 
-import base64
 import random
+import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from event.limits import MAX_PARTITION_KEY, MAX_PUT_RECORDS, MAX_RECORD_BYTES, SHARD_BYTES
+from event.limits import MAX_PUT_RECORDS, MAX_RECORD_BYTES, SHARD_BYTES
 from event.quarantine_object import QuarantinedRecord
 from ops.aws.rate_limiter import RateLimiter
-from ops.aws.stack import CONNECTIONS
+from ops.aws.stack import S3_CONNECTIONS
 from ops.errors import FilteredError, LeasedError, MissingObjectError, UnreadableError, UnsendableError
-from ops.quarantine.bucket import Bucket, Entry, Quarantined, RedriveMarkers
-from ops.quarantine.lease import Lease, Leases
+from ops.quarantine.bucket import Bucket, Entry, Quarantined
+from ops.quarantine.lease import Leases
+from ops.quarantine.markers import Copy, RedriveMarkers, Redriven
 from ops.quarantine.repair import Repair
+from ops.quarantine.window import (
+    Refusal,
+    ReturnedError,
+    Sendable,
+    WindowReader,
+    partition_key,
+    record_size,
+    windows,
+)
 from ops.terminal.display import count, size
 from ops.terminal.interrupt import DaemonPool
 from stack.filters.criteria import NO_FILTERS, FilterCriteria
@@ -31,9 +42,6 @@ from stack.filters.criteria import NO_FILTERS, FilterCriteria
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
-
-_READ_AHEAD = 16
-"""Objects to read ahead; one of Lambda's has up to six megabytes."""
 
 _ATTEMPTS = 10
 _BASE_DELAY = 0.1
@@ -76,20 +84,8 @@ class Decision:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """An object to send; a dry run takes no lease."""
-
-    quarantined: Quarantined
-    lease: Lease | None
-
-
-class _ReturnedError(Exception):
-    """One of an object's records reached the limit of redrives."""
-
-
 _OUTCOMES: dict[type[Exception], str] = {
-    _ReturnedError: "returned",
+    ReturnedError: "returned",
     LeasedError: "leased",
     UnreadableError: "unreadable",
     UnsendableError: "unsendable",
@@ -138,7 +134,6 @@ class Redriver:
         self._max_redrives = max_redrives
         self._stop = stop
         self._notify = notify
-        self._markers = RedriveMarkers(bucket)
         self.summary = Summary()
         self.decisions: list[Decision] = []
         """Those of a dry run."""
@@ -164,135 +159,101 @@ class Redriver:
             OSError: objects could not be deleted.
         """
         self.summary.selected = self.summary.kept = len(entries)
-        held: dict[str, Lease] = {}
-        objects = self._sendable(entries, repair, dry_run, held, on_done)
         try:
-            for group in self._groups(objects):
-                if dry_run:
-                    self._count([ready.quarantined for ready in group])
-                else:
-                    self._redrive(group)
-                    self._release(held, [ready.quarantined.entry.key for ready in group])
-                on_done(len(group))
-                if self._stop.is_set():
-                    return
-        except KeyboardInterrupt as error:
-            # AWS may be silent: neither wait for the leases being taken ahead nor release any, they expire.
-            held.clear()
-            objects.throw(error)
+            with DaemonPool(S3_CONNECTIONS) as pool:
+                markers = RedriveMarkers(self._bucket, pool)
+                reader = WindowReader(
+                    self._bucket,
+                    self._leases,
+                    markers,
+                    pool,
+                    max_record_bytes=self._max_record_bytes,
+                    filters=self._filters,
+                    max_redrives=self._max_redrives,
+                    repair=repair,
+                    dry_run=dry_run,
+                    stop=self._stop,
+                )
+                for window in windows(entries, self._limiter.rate):
+                    for group in self._groups(self._sendable(reader.read(window), dry_run, on_done)):
+                        if dry_run:
+                            self._count([each.quarantined for each in group])
+                        else:
+                            self._redrive(group, markers)
+                        on_done(len(group))
+                        if self._stop.is_set():
+                            break
+                    if self._stop.is_set():
+                        break
         finally:
-            objects.close()  # waits for the leases being taken ahead
-            self._release(held, list(held))
+            # After Ctrl-C AWS may be silent: then the leases expire.
+            if not isinstance(sys.exception(), KeyboardInterrupt):
+                self._leases.release()
 
     def _sendable(
         self,
-        entries: Sequence[Entry],
-        repair: Repair | None,
+        outcomes: Iterable[tuple[Entry, Sendable | Refusal]],
         dry_run: bool,
-        held: dict[str, Lease],
         on_done: Callable[[int], None],
-    ) -> Generator[_Ready, None, None]:
-        """Lease and read the objects ahead, and leave out those that must not be sent."""
+    ) -> Iterator[Sendable]:
+        """Leave out the objects that must not be sent, and count them."""
+        for entry, outcome in outcomes:
+            match outcome:
+                case Sendable():
+                    if dry_run:
+                        self.decisions.append(Decision(entry.key, Action.SEND, _description(outcome)))
+                    yield outcome
+                    continue
+                case MissingObjectError():
+                    self.summary.selected -= 1
+                case refusal:
+                    self._skip(entry, refusal, dry_run)
+            self.summary.kept -= 1
+            on_done(1)
 
-        def prepare(entry: Entry) -> _Ready:
-            if dry_run:
-                self._leases.check(entry.key)
-                return _Ready(self._read(entry, repair), None)
-            lease = held[entry.key] = self._leases.acquire(entry.key)
-            return _Ready(self._read(entry, repair), lease)
-
-        with DaemonPool(CONNECTIONS) as pool:
-            for start in range(0, len(entries), _READ_AHEAD):
-                window = entries[start : start + _READ_AHEAD]
-                skipped: list[str] = []
-                for entry, preparing in [(entry, pool.submit(prepare, entry)) for entry in window]:
-                    if self._stop.is_set():
-                        return
-                    try:
-                        ready = preparing.result()
-                    except MissingObjectError:
-                        self.summary.selected -= 1
-                    except tuple(_OUTCOMES) as error:
-                        self._skip(entry, error, dry_run)
-                    else:
-                        if dry_run:
-                            self.decisions.append(Decision(entry.key, Action.SEND, _description(ready)))
-                        yield ready
-                        continue
-                    skipped.append(entry.key)
-                    self.summary.kept -= 1
-                    on_done(1)
-                self._release(held, skipped)
-
-    def _read(self, entry: Entry, repair: Repair | None) -> Quarantined:
-        """Read an object and check that it may be sent.
-
-        Raises:
-            MissingObjectError, UnreadableError: see `Bucket.read`.
-            UnsendableError: the stream would reject one of its records, and with it the whole call.
-            FilteredError: the mapping's filters would drop one of its records.
-            _ReturnedError: it came back too often; not with a repaired payload.
-        """
-        quarantined = self._bucket.read(entry)
-        if repair:
-            (record,) = quarantined.records
-            quarantined = replace(quarantined, records=(record._replace(**repair._asdict()),))
-        for record in quarantined.records:
-            _check_sendable(entry, record, self._max_record_bytes)
-            _check_delivered(entry, record, self._filters)
-        if not repair:
-            times = self._markers.times(quarantined)
-            if times >= self._max_redrives:
-                raise _ReturnedError(
-                    f"{entry.key} came back after {count(times, 'redrive')} (--max-redrives)."
-                )
-        return quarantined
-
-    def _skip(self, entry: Entry, error: Exception, dry_run: bool) -> None:
-        outcome = _OUTCOMES[type(error)]
+    def _skip(self, entry: Entry, refusal: Refusal, dry_run: bool) -> None:
+        outcome = _OUTCOMES[type(refusal)]
         setattr(self.summary, outcome, getattr(self.summary, outcome) + 1)
         if dry_run:
-            self.decisions.append(Decision(entry.key, Action.SKIP, str(error)))
+            self.decisions.append(Decision(entry.key, Action.SKIP, str(refusal)))
         else:
-            self._notify(f"Skipped: {error}")
+            self._notify(f"Skipped: {refusal}")
 
-    def _release(self, held: dict[str, Lease], keys: Sequence[str]) -> None:
-        self._leases.release([held.pop(key) for key in keys if key in held])
-
-    def _groups(self, objects: Iterable[_Ready]) -> Iterator[list[_Ready]]:
+    def _groups(self, objects: Iterable[Sendable]) -> Iterator[list[Sendable]]:
         """Group objects into about one call each, within one second's rate."""
         group_size = min(MAX_PUT_RECORDS, self._limiter.rate)
-        group: list[_Ready] = []
+        group: list[Sendable] = []
         records = 0
-        for ready in objects:
-            if group and records + len(ready.quarantined.records) > group_size:
+        for each in objects:
+            if group and records + len(each.quarantined.records) > group_size:
                 yield group
                 group, records = [], 0
-            group.append(ready)
-            records += len(ready.quarantined.records)
+            group.append(each)
+            records += len(each.quarantined.records)
         if group:
             yield group
 
-    def _redrive(self, group: list[_Ready]) -> None:
-        records = [record for ready in group for record in ready.quarantined.records]
-        leases = [ready.lease for ready in group for _ in ready.quarantined.records]
-        copies: dict[int, str] = {}
+    def _redrive(self, group: list[Sendable], markers: RedriveMarkers) -> None:
+        records = [record for each in group for record in each.quarantined.records]
+        keys = [each.quarantined.entry.key for each in group for _ in each.quarantined.records]
+        copies: dict[int, Copy] = {}
         for indexes in _chunks(records, min(MAX_PUT_RECORDS, self._limiter.rate)):
-            self._send(records, leases, indexes, copies)
+            self._send(records, keys, indexes, copies)
             if self._stop.is_set():
                 break  # objects of unsent records are kept
-        sent, marked = [], []
+        sent, redriven = [], []
         first = 0
-        for ready in group:
-            last = first + len(ready.quarantined.records)
+        for each in group:
+            last = first + len(each.quarantined.records)
             accepted = [copies[index] for index in range(first, last) if index in copies]
             if accepted:
-                marked.append((ready.quarantined, accepted))
+                redriven.append(Redriven(each.quarantined, each.times, accepted))
             if len(accepted) == last - first:
-                sent.append(ready.quarantined)
+                sent.append(each.quarantined)
             first = last
-        self._markers.remember(marked)
-        self._bucket.delete(quarantined.entry.key for quarantined in sent)
+        markers.remember(redriven)
+        for _ in self._bucket.delete(quarantined.entry.key for quarantined in sent):
+            pass
         self._count(sent)
         if len(sent) < len(group) and not self._stop.is_set():
             self._notify(
@@ -307,13 +268,13 @@ class Redriver:
     def _send(
         self,
         records: Sequence[QuarantinedRecord],
-        leases: Sequence[Lease | None],
+        keys: Sequence[str],
         indexes: Sequence[int],
-        copies: dict[int, str],
+        copies: dict[int, Copy],
     ) -> None:
-        """Put the records of one call on the stream; add the sequence numbers of the accepted to `copies`.
+        """Put the records of one call on the stream; add the copies of the accepted to `copies`.
 
-        Before every call the leases are renewed; records whose lease another run holds are not sent.
+        Before every call the leases are renewed; records of an object whose lease another run holds are not sent.
         """
         for attempt in range(_ATTEMPTS):
             if attempt:
@@ -322,8 +283,8 @@ class Redriver:
             self._limiter.wait(len(indexes))
             if self._stop.is_set():
                 return
-            own = {lease.key for index in indexes if (lease := leases[index]) and self._leases.keep(lease)}
-            indexes = [index for index in indexes if (lease := leases[index]) and lease.key in own]
+            held = self._leases.keep()
+            indexes = [index for index in indexes if keys[index] in held]
             if not indexes:
                 return
             answers = self._kinesis.put_records(
@@ -331,47 +292,15 @@ class Redriver:
             )["Records"]
             for index, answer in zip(indexes, answers, strict=True):
                 if number := answer.get("SequenceNumber"):
-                    copies[index] = number
+                    copies[index] = Copy(answer["ShardId"], number)
             indexes = [index for index in indexes if index not in copies]
             if not indexes:
                 return
 
 
-def _check_sendable(entry: Entry, record: QuarantinedRecord, max_record_bytes: int) -> None:
-    length, record_size = len(_partition_key(record)), _record_size(record)
-    if not 1 <= length <= MAX_PARTITION_KEY:
-        raise UnsendableError(
-            f"{entry.key} has a partition key of {count(length, 'character')}; "
-            f"a stream accepts 1 to {MAX_PARTITION_KEY}."
-        )
-    if record_size > max_record_bytes:
-        raise UnsendableError(
-            f"{entry.key} has a record of {record_size:,} bytes; the stream accepts {max_record_bytes:,} "
-            "(streamMaxRecordKiB)."
-        )
-
-
-def _check_delivered(entry: Entry, record: QuarantinedRecord, filters: FilterCriteria) -> None:
-    data = base64.b64encode(record.payload).decode()
-    if not filters.delivers({"partitionKey": _partition_key(record), "data": data}):
-        raise FilteredError(
-            f"{entry.key} has a record that the mapping's filters would drop: it stays. Change mappingFilters, or "
-            "`quarantine purge` it."
-        )
-
-
-def _record_size(record: QuarantinedRecord) -> int:
-    return len(record.payload) + len(_partition_key(record).encode())
-
-
-def _partition_key(record: QuarantinedRecord) -> str:
-    """Return a record's partition key; without one, on a stream that distributes records itself, its number."""
-    return record.sequence_number if record.partition_key is None else record.partition_key
-
-
-def _description(ready: _Ready) -> str:
-    quarantined = ready.quarantined
-    total = sum(map(_record_size, quarantined.records))
+def _description(sendable: Sendable) -> str:
+    quarantined = sendable.quarantined
+    total = sum(map(record_size, quarantined.records))
     return (
         f"{quarantined.entry.reason}, {count(len(quarantined.records), 'record')}, {size(total)}: "
         f"{quarantined.error}"
@@ -383,7 +312,7 @@ def _chunks(records: Sequence[QuarantinedRecord], max_records: int) -> Iterator[
     chunk: list[int] = []
     held = 0
     for index, record in enumerate(records):
-        length = _record_size(record)
+        length = record_size(record)
         if chunk and (len(chunk) == max_records or held + length > SHARD_BYTES):
             yield chunk
             chunk, held = [], 0
@@ -394,7 +323,7 @@ def _chunks(records: Sequence[QuarantinedRecord], max_records: int) -> Iterator[
 
 
 def _entry(record: QuarantinedRecord) -> "PutRecordsRequestEntryTypeDef":
-    entry: PutRecordsRequestEntryTypeDef = {"Data": record.payload, "PartitionKey": _partition_key(record)}
+    entry: PutRecordsRequestEntryTypeDef = {"Data": record.payload, "PartitionKey": partition_key(record)}
     if record.explicit_hash_key:  # the shard that its producer chose, whatever its partition key
         entry["ExplicitHashKey"] = record.explicit_hash_key
     return entry

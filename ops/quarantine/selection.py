@@ -1,15 +1,20 @@
 """Selects the quarantined objects that a command applies to."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import islice
 from typing import Any, TypeVar
 
 import click
+from rich.progress import TextColumn
 
+from ops.aws.s3 import PAGE
 from ops.aws.stack import Stack
 from ops.errors import OptionsError
 from ops.quarantine.bucket import DISCARDED, REASONS, Bucket, Entry
+from ops.terminal.display import progress_bar
 from ops.terminal.times import TIME
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,29 +64,87 @@ def find_entry(bucket: Bucket, name: str) -> Entry:
         raise OptionsError("KEY is empty: `quarantine list` shows the keys.")
     if entry := bucket.entry(name):
         return entry
-    matches = [entry for entry in bucket.entries() if name in entry.key]
-    if len(matches) == 1:
-        return matches[0]
-    if not matches:
+    totals = Totals()
+    matches = totals.counting(entry for entry in entries(bucket) if name in entry.key)
+    named = list(islice(matches, _MAX_NAMED))
+    deque(matches, maxlen=0)  # counts the others
+    if totals.objects == 1:
+        return named[0]
+    if not named:
         raise OptionsError(f"{bucket.name} has no object {name}: `quarantine list` shows them.")
-    keys = "".join(f"\n  {entry.key}" for entry in matches[:_MAX_NAMED])
-    more = f"\n  and {len(matches) - _MAX_NAMED:,} more" if len(matches) > _MAX_NAMED else ""
+    keys = "".join(f"\n  {entry.key}" for entry in named)
+    more = f"\n  and {totals.objects - _MAX_NAMED:,} more" if totals.objects > _MAX_NAMED else ""
     raise OptionsError(
-        f"{name} is part of the keys of {len(matches):,} objects; give a longer part:{keys}{more}"
+        f"{name} is part of the keys of {totals.objects:,} objects; give a longer part:{keys}{more}"
     )
 
 
 def selected(
     bucket: Bucket, keys: Sequence[str], reason: str | None, since: datetime | None
-) -> Sequence[Entry]:
+) -> Iterable[Entry]:
+    """Return the objects of each key, or all that match the options.
+
+    Raises:
+        OptionsError: no object or several have one of the keys.
+        click.UsageError: there are keys and options both.
+    """
     if keys and (reason or since):
         raise click.UsageError("Give keys, or --reason and --since, not both.")
     if not keys:
-        return bucket.entries(reason, since)
+        return entries(bucket, reason, since)
     # Two names of one object select it once.
-    return list({entry.key: entry for entry in (find_entry(bucket, key) for key in keys)}.values())
+    return {entry.key: entry for entry in (find_entry(bucket, key) for key in keys)}.values()
 
 
-def by_reason(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    ordered = sorted(entries, key=lambda entry: (entry.reason, entry.since))
-    return {reason: list(group) for reason, group in groupby(ordered, key=lambda entry: entry.reason)}
+def entries(bucket: Bucket, reason: str | None = None, since: datetime | None = None) -> Iterator[Entry]:
+    """Yield the objects of a reason and since a time if given, and show on a terminal how many were found."""
+    with progress_bar(TextColumn("Listing: {task.completed:,.0f} objects")) as progress:
+        task = progress.add_task("", total=None)
+        for number, entry in enumerate(bucket.entries(reason, since), 1):
+            if number % PAGE == 0:
+                progress.update(task, completed=number)
+            yield entry
+
+
+def age(entry: Entry) -> tuple[datetime, str]:
+    """Return what sorts objects by their age, the oldest first."""
+    return entry.since, entry.key
+
+
+@dataclass(slots=True)
+class ReasonTotals:
+    """Number, bytes, and first and last time of the objects of one reason."""
+
+    objects: int
+    size: int
+    oldest: datetime
+    newest: datetime
+
+
+class Totals:
+    """Totals of objects by reason, which are counted while they pass by."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, ReasonTotals] = {}
+
+    @property
+    def objects(self) -> int:
+        """The number of objects so far."""
+        return sum(reason.objects for reason in self._reasons.values())
+
+    @property
+    def reasons(self) -> dict[str, ReasonTotals]:
+        """The totals so far, sorted by reason."""
+        return dict(sorted(self._reasons.items()))
+
+    def counting(self, objects: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield the objects, and count each."""
+        for entry in objects:
+            totals = self._reasons.get(entry.reason)
+            if totals is None:
+                totals = self._reasons[entry.reason] = ReasonTotals(0, 0, entry.since, entry.since)
+            totals.objects += 1
+            totals.size += entry.size
+            totals.oldest = min(totals.oldest, entry.since)
+            totals.newest = max(totals.newest, entry.since)
+            yield entry

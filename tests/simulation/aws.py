@@ -6,7 +6,7 @@ A fault holds from a moment on, for some calls; see `history`. The caller may be
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -20,6 +20,8 @@ from tests.simulation.scheduler import EPOCH, Process, current
 
 TABLE = "dev-EventData"
 BUCKET = "dev-quarantine"
+PAGE = 5
+"""Keys of a page of a listing: fewer than S3's, so that there are pages."""
 STREAM = "dev-EventStream"
 STREAM_ARN = f"arn:aws:kinesis:us-east-1:000000000000:stream/{STREAM}"
 
@@ -211,20 +213,20 @@ class Kinesis(Service):
                 if fault.throttles(entry["PartitionKey"]):
                     results.append({"ErrorCode": "ProvisionedThroughputExceededException"})
                 else:
-                    results.append({"SequenceNumber": self._store(entry["PartitionKey"], entry["Data"])})
+                    results.append(self._store(entry["PartitionKey"], entry["Data"]))
             stored = ["SequenceNumber" in result for result in results]
             self.puts.append(Put(caller, current().now, [entry["Data"] for entry in Records], stored))
             return {"Records": results}
 
         return self.call(done)
 
-    def _store(self, key: str, data: bytes) -> str:
+    def _store(self, key: str, data: bytes) -> dict[str, str]:
         place = int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest())
         shard = next(shard for shard in self.shards if shard.open and shard.first <= place < shard.end)
         self._count += 1
         record = StoredRecord(self._count, key, data, EPOCH + current().now, len(self.puts))
         shard.records.append(record)
-        return record.sequence_number
+        return {"SequenceNumber": record.sequence_number, "ShardId": shard.id}
 
     def reshard(self) -> None:
         """Split the first open shard, or merge two if there are already two or more."""
@@ -398,17 +400,26 @@ class Bucket(Service):
 
         return self.call(done)
 
-    def get_paginator(self, operation: str) -> Any:
-        assert operation == "list_objects_v2"
-        return SimpleNamespace(paginate=self._pages)
+    def list_objects_v2(
+        self,
+        *,
+        Bucket: str,
+        Prefix: str,
+        StartAfter: str = "",
+        Delimiter: str = "",
+        ContinuationToken: str = "",
+    ) -> dict[str, Any]:
+        def done(_: Fault) -> dict[str, Any]:
+            found = [
+                {"Key": key, "LastModified": stored.modified, "Size": len(stored.body)}
+                for key, stored in sorted(self.objects.items())
+                if key.startswith(Prefix)
+                and key > max(StartAfter, ContinuationToken)
+                and not (Delimiter and Delimiter in key.removeprefix(Prefix))
+            ]
+            page = found[:PAGE]
+            if len(found) == len(page):
+                return {"Contents": page, "IsTruncated": False}
+            return {"Contents": page, "IsTruncated": True, "NextContinuationToken": page[-1]["Key"]}
 
-    def _pages(self, *, Bucket: str, Prefix: str, Delimiter: str | None = None) -> Iterator[dict[str, Any]]:
-        yield self.call(
-            lambda _: {
-                "Contents": [
-                    {"Key": key, "LastModified": stored.modified, "Size": len(stored.body)}
-                    for key, stored in sorted(self.objects.items())
-                    if key.startswith(Prefix) and not (Delimiter and Delimiter in key.removeprefix(Prefix))
-                ]
-            }
-        )
+        return self.call(done)

@@ -1,5 +1,6 @@
 """Deliberate defects, to see that the simulation finds them; each replaces one decision of the real code."""
 
+import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ from handler.table import Table
 from local.aws.mapping import decisions
 from local.aws.mapping.decisions import Batch, MappingSettings, Verdict
 from ops.errors import ReplayError
-from ops.quarantine.lease import Lease, Leases
+from ops.quarantine.lease import REGISTER, Leases
 from ops.replay.replayer import Replayer
 from producer.formats.own import OwnFormat
 from producer.publish.lanes import Lanes
@@ -91,10 +92,11 @@ def _add_behind(lanes: Lanes, call: list[Entry]) -> None:
         lanes._offer(entry.partition_key, lane) if len(lane.queue) == 1 else None
 
 
-def _lease_to_anybody(leases: Leases, key: str) -> Lease:
-    lease = leases._write(key, {})
-    assert lease
-    return lease
+def _write_without_condition(leases: Leases, runs: Any) -> bool:
+    leases._etag = None
+    body = json.dumps({"runs": runs}).encode()
+    leases._s3.put_object(Bucket=leases._bucket, Key=REGISTER, Body=body, ContentType="application/json")
+    return True
 
 
 DEFECTS: dict[str, Defect] = {
@@ -133,7 +135,10 @@ DEFECTS: dict[str, Defect] = {
         "handler.app._wait", lambda calls, _: scheduler.wait(calls).done
     ),
     "an operator takes a lease that another one holds": lambda: mock.patch.object(
-        Leases, "acquire", _lease_to_anybody
+        Leases, "_conflicts", return_value={}
+    ),
+    "an operator overwrites the leases that another one took at the same time": lambda: mock.patch.object(
+        Leases, "_write", _write_without_condition
     ),
     "a new shard is read before its parents": lambda: mock.patch(
         "local.aws.mapping.poller.readable",

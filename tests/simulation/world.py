@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from ops.quarantine.bucket import Bucket as Quarantine
 from ops.quarantine.lease import Leases
 from ops.quarantine.redrive import Redriver
+from ops.quarantine.selection import age
 from stack.filters.criteria import parse_criteria
 from tests.simulation import aws, history, scheduler
 from tests.simulation.aws import BUCKET, STREAM, Fault
@@ -164,7 +165,7 @@ class World:
             stop=scheduler.Event(),  # type: ignore[arg-type]
             notify=self.notes.append,
         )
-        run.run(quarantine.entries())
+        run.run(sorted(quarantine.entries(), key=age))
 
     def _crash(self, event: history.Crash) -> None:
         match event.part:

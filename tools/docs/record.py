@@ -21,7 +21,7 @@ from local.session import deploy_session
 from local.x.server import XServer
 from ops.aws.stack import Stack
 from ops.explore.row import Row
-from ops.health.checks import Check, State
+from ops.health.check import Check, State
 from ops.health.frame import EventStatus, Frame
 from ops.health.metrics import Series
 from ops.health.watch import Watch

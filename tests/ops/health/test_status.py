@@ -12,7 +12,8 @@ import pytest
 
 from local.pulumi.deploy import deploy
 from ops.aws.stack import Stack
-from ops.health.checks import State, run_checks
+from ops.health.check import State
+from ops.health.checks import run_checks
 from stack.project import PROJECT, full_key
 from tests.ops.conftest import CONFIG
 from tests.ops.stack import DeployedStack, tweet
@@ -232,6 +233,18 @@ def test_an_object_in_quarantine_is_a_warning(stack: DeployedStack) -> None:
     assert stack.quarantined(1)
     assert "1 object" in stack.ops("status").stdout
     assert states(stack)["Quarantine"] == "warning"
+
+
+def test_objects_in_quarantine_are_counted_up_to_a_limit(
+    stack: DeployedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.put(b"not json", b"not json either")
+    assert stack.quarantined(2)
+    assert checks(stack)["Quarantine"]["text"].startswith("2 objects, ")
+
+    monkeypatch.setattr("ops.health.checks.MAX_COUNTED", 1)
+
+    assert checks(stack)["Quarantine"]["text"] == "more than 1 objects"
 
 
 def test_a_batch_that_lambda_could_not_quarantine_is_lost(stack: DeployedStack, user: str) -> None:

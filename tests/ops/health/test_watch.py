@@ -13,7 +13,7 @@ from rich.console import Console
 from event.types.tweet import EVENT
 from ops.aws.stack import Stack
 from ops.explore.row import Row
-from ops.health.checks import Check, State
+from ops.health.check import Check, State
 from ops.health.frame import FIGURES, EventStatus, Frame
 from ops.health.metrics import Series
 from ops.health.watch import Watch

@@ -1,0 +1,40 @@
+"""The result of a check: one line on the screen."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Result of a check; `BAD` and `UNKNOWN` make the stack unhealthy."""
+
+    OK = "ok"
+    NO_DATA = "no data"
+    OLD = "old"
+    WARNING = "warning"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+STYLES = {
+    State.OK: "green",
+    State.NO_DATA: "dim",
+    State.OLD: "yellow",
+    State.WARNING: "yellow",
+    State.BAD: "bold red",
+    State.UNKNOWN: "bold magenta",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line on the screen; `next` is the next step."""
+
+    name: str
+    state: State
+    text: str
+    next: str = ""
+
+    @property
+    def unhealthy(self) -> bool:
+        """Whether the stack is not healthy, or not known to be."""
+        return self.state in (State.BAD, State.UNKNOWN)
