@@ -11,9 +11,10 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, cast
 
 
@@ -35,6 +36,7 @@ class Response(NamedTuple):
         hold: event that `after` waits for; then the connection is closed.
         pause: seconds between any two bytes.
         date: the header of that name; AWS sends it always, and this server where a client reads it.
+        headers: further headers.
     """
 
     status: int = 200
@@ -44,6 +46,7 @@ class Response(NamedTuple):
     hold: threading.Event | None = None
     pause: float = 0.0
     date: str | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -73,7 +76,9 @@ class _Connection(asyncio.Protocol):
     async def _answer_to(self, request: Request) -> None:
         response = await self._answer(request)
         date = f"Date: {response.date}\r\n" if response.date else ""
-        head = f"HTTP/1.1 {response.status} _\r\n{date}Content-Length: {len(response.body)}\r\n\r\n".encode()
+        fields = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+        length = f"Content-Length: {len(response.body)}"
+        head = f"HTTP/1.1 {response.status} _\r\n{date}{fields}{length}\r\n\r\n".encode()
         answer = head + response.body if response.status else b""
         content = response.before + answer
         if response.pause:

@@ -1,0 +1,89 @@
+"""The commands of `ops quarantine`, and the look of `status` at it."""
+
+import base64
+import functools
+import json
+from itertools import count
+
+from benchmarks.operators.runner import Case
+from benchmarks.operators.s3 import Bucket
+from local.stubs.http import Answer, Request, Response
+
+OUTPUTS = {
+    "region": "us-east-1",
+    "quarantine_bucket": "quarantine",
+    "stream_name": "dev-EventStream",
+    "event_type": "tweet",
+    "max_record_kib": "1024",
+}
+_SHARD = "shardId-000000000000"
+_FIRST_NUMBER = 49590338271490256608559692538361571095921575989136588898
+_PAYLOAD = base64.b64encode(b"x" * 300).decode()
+
+
+def _key(number: int) -> str:
+    return f"records/not-json/2026-11-29/{_SHARD}/{_FIRST_NUMBER + number}.json"
+
+
+def _body(key: str) -> bytes:
+    """Return the content of an object or a marker, as the function and release 1.1 write them."""
+    number = key.rpartition("/")[2].removesuffix(".json")
+    if key.startswith("redriven/"):
+        return json.dumps({"redrives": 1, "redrivenAt": "2026-11-29T00:00:00Z"}).encode()
+    return json.dumps(
+        {
+            "reason": "not-json",
+            "error": "made up",
+            "payload": _PAYLOAD,
+            "partitionKey": f"user-{number[-3:]}",
+            "sequenceNumber": number,
+            "shardId": _SHARD,
+            "arrivalTime": "2026-11-29T00:00:00.000Z",
+            "streamArn": "arn:aws:kinesis:us-east-1:123456789012:stream/dev-EventStream",
+            "function": "dev-DDBEventProcessor",
+            "quarantinedAt": "2026-11-29T00:00:01.000Z",
+        }
+    ).encode()
+
+
+def services(objects: int, markers: int) -> Answer:
+    """Return a stream, and a quarantine with so many objects and markers of earlier redrives."""
+    marked = (f"redriven/{_FIRST_NUMBER - number}.json" for number in range(1, markers + 1))
+    bucket = Bucket(sorted([*map(_key, range(objects)), *marked]), _body)
+    numbers = count(_FIRST_NUMBER + 10**9)
+
+    async def answer(request: Request) -> Response:
+        if request.headers.get("x-amz-target", "").endswith(".PutRecords"):
+            put = len(json.loads(request.body)["Records"])
+            results = [{"SequenceNumber": str(next(numbers)), "ShardId": _SHARD} for _ in range(put)]
+            return Response(body=json.dumps({"FailedRecordCount": 0, "Records": results}).encode())
+        return bucket.answer(request)
+
+    return answer
+
+
+thousand = functools.partial(services, 1000, 0)
+beside_markers = functools.partial(services, 1000, 200_000)
+
+_HERE = "benchmarks.operators.quarantine"
+CASES = [
+    Case(
+        "`quarantine redrive`, 1,000 objects",
+        ["quarantine", "redrive", "--rate", "10000"],
+        f"{_HERE}:thousand",
+        OUTPUTS,
+        work=1000,
+    ),
+    Case(
+        "`quarantine show KEY`, no markers",
+        ["quarantine", "show", _key(1)],
+        f"{_HERE}:thousand",
+        OUTPUTS,
+    ),
+    Case(
+        "`quarantine show KEY`, 200,000 markers",
+        ["quarantine", "show", _key(1)],
+        f"{_HERE}:beside_markers",
+        OUTPUTS,
+    ),
+]
