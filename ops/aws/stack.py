@@ -19,6 +19,7 @@ from event import types as event_types
 from event.limits import MAX_RECORD_BYTES
 from event.schema import Schema
 from ops.aws.default import Default, load_default
+from ops.aws.records import keep_records_raw
 from ops.errors import OptionsError
 from ops.terminal.display import error_console
 from stack.aws.credentials import guard, open_session
@@ -209,8 +210,10 @@ class Stack:
 
     @_client
     def kinesis(self) -> "KinesisClient":
-        """The stream."""
-        return self._session.client("kinesis", endpoint_url=self._endpoint, config=self._config)
+        """The stream, whose records `read_page` reads."""
+        client = self._session.client("kinesis", endpoint_url=self._endpoint, config=self._config)
+        keep_records_raw(client)
+        return client
 
     @_client
     def lambda_(self) -> "LambdaClient":

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ from rich.live import Live
 from event.item import Key
 from ops.aws.stack import Stack, stack_options
 from ops.explore.row import Row
-from ops.explore.stream import StreamReader, stored_rows
+from ops.explore.stream import StreamReader, StreamRecord, stored_rows
 from ops.health.checks import CHECKED_OUTPUTS, Check, run_checks
 from ops.health.frame import FIGURES, MAX_PERIODS, EventStatus, Frame
 from ops.health.metrics import Series, read_series
@@ -160,18 +161,22 @@ class Watch:
         if self._stream is None:
             minute_ago = datetime.now(UTC) - timedelta(minutes=1)
             self._stream = StreamReader(self._stack, minute_ago, MAX_SHARDS)
-        for record in self._stream.read():
+            self._add_events(self._stream.sample())  # which may be a minute old, the next ones are not
+        self._add_events(self._stream.sample())
+        self._shards, self._open_shards = self._stream.shards, self._stream.open_shards
+        waiting = [key for key, (_, stored) in self._events.items() if not stored]
+        for row in stored_rows(self._stack, waiting):
+            self._events[row.key] = (row, True)
+
+    def _add_events(self, records: Iterable[StreamRecord]) -> None:
+        for record in records:
             for row in record.rows:
                 self._events[row.key] = (row, False)
                 self._events.move_to_end(row.key)
             for key in record.deleted:
                 self._events.pop(key, None)
-        self._shards, self._open_shards = self._stream.shards, self._stream.open_shards
         while len(self._events) > _MAX_EVENTS:
             self._events.popitem(last=False)
-        waiting = [key for key, (_, stored) in self._events.items() if not stored]
-        for row in stored_rows(self._stack, waiting):
-            self._events[row.key] = (row, True)
 
     def _note(self) -> str:
         if self._stack.is_local:

@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -15,6 +15,7 @@ from event.record import iso
 from ops.errors import OptionsError
 
 _VERSION: Final = 1
+_MAX_SECONDS: Final = datetime.max.replace(tzinfo=UTC).timestamp()
 
 
 @dataclass(slots=True)
@@ -30,6 +31,8 @@ class Checkpoint:
         expired: the shards that the stream no longer has, before they were read to the end of the range.
         records, bytes: number and size of the records that were sent, those in quarantine included.
         refused: number of the records that the replay put into quarantine, with the reason `refused`.
+        reached: arrival of the last record read of each shard that was begun, in seconds of the epoch.
+        missed: seconds of arrival times whose records expired before they were read, of each shard that has any.
     """
 
     path: Path
@@ -43,6 +46,8 @@ class Checkpoint:
     records: int = 0
     bytes: int = 0
     refused: int = 0
+    reached: dict[str, float] = field(default_factory=dict)
+    missed: dict[str, float] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -73,8 +78,8 @@ class Checkpoint:
 
     def to_json(self) -> str:
         """Return the content of the file."""
-        content = {**asdict(self), "version": _VERSION, "start": iso(self.start), "end": iso(self.end)}
-        del content["path"]
+        content = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "path"}
+        content |= {"version": _VERSION, "start": iso(self.start), "end": iso(self.end)}
         return json.dumps(content, indent=2)
 
     @classmethod
@@ -92,7 +97,9 @@ class Checkpoint:
             raise ValueError("it is not a JSON object")
         if content.pop("version", None) != _VERSION:
             raise ValueError(f"its version is not {_VERSION}")
-        content.setdefault("expired", [])  # an earlier release did not write it
+        content.setdefault("expired", [])  # earlier releases did not write these
+        content.setdefault("reached", {})
+        content.setdefault("missed", {})
         if content.keys() != _MEMBERS.keys():
             raise ValueError("it has other members")
         for name, is_valid in _MEMBERS.items():
@@ -152,6 +159,12 @@ def _is_positions(value: Any) -> bool:
     )
 
 
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        type(seconds) in (int, float) and 0 <= seconds < _MAX_SECONDS for seconds in value.values()
+    )
+
+
 def _matches(pattern: Callable[[str], object]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and bool(pattern(value))
 
@@ -167,5 +180,7 @@ _MEMBERS: Final[dict[str, Callable[[Any], bool]]] = {
     "records": _is_count,
     "bytes": _is_count,
     "refused": _is_count,
+    "reached": _is_seconds,
+    "missed": _is_seconds,
 }
 """Checks of the file's members, besides the version."""

@@ -1,5 +1,6 @@
 """The records that a replay sends and quarantines, and its checkpoint, against doubles of the services."""
 
+import base64
 import io
 import json
 import threading
@@ -50,8 +51,8 @@ class Account:
                 {
                     "SequenceNumber": str(number),
                     "PartitionKey": "ada",
-                    "Data": b"never a tweet" if number in poison else tweet("ada", number),
-                    "ApproximateArrivalTimestamp": START + timedelta(seconds=number),
+                    "Data": encoded(b"never a tweet" if number in poison else tweet("ada", number)),
+                    "ApproximateArrivalTimestamp": START.timestamp() + number,
                 }
                 for number in range(first, first + count)
             ]
@@ -80,14 +81,14 @@ class Account:
         numbers = [record["SequenceNumber"] for record in self.shards[ShardId]]
         return {"ShardIterator": f"{ShardId}/{numbers.index(after) + 1 if after else 0}"}
 
-    def get_records(self, *, StreamARN: str, ShardIterator: str) -> dict[str, Any]:  # noqa: N803
+    def get_records(self, *, StreamARN: str, ShardIterator: str, Limit: int) -> dict[str, Any]:  # noqa: N803
         assert StreamARN == STREAM
         if self.failing_reads and (code := self.failing_reads.pop(0)):
             raise client_error(code)
         shard_id, _, position = ShardIterator.partition("/")
         self._find(shard_id)
         first = int(position)
-        page = self.shards[shard_id][first : first + 10]
+        page = self.shards[shard_id][first : first + min(10, Limit)]
         return {
             "Records": page,
             "NextShardIterator": f"{shard_id}/{first + len(page)}",
@@ -117,6 +118,10 @@ class Account:
 
     def put_object(self, *, Key: str, Body: bytes, **_: str) -> None:  # noqa: N803
         self.objects[Key] = json.loads(Body)
+
+
+def encoded(payload: bytes) -> str:
+    return base64.b64encode(payload).decode()
 
 
 def client_error(code: str) -> ClientError:
@@ -156,6 +161,7 @@ def replay(
         Clients(account, account, account),
         Target(event, "dev-DDBEventProcessor", "role", "bucket"),
         progress,
+        retention=timedelta(days=36_500),
         batch_size=batch_size,
         rate=1_000_000,
         stop=stop,
@@ -235,12 +241,12 @@ def test_only_an_event_of_the_stacks_type_proves_that_the_function_can_store_one
     for record, message in zip(
         account.shards[SHARDS[0]], (event.samples[0], event.invalid[0], event.invalid[0]), strict=True
     ):
-        record["Data"] = message.encode()
+        record["Data"] = encoded(message.encode())
     with pytest.raises(ReplayError):
         replay(account, checkpoint(tmp_path), batch_size=1, event=event)
     assert account.objects == {}
 
-    account.shards[SHARDS[0]][2]["Data"] = event.samples[1].encode()
+    account.shards[SHARDS[0]][2]["Data"] = encoded(event.samples[1].encode())
     replay(account, checkpoint(tmp_path), batch_size=1, event=event)
     assert [body["sequenceNumber"] for body in account.objects.values()] == ["0"]
 
@@ -342,4 +348,8 @@ def test_shards_are_read_after_their_parents() -> None:
         def list_shards(self, **_: str) -> Any:
             return {"Shards": listed}
 
-    assert shards.list_shards(Kinesis(), STREAM) == ["left", "right", "merged"]  # type: ignore[arg-type]
+    assert shards.list_shards(Kinesis(), STREAM) == {  # type: ignore[arg-type]
+        "left": {"expired"},
+        "right": set(),
+        "merged": {"left", "right", "expired"},
+    }
