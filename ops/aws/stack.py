@@ -47,7 +47,7 @@ _DEFAULTS = {
 _TEST_KEY = "test"
 """Access key and secret key that local AWS accepts."""
 
-CONNECTIONS = 8
+CONNECTIONS = 16
 """Maximum number of concurrent calls of a client."""
 
 P = ParamSpec("P")

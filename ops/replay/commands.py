@@ -312,10 +312,10 @@ def _report(stack: Stack, checkpoint: Checkpoint, description: str, dry_run: boo
             soft_wrap=True,
         )
     if checkpoint.missed:
-        longest = timedelta(seconds=max(checkpoint.missed.values()))
+        missed = timedelta(seconds=sum(checkpoint.missed.values()))
         error_console().print(
-            f"Records expired before they were read, and are not in the sum: those that arrived in up to "
-            f"{span(longest)} on {count(len(checkpoint.missed), 'shard')}. Kinesis does not tell how many.",
+            f"Records may have expired before they were read, and are not in the sum: those that arrived in "
+            f"{span(missed)} on {count(len(checkpoint.missed), 'shard')}. Kinesis does not tell how many.",
             soft_wrap=True,
         )
     if dry_run:

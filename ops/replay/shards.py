@@ -87,7 +87,7 @@ class ShardReader:
     Attributes:
         position: sequence number of the last record read; None at the start.
         arrival: time up to which the records were read.
-        missed: seconds of arrival times of which the records expired before they were read.
+        missed: seconds of arrival times whose records expired before they were read.
     """
 
     kinesis: "KinesisClient"
@@ -153,10 +153,15 @@ class ShardReader:
         page = read_page(self.kinesis, iterator, self._limit, StreamARN=self.range.stream_arn)
         if page.records:
             self._limit = min(MAX_PAGE_RECORDS, page.fitting(_PAGE_BYTES))
-            first = page.records[0]["approximateArrivalTimestamp"]
-            gap = min(first, self.range.end, self.range.kept_since) - self.arrival
-            self.missed += gap if gap > SLACK_SECONDS else 0.0
+            self._count_missed(page.records[0]["approximateArrivalTimestamp"])
+        elif not page.behind:
+            self._count_missed(self.range.end)
         return page
+
+    def _count_missed(self, next_arrival: float) -> None:
+        """Count the time before the next record in which records may have arrived that have expired."""
+        gap = min(next_arrival, self.range.end, self.range.kept_since) - self.arrival
+        self.missed += gap if gap > SLACK_SECONDS else 0.0
 
     def _is_gone(self) -> bool:
         return self.shard_id not in list_shards(self.kinesis, self.range.stream_arn)

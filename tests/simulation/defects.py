@@ -141,6 +141,9 @@ DEFECTS: dict[str, Defect] = {
     "a replay takes a failure that all records share for the fault of one": lambda: mock.patch.object(
         Replayer, "_find_witness", return_value=None
     ),
+    "a shard is replayed beside its parents": lambda: mock.patch(
+        "ops.replay.replayer.list_shards", return_value={}
+    ),
     "an expired shard ends the replay": lambda: mock.patch(
         "ops.replay.shards.ExpiredShardError", ReplayError
     ),

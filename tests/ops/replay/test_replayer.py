@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,8 @@ class Account:
         self.reads_left: dict[str, int] = {}
         """The number of reads of a shard before it expires."""
         self.exists = True
+        self.denied_read: str | None = None
+        self.parents: dict[str, str] = {}
         self.stored: list[int] = []
         self.objects: dict[str, dict[str, Any]] = {}
         self.events: list[int] = []
@@ -73,11 +75,19 @@ class Account:
         assert StreamARN == STREAM
         if not self.exists:
             raise client_error("ResourceNotFoundException")
-        return {"Shards": [{"ShardId": shard_id} for shard_id in self.shards]}
+        return {
+            "Shards": [
+                {"ShardId": shard_id}
+                | ({"ParentShardId": self.parents[shard_id]} if shard_id in self.parents else {})
+                for shard_id in self.shards
+            ]
+        }
 
     def get_shard_iterator(self, *, ShardId: str, **request: Any) -> dict[str, str]:  # noqa: N803
         self._find(ShardId)
         after = request.get("StartingSequenceNumber")
+        if request["ShardIteratorType"] == "TRIM_HORIZON":
+            return {"ShardIterator": f"{ShardId}/0"}
         numbers = [record["SequenceNumber"] for record in self.shards[ShardId]]
         return {"ShardIterator": f"{ShardId}/{numbers.index(after) + 1 if after else 0}"}
 
@@ -86,6 +96,8 @@ class Account:
         if self.failing_reads and (code := self.failing_reads.pop(0)):
             raise client_error(code)
         shard_id, _, position = ShardIterator.partition("/")
+        if shard_id == self.denied_read:
+            raise client_error("AccessDeniedException")
         self._find(shard_id)
         first = int(position)
         page = self.shards[shard_id][first : first + min(10, Limit)]
@@ -146,9 +158,8 @@ def replay(
     account: Any,
     progress: Checkpoint,
     stop_after: int | None = None,
-    batch_size: int = 7,
-    event: Schema = EVENT,
-) -> Replayer:
+    **options: Any,
+) -> None:
     """Run a replay, which a person interrupts after some batches if given."""
     stop = threading.Event()
     batches = iter(range(stop_after or 1_000_000, 0, -1))
@@ -157,18 +168,29 @@ def replay(
         if next(batches) == 1:
             stop.set()
 
-    run = Replayer(
+    replayer_of(account, progress, stop=stop, on_progress=on_progress, **options).run()
+
+
+def replayer_of(
+    account: Any,
+    progress: Checkpoint,
+    *,
+    batch_size: int = 7,
+    event: Schema = EVENT,
+    retention: timedelta = timedelta(days=36_500),
+    stop: threading.Event | None = None,
+    on_progress: Callable[[str, float], None] = lambda _shard, _arrival: None,
+) -> Replayer:
+    return Replayer(
         Clients(account, account, account),
         Target(event, "dev-DDBEventProcessor", "role", "bucket"),
         progress,
-        retention=timedelta(days=36_500),
+        retention=retention,
         batch_size=batch_size,
         rate=1_000_000,
-        stop=stop,
+        stop=stop or threading.Event(),
         on_progress=on_progress,
     )
-    run.run()
-    return run
 
 
 NUMBERS = st.sets(st.integers(0, 24), max_size=4)
@@ -269,6 +291,92 @@ def test_a_shard_that_expires_does_not_end_the_replay_of_the_others(tmp_path: Pa
     assert (progress.finished, progress.expired, progress.is_finished) == ([SHARDS[1]], [SHARDS[0]], True)
     assert progress.records == len(account.stored)
     assert Checkpoint.load(progress.path) == progress
+
+
+def test_shards_are_replayed_at_the_same_time(tmp_path: Path) -> None:
+    class Waiting(Account):
+        both = threading.Barrier(2)
+
+        def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+            self.both.wait()
+            return super().invoke(FunctionName=FunctionName, Payload=Payload)
+
+    account, progress = Waiting(25), checkpoint(tmp_path, *SHARDS)
+    replay(account, progress)
+    assert sorted(account.stored) == list(range(50))
+    assert (progress.records, sorted(progress.finished)) == (50, list(SHARDS))
+
+
+def test_a_shard_is_replayed_once_its_parents_are(tmp_path: Path) -> None:
+    account, progress = Account(25), checkpoint(tmp_path, *SHARDS)
+    account.parents = {SHARDS[1]: SHARDS[0]}
+    replay(account, progress)
+    assert account.stored == list(range(50))
+
+
+def test_an_error_on_one_shard_ends_the_others_at_their_checkpoints(tmp_path: Path) -> None:
+    account, progress = Account(25), checkpoint(tmp_path, *SHARDS)
+    account.denied_read = SHARDS[1]
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        replay(account, progress)
+    assert Checkpoint.load(progress.path) == progress
+    assert progress.records == len(account.stored)
+
+    account.denied_read = None
+    replay(account, Checkpoint.load(progress.path))
+    assert [number for number in account.stored if number < 25] == list(range(25))
+    assert [number for number in account.stored if number >= 25] == list(range(25, 50))
+
+
+def test_nothing_else_is_sent_while_a_replay_looks_for_a_record_that_the_function_stores(
+    tmp_path: Path,
+) -> None:
+    class Counting(Account):
+        under_way = 0
+        beside_a_search: set[int]
+
+        def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+            searching = run._gate._is_closed
+            self.under_way += 1
+            try:
+                # A call that comes now would be beside this one: the other shard waits for nothing else.
+                threading.Event().wait(0.005 if searching else 0.0)
+                if searching:
+                    self.beside_a_search.add(self.under_way)
+                return super().invoke(FunctionName=FunctionName, Payload=Payload)
+            finally:
+                self.under_way -= 1
+
+    account, progress = Counting(25, crashes=set(range(0, 50, 3))), checkpoint(tmp_path, *SHARDS)
+    account.beside_a_search = set()
+    run = replayer_of(account, progress)
+    run.run()
+    assert account.beside_a_search == {1}
+    assert (progress.records, progress.refused) == (50, 17)
+
+
+@pytest.mark.parametrize("missing", [range(7, 14), range(7, 25)], ids=["in the middle", "up to the end"])
+def test_records_that_expire_before_they_are_read_are_counted_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: range
+) -> None:
+    account, progress = Account(25), checkpoint(tmp_path)
+    minutes = 60  # between two records
+    for number, record in enumerate(account.shards[SHARDS[0]]):
+        record["ApproximateArrivalTimestamp"] = START.timestamp() + number * minutes
+    clock = START.timestamp() + 25 * minutes
+    monkeypatch.setattr("ops.replay.shards.time.time", lambda: clock)
+    progress.end = START + timedelta(seconds=25 * minutes)
+    replay(account, progress, stop_after=1, retention=timedelta(hours=1))
+    assert progress.records == 7
+    assert progress.missed == {}
+
+    clock = START.timestamp() + missing.stop * minutes + 3600 - 1
+    account.shards[SHARDS[0]] = account.shards[SHARDS[0]][missing.stop :]
+    progress = Checkpoint.load(progress.path)
+    replay(account, progress, retention=timedelta(hours=1))
+    assert progress.is_finished
+    assert account.stored == [number for number in range(25) if number not in missing]
+    assert progress.missed == {SHARDS[0]: pytest.approx(len(missing) * minutes, abs=minutes)}
 
 
 def test_a_stream_that_no_longer_exists_ends_the_replay(tmp_path: Path) -> None:
