@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.operators.runner import Case
-from benchmarks.operators.stream import OUTPUTS, Stream
 from local.stubs.http import Answer
+from local.stubs.stream import OUTPUTS, Stream
 
 _SHARDS, _RECORDS, _SECONDS = 4, 100_000, 1800
 

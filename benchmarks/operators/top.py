@@ -4,8 +4,8 @@ import functools
 import json
 
 from benchmarks.operators.runner import Case
-from benchmarks.operators.stream import OUTPUTS, Stream
 from local.stubs.http import Answer
+from local.stubs.stream import OUTPUTS, Stream
 
 _SHARDS = 1000
 _TIMEOUT = 300.0

@@ -57,7 +57,7 @@ class _Position:
 
     iterator: str
     start: dict[str, Any]
-    sample: int = _SAMPLE_RECORDS
+    sample: int
 
 
 class StreamReader:
@@ -185,7 +185,9 @@ class StreamReader:
         again = _at(datetime.now(UTC))  # LATEST would skip what arrives until its iterator has expired
         iterators = run_parallel(lambda shard: self._get_iterator(shard, starts[shard]), starts, CONNECTIONS)
         for (shard, start), iterator in zip(starts.items(), iterators, strict=True):
-            self._positions[shard] = _Position(iterator, again if start is _LATEST else start)
+            before = self._positions.get(shard)
+            sample = before.sample if before else _SAMPLE_RECORDS
+            self._positions[shard] = _Position(iterator, again if start is _LATEST else start, sample)
 
     def _get_iterator(self, shard: str, start: dict[str, Any]) -> str:
         answer = self._kinesis.get_shard_iterator(StreamName=self._name, ShardId=shard, **start)

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -40,10 +40,10 @@ Examples:
 
 AWS keeps these metrics by the minute and publishes them up to two minutes late; each figure says how old it
 is. GetMetricData is charged by the metric: the last line says what an hour of watching costs. The events are
-read from the stream, with one of the five reads a second that a shard allows all its readers; ✔ marks one
-whose row is in the table. Stored counts writes, each of which may replace a row. Of more than {MAX_SHARDS} open
-shards, {MAX_SHARDS} are read, and the frame says which. On local AWS (--endpoint) the metrics are seconds apart, and
-free.
+a sample: a few that each shard got last, read with one of the five reads a second that it allows all its
+readers; ✔ marks one whose row is in the table. Stored counts writes, each of which may replace a row. Of more
+than {MAX_SHARDS} open shards, {MAX_SHARDS} are read, and the frame says which. On local AWS (--endpoint) the metrics are
+seconds apart, and free.
 
 On a pipe each frame is one line; --json writes JSON lines, and one document with --once.
 """,
@@ -71,29 +71,35 @@ def command(stack: Stack, once: bool, interval: int | None, as_json: bool) -> No
     with suppress(KeyboardInterrupt):
         if console().is_terminal and not as_json:
             _show(watch)
-        while True:
-            frame = watch.look()
+        for frame in _frames(watch, watch.interval):
             if as_json:
                 write_json_line(frame.as_data())
             else:
                 click.echo(frame.line())
             sys.stdout.flush()
-            time.sleep(watch.interval)
 
 
 def _show(watch: "Watch") -> None:
     """Redraw the whole screen each second; leave the last frame behind at the end."""
-    frame = watch.look()
+    frames = _frames(watch, _TICK_SECONDS)
+    frame = next(frames)
     try:
         with Live(
             frame, console=console(), screen=True, auto_refresh=False, vertical_overflow="crop"
         ) as live:
             while True:
                 live.update(frame, refresh=True)
-                time.sleep(_TICK_SECONDS)
-                frame = watch.look()
+                frame = next(frames)
     finally:
         console().print(frame)
+
+
+def _frames(watch: "Watch", seconds: float) -> Iterator[Frame]:
+    """Yield a frame every so many seconds, the time of the look included."""
+    while True:
+        began = time.monotonic()
+        yield watch.look()
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
 
 
 class Watch:

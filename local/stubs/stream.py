@@ -27,7 +27,6 @@ OUTPUTS = {
 }
 _READS, _MAX_RECORDS, _MAX_BYTES = 5, 10_000, 10 * 2**20
 _LISTED = 1000
-_RECORD_BYTES = 300
 _INVOCATION_SECONDS = 0.03  # beside the latency of every call
 
 
@@ -38,13 +37,16 @@ class Stream:
         rate: records per second of each shard.
         start: when the first of them arrived, in seconds before now.
         end: when the last of them arrived; None if they go on arriving.
+        size: bytes of a record.
 
     Attributes:
         read: bytes of the answers of GetRecords.
     """
 
-    def __init__(self, shards: int, rate: float, start: float, end: float | None = None) -> None:
-        self._shards, self._rate = shards, rate
+    def __init__(
+        self, shards: int, rate: float, start: float, end: float | None = None, size: int = 300
+    ) -> None:
+        self._shards, self._rate, self._size = shards, rate, size
         self._start = time.time() - start
         self._end = None if end is None else time.time() - end
         self._reads: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_READS))
@@ -125,8 +127,8 @@ class Stream:
             return _error("ProvisionedThroughputExceededException")
         reads.append(now)
         first, count = int(start), self._count()
-        last = min(count, first + min(request.get("Limit", _MAX_RECORDS), _MAX_BYTES // _RECORD_BYTES))
-        self._free[shard] = now + (last - first) * _RECORD_BYTES / SHARD_READ_BYTES
+        last = min(count, first + min(request.get("Limit", _MAX_RECORDS), _MAX_BYTES // self._size))
+        self._free[shard] = now + (last - first) * self._size / SHARD_READ_BYTES
         tip = time.time() if self._end is None else self._end
         answer = _answer(
             {
@@ -149,7 +151,7 @@ class Stream:
             "username": f"user-{number % 800}",
             "id": str(number),
             "created_at": "2026-11-29T00:00:00.000Z",
-            "text": "x" * (_RECORD_BYTES - 120),
+            "text": "x" * (self._size - 120),
             "lang": "en",
             "source": "file",
         }
