@@ -25,6 +25,16 @@ OUTPUTS = {
     "event_type": "tweet",
     "max_record_kib": "1024",
 }
+_CONFIGURATION = {
+    "FunctionName": OUTPUTS["function_name"],
+    "FunctionArn": FUNCTION,
+    "Role": "role",
+    "State": "Active",
+    "LastUpdateStatus": "Successful",
+    "Timeout": 60,
+    "MemorySize": 256,
+    "Runtime": "python3.13",
+}
 _READS, _MAX_RECORDS, _MAX_BYTES = 5, 10_000, 10 * 2**20
 _LISTED = 1000
 _INVOCATION_SECONDS = 0.03  # beside the latency of every call
@@ -61,9 +71,7 @@ class Stream:
             await asyncio.sleep(_INVOCATION_SECONDS)
             return _answer({"batchItemFailures": []})
         if request.path.endswith("/configuration"):
-            return _answer(
-                {"FunctionName": OUTPUTS["function_name"], "FunctionArn": FUNCTION, "Role": "role"}
-            )
+            return _answer(_CONFIGURATION)
         name = request.headers.get("x-amz-target", "").rpartition(".")[2]
         handle = getattr(self, f"_{name}", None)
         if handle is None:

@@ -40,9 +40,9 @@ Examples:
 
 AWS keeps these metrics by the minute and publishes them up to two minutes late; each figure says how old it
 is. GetMetricData is charged by the metric: the last line says what an hour of watching costs. The events are
-a sample: a few that each shard got last, read with one of the five reads a second that it allows all its
-readers; ✔ marks one whose row is in the table. Stored counts writes, each of which may replace a row. Of more
-than {MAX_SHARDS} open shards, {MAX_SHARDS} are read, and the frame says which. On local AWS (--endpoint) the metrics are
+a sample: a few that each shard got last, read with one of the five reads a second that it allows all its readers;
+✔ marks one whose row is in the table. Stored counts writes, each of which may replace a row. Of more than
+{MAX_SHARDS} open shards, {MAX_SHARDS} are read, and the frame says which. On local AWS (--endpoint) the metrics are
 seconds apart, and free.
 
 On a pipe each frame is one line; --json writes JSON lines, and one document with --once.
