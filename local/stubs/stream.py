@@ -11,7 +11,6 @@ import time
 from collections import defaultdict, deque
 from typing import Any
 
-from event.limits import SHARD_READ_BYTES
 from local.stubs.http import Request, Response
 
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/dev-EventStream"
@@ -37,6 +36,7 @@ _CONFIGURATION = {
 }
 _READS, _MAX_RECORDS, _MAX_BYTES = 5, 10_000, 10 * 2**20
 _LISTED = 1000
+_BYTES_A_SECOND = 2 * 2**20
 _INVOCATION_SECONDS = 0.03  # beside the latency of every call
 
 
@@ -136,7 +136,7 @@ class Stream:
         reads.append(now)
         first, count = int(start), self._count()
         last = min(count, first + min(request.get("Limit", _MAX_RECORDS), _MAX_BYTES // self._size))
-        self._free[shard] = now + (last - first) * self._size / SHARD_READ_BYTES
+        self._free[shard] = now + (last - first) * self._size / _BYTES_A_SECOND
         tip = time.time() if self._end is None else self._end
         answer = _answer(
             {
