@@ -121,8 +121,10 @@ class ShardReader:
                         if self.range.start <= arrival < self.range.end:
                             yield record
                     iterator = page.iterator
-                    if not (page.records or page.behind):
+                    if not page.records and not page.behind:
                         return
+                    if not page.records and self._has_expired():
+                        iterator = self._get_iterator()
             except ClientError as error:
                 code = error_code(error)
                 if code == "ResourceNotFoundException" and self._is_gone():
@@ -134,11 +136,13 @@ class ShardReader:
                 return
 
     def _get_iterator(self) -> str | None:
-        """Return the iterator behind the position; Kinesis reads nothing behind one that has expired."""
-        start: Any = {"ShardIteratorType": "TRIM_HORIZON"}
-        if self.position and self.arrival >= self.range.kept_since:
+        """Return the iterator behind the position, or of the oldest record if the position has expired."""
+        if self._has_expired():
+            self.position = None
+        start: Any
+        if self.position:
             start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": self.position}
-        elif not self.position:
+        else:
             moment = datetime.fromtimestamp(max(0.0, self.range.start - SLACK_SECONDS), UTC)
             start = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": moment}
         answer = self.kinesis.get_shard_iterator(
@@ -157,6 +161,10 @@ class ShardReader:
         elif not page.behind:
             self._count_missed(self.range.end)
         return page
+
+    def _has_expired(self) -> bool:
+        """Whether the record at the position has expired: then nothing is read behind it, however often one tries."""
+        return bool(self.position) and self.arrival < self.range.kept_since
 
     def _count_missed(self, next_arrival: float) -> None:
         """Count the time before the next record in which records may have arrived that have expired."""

@@ -65,6 +65,8 @@ class Account:
         """The number of reads of a shard before it expires."""
         self.exists = True
         self.denied_read: str | None = None
+        self.expired_up_to = 0
+        """Position before which a shard hands out nothing to an iterator that it gave out before."""
         self.parents: dict[str, str] = {}
         self.stored: list[int] = []
         self.objects: dict[str, dict[str, Any]] = {}
@@ -85,9 +87,8 @@ class Account:
 
     def get_shard_iterator(self, *, ShardId: str, **request: Any) -> dict[str, str]:  # noqa: N803
         self._find(ShardId)
+        self.expired_up_to = 0
         after = request.get("StartingSequenceNumber")
-        if request["ShardIteratorType"] == "TRIM_HORIZON":
-            return {"ShardIterator": f"{ShardId}/0"}
         numbers = [record["SequenceNumber"] for record in self.shards[ShardId]]
         return {"ShardIterator": f"{ShardId}/{numbers.index(after) + 1 if after else 0}"}
 
@@ -100,6 +101,8 @@ class Account:
             raise client_error("AccessDeniedException")
         self._find(shard_id)
         first = int(position)
+        if self.expired_up_to > first > 0:
+            return {"Records": [], "NextShardIterator": ShardIterator, "MillisBehindLatest": 86_400_000}
         page = self.shards[shard_id][first : first + min(10, Limit)]
         return {
             "Records": page,
@@ -377,6 +380,26 @@ def test_records_that_expire_before_they_are_read_are_counted_in_time(
     assert progress.is_finished
     assert account.stored == [number for number in range(25) if number not in missing]
     assert progress.missed == {SHARDS[0]: pytest.approx(len(missing) * minutes, abs=minutes)}
+
+
+def test_a_replay_continues_with_the_oldest_record_when_its_position_expires(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, progress = Account(25), checkpoint(tmp_path)
+    monkeypatch.setattr("ops.replay.shards.time.time", lambda: clock)
+    clock = START.timestamp()
+
+    def expire(_shard: str, _arrival: float) -> None:
+        nonlocal clock
+        clock, account.expired_up_to = START.timestamp() + 3600 + 14, 14
+        del account.shards[SHARDS[0]][:14]
+        monkeypatch.setattr(run, "_on_progress", lambda _shard, _arrival: None)
+
+    run = replayer_of(account, progress, retention=timedelta(hours=1), on_progress=expire)
+    run.run()
+
+    assert account.stored == [*range(10), *range(14, 25)]
+    assert progress.is_finished
 
 
 def test_a_stream_that_no_longer_exists_ends_the_replay(tmp_path: Path) -> None:
