@@ -386,17 +386,16 @@ def test_a_replay_continues_with_the_oldest_record_when_its_position_expires(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account, progress = Account(25), checkpoint(tmp_path)
-    monkeypatch.setattr("ops.replay.shards.time.time", lambda: clock)
-    clock = START.timestamp()
+    clock = [START.timestamp()]
+    monkeypatch.setattr("ops.replay.shards.time.time", lambda: clock[-1])
 
     def expire(_shard: str, _arrival: float) -> None:
-        nonlocal clock
-        clock, account.expired_up_to = START.timestamp() + 3600 + 14, 14
-        del account.shards[SHARDS[0]][:14]
-        monkeypatch.setattr(run, "_on_progress", lambda _shard, _arrival: None)
+        if len(clock) == 1:
+            clock.append(START.timestamp() + 3600 + 14)
+            account.expired_up_to = 14
+            del account.shards[SHARDS[0]][:14]
 
-    run = replayer_of(account, progress, retention=timedelta(hours=1), on_progress=expire)
-    run.run()
+    replayer_of(account, progress, retention=timedelta(hours=1), on_progress=expire).run()
 
     assert account.stored == [*range(10), *range(14, 25)]
     assert progress.is_finished
