@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.operators.runner import HEADER, Case, compare
 from stack.project import PROJECT
 
-MODULES = ("explore", "quarantine")
+MODULES = ("explore", "quarantine", "replay", "top")
 """Those of this folder that have cases."""
 
 

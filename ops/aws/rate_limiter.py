@@ -10,15 +10,15 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def rate_option(default: int) -> Callable[[F], F]:
-    """Add the option `--rate` to a command, as its parameter `rate`."""
+def rate_option(default: int, scope: str = "") -> Callable[[F], F]:
+    """Add the option `--rate` to a command, as its parameter `rate`; `scope` says of what."""
     return click.option(
         "--rate",
         type=click.IntRange(1),
         default=default,
         show_default=True,
         metavar="N",
-        help="Maximum number of records per second.",
+        help=f"Maximum number of records per second{scope}.",
     )
 
 

@@ -20,6 +20,7 @@ from event.limits import MAX_RECORD_BYTES
 from event.schema import Schema
 from ops.aws.default import Default, check_endpoint_variable, load_default
 from ops.aws.items import keep_json_form
+from ops.aws.records import keep_records_raw
 from ops.aws.s3 import read_fast
 from ops.errors import OptionsError
 from ops.terminal.display import error_console
@@ -50,7 +51,7 @@ _DEFAULTS = {
 _TEST_KEY = "test"
 """Access key and secret key that local AWS accepts."""
 
-CONNECTIONS = 8
+CONNECTIONS = 16
 """Maximum number of concurrent calls of a client."""
 S3_CONNECTIONS = 32
 """The same of S3's client."""
@@ -251,8 +252,10 @@ class Stack:
 
     @_client
     def kinesis(self) -> "KinesisClient":
-        """The stream."""
-        return self._session.client("kinesis", endpoint_url=self._endpoint, config=self._config)
+        """The stream, whose records `read_page` reads."""
+        client = self._session.client("kinesis", endpoint_url=self._endpoint, config=self._config)
+        keep_records_raw(client)
+        return client
 
     @_client
     def lambda_(self) -> "LambdaClient":

@@ -1,7 +1,6 @@
 """Reads the stream as the operator, and looks its events up in the table."""
 
-import base64
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,18 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 from event.item import Key
 from event.poison import PoisonError
-from event.record import KinesisData, KinesisRecord
+from event.record import KinesisData, KinesisRecord, arrival_time
 from event.schema import Deletion, Schema, Values
-from ops.aws.stack import Stack
+from ops.aws.records import MAX_PAGE_RECORDS, Page, payload_size, read_page
+from ops.aws.stack import CONNECTIONS, Stack
 from ops.explore.row import Row, parse_row
 from ops.explore.table import ScanStats
+from ops.terminal.interrupt import run_parallel
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import RecordTypeDef, ShardTypeDef
+    from mypy_boto3_kinesis.type_defs import ShardTypeDef
 
 _MAX_KEYS = 100
 """In one BatchGetItem (Amazon DynamoDB API reference)."""
+_SAMPLE_RECORDS, _SAMPLE_BYTES = 10, 100_000
+"""Of a shard in a sample: what a person can read, and a twentieth of what the shard delivers in a second."""
+_SAMPLE_SECONDS = 1.0
+"""Age of the first record of a sample."""
+_AGAIN = 0.001
+"""How far behind a read is that has to be repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +49,15 @@ class StreamRecord:
 
 @dataclass(slots=True)
 class _Position:
-    """Position in a shard: its next iterator, and where to get a new one when that has expired."""
+    """Position in a shard: its next iterator, and where to get a new one when that has expired.
+
+    Attributes:
+        sample: number of records that a sample reads.
+    """
 
     iterator: str
     start: dict[str, Any]
+    sample: int
 
 
 class StreamReader:
@@ -83,44 +95,63 @@ class StreamReader:
 
     def read(self) -> Iterator[StreamRecord]:
         """Yield the records that arrived since the last call; at most 10 MB of each shard."""
-        for shard in self.shards:
-            records, _ = self._read(shard)
-            yield from records
+        for shard, page in self._read_pages(self.shards):
+            yield from self._parse(shard, page)
         self._replace_ended()
 
     def read_all(self) -> Iterator[Sequence[StreamRecord]]:
         """Yield the records up to now, page by page; a page may be empty."""
         finished: set[str] = set()
         while unfinished := [shard for shard in self._positions if shard not in finished]:
-            for shard in unfinished:
-                behind = True
-                while behind:
-                    records, behind = self._read(shard)
-                    yield records
-            finished.update(unfinished)
+            for shard, page in self._read_pages(unfinished):
+                yield self._parse(shard, page)
+                if not page.behind:
+                    finished.add(shard)
             self._replace_ended()
 
-    def _read(self, shard: str) -> tuple[list[StreamRecord], bool]:
-        """Return a shard's next records, and whether there are more already."""
+    def sample(self) -> Iterator[StreamRecord]:
+        """Yield a few of the records that arrived since the last call, and skip the others up to a second ago."""
+        skipped = {}
+        for shard, page in self._read_pages(self.shards, sample=True):
+            yield from self._parse(shard, page)
+            if page.records and page.iterator and page.behind > _SAMPLE_SECONDS:
+                now = page.records[-1]["approximateArrivalTimestamp"] + page.behind  # by the stream's clock
+                skipped[shard] = _at(datetime.fromtimestamp(now - _SAMPLE_SECONDS, UTC))
+        self._move(skipped)
+        self._replace_ended()
+
+    def _read_pages(self, shards: Collection[str], *, sample: bool = False) -> Iterator[tuple[str, Page]]:
+        """Yield the next page of each of some shards, which are read at the same time."""
+
+        def read(shard: str) -> Page:
+            return self._read(shard, sample)
+
+        for shard, page in zip(shards, run_parallel(read, shards, CONNECTIONS), strict=True):
+            if not page.iterator:
+                del self._positions[shard]
+                self._ended = True
+            yield shard, page
+
+    def _read(self, shard: str, sample: bool) -> Page:
         position = self._positions[shard]
         try:
-            answer = self._kinesis.get_records(ShardIterator=position.iterator)
+            page = read_page(
+                self._kinesis, position.iterator, position.sample if sample else MAX_PAGE_RECORDS
+            )
         except self._kinesis.exceptions.ExpiredIteratorException:  # this machine slept for five minutes
             position.iterator = self._get_iterator(shard, position.start)
-            return [], True
+            return Page([], position.iterator, behind=_AGAIN)
         except self._kinesis.exceptions.ProvisionedThroughputExceededException:  # other readers use it up
-            return [], True
-        records = answer["Records"]
-        if records:
-            number = records[-1]["SequenceNumber"]
+            return Page([], position.iterator, behind=_AGAIN)
+        if page.records:
+            number = page.records[-1]["sequenceNumber"]
             position.start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": number}
-        if iterator := answer.get("NextShardIterator"):
-            position.iterator = iterator
-        else:
-            del self._positions[shard]
-            self._ended = True
-        behind = bool(iterator) and answer.get("MillisBehindLatest", 0) > 0
-        return [_parse_record(shard, record, self._event) for record in records], behind
+            position.sample = min(_SAMPLE_RECORDS, page.fitting(_SAMPLE_BYTES))
+        position.iterator = page.iterator or ""
+        return page
+
+    def _parse(self, shard: str, page: Page) -> list[StreamRecord]:
+        return [_parse_record(shard, record, self._event) for record in page.records]
 
     def _replace_ended(self) -> None:
         """Continue with the children of ended shards; up to the limit with other open ones too, from now on."""
@@ -142,13 +173,21 @@ class StreamReader:
 
     def _begin(self, shards: Iterable["ShardTypeDef"], start: dict[str, Any]) -> None:
         """Begin to read shards up to the limit, the open ones first."""
-        for shard in sorted(shards, key=_is_open, reverse=True):
-            name = shard["ShardId"]
-            if name not in self._seen and len(self._positions) != self._max_shards:
-                # LATEST would skip what arrives until its iterator has expired.
-                again = _at(datetime.now(UTC)) if start is _LATEST else start
-                self._positions[name] = _Position(self._get_iterator(name, start), again)
-                self._seen.add(name)
+        names = [shard["ShardId"] for shard in sorted(shards, key=_is_open, reverse=True)]
+        new = [name for name in names if name not in self._seen]
+        if self._max_shards is not None:
+            new = new[: self._max_shards - len(self._positions)]
+        self._move(dict.fromkeys(new, start))
+        self._seen.update(new)
+
+    def _move(self, starts: Mapping[str, dict[str, Any]]) -> None:
+        """Continue with shards at their new positions."""
+        again = _at(datetime.now(UTC))  # LATEST would skip what arrives until its iterator has expired
+        iterators = run_parallel(lambda shard: self._get_iterator(shard, starts[shard]), starts, CONNECTIONS)
+        for (shard, start), iterator in zip(starts.items(), iterators, strict=True):
+            before = self._positions.get(shard)
+            sample = before.sample if before else _SAMPLE_RECORDS
+            self._positions[shard] = _Position(iterator, again if start is _LATEST else start, sample)
 
     def _get_iterator(self, shard: str, start: dict[str, Any]) -> str:
         answer = self._kinesis.get_shard_iterator(**self._stream, ShardId=shard, **start)
@@ -200,20 +239,8 @@ def stored_rows(stack: Stack, keys: Sequence[Key], stats: ScanStats | None = Non
             wanted = answer["UnprocessedKeys"]
 
 
-def kinesis_data(record: "RecordTypeDef") -> KinesisData:
-    """Convert a record of GetRecords to the form in which a function receives it."""
-    data: KinesisData = {
-        "sequenceNumber": record["SequenceNumber"],
-        "data": base64.b64encode(record["Data"]).decode(),
-        "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
-    }
-    if "PartitionKey" in record:  # a stream that distributes records itself may have none
-        data["partitionKey"] = record["PartitionKey"]
-    return data
-
-
-def _parse_record(shard: str, record: "RecordTypeDef", event: Schema) -> StreamRecord:
-    received: KinesisRecord = {"eventID": "", "eventSourceARN": "", "kinesis": kinesis_data(record)}
+def _parse_record(shard: str, record: KinesisData, event: Schema) -> StreamRecord:
+    received: KinesisRecord = {"eventID": "", "eventSourceARN": "", "kinesis": record}
     rows: list[Row] = []
     deleted: set[Key] = set()
     for key, values in _changes(received, event):
@@ -222,8 +249,7 @@ def _parse_record(shard: str, record: "RecordTypeDef", event: Schema) -> StreamR
         else:
             rows.append(Row(event, values))
             deleted.discard(key)
-    arrived = record["ApproximateArrivalTimestamp"]
-    return StreamRecord(shard, len(record["Data"]), arrived, tuple(rows), deleted)
+    return StreamRecord(shard, payload_size(record), arrival_time(received), tuple(rows), deleted)
 
 
 def _changes(record: KinesisRecord, event: Schema) -> Iterator[tuple[Key, Values]]:

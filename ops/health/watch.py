@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,7 @@ from ops.aws.error_codes import is_denied
 from ops.aws.mapping import find_mapping, patterns
 from ops.aws.stack import Stack, stack_options
 from ops.explore.row import Row
-from ops.explore.stream import StreamReader, stored_rows
+from ops.explore.stream import StreamReader, StreamRecord, stored_rows
 from ops.health.check import Check
 from ops.health.checks import CHECKED_OUTPUTS, run_checks
 from ops.health.frame import FIGURES, FILTERED, MAX_PERIODS, EventStatus, Frame
@@ -42,10 +43,10 @@ Examples:
 
 AWS keeps these metrics by the minute and publishes them up to two minutes late; each figure says how old it
 is. GetMetricData is charged by the metric: the last line says what an hour of watching costs. The events are
-read from the stream, with one of the five reads a second that a shard allows all its readers; ✔ marks one
-whose row is in the table. Stored counts writes, each of which may replace a row. Of more than {MAX_SHARDS} open
-shards, {MAX_SHARDS} are read, and the frame says which. On local AWS (--endpoint) the metrics are seconds apart, and
-free.
+a sample: a few that each shard got last, read with one of the five reads a second that it allows all its readers;
+✔ marks one whose row is in the table. Stored counts writes, each of which may replace a row. Of more than
+{MAX_SHARDS} open shards, {MAX_SHARDS} are read, and the frame says which. On local AWS (--endpoint) the metrics are
+seconds apart, and free.
 
 On a pipe each frame is one line; --json writes JSON lines, and one document with --once.
 """,
@@ -73,29 +74,35 @@ def command(stack: Stack, once: bool, interval: int | None, as_json: bool) -> No
     with suppress(KeyboardInterrupt):
         if console().is_terminal and not as_json:
             _show(watch)
-        while True:
-            frame = watch.look()
+        for frame in _frames(watch, watch.interval):
             if as_json:
                 write_json_line(frame.as_data())
             else:
                 click.echo(frame.line())
             sys.stdout.flush()
-            time.sleep(watch.interval)
 
 
 def _show(watch: "Watch") -> None:
     """Redraw the whole screen each second; leave the last frame behind at the end."""
-    frame = watch.look()
+    frames = _frames(watch, _TICK_SECONDS)
+    frame = next(frames)
     try:
         with Live(
             frame, console=console(), screen=True, auto_refresh=False, vertical_overflow="crop"
         ) as live:
             while True:
                 live.update(frame, refresh=True)
-                time.sleep(_TICK_SECONDS)
-                frame = watch.look()
+                frame = next(frames)
     finally:
         console().print(frame)
+
+
+def _frames(watch: "Watch", seconds: float) -> Iterator[Frame]:
+    """Yield a frame every so many seconds, the time of the look included."""
+    while True:
+        began = time.monotonic()
+        yield watch.look()
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
 
 
 class Watch:
@@ -181,18 +188,22 @@ class Watch:
         if self._stream is None:
             minute_ago = datetime.now(UTC) - timedelta(minutes=1)
             self._stream = StreamReader(self._stack, minute_ago, MAX_SHARDS)
-        for record in self._stream.read():
+            self._add_events(self._stream.sample())  # which may be a minute old, the next ones are not
+        self._add_events(self._stream.sample())
+        self._shards, self._open_shards = self._stream.shards, self._stream.open_shards
+        waiting = [key for key, (_, stored) in self._events.items() if not stored]
+        for row in stored_rows(self._stack, waiting):
+            self._events[row.key] = (row, True)
+
+    def _add_events(self, records: Iterable[StreamRecord]) -> None:
+        for record in records:
             for row in record.rows:
                 self._events[row.key] = (row, False)
                 self._events.move_to_end(row.key)
             for key in record.deleted:
                 self._events.pop(key, None)
-        self._shards, self._open_shards = self._stream.shards, self._stream.open_shards
         while len(self._events) > _MAX_EVENTS:
             self._events.popitem(last=False)
-        waiting = [key for key, (_, stored) in self._events.items() if not stored]
-        for row in stored_rows(self._stack, waiting):
-            self._events[row.key] = (row, True)
 
     def _note(self) -> str:
         if self._stack.is_local:

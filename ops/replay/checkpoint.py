@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -15,6 +15,7 @@ from event.record import iso
 from ops.errors import OptionsError
 
 _VERSION: Final = 1
+_MAX_SECONDS: Final = datetime.max.replace(tzinfo=UTC).timestamp()
 
 
 @dataclass(slots=True)
@@ -31,6 +32,8 @@ class Checkpoint:
         records, bytes: number and size of the records that were sent, those in quarantine included.
         refused: number of the records that the replay put into quarantine, with the reason `refused`.
         filtered: number of the records that were not sent, because the mapping's filters drop them.
+        reached: arrival of the last record read of each shard that was begun, in seconds of the epoch.
+        missed: seconds of arrival times whose records expired before they were read, of each shard that has any.
     """
 
     path: Path
@@ -45,6 +48,8 @@ class Checkpoint:
     bytes: int = 0
     refused: int = 0
     filtered: int = 0
+    reached: dict[str, float] = field(default_factory=dict)
+    missed: dict[str, float] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -75,8 +80,8 @@ class Checkpoint:
 
     def to_json(self) -> str:
         """Return the content of the file."""
-        content = {**asdict(self), "version": _VERSION, "start": iso(self.start), "end": iso(self.end)}
-        del content["path"]
+        content = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "path"}
+        content |= {"version": _VERSION, "start": iso(self.start), "end": iso(self.end)}
         return json.dumps(content, indent=2)
 
     @classmethod
@@ -94,8 +99,10 @@ class Checkpoint:
             raise ValueError("it is not a JSON object")
         if content.pop("version", None) != _VERSION:
             raise ValueError(f"its version is not {_VERSION}")
-        content.setdefault("expired", [])  # earlier releases wrote neither
+        content.setdefault("expired", [])  # earlier releases did not write these
         content.setdefault("filtered", 0)
+        content.setdefault("reached", {})
+        content.setdefault("missed", {})
         if content.keys() != _MEMBERS.keys():
             raise ValueError("it has other members")
         for name, is_valid in _MEMBERS.items():
@@ -155,6 +162,12 @@ def _is_positions(value: Any) -> bool:
     )
 
 
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        type(seconds) in (int, float) and 0 <= seconds < _MAX_SECONDS for seconds in value.values()
+    )
+
+
 def _matches(pattern: Callable[[str], object]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and bool(pattern(value))
 
@@ -171,5 +184,7 @@ _MEMBERS: Final[dict[str, Callable[[Any], bool]]] = {
     "bytes": _is_count,
     "refused": _is_count,
     "filtered": _is_count,
+    "reached": _is_seconds,
+    "missed": _is_seconds,
 }
 """Checks of the file's members, besides the version."""

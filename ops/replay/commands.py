@@ -14,34 +14,45 @@ from ops.aws.rate_limiter import rate_option
 from ops.aws.stack import Stack, stack_options
 from ops.errors import OptionsError
 from ops.replay.checkpoint import Checkpoint, lock
-from ops.replay.replayer import Clients, Replayer, Target
-from ops.replay.shards import list_shards
-from ops.terminal.display import as_json_option, console, count, error_console, progress_bar, size, write_json
+from ops.replay.duration import estimate_duration
+from ops.replay.replayer import MAX_SHARDS, Clients, Replayer, Target
+from ops.replay.shards import Range, list_shards
+from ops.terminal.display import (
+    as_json_option,
+    console,
+    count,
+    error_console,
+    progress_bar,
+    size,
+    span,
+    write_json,
+)
 from ops.terminal.interrupt import interruptible
 from ops.terminal.times import TIME, whole_milliseconds
 
 
 @click.command(
     "replay",
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   python -m ops replay --stack dev --from 2026-11-23T14:00 --to 2026-11-23T15:00 --dry-run
   python -m ops replay --stack dev --from 90m
   python -m ops replay --stack dev --resume replay-20261123T140000Z.json
 
 For after a bug in the function, after a lost table, for a new table. The function is invoked with the event that
-the event source mapping sends, one batch of a shard after the other, parents before children; the records that the
-mapping's filters drop are left out. A record that it reports is sent again; a batch that fails is halved; a record
-that fails 5 times alone, while the function stores another one, goes to quarantine, where
-`quarantine list --reason refused` shows it. If the function fails for every record, the replay ends with the cause.
-The mapping keeps working meanwhile.
+the event source mapping sends, {MAX_SHARDS} shards at the same time, of each one batch after the other, and parents
+before children; the records that the mapping's filters drop are left out. A record that it reports is sent again; a
+batch that fails is halved; a record that fails 5 times alone, while the function stores another one, goes to
+quarantine, where `quarantine list --reason refused` shows it. If the function fails for every record, the replay
+ends with the cause. The mapping keeps working meanwhile.
 
 Writes replace by key. A replay brings back the version of an event that is in the range, over a newer one that is
 outside of it, and rows that were deleted since: it asks first.
 
 After every batch a checkpoint is written, from which --resume continues an interrupted replay; a batch that
 was interrupted is sent again, which the table's key makes harmless. One process at a time uses a checkpoint. A
-shard that expires is named, the others are replayed, and the exit code is 1.
+shard that expires is named, the others are replayed, and the exit code is 1. So it is if records expire before they
+are read: the sum says of how much time.
 
 Needs, on the stream: kinesis:DescribeStreamSummary, kinesis:ListShards, kinesis:GetShardIterator and
 kinesis:GetRecords. On the function: lambda:GetFunctionConfiguration and lambda:InvokeFunction;
@@ -55,7 +66,7 @@ bucket.
 )
 @click.option("--to", "end", type=TIME, metavar="TIME", help="Before this arrival.", show_default="now")
 @click.option("--shard", "shards", multiple=True, metavar="ID", help="Only this shard; may be repeated.")
-@rate_option(500)
+@rate_option(500, " of each shard")
 @click.option(
     "--batch-size",
     type=click.IntRange(1, 10_000),
@@ -111,10 +122,12 @@ def command(
         stack.output("quarantine_bucket"),
         mapping_filters(stack),
     )
+    retention = timedelta(hours=stream["RetentionPeriodHours"])
     file = resume or path or Path(f"replay-{start:%Y%m%dT%H%M%SZ}.json")
     if not dry_run:
         _lock(file)
     if start:
+        start = _first_kept(start, retention)
         checkpoint = _begin(stack, stream["StreamARN"], function["FunctionArn"], file, start, end, shards)
         if not dry_run and file.exists():
             raise OptionsError(f"{file} exists: continue with --resume, or give another --checkpoint.")
@@ -124,14 +137,14 @@ def command(
         f"{iso(checkpoint.start)} to {iso(checkpoint.end)} of {stream['StreamName']} "
         f"({count(len(checkpoint.shards), 'shard')}) through {target.function_name}"
     )
-    _warn_of_expired_records(checkpoint.start, stream["RetentionPeriodHours"])
+    _warn_if_slow(stack, checkpoint, retention, rate)
     if not dry_run and not yes:
         _confirm(description, stack.event.plural)
     try:
-        _run(stack, target, checkpoint, rate, batch_size, dry_run)
+        _run(stack, target, checkpoint, retention, rate, batch_size, dry_run)
     finally:
         _report(stack, checkpoint, description, dry_run, as_json)
-    if not checkpoint.is_finished or checkpoint.expired or checkpoint.refused:
+    if not checkpoint.is_finished or checkpoint.expired or checkpoint.missed or checkpoint.refused:
         sys.exit(1)
 
 
@@ -188,13 +201,41 @@ def _load(file: Path, stream_arn: str, function_arn: str) -> Checkpoint:
     return checkpoint
 
 
-def _warn_of_expired_records(start: datetime, retention_hours: int) -> None:
-    kept_since = datetime.now(UTC) - timedelta(hours=retention_hours)
-    if start < kept_since:
+def _first_kept(start: datetime, retention: timedelta) -> datetime:
+    """Return the start of the range, or the time from which the stream still has its records, and say so."""
+    kept_since = whole_milliseconds(datetime.now(UTC) - retention)
+    if start >= kept_since:
+        return start
+    error_console().print(
+        f"The stream keeps {_hours(retention)}: records that arrived before {iso(kept_since)} have expired.",
+        soft_wrap=True,
+    )
+    return kept_since
+
+
+def _warn_if_slow(stack: Stack, checkpoint: Checkpoint, retention: timedelta, rate: int) -> None:
+    """Warn if records will expire before the replay comes to them."""
+    done = {*checkpoint.finished, *checkpoint.expired}
+    shards = [shard_id for shard_id in checkpoint.shards if shard_id not in done]
+    start = min((checkpoint.reached.get(shard_id, 0.0) for shard_id in shards), default=0.0)
+    part = Range(
+        checkpoint.stream_arn,
+        max(start, checkpoint.start.timestamp()),
+        checkpoint.end.timestamp(),
+        retention,
+    )
+    duration = estimate_duration(stack.kinesis, part, shards, rate)
+    if duration > part.seconds_left:
         error_console().print(
-            f"The stream keeps {retention_hours} hours: records that arrived before {iso(kept_since)} have expired.",
+            f"At --rate {rate} this would take {span(timedelta(seconds=duration))} a shard; the stream keeps "
+            f"{_hours(retention)}: records will expire before they are sent. Raise --rate, or shorten the range; "
+            "docs/replay.md has more.",
             soft_wrap=True,
         )
+
+
+def _hours(retention: timedelta) -> str:
+    return f"{retention / timedelta(hours=1):,.0f} h"
 
 
 def _confirm(description: str, plural: str) -> None:
@@ -208,10 +249,16 @@ def _confirm(description: str, plural: str) -> None:
 
 
 def _run(
-    stack: Stack, target: Target, checkpoint: Checkpoint, rate: int, batch_size: int, dry_run: bool
+    stack: Stack,
+    target: Target,
+    checkpoint: Checkpoint,
+    retention: timedelta,
+    rate: int,
+    batch_size: int,
+    dry_run: bool,
 ) -> None:
     """Replay with a progress bar."""
-    span = max(1e-3, checkpoint.end.timestamp() - checkpoint.start.timestamp())
+    length = max(1e-3, checkpoint.end.timestamp() - checkpoint.start.timestamp())
     columns = (
         TextColumn("Counting" if dry_run else "Replaying"),
         BarColumn(bar_width=30),
@@ -220,20 +267,17 @@ def _run(
     )
     with interruptible() as stop, progress_bar(*columns) as progress:
         task = progress.add_task("", total=len(checkpoint.shards), records=checkpoint.records)
+        parts = dict.fromkeys([*checkpoint.finished, *checkpoint.expired], 1.0)
 
         def advance(shard: str, arrival: float) -> None:
-            is_done = shard in checkpoint.finished or shard in checkpoint.expired
-            part = 0.0 if is_done else (arrival - checkpoint.start.timestamp()) / span
-            progress.update(
-                task,
-                completed=checkpoint.done + min(1.0, part),
-                records=checkpoint.records,
-            )
+            parts[shard] = min(1.0, (arrival - checkpoint.start.timestamp()) / length)
+            progress.update(task, completed=sum(parts.values()), records=checkpoint.records)
 
         replayer = Replayer(
             Clients(stack.kinesis, stack.invoker, stack.s3),
             target,
             checkpoint,
+            retention=retention,
             batch_size=batch_size,
             rate=rate,
             stop=stop,
@@ -257,6 +301,7 @@ def _report(stack: Stack, checkpoint: Checkpoint, description: str, dry_run: boo
                 "to": checkpoint.end,
                 "shards": list(checkpoint.shards),
                 "expired": checkpoint.expired,
+                "missed_seconds": {shard: round(seconds) for shard, seconds in checkpoint.missed.items()},
                 "records": checkpoint.records,
                 "bytes": checkpoint.bytes,
                 "handled": None if dry_run else handled,
@@ -274,6 +319,13 @@ def _report(stack: Stack, checkpoint: Checkpoint, description: str, dry_run: boo
             soft_wrap=True,
         )
     others = f"; the mapping's filters drop {checkpoint.filtered:,} others" if checkpoint.filtered else ""
+    if checkpoint.missed:
+        missed = timedelta(seconds=sum(checkpoint.missed.values()))
+        error_console().print(
+            f"Records may have expired before they were read, and are not in the sum: those that arrived in "
+            f"{span(missed)} on {count(len(checkpoint.missed), 'shard')}. Kinesis does not tell how many.",
+            soft_wrap=True,
+        )
     if dry_run:
         records = f"{count(checkpoint.records, 'record')}, {size(checkpoint.bytes)}"
         console().print(f"Would replay {description}: {records}{others}.", soft_wrap=True)

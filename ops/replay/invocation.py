@@ -6,25 +6,21 @@ Data Streams and Lambda" (AWS Lambda Developer Guide).
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
-from event.record import KinesisRecord
-from ops.explore.stream import kinesis_data
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis.type_defs import RecordTypeDef
+from event.record import KinesisData, KinesisRecord
 
 MAX_EVENT_BYTES: Final = 6 * 1024 * 1024
 """Limit of a synchronous invocation's payload (Lambda quotas)."""
 
 
-def build_record(record: "RecordTypeDef", shard_id: str, stream_arn: str, role_arn: str) -> KinesisRecord:
-    """Convert a record of GetRecords to an element of the event's `Records`."""
+def build_record(record: KinesisData, shard_id: str, stream_arn: str, role_arn: str) -> KinesisRecord:
+    """Convert a record to an element of the event's `Records`."""
     element = {
-        "kinesis": {"kinesisSchemaVersion": "1.0", **kinesis_data(record)},
+        "kinesis": {"kinesisSchemaVersion": "1.0", **record},
         "eventSource": "aws:kinesis",
         "eventVersion": "1.0",
-        "eventID": f"{shard_id}:{record['SequenceNumber']}",
+        "eventID": f"{shard_id}:{record['sequenceNumber']}",
         "eventName": "aws:kinesis:record",
         "invokeIdentityArn": role_arn,
         "awsRegion": stream_arn.split(":")[3],

@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
@@ -12,6 +13,7 @@ from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @contextmanager
@@ -79,3 +81,18 @@ class DaemonPool(Executor):
     def _work(self) -> None:
         while call := self._calls.get():
             call()
+
+
+def run_parallel(function: Callable[[T], R], items: Collection[T], threads: int) -> Iterator[R]:
+    """Yield a function's result for each item, in order, with `threads` calls at most at the same time.
+
+    No more calls than that are made ahead of the caller, so that few results are in memory.
+    """
+    pending: deque[Future[R]] = deque()
+    with DaemonPool(min(threads, len(items))) as pool:
+        for item in items:
+            if len(pending) == threads:
+                yield pending.popleft().result()
+            pending.append(pool.submit(function, item))
+        while pending:
+            yield pending.popleft().result()

@@ -150,6 +150,9 @@ DEFECTS: dict[str, Defect] = {
     "the mapping delivers what its filters drop": lambda: mock.patch.object(
         FilterCriteria, "delivers", return_value=True
     ),
+    "a shard is replayed beside its parents": lambda: mock.patch(
+        "ops.replay.replayer.list_shards", return_value={}
+    ),
     "an expired shard ends the replay": lambda: mock.patch(
         "ops.replay.shards.ExpiredShardError", ReplayError
     ),

@@ -63,7 +63,8 @@ def laboratory() -> Iterator[None]:
         modules = [module for name, module in sys.modules.items() if name.startswith(_SIMULATED)]
         patches.enter_context(scheduler.stand_ins(modules))
         executor = scheduler.in_simulation(scheduler.Executor, DaemonPool)
-        patches.enter_context(mock.patch("ops.quarantine.redrive.DaemonPool", executor))
+        for user in ("quarantine.redrive", "replay.replayer"):
+            patches.enter_context(mock.patch(f"ops.{user}.DaemonPool", executor))
         for pool in ("_table_calls", "_bucket_calls"):
             patches.enter_context(mock.patch(f"handler.app.{pool}", _EnvironmentExecutor()))
         patches.enter_context(mock.patch("uuid.uuid4", scheduler.in_simulation(_seeded_uuid, uuid.uuid4)))

@@ -231,6 +231,20 @@ def a_replay_quarantines_only_records_at_fault(world: World) -> Iterator[str]:
             yield f"{number} is in quarantine, though the function stored nothing since it failed"
 
 
+def a_replay_keeps_a_keys_order(world: World) -> Iterator[str]:
+    """A record is handled for the last time after the earlier ones of its partition key, also across a reshard."""
+    for index in range(len(world.replay.done)):
+        replayed = [each for each in world.invocations if each.caller == f"replay {index}"]
+        last = {number: step for step, each in enumerate(replayed) for number in each.numbers[: each.failed]}
+        reached: dict[str, int] = defaultdict(int)
+        for record in world.kinesis.records:
+            if (step := last.get(record.sequence_number)) is None:
+                continue
+            if step < reached[record.key]:
+                yield f"replay {index} sent {_name(world, record.data)} before an earlier record of its key"
+            reached[record.key] = max(step, reached[record.key])
+
+
 def memory_is_bounded(world: World) -> Iterator[str]:
     """The records held for a retry, and the cursor, stay within their limits."""
     yield from world.excesses
@@ -251,6 +265,7 @@ LAWS: tuple[Callable[[World], Iterator[str]], ...] = (
     a_replay_sends_every_record,
     what_the_filters_drop_is_not_invoked,
     a_replay_quarantines_only_records_at_fault,
+    a_replay_keeps_a_keys_order,
     memory_is_bounded,
 )
 

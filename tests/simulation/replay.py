@@ -1,6 +1,7 @@
 """An operator who replays a world's stream, and resumes from the checkpoint after a crash or an error."""
 
-from datetime import UTC, datetime
+import base64
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -62,6 +63,7 @@ class ReplayPart:
             Clients(self.stream, world.function, world.bucket),  # type: ignore[arg-type]
             Target(world.events.schema, FUNCTION, "role", BUCKET, parse_criteria(world.filters)),
             checkpoint,
+            retention=timedelta(days=1),
             batch_size=world.setup.batch_size,
             rate=20,
             stop=scheduler.Event(),  # type: ignore[arg-type]
@@ -133,12 +135,21 @@ class ReplayedStream:
             ShardIteratorType = "TRIM_HORIZON"  # noqa: N806
         return self._world.kinesis.get_shard_iterator(ShardIteratorType=ShardIteratorType, **request)
 
-    def get_records(self, *, StreamARN: str, ShardIterator: str) -> dict[str, Any]:
+    def get_records(self, *, StreamARN: str, ShardIterator: str, Limit: int) -> dict[str, Any]:
         self._check(ShardIterator.partition("/")[0])
-        return self._world.kinesis.get_records(
-            StreamARN=StreamARN, ShardIterator=ShardIterator, Limit=_PAGE_RECORDS
+        answer = self._world.kinesis.get_records(
+            StreamARN=StreamARN, ShardIterator=ShardIterator, Limit=min(Limit, _PAGE_RECORDS)
         )
+        return {**answer, "Records": [_as_written(record) for record in answer["Records"]]}
 
     def _check(self, shard_id: str) -> None:
         if shard_id in self.expired:
             raise aws.aws_error("ResourceNotFoundException")
+
+
+def _as_written(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record as Kinesis writes it, which boto3 would decode."""
+    return record | {
+        "Data": base64.b64encode(record["Data"]).decode(),
+        "ApproximateArrivalTimestamp": record["ApproximateArrivalTimestamp"].timestamp(),
+    }

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from local.stubs import stream as stub
+from local.stubs.http import serving
 from ops.aws.stack import Stack
 from ops.explore.stream import StreamReader, list_shards
 from tests.ops.stack import DeployedStack, tombstone, tweet
@@ -188,6 +190,27 @@ def test_a_read_that_other_readers_crowd_out_is_repeated(
     put = stream.put(3)
     stack.aws.faults.set("kinesis:GetRecords", throttle=1, times=20)
     assert read_all(reader) == in_order(put)
+
+
+@pytest.mark.parametrize(
+    ("busy", "numbers"),
+    [
+        ({"rate": 1000, "start": 120}, (10, 10)),
+        ({"rate": 100, "start": 120, "size": 20_000}, (10, 4)),
+        ({"rate": 1, "start": 30, "end": 22}, (8, 0)),
+    ],
+    ids=["many", "large", "few"],
+)
+def test_a_sample_has_a_few_of_the_newest_records_however_many_arrive(
+    busy: dict[str, Any], numbers: tuple[int, int]
+) -> None:
+    with serving(stub.Stream(shards=2, **busy).answer) as url:
+        reader = StreamReader(Stack({}, lambda: stub.OUTPUTS, url), minute_ago())
+        before = datetime.now(UTC)
+        first, second = ([record.arrived for record in reader.sample()] for _ in range(2))
+
+    assert (len(first), len(second)) == (2 * numbers[0], 2 * numbers[1])
+    assert all(arrived >= before - timedelta(seconds=2) for arrived in second)
 
 
 @pytest.mark.parametrize("stream", [5], indirect=True)

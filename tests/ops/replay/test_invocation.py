@@ -20,11 +20,10 @@ def test_an_element_of_the_event_is_the_one_that_an_event_source_mapping_sends()
     arrival = datetime(2026, 11, 23, tzinfo=UTC)
     element = build_record(
         {
-            "Data": b"{}",
-            "PartitionKey": "key",
-            "SequenceNumber": "42",
-            "ApproximateArrivalTimestamp": arrival,
-            "EncryptionType": "KMS",
+            "data": "e30=",
+            "partitionKey": "key",
+            "sequenceNumber": "42",
+            "approximateArrivalTimestamp": arrival.timestamp(),
         },
         "shardId-000000000000",
         STREAM,

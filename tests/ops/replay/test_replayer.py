@@ -1,9 +1,10 @@
 """The records that a replay sends and quarantines, and its checkpoint, against doubles of the services."""
 
+import base64
 import io
 import json
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,8 @@ class Account:
                 {
                     "SequenceNumber": str(number),
                     "PartitionKey": "ada",
-                    "Data": b"never a tweet" if number in poison else tweet("ada", number),
-                    "ApproximateArrivalTimestamp": START + timedelta(seconds=number),
+                    "Data": encoded(b"never a tweet" if number in poison else tweet("ada", number)),
+                    "ApproximateArrivalTimestamp": START.timestamp() + number,
                 }
                 for number in range(first, first + count)
             ]
@@ -64,6 +65,10 @@ class Account:
         self.reads_left: dict[str, int] = {}
         """The number of reads of a shard before it expires."""
         self.exists = True
+        self.denied_read: str | None = None
+        self.expired_up_to = 0
+        """Position before which a shard hands out nothing to an iterator that it gave out before."""
+        self.parents: dict[str, str] = {}
         self.stored: list[int] = []
         self.objects: dict[str, dict[str, Any]] = {}
         self.events: list[int] = []
@@ -73,22 +78,33 @@ class Account:
         assert StreamARN == STREAM
         if not self.exists:
             raise client_error("ResourceNotFoundException")
-        return {"Shards": [{"ShardId": shard_id} for shard_id in self.shards]}
+        return {
+            "Shards": [
+                {"ShardId": shard_id}
+                | ({"ParentShardId": self.parents[shard_id]} if shard_id in self.parents else {})
+                for shard_id in self.shards
+            ]
+        }
 
     def get_shard_iterator(self, *, ShardId: str, **request: Any) -> dict[str, str]:  # noqa: N803
         self._find(ShardId)
+        self.expired_up_to = 0
         after = request.get("StartingSequenceNumber")
         numbers = [record["SequenceNumber"] for record in self.shards[ShardId]]
         return {"ShardIterator": f"{ShardId}/{numbers.index(after) + 1 if after else 0}"}
 
-    def get_records(self, *, StreamARN: str, ShardIterator: str) -> dict[str, Any]:  # noqa: N803
+    def get_records(self, *, StreamARN: str, ShardIterator: str, Limit: int) -> dict[str, Any]:  # noqa: N803
         assert StreamARN == STREAM
         if self.failing_reads and (code := self.failing_reads.pop(0)):
             raise client_error(code)
         shard_id, _, position = ShardIterator.partition("/")
+        if shard_id == self.denied_read:
+            raise client_error("AccessDeniedException")
         self._find(shard_id)
         first = int(position)
-        page = self.shards[shard_id][first : first + 10]
+        if self.expired_up_to > first > 0:
+            return {"Records": [], "NextShardIterator": ShardIterator, "MillisBehindLatest": 86_400_000}
+        page = self.shards[shard_id][first : first + min(10, Limit)]
         return {
             "Records": page,
             "NextShardIterator": f"{shard_id}/{first + len(page)}",
@@ -120,6 +136,10 @@ class Account:
         self.objects[Key] = json.loads(Body)
 
 
+def encoded(payload: bytes) -> str:
+    return base64.b64encode(payload).decode()
+
+
 def client_error(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "made up"}}, "Operation")
 
@@ -142,10 +162,8 @@ def replay(
     account: Any,
     progress: Checkpoint,
     stop_after: int | None = None,
-    batch_size: int = 7,
-    event: Schema = EVENT,
-    filters: FilterCriteria = NO_FILTERS,
-) -> Replayer:
+    **options: Any,
+) -> None:
     """Run a replay, which a person interrupts after some batches if given."""
     stop = threading.Event()
     batches = iter(range(stop_after or 1_000_000, 0, -1))
@@ -154,17 +172,30 @@ def replay(
         if next(batches) == 1:
             stop.set()
 
-    run = Replayer(
+    replayer_of(account, progress, stop=stop, on_progress=on_progress, **options).run()
+
+
+def replayer_of(
+    account: Any,
+    progress: Checkpoint,
+    *,
+    batch_size: int = 7,
+    event: Schema = EVENT,
+    filters: FilterCriteria = NO_FILTERS,
+    retention: timedelta = timedelta(days=36_500),
+    stop: threading.Event | None = None,
+    on_progress: Callable[[str, float], None] = lambda _shard, _arrival: None,
+) -> Replayer:
+    return Replayer(
         Clients(account, account, account),
         Target(event, "dev-DDBEventProcessor", "role", "bucket", filters),
         progress,
+        retention=retention,
         batch_size=batch_size,
         rate=1_000_000,
-        stop=stop,
+        stop=stop or threading.Event(),
         on_progress=on_progress,
     )
-    run.run()
-    return run
 
 
 NUMBERS = st.sets(st.integers(0, 24), max_size=4)
@@ -270,12 +301,12 @@ def test_only_an_event_of_the_stacks_type_proves_that_the_function_can_store_one
     for record, message in zip(
         account.shards[SHARDS[0]], (event.samples[0], event.invalid[0], event.invalid[0]), strict=True
     ):
-        record["Data"] = message.encode()
+        record["Data"] = encoded(message.encode())
     with pytest.raises(ReplayError):
         replay(account, checkpoint(tmp_path), batch_size=1, event=event)
     assert account.objects == {}
 
-    account.shards[SHARDS[0]][2]["Data"] = event.samples[1].encode()
+    account.shards[SHARDS[0]][2]["Data"] = encoded(event.samples[1].encode())
     replay(account, checkpoint(tmp_path), batch_size=1, event=event)
     assert [body["sequenceNumber"] for body in account.objects.values()] == ["0"]
 
@@ -298,6 +329,111 @@ def test_a_shard_that_expires_does_not_end_the_replay_of_the_others(tmp_path: Pa
     assert (progress.finished, progress.expired, progress.is_finished) == ([SHARDS[1]], [SHARDS[0]], True)
     assert progress.records == len(account.stored)
     assert Checkpoint.load(progress.path) == progress
+
+
+def test_shards_are_replayed_at_the_same_time(tmp_path: Path) -> None:
+    class Waiting(Account):
+        both = threading.Barrier(2)
+
+        def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+            self.both.wait()
+            return super().invoke(FunctionName=FunctionName, Payload=Payload)
+
+    account, progress = Waiting(25), checkpoint(tmp_path, *SHARDS)
+    replay(account, progress)
+    assert sorted(account.stored) == list(range(50))
+    assert (progress.records, sorted(progress.finished)) == (50, list(SHARDS))
+
+
+def test_a_shard_is_replayed_once_its_parents_are(tmp_path: Path) -> None:
+    account, progress = Account(25), checkpoint(tmp_path, *SHARDS)
+    account.parents = {SHARDS[1]: SHARDS[0]}
+    replay(account, progress)
+    assert account.stored == list(range(50))
+
+
+def test_an_error_on_one_shard_ends_the_others_at_their_checkpoints(tmp_path: Path) -> None:
+    account, progress = Account(25), checkpoint(tmp_path, *SHARDS)
+    account.denied_read = SHARDS[1]
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        replay(account, progress)
+    assert Checkpoint.load(progress.path) == progress
+    assert progress.records == len(account.stored)
+
+    account.denied_read = None
+    replay(account, Checkpoint.load(progress.path))
+    assert [number for number in account.stored if number < 25] == list(range(25))
+    assert [number for number in account.stored if number >= 25] == list(range(25, 50))
+
+
+def test_nothing_else_is_sent_while_a_replay_looks_for_a_record_that_the_function_stores(
+    tmp_path: Path,
+) -> None:
+    class Counting(Account):
+        under_way = 0
+        beside_a_search: set[int]
+
+        def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+            searching = run._gate._is_closed
+            self.under_way += 1
+            try:
+                # A call that comes now would be beside this one: the other shard waits for nothing else.
+                threading.Event().wait(0.005 if searching else 0.0)
+                if searching:
+                    self.beside_a_search.add(self.under_way)
+                return super().invoke(FunctionName=FunctionName, Payload=Payload)
+            finally:
+                self.under_way -= 1
+
+    account, progress = Counting(25, crashes=set(range(0, 50, 3))), checkpoint(tmp_path, *SHARDS)
+    account.beside_a_search = set()
+    run = replayer_of(account, progress)
+    run.run()
+    assert account.beside_a_search == {1}
+    assert (progress.records, progress.refused) == (50, 17)
+
+
+@pytest.mark.parametrize("missing", [range(7, 14), range(7, 25)], ids=["in the middle", "up to the end"])
+def test_records_that_expire_before_they_are_read_are_counted_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: range
+) -> None:
+    account, progress = Account(25), checkpoint(tmp_path)
+    minutes = 60  # between two records
+    for number, record in enumerate(account.shards[SHARDS[0]]):
+        record["ApproximateArrivalTimestamp"] = START.timestamp() + number * minutes
+    clock = START.timestamp() + 25 * minutes
+    monkeypatch.setattr("ops.replay.shards.time.time", lambda: clock)
+    progress.end = START + timedelta(seconds=25 * minutes)
+    replay(account, progress, stop_after=1, retention=timedelta(hours=1))
+    assert progress.records == 7
+    assert progress.missed == {}
+
+    clock = START.timestamp() + missing.stop * minutes + 3600 - 1
+    account.shards[SHARDS[0]] = account.shards[SHARDS[0]][missing.stop :]
+    progress = Checkpoint.load(progress.path)
+    replay(account, progress, retention=timedelta(hours=1))
+    assert progress.is_finished
+    assert account.stored == [number for number in range(25) if number not in missing]
+    assert progress.missed == {SHARDS[0]: pytest.approx(len(missing) * minutes, abs=minutes)}
+
+
+def test_a_replay_continues_with_the_oldest_record_when_its_position_expires(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, progress = Account(25), checkpoint(tmp_path)
+    clock = [START.timestamp()]
+    monkeypatch.setattr("ops.replay.shards.time.time", lambda: clock[-1])
+
+    def expire(_shard: str, _arrival: float) -> None:
+        if len(clock) == 1:
+            clock.append(START.timestamp() + 3600 + 14)
+            account.expired_up_to = 14
+            del account.shards[SHARDS[0]][:14]
+
+    replayer_of(account, progress, retention=timedelta(hours=1), on_progress=expire).run()
+
+    assert account.stored == [*range(10), *range(14, 25)]
+    assert progress.is_finished
 
 
 def test_a_stream_that_no_longer_exists_ends_the_replay(tmp_path: Path) -> None:
@@ -377,4 +513,8 @@ def test_shards_are_read_after_their_parents() -> None:
         def list_shards(self, **_: str) -> Any:
             return {"Shards": listed}
 
-    assert shards.list_shards(Kinesis(), STREAM) == ["left", "right", "merged"]  # type: ignore[arg-type]
+    assert shards.list_shards(Kinesis(), STREAM) == {  # type: ignore[arg-type]
+        "left": {"expired"},
+        "right": set(),
+        "merged": {"left", "right", "expired"},
+    }

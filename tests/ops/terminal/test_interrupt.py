@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.terminal.interrupt import run_parallel
 from tests.doubles.relay import relaying
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
@@ -95,3 +96,17 @@ def interrupt_twice(process: "subprocess.Popen[str]") -> None:
     process.send_signal(signal.SIGINT)
     assert any("press Ctrl-C again to quit now" in line for line in process.stderr)
     process.send_signal(signal.SIGINT)
+
+
+def test_parallel_calls_yield_their_results_in_order_and_run_no_further_ahead_than_the_threads() -> None:
+    begun: list[int] = []
+
+    def double(number: int) -> int:
+        begun.append(number)
+        return number * 2
+
+    results = run_parallel(double, range(20), threads=4)
+    first = next(results)
+
+    assert len(begun) <= 5
+    assert [first, *results] == list(range(0, 40, 2))
