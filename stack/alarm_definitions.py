@@ -56,7 +56,8 @@ def alarms(*, function_timeout: int, provisioned_table: bool) -> Sequence[Alarm]
         Alarm(
             name="FunctionErrors",
             description="Invocations of the function keep failing",
-            remedy="`aws logs tail /aws/lambda/<stack>-DDBEventProcessor --since 15m`, then `pulumi up --refresh`",
+            remedy="right after a deployment `python -m ops rollback --stack <stack>`; else "
+            "`aws logs tail /aws/lambda/<stack>-DDBEventProcessor --since 15m`, then `pulumi up --refresh`",
             metric=metrics.ERRORS,
         ),
         Alarm(

@@ -41,6 +41,7 @@ POLICY_ARN = re.compile(
 # ("General purpose bucket naming rules", Amazon S3 User Guide).
 STACK_NAME = re.compile(r"(?!.*-EventData)(?!(?i:xn--|sthree-|amzn-s3-demo-))[A-Za-z0-9][A-Za-z0-9-]{0,24}")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+VERSION = re.compile(r"[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,7 @@ class QuarantineSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
-    """Memory in MB, timeout in seconds."""
+    """Memory in MB, timeout in seconds; `version` is the one that is live, None for the newest."""
 
     memory: int
     timeout: int
@@ -102,6 +103,7 @@ class FunctionSettings:
     log_level: str
     log_retention_days: int
     tracing: bool
+    version: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +177,7 @@ RULES: Mapping[str, Rule] = {
     "functionArchitecture": one_of("arm64", "x86_64"),
     "functionLogLevel": one_of(*LOG_LEVELS),
     "functionTracing": BOOLEAN,
+    "functionVersion": optional(VERSION, "the number of a version, as `python -m ops versions` lists them"),
     "logRetentionDays": one_of(*map(str, LOG_RETENTION_DAYS)),
     "mappingBatchSize": whole_number(1, MAX_BATCH_SIZE),
     "mappingBatchingWindow": whole_number(0, 300),
@@ -264,6 +267,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
             log_level=own["functionLogLevel"],
             log_retention_days=integer("logRetentionDays"),
             tracing=boolean("functionTracing"),
+            version=own["functionVersion"] or None,
         ),
         mapping=MappingSettings(
             batch_size=integer("mappingBatchSize"),
