@@ -37,9 +37,11 @@ POLICY_ARN = re.compile(
     r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/([\w+=,.@/-]{0,510}/)?[\w+=,.@-]{1,128}", re.ASCII
 )
 # S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`. Roles of the stack `dev`
-# are granted the tables `dev-EventData-*`, so no other stack's name may begin like that. S3 reserves three prefixes
-# ("General purpose bucket naming rules", Amazon S3 User Guide).
-STACK_NAME = re.compile(r"(?!.*-EventData)(?!(?i:xn--|sthree-|amzn-s3-demo-))[A-Za-z0-9][A-Za-z0-9-]{0,24}")
+# are granted the tables `dev-EventData-*` and the functions `dev-DDBEventProcessor*`, so no other stack's name may
+# begin like that. S3 reserves three prefixes ("General purpose bucket naming rules", Amazon S3 User Guide).
+STACK_NAME = re.compile(
+    r"(?!.*-(?:EventData|DDBEventProcessor))(?!(?i:xn--|sthree-|amzn-s3-demo-))[A-Za-z0-9][A-Za-z0-9-]{0,24}"
+)
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 VERSION = re.compile(r"[1-9][0-9]{0,9}")
 
@@ -215,8 +217,8 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         raise SettingsError(
             "the stack's name",
             stack,
-            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it, but not -EventData, "
-            "and at the start none of xn--, sthree- and amzn-s3-demo-, which S3 reserves",
+            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it, but not -EventData "
+            "and -DDBEventProcessor, and at the start none of xn--, sthree- and amzn-s3-demo-, which S3 reserves",
             "pulumi stack rename NAME",
             stack,
         )
