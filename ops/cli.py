@@ -18,11 +18,14 @@ _COMMANDS = {
     "watch": "ops.health.watch",
     "quarantine": "ops.quarantine.commands",
     "replay": "ops.replay.commands",
+    "versions": "ops.versions.commands:versions",
+    "rollback": "ops.versions.rollback",
+    "prune": "ops.versions.commands:prune",
     "size": "ops.planning.size",
     "cost": "ops.planning.cost",
     "use": "ops.aws.default",
 }
-"""Modules, imported on demand: only `size` and `cost` need Pulumi's SDK."""
+"""Modules, imported on demand, some with the name of the command in it: only `size` and `cost` need Pulumi's SDK."""
 
 
 class _Commands(click.Group):
@@ -47,7 +50,8 @@ class _Commands(click.Group):
     ) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(_COMMANDS[cmd_name]).command
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name or "command")
         return command
 
 
@@ -72,7 +76,7 @@ Exit codes: 0 done or healthy; 1 failed or not healthy; 2 wrong usage or configu
 )
 @click.version_option(version(), prog_name="stream-ops")
 def cli() -> None:
-    """Operate a deployed stack: watch it, check its health, explore the table, redrive, replay, plan size and cost."""
+    """Operate a deployed stack: its health, table, quarantine and versions, a replay, a plan of its size and cost."""
 
 
 def main() -> None:

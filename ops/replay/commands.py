@@ -18,6 +18,7 @@ from ops.replay.shards import list_shards
 from ops.terminal.display import as_json_option, console, count, error_console, progress_bar, size, write_json
 from ops.terminal.interrupt import interruptible
 from ops.terminal.times import TIME, whole_milliseconds
+from stack.aws.live_alias import LIVE
 
 
 @click.command(
@@ -43,9 +44,9 @@ was interrupted is sent again, which the table's key makes harmless. One process
 shard that expires is named, the others are replayed, and the exit code is 1.
 
 Needs, on the stream: kinesis:DescribeStreamSummary, kinesis:ListShards, kinesis:GetShardIterator and
-kinesis:GetRecords. On the function: lambda:GetFunctionConfiguration and lambda:InvokeFunction. On the bucket's
-records/refused/*: s3:PutObject. With a key of your own: kms:Decrypt for the stream, kms:GenerateDataKey for the
-bucket.
+kinesis:GetRecords. On the function's alias `live`: lambda:GetFunctionConfiguration and lambda:InvokeFunction.
+On the bucket's records/refused/*: s3:PutObject. With a key of your own: kms:Decrypt for the stream,
+kms:GenerateDataKey for the bucket.
 """,
 )
 @click.option(
@@ -101,7 +102,10 @@ def command(
         raise click.UsageError("Give --from TIME, or --resume FILE.")
     summary = stack.kinesis.describe_stream_summary(StreamName=stack.output("stream_name"))
     stream = summary["StreamDescriptionSummary"]
-    function = stack.lambda_.get_function_configuration(FunctionName=stack.output("function_name"))
+    function = stack.lambda_.get_function_configuration(
+        FunctionName=stack.output("function_name"), Qualifier=LIVE
+    )
+    function_arn = function["FunctionArn"].removesuffix(f":{LIVE}").removesuffix(f":{function['Version']}")
     target = Target(
         stack.event, function["FunctionName"], function["Role"], stack.output("quarantine_bucket")
     )
@@ -109,11 +113,11 @@ def command(
     if not dry_run:
         _lock(file)
     if start:
-        checkpoint = _begin(stack, stream["StreamARN"], function["FunctionArn"], file, start, end, shards)
+        checkpoint = _begin(stack, stream["StreamARN"], function_arn, file, start, end, shards)
         if not dry_run and file.exists():
             raise OptionsError(f"{file} exists: continue with --resume, or give another --checkpoint.")
     else:
-        checkpoint = _load(file, stream["StreamARN"], function["FunctionArn"])
+        checkpoint = _load(file, stream["StreamARN"], function_arn)
     description = (
         f"{iso(checkpoint.start)} to {iso(checkpoint.end)} of {stream['StreamName']} "
         f"({count(len(checkpoint.shards), 'shard')}) through {target.function_name}"

@@ -24,6 +24,7 @@ from ops.errors import ExpiredShardError, ReplayError
 from ops.replay.checkpoint import Checkpoint
 from ops.replay.invocation import MAX_EVENT_BYTES, build_record, first_failure
 from ops.replay.shards import read_range
+from stack.aws.live_alias import LIVE
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -258,7 +259,9 @@ class Replayer:
     def _invoke(self, batch: _Batch) -> tuple[int | None, str]:
         """Invoke the function; return the index of the first failed record, None for success, and the cause."""
         event = f'{{"Records": [{", ".join(batch.texts)}]}}'
-        answer = self._clients.invoker.invoke(FunctionName=self._target.function_name, Payload=event.encode())
+        answer = self._clients.invoker.invoke(
+            FunctionName=self._target.function_name, Qualifier=LIVE, Payload=event.encode()
+        )
         response = answer["Payload"].read()
         if "FunctionError" in answer:
             return 0, _error_message(response)

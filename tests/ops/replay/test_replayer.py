@@ -103,8 +103,8 @@ class Account:
         if shard_id not in self.shards or not self.exists:
             raise client_error("ResourceNotFoundException")
 
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
-        assert FunctionName == "dev-DDBEventProcessor"
+    def invoke(self, *, FunctionName: str, Qualifier: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        assert (FunctionName, Qualifier) == ("dev-DDBEventProcessor", "live")
         self.events.append(len(Payload))
         numbers = [int(record["kinesis"]["sequenceNumber"]) for record in json.loads(Payload)["Records"]]
         if self.crashes.intersection(numbers):
