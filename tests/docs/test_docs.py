@@ -68,7 +68,7 @@ def test_the_readme_names_only_targets_and_commands_that_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:`|^    )make ([a-z-]+)", text, re.MULTILINE)) <= targets
     commands = set(re.findall(r"(?:python -m ops|stream-ops) ([a-z]+)", text))
-    existing = {"watch", "status", "explore", "quarantine", "replay", "size", "cost", "use"}
+    existing = {"watch", "status", "explore", "quarantine", "replay", "rollback", "size", "cost", "use"}
     assert {"watch", "size"} <= commands <= existing
 
 
