@@ -8,6 +8,8 @@ import pulumi_aws as aws
 from event import quarantine_object
 from infra.archive import function_code
 from infra.iam import Statement, policy_document, via_service, via_stream
+from infra.live import DeployedAlias
+from stack.aws.live_alias import LIVE, describe
 from stack.settings import FunctionSettings, MappingSettings
 
 HANDLER = "handler.app.lambda_handler"
@@ -23,7 +25,7 @@ READ_STREAM = (
 
 
 class EventProcessor(pulumi.ComponentResource):
-    """Log group, role, function and event source mapping.
+    """Log group, role, function, its alias `live` and event source mapping.
 
     docs/decisions.md: why without a VPC, reserved concurrency, a dead-letter queue and code signing.
 
@@ -69,6 +71,7 @@ class EventProcessor(pulumi.ComponentResource):
         """
         super().__init__("stream-processing:infra:EventProcessor", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        deployed = DeployedAlias(function_name, function.version)
         # Created before the function, because Lambda would create one that keeps its lines forever.
         log_group = aws.cloudwatch.LogGroup(
             f"{name}-log-group",
@@ -76,7 +79,7 @@ class EventProcessor(pulumi.ComponentResource):
             retention_in_days=function.log_retention_days,
             kms_key_id=kms_key_arn,
             tags=tags,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, transforms=[deployed.read]),
         )
         role = aws.iam.Role(
             f"{name}-role",
@@ -133,20 +136,32 @@ class EventProcessor(pulumi.ComponentResource):
             environment=aws.lambda_.FunctionEnvironmentArgs(variables=environment),
             logging_config=aws.lambda_.FunctionLoggingConfigArgs(
                 log_format="JSON",
-                log_group=log_group.name,
+                # The function waits for the check, and with it everything that an `up` would change of it.
+                log_group=deployed.check(log_group.name),
                 application_log_level=function.log_level,
                 system_log_level="INFO",
             ),
             tracing_config=aws.lambda_.FunctionTracingConfigArgs(
                 mode="Active" if function.tracing else "PassThrough"
             ),
+            # Code and settings of each deployment are a version. AWS keeps them all: `python -m ops versions --prune`.
+            publish=True,
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+        version = pulumi.Output.from_input(function.version or lambda_function.version)
+        alias = aws.lambda_.Alias(
+            f"{name}-live",
+            name=LIVE,
+            description=version.apply(describe),
+            function_name=lambda_function.name,
+            function_version=version,
+            opts=child,
         )
         source_mapping = aws.lambda_.EventSourceMapping(
             f"{name}-mapping",
             event_source_arn=stream_arn,
-            function_name=lambda_function.arn,
+            function_name=alias.arn,
             starting_position=mapping.starting_position,
             batch_size=mapping.batch_size,
             maximum_batching_window_in_seconds=mapping.batching_window,

@@ -15,11 +15,17 @@ _COMMANDS = {
     "watch": ("ops.health.watch", "Watch the stack at work."),
     "quarantine": ("ops.quarantine.commands", "List, show, redrive and purge what could not be stored."),
     "replay": ("ops.replay.commands", "Send a time range of the stream through the function again."),
+    "versions": ("ops.versions.commands:versions", "List the versions of the function."),
+    "rollback": ("ops.versions.rollback", "Make an earlier version of the function live, at once."),
+    "prune": ("ops.versions.commands:prune", "Delete all versions but the newest ones."),
     "size": ("ops.planning.size", "Plan the settings for a load."),
     "cost": ("ops.planning.cost", "Estimate a month's cost."),
     "use": ("ops.aws.default", "Remember which stack to use."),
 }
-"""Each command's module, imported only to run the command or to show its help, and its line in the list of all."""
+"""Each command's module, with its name where that is not `command`, and its line in the list of all.
+
+A module is imported only to run the command or to show its help.
+"""
 
 
 class _Commands(click.Group):
@@ -43,8 +49,9 @@ class _Commands(click.Group):
     ) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module, summary = _COMMANDS[cmd_name]
-        command: click.Command = import_module(module).command
+        place, summary = _COMMANDS[cmd_name]
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(import_module(module), name or "command")
         command.short_help = summary
         return command
 
@@ -74,7 +81,7 @@ Exit codes: 0 done or healthy; 1 failed or not healthy; 2 wrong usage or configu
 )
 @click.version_option(version(), prog_name="stream-ops")
 def cli() -> None:
-    """Operate a deployed stack: watch it, check its health, explore the table, redrive, replay, plan size and cost."""
+    """Operate a deployed stack: its health, table, quarantine and versions, a replay, a plan of its size and cost."""
 
 
 def main() -> None:

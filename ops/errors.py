@@ -39,3 +39,7 @@ class ReplayError(OpsError):
 
 class ExpiredShardError(OpsError):
     """The stream no longer has a shard: it was closed, and its records' retention is over. The message names it."""
+
+
+class VersionError(OpsError):
+    """A version of the function cannot be made live. The message says why."""

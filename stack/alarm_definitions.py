@@ -64,7 +64,8 @@ def alarms(
         Alarm(
             name="FunctionErrors",
             description="Invocations of the function keep failing",
-            remedy="`aws logs tail /aws/lambda/STACK-DDBEventProcessor --since 15m`, then `pulumi up --refresh`",
+            remedy="right after a deployment `python -m ops rollback --stack STACK`; else "
+            "`aws logs tail /aws/lambda/STACK-DDBEventProcessor --since 15m`, then `pulumi up --refresh`",
             metric=metrics.ERRORS,
         ),
         Alarm(

@@ -52,10 +52,13 @@ POLICY_ARN = re.compile(
     r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/([\w+=,.@/-]{0,510}/)?[\w+=,.@-]{1,128}", re.ASCII
 )
 # S3 allows a bucket prefix of up to 37 characters: the quarantine's is `<stack>-quarantine-`. Roles of the stack `dev`
-# are granted the tables `dev-EventData-*`, so no other stack's name may begin like that. S3 reserves three prefixes
-# ("General purpose bucket naming rules", Amazon S3 User Guide).
-STACK_NAME = re.compile(r"(?!.*-EventData)(?!(?i:xn--|sthree-|amzn-s3-demo-))[A-Za-z0-9][A-Za-z0-9-]{0,24}")
+# are granted the tables `dev-EventData-*` and the functions `dev-DDBEventProcessor*`, so no other stack's name may
+# begin like that. S3 reserves three prefixes ("General purpose bucket naming rules", Amazon S3 User Guide).
+STACK_NAME = re.compile(
+    r"(?!.*-(?:EventData|DDBEventProcessor))(?!(?i:xn--|sthree-|amzn-s3-demo-))[A-Za-z0-9][A-Za-z0-9-]{0,24}"
+)
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+VERSION = re.compile(r"[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +128,7 @@ class QuarantineSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
-    """Memory in MB, timeout in seconds."""
+    """Memory in MB, timeout in seconds; `version` is the one that is live, None for the newest."""
 
     memory: int
     timeout: int
@@ -133,6 +136,7 @@ class FunctionSettings:
     log_level: str
     log_retention_days: int
     tracing: bool
+    version: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +217,7 @@ RULES: Mapping[str, Rule] = {
     "functionArchitecture": one_of("arm64", "x86_64"),
     "functionLogLevel": one_of(*LOG_LEVELS),
     "functionTracing": BOOLEAN,
+    "functionVersion": optional(VERSION, "the number of a version, as `python -m ops versions` lists them"),
     "logRetentionDays": one_of(*map(str, LOG_RETENTION_DAYS)),
     "mappingBatchSize": whole_number(1, MAX_BATCH_SIZE),
     "mappingBatchingWindow": whole_number(0, 300),
@@ -255,8 +260,8 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
         raise SettingsError(
             "the stack's name",
             stack,
-            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it, but not -EventData, "
-            "and at the start none of xn--, sthree- and amzn-s3-demo-, which S3 reserves",
+            "up to 25 letters, digits and hyphens, because the names of AWS resources contain it, but not -EventData "
+            "and -DDBEventProcessor, and at the start none of xn--, sthree- and amzn-s3-demo-, which S3 reserves",
             "pulumi stack rename NAME",
             stack,
         )
@@ -310,6 +315,7 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
             log_level=own["functionLogLevel"],
             log_retention_days=integer("logRetentionDays"),
             tracing=boolean("functionTracing"),
+            version=own["functionVersion"] or None,
         ),
         mapping=MappingSettings(
             batch_size=integer("mappingBatchSize"),

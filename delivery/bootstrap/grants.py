@@ -176,14 +176,19 @@ def _data_grants(account: Account, stack: str) -> list[Grant]:
 
 def _function_grants(account: Account, stack: str) -> list[Grant]:
     function = account.arn("lambda", f"function:{stack}-DDBEventProcessor")
+    # With its versions and alias, in one ARN: a role's policies have 10,240 characters. No other stack's function has
+    # a name that begins so (`STACK_NAME`).
+    versions = pulumi.Output.concat(function, "*")
     mappings = [account.arn("lambda", "event-source-mapping:*")]
-    of_function: Condition = {"ArnEquals": {"lambda:FunctionArn": function}}
+    of_function: Condition = {"ArnLike": {"lambda:FunctionArn": versions}}
     log_group = account.arn("logs", f"log-group:/aws/lambda/{stack}-DDBEventProcessor")
     return [
+        # Calls for one version are evaluated with its number: the provider's, and those of `ops prune`.
         Grant(
             sid="Function",
-            resources=[function],
+            resources=[versions],
             reads=[
+                "lambda:GetAlias",
                 "lambda:GetFunction",
                 "lambda:GetFunctionCodeSigningConfig",
                 "lambda:GetFunctionConfiguration",
@@ -191,10 +196,14 @@ def _function_grants(account: Account, stack: str) -> list[Grant]:
                 "lambda:ListVersionsByFunction",
             ],
             writes=[
+                "lambda:CreateAlias",
                 "lambda:CreateFunction",
+                "lambda:DeleteAlias",
                 "lambda:DeleteFunction",
+                "lambda:PublishVersion",
                 "lambda:TagResource",
                 "lambda:UntagResource",
+                "lambda:UpdateAlias",
                 "lambda:UpdateFunctionCode",
                 "lambda:UpdateFunctionConfiguration",
             ],

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pulumi
+from botocore.exceptions import ClientError
 from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
@@ -198,7 +199,10 @@ class _Functions(mocks.Mocks):
             return {"outputs": {}}, []
         if args.token not in INVOKES:
             raise DeploymentError(f"{args.token} is not implemented by local AWS")
-        return INVOKES[args.token](self.aws, args.args), []
+        try:
+            return INVOKES[args.token](self.aws, args.args), []
+        except ClientError as error:
+            return {}, [("", str(error))]  # as the engine hands a provider's error to the program
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         raise DeploymentError(f"{args.typ} {args.name!r}: reading an existing resource is not implemented")

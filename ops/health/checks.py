@@ -20,8 +20,10 @@ from ops.health.metrics import MINUTES, Series, last_minutes, read_series
 from ops.quarantine.bucket import Bucket
 from ops.terminal.display import capitalized, count, size, span
 from ops.terminal.interrupt import DaemonPool
+from ops.versions.published import Live, find_live
 from stack import metrics
 from stack.alarm_definitions import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS, alarms
+from stack.aws.live_alias import LIVE
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 CHECKED_OUTPUTS = (
     "region",
     "stream_name",
+    "stream_arn",
     "table_name",
     "function_name",
     "quarantine_bucket",
@@ -180,8 +183,10 @@ def _backlog(stack: Stack) -> Iterator[Check]:
 
 
 def _mappings(stack: Stack) -> "list[EventSourceMappingConfigurationTypeDef]":
+    """Return the mappings of the stack's stream that invoke the function, by whichever version or alias."""
     function = stack.output("function_name")
-    return stack.lambda_.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    listed = stack.lambda_.list_event_source_mappings(EventSourceArn=stack.output("stream_arn"))
+    return [each for each in listed["EventSourceMappings"] if each["FunctionArn"].split(":")[6] == function]
 
 
 def _mapping(stack: Stack) -> Iterator[Check]:
@@ -209,11 +214,15 @@ def _works(mapping: "EventSourceMappingConfigurationTypeDef") -> bool:
 
 
 def _function(stack: Stack) -> Iterator[Check]:
-    configuration = stack.lambda_.get_function_configuration(FunctionName=stack.output("function_name"))
+    live = find_live(stack)
+    configuration = stack.lambda_.get_function_configuration(
+        FunctionName=stack.output("function_name"), Qualifier=LIVE if live else "$LATEST"
+    )
     state, timeout = configuration.get("State", "Active"), configuration["Timeout"]
     text = f"{configuration['FunctionName']} {state}, {configuration['MemorySize']} MB, {timeout} s"
     works = state in ("Active", "Inactive")
     yield Check("Function", State.OK if works else State.BAD, text, "" if works else _REFRESH)
+    yield _version(live)
     (durations,) = last_minutes(stack, metrics.DURATION)
     if not durations:
         yield _no_data("Duration")
@@ -223,6 +232,19 @@ def _function(stack: Stack) -> Iterator[Check]:
         yield Check("Duration", State.BAD, text, _REMEDIES["FunctionDuration"])
     else:
         yield Check("Duration", _fresh(durations), text)
+
+
+def _version(live: Live | None) -> Check:
+    """Check that the live version is the one that the setting functionVersion chose in the last `pulumi up`."""
+    if live is None:
+        return Check("Version", State.WARNING, "none is published: there is no way back", "`pulumi up`")
+    if not live.is_moved:
+        return Check("Version", State.OK, f"{live.number} is live, as `pulumi up` set it")
+    text = f"{live.number} is live, but the last `pulumi up` set {live.deployed or 'another one'}: it was rolled back"
+    remedy = f"`pulumi config set functionVersion {live.number}` keeps it"
+    if live.deployed:
+        remedy += f"; `python -m ops rollback --to {live.deployed}` takes it back"
+    return Check("Version", State.WARNING, text, remedy)
 
 
 def _invocations(stack: Stack) -> Iterator[Check]:

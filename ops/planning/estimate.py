@@ -104,7 +104,13 @@ def estimate_original(load: Load, prices: Prices) -> list[Line]:
     forever; it has no alarms, no metrics and no quarantine.
     """
     function = FunctionSettings(
-        memory=128, timeout=3, architecture="x86_64", log_level="INFO", log_retention_days=30, tracing=False
+        memory=128,
+        timeout=3,
+        architecture="x86_64",
+        log_level="INFO",
+        log_retention_days=30,
+        tracing=False,
+        version=None,
     )
     mapping = MappingSettings(
         batch_size=25,

@@ -29,6 +29,7 @@ from ops.terminal.display import (
 )
 from ops.terminal.interrupt import interruptible
 from ops.terminal.times import TIME, whole_milliseconds
+from stack.aws.live_alias import LIVE
 
 
 @click.command(
@@ -55,10 +56,9 @@ shard that expires is named, the others are replayed, and the exit code is 1. So
 are read: the sum says of how much time.
 
 Needs, on the stream: kinesis:DescribeStreamSummary, kinesis:ListShards, kinesis:GetShardIterator and
-kinesis:GetRecords. On the function: lambda:GetFunctionConfiguration and lambda:InvokeFunction;
-lambda:ListEventSourceMappings for its filters. On the bucket's
-records/refused/*: s3:PutObject. With a key of your own: kms:Decrypt for the stream, kms:GenerateDataKey for the
-bucket.
+kinesis:GetRecords. On the function's alias `live`: lambda:GetFunctionConfiguration and lambda:InvokeFunction. On
+all: lambda:ListEventSourceMappings, for the mapping's filters. On the bucket's records/refused/*: s3:PutObject. With a
+key of your own: kms:Decrypt for the stream, kms:GenerateDataKey for the bucket.
 """,
 )
 @click.option(
@@ -114,7 +114,10 @@ def command(
         raise click.UsageError("Give --from TIME, or --resume FILE.")
     summary = stack.kinesis.describe_stream_summary(**stack.stream)
     stream = summary["StreamDescriptionSummary"]
-    function = stack.lambda_.get_function_configuration(FunctionName=stack.output("function_name"))
+    function = stack.lambda_.get_function_configuration(
+        FunctionName=stack.output("function_name"), Qualifier=LIVE
+    )
+    function_arn = function["FunctionArn"].removesuffix(f":{LIVE}").removesuffix(f":{function['Version']}")
     target = Target(
         stack.event,
         function["FunctionName"],
@@ -128,11 +131,11 @@ def command(
         _lock(file)
     if start:
         start = _first_kept(start, retention)
-        checkpoint = _begin(stack, stream["StreamARN"], function["FunctionArn"], file, start, end, shards)
+        checkpoint = _begin(stack, stream["StreamARN"], function_arn, file, start, end, shards)
         if not dry_run and file.exists():
             raise OptionsError(f"{file} exists: continue with --resume, or give another --checkpoint.")
     else:
-        checkpoint = _load(file, stream["StreamARN"], function["FunctionArn"])
+        checkpoint = _load(file, stream["StreamARN"], function_arn)
     description = (
         f"{iso(checkpoint.start)} to {iso(checkpoint.end)} of {stream['StreamName']} "
         f"({count(len(checkpoint.shards), 'shard')}) through {target.function_name}"

@@ -28,6 +28,7 @@ from ops.replay.invocation import MAX_EVENT_BYTES, build_record, first_failure
 from ops.replay.schedule import Gate, Schedule
 from ops.replay.shards import Range, ShardReader, list_shards
 from ops.terminal.interrupt import DaemonPool
+from stack.aws.live_alias import LIVE
 from stack.filters.criteria import NO_FILTERS, FilterCriteria
 
 if TYPE_CHECKING:
@@ -325,7 +326,9 @@ class Replayer:
     def _invoke(self, batch: _Batch) -> tuple[int | None, str]:
         """Invoke the function; return the index of the first failed record, None for success, and the cause."""
         event = f'{{"Records": [{", ".join(batch.texts)}]}}'
-        answer = self._clients.invoker.invoke(FunctionName=self._target.function_name, Payload=event.encode())
+        answer = self._clients.invoker.invoke(
+            FunctionName=self._target.function_name, Qualifier=LIVE, Payload=event.encode()
+        )
         response = answer["Payload"].read()
         if "FunctionError" in answer:
             return 0, _error_message(response)

@@ -102,6 +102,9 @@ def test_a_stack_is_deployed_changed_and_destroyed_by_its_deploy_role_and_previe
     account.pulumi(deploy, *up, "--plan", plan)
     account.run(preview, "delivery.workflows.preview", *report, "--expect-no-changes")
 
+    publish_eleven_more(account.aws, "dev-DDBEventProcessor")
+    assert "kept 10." in account.run(deploy, "ops", "prune", "--stack", "dev", "--yes")
+
     denied = account.pulumi(preview, *up, fails=True)
     assert "not authorized to perform: s3:PutObject" in denied
     account.pulumi(deploy, "destroy", "--stack", "dev", "--yes", "--skip-preview")
@@ -112,6 +115,15 @@ def test_a_stack_is_deployed_changed_and_destroyed_by_its_deploy_role_and_previe
     assert used <= set(sources)
     # An action that only this project's own parts account for is used, or it goes.
     assert {each for each, source in sources.items() if source.startswith(("local", "CLI"))} <= used
+
+
+def publish_eleven_more(aws: LocalAws, function: str) -> None:
+    """Publish versions of a function; the last one is live."""
+    functions = aws.client("lambda")
+    for number in range(11):
+        functions.update_function_configuration(FunctionName=function, Description=f"version {number}")
+        version = functions.publish_version(FunctionName=function)["Version"]
+    functions.update_alias(FunctionName=function, Name="live", FunctionVersion=version)
 
 
 EVERY_CHANGE: dict[str, object] = {

@@ -23,12 +23,12 @@ def test_updates_in_place_change_what_they_should_and_keep_the_rows(project: Pro
     stack.configure(streamShards=2, mappingBatchSize=100)
     assert stack.up().done == {"update": {"stream-stream", "processor-mapping"}}
     stack.configure(functionMemory=512)
-    assert stack.up().done == {"update": {"processor-function"}}
+    assert stack.up().done == {"update": {"processor-function", "processor-live"}}
     stack.configure(itemLifetimeDays=30)
-    assert stack.up().done == {"update": {"table-table", "processor-function"}}
+    assert stack.up().done == {"update": {"table-table", "processor-function", "processor-live"}}
     with (project.folder / "handler" / "app.py").open("a") as module:
         module.write("\n# changed\n")
-    assert stack.up().done == {"update": {"processor-function"}}
+    assert stack.up().done == {"update": {"processor-function", "processor-live"}}
     stack.up("--expect-no-changes")
 
     stream = project.aws.client("kinesis").describe_stream_summary(StreamName="changing-EventStream")

@@ -25,7 +25,9 @@ def test_a_stack_of_an_earlier_release_is_updated_without_replacing_anything_tha
     stack = project.stack("dev", like="dev")
     stack.run("stack", "import", "--file", str(state))
     planned = dict(stack.run("preview").done)
-    # An alarm got another name; everything else stays, the access key included.
+    # An alarm got another name, and the function an alias; everything else stays, the access key included.
     assert planned.pop("delete") == {"monitoring-NobodyReads"}
-    assert planned.pop("create") == {"monitoring-StreamNotRead"}
+    assert planned.pop("create") == {"monitoring-StreamNotRead", "processor-live"}
     assert set(planned) == {"update"}
+    # From the function to its alias: a mapping that is replaced would skip events that are being retried.
+    assert {"processor-function", "processor-mapping"} <= planned["update"]

@@ -104,6 +104,8 @@ class Deployed:
 class _Answers(mocks.Mocks):
     """The values that AWS adds to the inputs: identifiers, ARNs, the secret of an access key.
 
+    `answers` has what an invoke returns, or as text why it fails.
+
     `present` has outputs, by resource, of which the engine ignores changes: those that the stack already has.
     """
 
@@ -120,11 +122,13 @@ class _Answers(mocks.Mocks):
             "aws:index/getRegion:getRegion": {"region": REGION},
             "aws:index/getPartition:getPartition": {"partition": self.partition},
             "aws:kms/getAlias:getAlias": {"targetKeyArn": AWS_MANAGED_KEY},
+            "aws:lambda/getAlias:getAlias": "reading Lambda Alias: couldn't find resource",
             **self.answers,
         }
         if args.token not in answers:
             raise ValueError(f"the program invokes {args.token}, which no answer is known for")
-        return answers[args.token], []
+        answer = answers[args.token]
+        return ({}, [("", answer)]) if isinstance(answer, str) else (answer, [])
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         state = {**args.inputs, **self.present.get(args.name, {})}
@@ -139,6 +143,8 @@ class _Answers(mocks.Mocks):
             state.setdefault("arn", f"arn:aws:{service}:{REGION}:{ACCOUNT}:{physical}")
         if kind == "EventSourceMapping":
             state["uuid"] = "f8d2b9a1-0000-4000-8000-000000000000"
+        if kind == "Function":
+            state["version"] = "7"
         if kind == "Key":
             state["keyId"] = f"{args.name}-id"
         if kind == "AccessKey":
@@ -212,19 +218,22 @@ def deploy(
     region: str = REGION,
     present: Mapping[str, Mapping[str, Any]] | None = None,
     state: Mapping[str, Any] | None = None,
+    live: Mapping[str, Any] | str | None = None,
     **config: Any,
 ) -> Deployed:
     """Run the program as the stack `stack` of its committed file, with some keys of the project changed.
 
     `file` names the stack whose file is taken where it is not that of `stack`; `present` holds what the stack already
     has of a resource, by its logical name, where the engine ignores what the program says; `state` holds the resources
-    of the state, by URN.
+    of the state, by URN; `live` is the function's alias in AWS, or why it cannot be read.
     """
-    invokes = {
+    answered: dict[str, Any] = {
         "aws:index/getRegion:getRegion": {"region": region},
         "pulumi:pulumi:readStackResourceOutputs": {"outputs": state or {}},
     }
-    answers = _Answers(partition, invokes, present or {})
+    if live:
+        answered["aws:lambda/getAlias:getAlias"] = live
+    answers = _Answers(partition, answered, present or {})
     settings = stack_config(file or stack, **config) | {"aws:region": region}
     return _record(PROJECT, stack, settings, answers)
 

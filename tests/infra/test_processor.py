@@ -164,6 +164,7 @@ def test_the_function_has_exactly_the_inputs_that_it_needs(dev: Deployed) -> Non
             "systemLogLevel": "INFO",
         },
         "tracingConfig": {"mode": "PassThrough"},
+        "publish": True,
         "tags": DEV_TAGS,
     }
 
@@ -183,7 +184,7 @@ def test_the_log_group_exists_before_the_function_and_expires_its_lines(
 def test_the_mapping_never_blocks_a_shard_and_never_drops_a_record(dev: Deployed) -> None:
     assert dev.one("EventSourceMapping").inputs == {
         "eventSourceArn": dev.arn("stream-stream"),
-        "functionName": dev.arn("processor-function"),
+        "functionName": dev.arn("processor-live"),
         "startingPosition": "TRIM_HORIZON",
         "batchSize": 500,
         "maximumBatchingWindowInSeconds": 1,

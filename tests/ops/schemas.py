@@ -99,3 +99,11 @@ REDRIVE = open_members(
     selected=COUNT, redriven=COUNT, records=COUNT, kept=COUNT, interrupted=FLAG, dry_run=FLAG
 )
 PURGE = open_members(deleted=COUNT)
+VERSIONS = members(
+    function=TEXT,
+    live=COUNT,
+    deployed={"type": ["integer", "null"]},
+    versions=array(members(version=COUNT, published=TIME, sha256=TEXT)),
+)
+ROLLBACK = members(**{"function": TEXT, "from": COUNT, "to": COUNT, "keep": _TEXT_OR_NULL})
+PRUNE = members(deleted=array(COUNT), kept=COUNT)

@@ -26,6 +26,7 @@ def validate(text: str, schema: Schema) -> None:
         (["explore"], schemas.EXPLORE),
         (["explore", "--user", "nobody"], schemas.EXPLORE),
         (["explore", "--top"], schemas.TOP),
+        (["versions"], schemas.VERSIONS),
         (["quarantine", "list"], schemas.QUARANTINE_LIST),
         (["quarantine", "redrive", "--dry-run"], schemas.REDRIVE),
     ],

@@ -37,6 +37,7 @@ def test_a_stacks_screens_fit_the_terminal(shown: DeployedStack, width: int) -> 
         ["explore"],
         ["explore", "--user", _USER],
         ["explore", "--top"],
+        ["versions"],
         ["quarantine", "list"],
     ):
         check_screen(shown.ops(*command, env={"COLUMNS": str(width)}).stdout, width)

@@ -57,7 +57,7 @@ def test_make_policy_shows_each_violation_with_its_stack_and_the_fix(
     stacks = [("prod", deploy("prod"))]
     monkeypatch.setattr("tests.policy.__main__.programs", lambda: stacks)
     assert check() == 0
-    assert capsys.readouterr().out == f"prod: 37 resources keep {len(POLICIES)} policies\n"
+    assert capsys.readouterr().out == f"prod: 38 resources keep {len(POLICIES)} policies\n"
     stacks.append(("test", deploy("test", file="prod", protect=False)))
     assert check() == 1
     shown = capsys.readouterr().out

@@ -288,7 +288,7 @@ class FunctionPart(aws.Service):
         super().__init__()
         self._world = world
 
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
+    def invoke(self, *, FunctionName: str, Payload: bytes, **_: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self.call(lambda _: self._invoke(json.loads(Payload)))
         return answer
 

@@ -61,6 +61,8 @@ INVALID: list[tuple[str, Any, str]] = [
     ("functionLogLevel", "info", "one of TRACE, DEBUG, INFO"),
     ("functionLogLevel", "WARN", "one of TRACE, DEBUG, INFO"),
     ("functionTracing", "Active", "one of true, false"),
+    ("functionVersion", "live", "the number of a version"),
+    ("functionVersion", 0, "the number of a version"),
     ("logRetentionDays", 8, "one of 1, 3, 5, 7, 14, 30"),
     ("mappingBatchSize", 0, "a whole number from 1 to 10000"),
     ("mappingBatchSize", 10_001, "a whole number from 1 to 10000"),

@@ -27,7 +27,7 @@ Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awai
 
 _PASSES_ROLE = ("lambda:CreateFunction", "lambda:UpdateFunctionConfiguration")
 _SETS_BOUNDARY = ("CreateRole", "CreateUser", "PutRolePermissionsBoundary", "PutUserPermissionsBoundary")
-_MAPPINGS = "event-source-mappings"
+_MAPPINGS, _ALIASES = "event-source-mappings", "aliases"
 
 _resource_arn = iam_actions.extract_resource_arn
 _action = iam_actions.extract_iam_action
@@ -69,6 +69,8 @@ def _enforce_and_remember(access_key: str, action: str, *args: Any, **kwargs: An
 def _evaluated_action(service: str, method: str, path: str, *rest: Any) -> str | None:
     if service == "lambda" and method == "GET" and f"/{_MAPPINGS}/" in path:
         return "lambda:GetEventSourceMapping"
+    if service == "lambda" and f"/{_ALIASES}/" in path:
+        return {"GET": "lambda:GetAlias", "PUT": "lambda:UpdateAlias"}.get(method, "lambda:DeleteAlias")
     action: str | None = _action(service, method, path, *rest)
     return action
 
@@ -95,6 +97,8 @@ def _evaluated_arn(
         # Evaluated with the key; one that AWS manages is created by the request that describes it first.
         key = kms._resolve_key(arn.rpartition(":")[2])
         return str(key["Arn"]) if key else f"arn:aws:kms:{region}:{account}:key/none"
+    if service == "lambda" and "Qualifier" in query:
+        return f"{arn}:{query['Qualifier'][0]}"
     if arn != "*":
         return arn
     target = request.get("ResourceARN") or request.get("ResourceArn") or request.get("SubscriptionArn")
@@ -151,10 +155,10 @@ def _boundary(operation: str, request: dict[str, Any]) -> str | None:
 
 
 def _mapped_function(request: dict[str, Any]) -> str | None:
-    """Return the ARN of the function that a mapping has, or that a new one is to have."""
+    """Return the ARN of the function, or of its alias, that a mapping has, or that a new one is to have."""
     mapping = lambda_svc._esms.get(_evaluated.get().rpartition(":")[2])
-    name: str | None = mapping["FunctionName"] if mapping else request.get("FunctionName")
-    return lambda_svc._func_arn(name.rpartition(":")[2]) if name else None
+    name: str | None = mapping["FunctionArn"] if mapping else request.get("FunctionName")
+    return lambda_svc._func_arn(name.partition(":function:")[2] or name) if name else None
 
 
 # --- iam:PassRole ------------------------------------------------------------------------------------

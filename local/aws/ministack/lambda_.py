@@ -1,4 +1,4 @@
-"""Adds what ministack's Lambda lacks: checks of a function's role, and fields of Kinesis mappings.
+"""Adds what ministack's Lambda lacks: checks of a function's role and of an alias, and fields of Kinesis mappings.
 
 On AWS, Lambda rejects a function whose role it may not assume and a mapping whose role may not read the
 stream, and writes no log that the role does not permit. Without these checks a role's policy could lack them
@@ -37,6 +37,8 @@ _get_mapping = lambda_svc._get_esm
 _delete_mapping = lambda_svc._delete_esm
 _create_function = lambda_svc._create_function
 _update_function = lambda_svc._update_config
+_create_alias = lambda_svc._create_alias
+_update_alias = lambda_svc._update_alias
 _write_log = lambda_svc._emit_lambda_logs
 
 
@@ -53,6 +55,10 @@ def install() -> None:
     lambda_svc._delete_esm = lambda uuid: _found(_delete_mapping(uuid))
     lambda_svc._create_function = lambda data: _role_error(data) or _create_function(data)
     lambda_svc._update_config = lambda name, data: _role_error(data) or _update_function(name, data)
+    lambda_svc._create_alias = lambda name, data: _version_error(name, data) or _create_alias(name, data)
+    lambda_svc._update_alias = lambda name, alias, data: (
+        _version_error(name, data) or _update_alias(name, alias, data)
+    )
     lambda_svc._emit_lambda_logs = _write_permitted_log
     lambda_runtime._PYTHON_WORKER_SCRIPT = _without_invoke_depth(lambda_runtime._PYTHON_WORKER_SCRIPT)
 
@@ -168,6 +174,14 @@ def _role_error(data: dict[str, Any]) -> Answer | None:
     if any(_trusts_lambda(statement) for statement in statements):
         return None
     return _rejected("The role defined for the function cannot be assumed by Lambda.")
+
+
+def _version_error(name: str, data: dict[str, Any]) -> Answer | None:
+    """Return the rejection of an alias for a version that the function does not have."""
+    if name not in lambda_svc._functions or "FunctionVersion" not in data:
+        return None
+    rejection: Answer | None = lambda_svc._validate_function_qualifier_exists(name, data["FunctionVersion"])
+    return rejection
 
 
 def _trusts_lambda(statement: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The aws provider's functions that the program calls: account, region, partition."""
+"""The aws provider's functions that the program calls: account, region, partition, aliases."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from local.pulumi.provider.aws import Aws
 
 
-def _alias(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _key_alias(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
     # Describing the key creates one that AWS manages, as AWS's own provider relies on.
     key = aws.kms.describe_key(KeyId=arguments["name"])["KeyMetadata"]
     return {
@@ -14,6 +14,18 @@ def _alias(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "name": arguments["name"],
         "targetKeyArn": key["Arn"],
         "targetKeyId": key["KeyId"],
+    }
+
+
+def _function_alias(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    alias = aws.lambda_.get_alias(FunctionName=arguments["functionName"], Name=arguments["name"])
+    return {
+        "id": alias["AliasArn"],
+        "arn": alias["AliasArn"],
+        "description": alias.get("Description", ""),
+        "functionName": arguments["functionName"],
+        "functionVersion": alias["FunctionVersion"],
+        "name": alias["Name"],
     }
 
 
@@ -43,7 +55,8 @@ def _open_id_connect_provider(aws: Aws, arguments: Mapping[str, Any]) -> dict[st
 
 
 INVOKES: Mapping[str, Callable[[Aws, Mapping[str, Any]], dict[str, Any]]] = {
-    "aws:kms/getAlias:getAlias": _alias,
+    "aws:kms/getAlias:getAlias": _key_alias,
+    "aws:lambda/getAlias:getAlias": _function_alias,
     "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": _open_id_connect_provider,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getRegion:getRegion": _region,

@@ -87,7 +87,11 @@ class Arn(Text):
     """A name or the ARN that ends in it: AWS takes either and returns the ARN."""
 
     def same(self, one: Any, other: Any) -> bool:
-        return bool(one) and bool(other) and one.rpartition(":")[2] == other.rpartition(":")[2]
+        return (
+            bool(one)
+            and bool(other)
+            and (one == other or one.endswith(f":{other}") or other.endswith(f":{one}"))
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

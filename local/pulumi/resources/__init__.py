@@ -44,6 +44,7 @@ RESOURCES: Mapping[str, type[Resource]] = {
         kms.Key,
         kms.Alias,
         lambda_.Function,
+        lambda_.Alias,
         lambda_.EventSourceMapping,
         sns.Topic,
         sns.TopicPolicy,

@@ -1,4 +1,4 @@
-"""Lambda: the function and the event source mapping."""
+"""Lambda: the function with its versions, an alias and the event source mapping."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
@@ -50,8 +50,10 @@ class Function(Resource):
         "tracingConfig": Block(
             fields={"mode": Text(required=True, one_of=("Active", "PassThrough"))}, computed=True
         ),
+        "publish": Flag(),
         "tags": Strings(),
     }
+    configured_after = ("publish",)
     volatile = ("codeSha256", "sourceCodeSize", "lastModified")
     configuration = (
         "role",
@@ -73,6 +75,13 @@ class Function(Resource):
         if not wrong and canonical["code"] != UNKNOWN:
             canonical["sourceCodeHash"] = checksum(canonical["code"])
         return canonical, wrong
+
+    def preview(self, inputs: Properties, state: Properties | None = None) -> Properties:
+        planned = super().preview(inputs, state)
+        if state and self._publishes(inputs, self.diff(state, inputs)):
+            for output in ("version", "qualifiedArn"):
+                planned.pop(output, None)
+        return planned
 
     def create_resource(self, inputs: Properties) -> Properties:
         self.aws.lambda_.create_function(
@@ -98,6 +107,7 @@ class Function(Resource):
         answer: Any = self.aws.lambda_.get_function(FunctionName=id_)
         function, tags = answer["Configuration"], answer.get("Tags", {})
         arn = function["FunctionArn"]
+        version = self._newest_version(id_)
         logging = function.get("LoggingConfig", {})
         return {
             "arn": arn,
@@ -122,8 +132,8 @@ class Function(Resource):
             "sourceCodeHash": function["CodeSha256"],
             "sourceCodeSize": function["CodeSize"],
             "lastModified": function["LastModified"],
-            "version": function["Version"],
-            "qualifiedArn": f"{arn}:{function['Version']}",
+            "version": version,
+            "qualifiedArn": f"{arn}:{version}",
             "invokeArn": (
                 f"arn:aws:apigateway:{self.aws.region}:lambda:path/2015-03-31/functions/{arn}/invocations"
             ),
@@ -142,11 +152,65 @@ class Function(Resource):
         if set(self.configuration) & set(changed):
             lambda_.update_function_configuration(FunctionName=id_, **_configuration(inputs))
             self.settle(id_)
+        if self._publishes(inputs, changed):
+            lambda_.publish_version(FunctionName=id_)
         if "tags" in changed:
             _retag(self, id_, inputs)
 
     def delete_resource(self, id_: str, _state: Properties) -> None:
         self.aws.lambda_.delete_function(FunctionName=id_)
+
+    def _publishes(self, inputs: Properties, changed: Collection[str]) -> bool:
+        versioned = {"sourceCodeHash", "architectures", "publish", *self.configuration}
+        return bool(inputs.get("publish")) and not versioned.isdisjoint(changed)
+
+    def _newest_version(self, name: str) -> str:
+        """Return the newest published version, `$LATEST` without one, as AWS's provider reads it."""
+        pages = self.aws.lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+        versions: list[str] = [each["Version"] for page in pages for each in page["Versions"]]
+        return max(versions, key=lambda version: int(version) if version.isdecimal() else 0)
+
+
+class Alias(Resource):
+    """An alias of a function; its id is the alias's ARN."""
+
+    token = "aws:lambda/alias:Alias"
+    named_by = "name"
+    inputs: ClassVar[Inputs] = {
+        "name": Text(pattern=r"(?!\d+$)[\w-]{1,128}", replaces=True),
+        "functionName": Arn(required=True, replaces=True),
+        "functionVersion": Text(required=True, pattern=r"\$LATEST|\d+"),
+        "description": Text(),
+    }
+
+    def create_resource(self, inputs: Properties) -> Properties:
+        created = self.aws.lambda_.create_alias(
+            FunctionName=inputs["functionName"], Name=inputs["name"], **_target(inputs)
+        )
+        return {"id": created["AliasArn"]}
+
+    def settle(self, id_: str) -> None:
+        """An alias is ready at once."""
+
+    def read_resource(self, id_: str, _known: Properties) -> Properties:
+        function, _, name = id_.rpartition(":")
+        alias = self.aws.lambda_.get_alias(FunctionName=function, Name=name)
+        return {
+            "arn": alias["AliasArn"],
+            "region": self.aws.region,
+            "name": name,
+            "functionName": function,
+            "functionVersion": alias["FunctionVersion"],
+            "description": alias.get("Description"),
+        }
+
+    def update_resource(self, id_: str, inputs: Properties, _changed: Collection[str]) -> None:
+        function, _, name = id_.rpartition(":")
+        self.aws.lambda_.update_alias(FunctionName=function, Name=name, **_target(inputs))
+
+    def delete_resource(self, id_: str, _state: Properties) -> None:
+        function, _, name = id_.rpartition(":")
+        self.aws.lambda_.delete_alias(FunctionName=function, Name=name)
 
 
 class EventSourceMapping(Resource):
@@ -248,6 +312,10 @@ def _retag(resource: Resource, id_: str, inputs: Properties) -> None:
         lambda keys: lambda_.untag_resource(Resource=actual["arn"], TagKeys=keys),
         lambda tags: lambda_.tag_resource(Resource=actual["arn"], Tags=tags),
     )
+
+
+def _target(inputs: Properties) -> dict[str, Any]:
+    return {"FunctionVersion": inputs["functionVersion"], "Description": inputs.get("description", "")}
 
 
 def _configuration(inputs: Properties) -> dict[str, Any]:

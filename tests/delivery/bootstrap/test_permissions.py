@@ -58,7 +58,7 @@ def resources(stack: str, bucket: str, key: str) -> dict[str, set[str]]:
         "ScalingRole": {iam_arn(f"role/aws-service-role/{scaling}")},
         "Quarantine": {f"arn:aws:s3:::{stack}-quarantine-*"},
         "EmptyQuarantine": {f"arn:aws:s3:::{stack}-quarantine-*/*"},
-        "Function": {arn("lambda", f"function:{function}")},
+        "Function": {arn("lambda", f"function:{function}*")},
         "CreateMapping": {"*"},
         "Mapping": {mappings},
         "AnyMapping": {mappings},
@@ -130,13 +130,14 @@ def test_the_grants_of_the_deploy_role_on_wildcards_are_bounded_by_conditions(
     account: Deployed, stack: str
 ) -> None:
     bounded = {"StringEquals": {"iam:PermissionsBoundary": account.arn(f"{stack}-boundary")}}
-    of_function = {"ArnEquals": {"lambda:FunctionArn": arn("lambda", f"function:{stack}-DDBEventProcessor")}}
+    function = arn("lambda", f"function:{stack}-DDBEventProcessor")
+    of_function = {"ArnLike": {"lambda:FunctionArn": f"{function}*"}}
     own_target = {"StringEqualsIfExists": {"aws:ResourceTag/Stack": stack}}
     assert account.conditions(f"{stack}-deploy-policy") == {
         "BoundedFunctionRole": bounded,
         "BoundedProducer": bounded,
-        "CreateMapping": of_function,
         "FindState": {"StringLike": {"s3:prefix": [f"{stack}/*"]}},
+        "CreateMapping": of_function,
         "Mapping": of_function,
         "PassFunctionRole": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
         "Scaling": {

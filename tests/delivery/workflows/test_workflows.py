@@ -45,7 +45,9 @@ def test_credentials_are_in_the_steps_that_need_them_and_in_no_other(
             assert step["with"]["output-credentials"] is True
             assert "preview_role_arn" in step["with"]["role-to-assume"] or content.get("environment")
     for command in steps_with_credentials(content):
-        assert command.startswith(("python -m delivery.workflows.preview ", "pulumi up "))
+        assert command.startswith(
+            ("python -m delivery.workflows.preview ", "pulumi up ", "python -m ops prune ")
+        )
     permissions = WORKFLOWS[workflow]["permissions"] | content.get("permissions", {})
     writes = {name for name, level in permissions.items() if level == "write"}
     assert writes <= {
@@ -65,9 +67,14 @@ def test_secrets_are_required_before_the_credentials_of_a_preview(workflow: str)
 
 
 def test_a_deployment_keeps_the_policies_that_its_preview_kept() -> None:
-    [deployed] = steps_with_credentials(WORKFLOWS["deploy-stack"]["jobs"]["up"])
+    deployed, _ = steps_with_credentials(WORKFLOWS["deploy-stack"]["jobs"]["up"])
     assert f" --policy-pack {POLICY_PACK} " in deployed
     assert os.access(PROJECT / POLICY_PACK, os.X_OK)
+
+
+def test_a_deployment_ends_with_the_deletion_of_old_versions() -> None:
+    _, pruned = steps_with_credentials(WORKFLOWS["deploy-stack"]["jobs"]["up"])
+    assert pruned == 'python -m ops prune --stack "$STACK" --yes'
 
 
 def test_the_drift_workflow_opens_an_issue_only_when_the_preview_found_changes() -> None:
@@ -116,7 +123,7 @@ def test_a_stack_is_approved_between_its_preview_and_the_deployment_of_that_plan
     assert stack["up"]["environment"] == "${{ inputs.stack }}"
     assert stack["up"]["needs"] == "preview"
     [previewed] = steps_with_credentials(stack["preview"])
-    [deployed] = steps_with_credentials(stack["up"])
+    deployed, _ = steps_with_credentials(stack["up"])
     assert "--plan plan.json" in previewed
     assert "--plan plan.json" in deployed
     saved, loaded = (

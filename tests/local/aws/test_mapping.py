@@ -28,6 +28,21 @@ def test_every_record_arrives_once_and_in_order(pipeline: Pipeline) -> None:
     eventually(lambda: pipeline.result() == "OK")
 
 
+def test_a_mapping_that_gets_an_alias_instead_of_the_function_skips_and_repeats_nothing(
+    pipeline: Pipeline,
+) -> None:
+    uuid = pipeline.map(BatchSize=10)
+    pipeline.put(*numbers(100))
+    pipeline.function_api.publish_version(FunctionName=pipeline.function)
+    alias = pipeline.function_api.create_alias(
+        FunctionName=pipeline.function, Name="live", FunctionVersion="1"
+    )
+    changed = pipeline.function_api.update_event_source_mapping(UUID=uuid, FunctionName=alias["AliasArn"])
+    assert changed["FunctionArn"] == alias["AliasArn"]
+    pipeline.put(*numbers(100, 100))
+    assert pipeline.receives(200) == numbers(200)
+
+
 def test_a_batch_has_no_more_than_batch_size_records(pipeline: Pipeline) -> None:
     pipeline.create_stream()
     pipeline.put(*numbers(25))

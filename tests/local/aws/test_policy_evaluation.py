@@ -80,6 +80,36 @@ def test_an_alias_is_evaluated_with_its_key(aws: LocalAws, user: User) -> None:
     assert kms.describe_key(KeyId=alias)["KeyMetadata"]["Arn"] == key
 
 
+def test_a_version_is_evaluated_with_its_number_and_an_alias_is_changed_with_its_function(
+    aws: LocalAws, user: User
+) -> None:
+    root, mine = aws.client("lambda"), aws.client("lambda", **user.keys)
+    name = unique("function")
+    role = user.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST_LAMBDA))["Role"][
+        "Arn"
+    ]
+    arn = root.create_function(
+        FunctionName=name,
+        Role=role,
+        Code={"ZipFile": zipped(app="def handle(event, context): pass")},
+        Handler="app.handle",
+        Runtime="python3.13",
+    )["FunctionArn"]
+    root.publish_version(FunctionName=name)
+    root.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    user.allow({"Action": "lambda:*", "Resource": arn})
+    assert mine.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "1"
+    mine.update_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    with pytest.raises(ClientError, match="not authorized to perform: lambda:InvokeFunction"):
+        mine.invoke(FunctionName=name, Qualifier="live")
+    user.allow({"Action": ["lambda:GetAlias", "lambda:InvokeFunction"], "Resource": [arn, f"{arn}:live"]})
+    mine.invoke(FunctionName=name, Qualifier="live")
+    for call, action in ((mine.update_alias, "UpdateAlias"), (mine.delete_alias, "DeleteAlias")):
+        with pytest.raises(ClientError, match=f"not authorized to perform: lambda:{action}"):
+            call(FunctionName=name, Name="live")
+    root.delete_function(FunctionName=name)
+
+
 @pytest.mark.parametrize("kind", ["Role", "User"])
 def test_an_identity_is_created_and_changed_only_within_the_boundary_that_a_policy_demands(
     aws: LocalAws, user: User, kind: str

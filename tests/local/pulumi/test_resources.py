@@ -108,6 +108,14 @@ OF_EACH_TYPE: dict[str, Callable[[Account], CreatedResource]] = {
         tracingConfig={"mode": "PassThrough"},
         tags={"a": "b"},
     ),
+    "aws:lambda/function:Function with versions": lambda account: account.function(publish=True),
+    "aws:lambda/alias:Alias": lambda account: account.create(
+        "aws:lambda/alias:Alias",
+        name="live",
+        description="the version in use",
+        functionName=account.function(publish=True)["name"],
+        functionVersion="1",
+    ),
     "aws:lambda/eventSourceMapping:EventSourceMapping": lambda account: account.mapping(
         batchSize=500.0,
         functionResponseTypes=["ReportBatchItemFailures"],

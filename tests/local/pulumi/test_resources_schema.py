@@ -224,6 +224,13 @@ def test_a_policy_that_a_preview_does_not_know_is_a_change() -> None:
     [
         ("functionName", "arn:aws:lambda:us-east-1:000000000000:function:f", "f", True),
         ("functionName", "arn:aws:lambda:us-east-1:000000000000:function:f", "g", False),
+        ("functionName", "arn:aws:lambda:us-east-1:000000000000:function:f", "f:live", False),
+        (
+            "functionName",
+            "arn:aws:lambda:us-east-1:000000000000:function:f:live",
+            "arn:aws:lambda:us-east-1:000000000000:function:g:live",
+            False,
+        ),
         ("functionResponseTypes", [], None, True),
         ("functionResponseTypes", ["ReportBatchItemFailures"], None, False),
         ("destinationConfig", {}, None, True),

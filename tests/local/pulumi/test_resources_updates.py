@@ -183,6 +183,26 @@ class TestFunction:
         answer = account.aws.lambda_.invoke(FunctionName=function.id)
         assert answer["Payload"].read() == b"1"
 
+    def test_publishes_a_version_of_each_change_of_code_or_settings(self, account: Account) -> None:
+        function = account.function(publish=True)
+        assert function["version"] == "1"
+        function.change(memorySize=512.0)
+        assert function["version"] == "2"
+        function.change(tags={"a": "b"})
+        assert function["version"] == "2"
+        code = pulumi.AssetArchive({"app.py": pulumi.StringAsset("def handle(event, context): return 1")})
+        function.change(code=code)
+        assert function["version"] == "3"
+        assert function["qualifiedArn"] == f"{function['arn']}:3"
+        old = account.aws.lambda_.get_function_configuration(FunctionName=function.id, Qualifier="1")
+        assert old["MemorySize"] == 128
+
+    def test_previews_a_version_that_is_not_published_yet_as_unknown(self, account: Account) -> None:
+        function = account.function(publish=True)
+        for changed, known in (({"memorySize": 512}, False), ({"tags": {"a": "b"}}, True)):
+            planned = function.kind.preview({**function.inputs, **changed}, function.state)
+            assert ("version" in planned, "qualifiedArn" in planned) == (known, known)
+
     def test_changed_by_hand_shows_and_is_repaired(self, account: Account) -> None:
         function = account.function()
         account.aws.lambda_.update_function_configuration(FunctionName=function.id, MemorySize=1024)
@@ -192,6 +212,20 @@ class TestFunction:
         assert function.changes() == {"memorySize"}
         function.change()
         assert function["memorySize"] == 128
+
+
+class TestAlias:
+    def test_moves_in_place_to_a_version_that_exists(self, account: Account) -> None:
+        function = account.function(publish=True)
+        function.change(memorySize=512.0)
+        alias = account.create(
+            "aws:lambda/alias:Alias", name="live", functionName=function["name"], functionVersion="2"
+        )
+        assert alias.change(functionVersion="1") == {"functionVersion"}
+        found = account.aws.lambda_.get_alias(FunctionName=function.id, Name="live")
+        assert found["FunctionVersion"] == "1"
+        with pytest.raises(ClientError, match=f"Function not found: {function['arn']}:9"):
+            alias.change(functionVersion="9")
 
 
 class TestMapping:

@@ -120,8 +120,8 @@ class Account:
         if shard_id not in self.shards or not self.exists:
             raise client_error("ResourceNotFoundException")
 
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
-        assert FunctionName == "dev-DDBEventProcessor"
+    def invoke(self, *, FunctionName: str, Qualifier: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        assert (FunctionName, Qualifier) == ("dev-DDBEventProcessor", "live")
         self.events.append(len(Payload))
         numbers = [int(record["kinesis"]["sequenceNumber"]) for record in json.loads(Payload)["Records"]]
         if self.crashes.intersection(numbers):
@@ -335,9 +335,9 @@ def test_shards_are_replayed_at_the_same_time(tmp_path: Path) -> None:
     class Waiting(Account):
         both = threading.Barrier(2)
 
-        def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        def invoke(self, *, FunctionName: str, Qualifier: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
             self.both.wait()
-            return super().invoke(FunctionName=FunctionName, Payload=Payload)
+            return super().invoke(FunctionName=FunctionName, Qualifier=Qualifier, Payload=Payload)
 
     account, progress = Waiting(25), checkpoint(tmp_path, *SHARDS)
     replay(account, progress)
@@ -373,7 +373,7 @@ def test_nothing_else_is_sent_while_a_replay_looks_for_a_record_that_the_functio
         under_way = 0
         beside_a_search: set[int]
 
-        def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        def invoke(self, *, FunctionName: str, Qualifier: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
             searching = run._gate._is_closed
             self.under_way += 1
             try:
@@ -381,7 +381,7 @@ def test_nothing_else_is_sent_while_a_replay_looks_for_a_record_that_the_functio
                 threading.Event().wait(0.005 if searching else 0.0)
                 if searching:
                     self.beside_a_search.add(self.under_way)
-                return super().invoke(FunctionName=FunctionName, Payload=Payload)
+                return super().invoke(FunctionName=FunctionName, Qualifier=Qualifier, Payload=Payload)
             finally:
                 self.under_way -= 1
 

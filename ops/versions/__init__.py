@@ -1,0 +1,1 @@
+"""Versions of the function: list them, go back to one, delete old ones."""
