@@ -2,15 +2,17 @@
 
     python tests/forks/server.py SOCKET LIBRARY...
 
+A library is a module, or something in one: `MODULE:NAME`.
+
 A request comes with standard streams, working directory, environment, process group and ignored signals of the
 process that asks. That process learns how the fork ended; the fork is killed when it ends first. The server ends with
 its standard input, and all its forks with it.
 """
 
 import gc
-import importlib
 import io
 import os
+import pkgutil
 import runpy
 import selectors
 import signal
@@ -168,7 +170,7 @@ def run(request: Request) -> None:
 def main(address: str, *libraries: str) -> None:
     """Import libraries, serve, and in each fork run what was asked for."""
     for library in libraries:
-        importlib.import_module(library)
+        pkgutil.resolve_name(library)
     gc.collect()
     gc.freeze()
     server = Server(address)
