@@ -78,9 +78,9 @@ format: install ## Format the code, and fix what the linter can
 engine: ## Build the Pulumi CLI from source if none is on PATH (once, about six minutes)
 	@tools/engine.sh
 
-# A file stays with one worker: the tests of the roles share an account that takes a while to prepare.
+# Tests that share an account stay with one worker, because it takes a while to prepare.
 test-engine: install engine ## Run the stack's tests under the real Pulumi engine (PLUGIN=aws: with AWS's own plugin)
-	PLUGIN=$(PLUGIN) $(BIN)/pytest tests/engine --dist loadfile
+	PLUGIN=$(PLUGIN) $(BIN)/pytest tests/engine --dist loadgroup
 
 record-state: install engine ## Record the state that this release leaves, for the tests of upgrades
 	$(BIN)/python -m tests.engine.record_state

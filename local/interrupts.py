@@ -17,6 +17,7 @@ def uninterrupted() -> Iterator[None]:
     before = {
         number: signal.signal(number, lambda number, _frame: held_back.append(number))
         for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) != signal.SIG_IGN  # as Ctrl-C is in a script's background job
     }
     try:
         yield

@@ -86,10 +86,11 @@ def publish(
 ) -> int:
     """Send the source's events until it ends, `limit` events or `duration` seconds; return the exit code.
 
-    SIGINT, SIGTERM and SIGHUP end the run too; a second SIGINT or SIGTERM at once. When the source ends, queued
-    events are sent for as long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. Events
-    that remain in the spool, or are missing from it, make the exit code 1, as rejected input does that could not be
-    kept, and more of it than `max_rejected`. `receipts` shows a feeder of standard input which lines are safe.
+    SIGINT, SIGTERM and SIGHUP end the run too; a second SIGINT or SIGTERM at once. SIGINT and SIGHUP stay ignored if
+    they were, as in the background of a script and under nohup. When the source ends, queued events are sent for as
+    long as it takes; after a signal, or at the end of `duration`, for `FLUSH_SECONDS`. Events that remain in the spool,
+    or are missing from it, make the exit code 1, as rejected input does that could not be kept, and more of it than
+    `max_rejected`. `receipts` shows a feeder of standard input which lines are safe.
     """
     reader = Reader(
         source,
@@ -275,11 +276,10 @@ class _Interrupts:
         self.count = 0
 
     def __enter__(self) -> Self:
-        numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup
-            numbers.remove(signal.SIGHUP)
+        # Ctrl-C is not for a script's background job, and a closed terminal not for what nohup started.
+        heeded = [each for each in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
         self._previous: dict[int, Any] = {}
-        for number in numbers:
+        for number in (signal.SIGTERM, *heeded):
             self._previous[number] = signal.signal(number, self._note)
         return self
 

@@ -33,6 +33,14 @@ def service_models() -> Iterator[None]:
 
 
 @pytest.fixture
+def ctrl_c_ignored() -> Iterator[None]:
+    """Ignore SIGINT, as a shell lets a script's background jobs do; processes that a test starts inherit it."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.fixture
 def many_thread_switches() -> Iterator[None]:
     """Let the interpreter switch threads a thousand times as often as it does by default."""
     interval = sys.getswitchinterval()

@@ -18,9 +18,14 @@ R = TypeVar("R")
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C or SIGTERM sets, which tells the user so; the second ends the process."""
+    """Yield an event that the first Ctrl-C or SIGTERM sets, which tells the user so; the second ends the process.
+
+    Where Ctrl-C is ignored, as in a script's background job, it stays ignored.
+    """
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if before[signal.SIGINT] == signal.SIG_IGN:
+        del before[signal.SIGINT]
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         stop.set()

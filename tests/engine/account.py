@@ -1,7 +1,6 @@
 """An account that `bootstrap/` prepared, and the credentials that GitHub's jobs get in it."""
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from local.aws.local_aws import LocalAws
 from local.aws.server import REGION, ROOT_KEY
 from local.job import job_environment
 from tests.engine.stack import Project
+from tests.forks import Forks
 
 REPOSITORY = "octo/tweets"
 Environment = dict[str, str]
@@ -17,9 +17,10 @@ Environment = dict[str, str]
 class PreparedAccount:
     """A project folder whose stacks have their state in the account's bucket, each command under chosen credentials."""
 
-    def __init__(self, folder: Path, aws: LocalAws) -> None:
+    def __init__(self, folder: Path, aws: LocalAws, forks: Forks) -> None:
         self.aws = aws
-        self.project = Project(folder, aws)
+        self.project = Project(folder, aws, forks)
+        self._python = forks.python
         self.run(self.administrator(), "delivery", "account", REPOSITORY, "--yes")
 
     def administrator(self) -> Environment:
@@ -37,7 +38,7 @@ class PreparedAccount:
 
     def run(self, environment: Environment, module: str, *arguments: str, fails: bool = False) -> str:
         """Run `python -m MODULE` in the project's folder; asserts that it succeeds, or fails where `fails`."""
-        return self._run(environment, [sys.executable, "-m", module, *arguments], fails=fails).stdout
+        return self._run(environment, [self._python, "-m", module, *arguments], fails=fails).stdout
 
     def pulumi(self, environment: Environment, *arguments: str, fails: bool = False) -> str:
         """Run the CLI in the project's folder; asserts that it succeeds, or fails where `fails`."""

@@ -1,4 +1,4 @@
-"""One local AWS per test process, one project folder per test."""
+"""One local AWS and one server of forks per test process, one project folder per test."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,7 +8,8 @@ import pytest
 
 from local.aws.local_aws import LocalAws
 from stack.outputs import BUILT_CLI
-from tests.engine.stack import Project
+from tests.engine.stack import LIBRARIES, Project
+from tests.forks import Forks
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,7 +31,14 @@ def aws() -> Iterator[LocalAws]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """The server of the engine's Python processes; the tests of the README and of the template start real ones."""
+    with Forks(tmp_path_factory.mktemp("forks"), LIBRARIES) as server:
+        yield server
+
+
 @pytest.fixture
-def project(tmp_path: Path, aws: LocalAws) -> Project:
+def project(tmp_path: Path, aws: LocalAws, forks: Forks) -> Project:
     """The program in a folder of its own."""
-    return Project(tmp_path, aws)
+    return Project(tmp_path, aws, forks)

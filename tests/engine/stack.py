@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from local.aws.local_aws import LocalAws
 from local.pulumi.engine import Engine
 from stack.files.stack_file import read_stack_file
 from stack.project import PROJECT, read_project, without_account
+from tests.forks import Forks
 
 TWEET = json.dumps({"username": "mira", "id": "1", "created_at": None, "text": "hello"}).encode()
 """A record that the function stores. Local AWS evaluates alarms without their dimensions, so that a record which can
@@ -44,10 +46,47 @@ class Result:
     done: Mapping[str, set[str]]
 
 
+LIBRARIES = (
+    "boto3.s3.inject",
+    "pip._internal.cli.main",
+    "pip._internal.commands.list",  # of which the language host asks for the plugins, each time
+    "pulumi.provider.experimental.server",
+    "tomllib",
+    "yaml",
+    # This SDK imports a package when something of it is asked for.
+    "pulumi_aws.cloudwatch:MetricAlarm",
+    "pulumi_aws.dynamodb:Table",
+    "pulumi_aws.iam:Role",
+    "pulumi_aws.kinesis:Stream",
+    "pulumi_aws.lambda_:Function",
+    "pulumi_aws.s3:Bucket",
+    "pulumi_aws.sns:Topic",
+)
+"""What the program, the AWS plugin and the language host import: more than half of a command's CPU time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForkingEngine(Engine):
+    """An engine whose Python processes are forks: of the program, of the AWS plugin, of pip."""
+
+    forks: Forks
+
+    @classmethod
+    def of(cls, engine: Engine, forks: Forks) -> "ForkingEngine":
+        """Return an engine that was prepared, with forks."""
+        for launcher in engine.home.glob("plugins/*/pulumi-resource-aws"):
+            if not launcher.parent.parent.is_symlink():  # AWS's own
+                launcher.write_text(launcher.read_text().replace(sys.executable, forks.python, 1))
+        return cls(cli=engine.cli, state=engine.state, project=engine.project, forks=forks)
+
+    def environment(self) -> dict[str, str]:
+        return self.forks.first_on_path(super().environment())
+
+
 class Project:
     """A copy of the program with a backend of its own, against a local AWS."""
 
-    def __init__(self, folder: Path, aws: LocalAws) -> None:
+    def __init__(self, folder: Path, aws: LocalAws, forks: Forks | None = None) -> None:
         self.folder = folder / "project"
         self.aws = aws
         self.folder.mkdir()
@@ -57,12 +96,14 @@ class Project:
                 shutil.copytree(
                     source,
                     self.folder / name,
-                    ignore=shutil.ignore_patterns("__pycache__", "config.json", "spool"),
+                    # With the bytecode, except what another process is just writing.
+                    ignore=shutil.ignore_patterns("*.pyc.*", "config.json", "spool"),
                 )
             else:
                 shutil.copy(source, self.folder)
         (self.folder / ".venv").symlink_to(PROJECT / ".venv")
-        self.engine = Engine.prepare(state=folder / "state", project=self.folder)
+        engine = Engine.prepare(state=folder / "state", project=self.folder)
+        self.engine = ForkingEngine.of(engine, forks) if forks else engine
 
     def add_stack_file(self, stack: str, like: str, config: Mapping[str, Any]) -> None:
         """Write a stack's file: the committed one of `like`, pointed at local AWS, with more keys."""

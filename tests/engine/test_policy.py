@@ -9,6 +9,8 @@ from local.aws.local_aws import LocalAws
 from policy.pack import POLICIES
 from tests.engine.stack import Project
 
+pytestmark = pytest.mark.xdist_group("policy")
+
 PACK = ("--policy-pack", POLICY_PACK)
 PASSED = f"stream-processing@v0.0.1 (local: {POLICY_PACK})"
 

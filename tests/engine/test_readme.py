@@ -5,7 +5,11 @@ import re
 import shutil
 import stat
 import subprocess
+from pathlib import Path
 
+import pytest
+
+from local.aws.local_aws import LocalAws
 from stack.project import PROJECT
 from tests.engine.stack import Project
 from tests.waiting import eventually
@@ -20,6 +24,12 @@ def commands() -> str:
 
 
 README = (PROJECT / "README.md").read_text()
+
+
+@pytest.fixture
+def project(tmp_path: Path, aws: LocalAws) -> Project:
+    """The program in a folder of its own, whose Python processes are started as a person's are."""
+    return Project(tmp_path, aws)
 
 
 def test_the_readme_deploys_feeds_and_explores_a_stack(project: Project) -> None:

@@ -19,7 +19,10 @@ from tests.delivery.bootstrap.test_permissions import listed
 from tests.doubles.github import TOKEN, Github
 from tests.engine.account import PreparedAccount
 from tests.engine.stack import TWEET
+from tests.forks import Forks
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.xdist_group("roles")
 
 BUCKET = f"stream-processing-state-{ACCOUNT}-{REGION}"
 EVERYTHING = json.dumps(
@@ -28,9 +31,9 @@ EVERYTHING = json.dumps(
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreparedAccount]:
+def account(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[PreparedAccount]:
     with LocalAws.start() as aws:
-        prepared = PreparedAccount(tmp_path_factory.mktemp("account"), aws)
+        prepared = PreparedAccount(tmp_path_factory.mktemp("account"), aws, forks)
         for stack in ("dev", "prod"):
             shutil.copy(PROJECT / f"Pulumi.{stack}.yaml", prepared.project.folder)
             prepared.run(prepared.administrator(), "delivery", "stack", stack)

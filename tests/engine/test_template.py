@@ -2,11 +2,20 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
+import pytest
 import yaml
 
+from local.aws.local_aws import LocalAws
 from stack.project import PROJECT
 from tests.engine.stack import PROGRAM, Project
+
+
+@pytest.fixture
+def project(tmp_path: Path, aws: LocalAws) -> Project:
+    """The program in a folder of its own, whose Python processes are started as a person's are."""
+    return Project(tmp_path, aws)
 
 
 def test_a_new_project_reads_the_settings_of_its_stack_files_under_its_own_name(project: Project) -> None:

@@ -16,6 +16,10 @@ from producer.config import KEYS, PREFIX, AwsCredentials
 from producer.formats.tweets import Record
 from producer.sources.source import Rejected
 from stack.project import PROJECT
+from tests.forks import Forks
+
+LIBRARIES = ("boto3", "click", "rich.console", "TwitterAPI", "websockets.sync.client")
+"""What a producer imports, which is most of what its start costs."""
 
 
 def credentials(endpoint: str | None, region: str = "eu-west-1", stream: str = "tweets") -> AwsCredentials:
@@ -85,7 +89,8 @@ class Produced(NamedTuple):
 class Producer:
     """`python -m producer` with a configuration and a spool of its own."""
 
-    def __init__(self, directory: Path, url: str) -> None:
+    def __init__(self, directory: Path, url: str, forks: Forks | None = None) -> None:
+        self._forks = forks
         self.config = directory / "config.json"
         self.spool = directory / "spool"
         self._processes: list[subprocess.Popen[str]] = []
@@ -97,15 +102,15 @@ class Producer:
         self.config.chmod(0o600)
 
     def start(self, *arguments: str, program: tuple[str, ...] = ("-m", "producer")) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, *program, *arguments, "--config", str(self.config)],
-            cwd=PROJECT,
-            env={name: value for name, value in os.environ.items() if not is_foreign(name)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        command = [*program, *arguments, "--config", str(self.config)]
+        environment = {name: value for name, value in os.environ.items() if not is_foreign(name)}
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        process: subprocess.Popen[str]
+        if self._forks:
+            process = self._forks.start(*command, env=environment, cwd=PROJECT, **pipes)
+        else:
+            python = sys.executable
+            process = subprocess.Popen([python, *command], env=environment, cwd=PROJECT, text=True, **pipes)
         self._processes.append(process)
         return process
 
@@ -125,9 +130,15 @@ class Producer:
             process.communicate()
 
 
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with Forks(tmp_path_factory.mktemp("forks"), LIBRARIES) as server:
+        yield server
+
+
 @pytest.fixture
-def producer(tmp_path: Path, stream: Stream) -> Iterator[Producer]:
-    with_stream = Producer(tmp_path, stream.url)
+def producer(tmp_path: Path, stream: Stream, forks: Forks) -> Iterator[Producer]:
+    with_stream = Producer(tmp_path, stream.url, forks)
     yield with_stream
     with_stream.close()
 

@@ -298,6 +298,27 @@ def test_a_signal_sends_the_waiting_tweets_and_ends_with_an_exact_summary(
     assert len(stream.ids) == 5
 
 
+@pytest.mark.usefixtures("ctrl_c_ignored")
+def test_a_producer_in_a_scripts_background_ignores_ctrl_c_and_ends_in_order_by_sigterm(
+    stream: Stream, producer: Producer
+) -> None:
+    process = producer.start("--source", "file", "-", "--linger", "60000")
+    assert process.stdin
+    process.stdin.write(tweets(range(2)))
+    process.stdin.flush()
+    eventually(lambda: spooled(producer) == 2)
+
+    process.send_signal(signal.SIGINT)
+    process.stdin.write(tweets(range(2, 5)))
+    process.stdin.flush()
+    eventually(lambda: spooled(producer) == 5)
+    process.send_signal(signal.SIGTERM)
+    done = producer.end(process)
+
+    assert (done.code, done.counts) == (0, counts(received=5, sent=5))
+    assert len(stream.ids) == 5
+
+
 def test_a_second_signal_ends_the_run_at_once_and_the_next_run_sends_the_rest(
     stream: Stream, producer: Producer
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.terminal.interrupt import run_parallel
+from ops.terminal.interrupt import interruptible, run_parallel
 from tests.doubles.relay import relaying
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
@@ -88,6 +88,15 @@ def test_a_second_ctrl_c_ends_a_redrive(stack: DeployedStack, silent_at: bytes) 
         out, _ = process.communicate(timeout=SECONDS)
         assert process.returncode == 1
         assert "Interrupted. Of 2 objects" in out
+
+
+@pytest.mark.usefixtures("ctrl_c_ignored")
+def test_a_command_in_a_scripts_background_ignores_ctrl_c_and_ends_at_a_safe_place_by_sigterm() -> None:
+    with interruptible() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert not stop.is_set()
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.is_set()
 
 
 def interrupt_twice(process: "subprocess.Popen[str]") -> None:
