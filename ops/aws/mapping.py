@@ -11,14 +11,35 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
 
+READING_STATES = ("Enabled", "Creating", "Enabling", "Updating")
+"""States of a mapping that reads its stream, or is about to."""
+
+
+def list_mappings(stack: Stack) -> "list[EventSourceMappingConfigurationTypeDef]":
+    """Return the mappings of the stack's stream that invoke the function, by whichever version or alias.
+
+    Raises:
+        botocore.exceptions.ClientError: reading mappings is not allowed.
+    """
+    function = stack.output("function_name")
+    listed = stack.lambda_.list_event_source_mappings(EventSourceArn=stack.output("stream_arn"))
+    return [each for each in listed["EventSourceMappings"] if each["FunctionArn"].split(":")[6] == function]
+
+
+def works(mapping: "EventSourceMappingConfigurationTypeDef") -> bool:
+    """Tell whether a mapping reads its stream, and had no problem last."""
+    problem = mapping.get("LastProcessingResult", "").startswith("PROBLEM")
+    return mapping["State"] in READING_STATES and not problem
+
+
 def find_mapping(stack: Stack) -> "EventSourceMappingConfigurationTypeDef | None":
     """Return the mapping that reads the stack's stream and puts what it discards into its quarantine; None without.
 
     Raises:
         botocore.exceptions.ClientError: reading stream or mappings is not allowed.
     """
-    name, bucket = stack.output("stream_name"), stack.output("quarantine_bucket")
-    stream = stack.kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+    bucket = stack.output("quarantine_bucket")
+    stream = stack.kinesis.describe_stream_summary(**stack.stream)["StreamDescriptionSummary"]
     pages = stack.lambda_.get_paginator("list_event_source_mappings").paginate(
         EventSourceArn=stream["StreamARN"]
     )

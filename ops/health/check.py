@@ -3,6 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from stack.alarm_definitions import alarms
+
+REFRESH = "`pulumi up --refresh`"
+"""The remedy for what was changed outside of Pulumi."""
+REMEDIES = {alarm.name: alarm.remedy for alarm in alarms(function_timeout=1, provisioned_table=False)}
+"""Those of the alarms, by name."""
+
 
 class State(StrEnum):
     """Result of a check; `BAD` and `UNKNOWN` make the stack unhealthy."""

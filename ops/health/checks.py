@@ -6,27 +6,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from botocore.exceptions import ClientError
 
 from ops.aws.default import stack_name
 from ops.aws.error_codes import is_denied, is_missing
-from ops.aws.mapping import patterns
+from ops.aws.mapping import READING_STATES, list_mappings, patterns, works
 from ops.aws.stack import CONNECTIONS, Stack
 from ops.errors import OptionsError
-from ops.health.check import Check, State
+from ops.health.check import REFRESH, REMEDIES, Check, State
+from ops.health.guards import check_access_key, check_alarms
 from ops.health.metrics import MINUTES, Series, last_minutes, read_series
 from ops.quarantine.bucket import Bucket
 from ops.terminal.display import capitalized, count, size, span
 from ops.terminal.interrupt import DaemonPool
 from ops.versions.published import Live, find_live
 from stack import metrics
-from stack.alarm_definitions import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS, alarms
+from stack.alarm_definitions import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS
 from stack.aws.live_alias import LIVE
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
 CHECKED_OUTPUTS = (
     "region",
@@ -43,15 +41,10 @@ CHECKED_OUTPUTS = (
 """The stack's outputs that the checks read."""
 
 
-MAX_KEY_AGE_DAYS = 90
-"""Age at which access keys should be rotated ("CIS AWS Foundations Benchmark", 1.14)."""
 MAX_COUNTED = 10_000
 """Number of quarantined objects up to which they are counted: S3 lists a thousand with each call."""
 MAX_FIGURE_AGE = 180
 """Age in seconds beyond which a figure is old: AWS publishes a minute's metrics within the next two."""
-
-_REFRESH = "`pulumi up --refresh`"
-_REMEDIES = {alarm.name: alarm.remedy for alarm in alarms(function_timeout=1, provisioned_table=False)}
 
 
 Part: TypeAlias = Callable[[Stack], Iterator[Check]]
@@ -77,8 +70,8 @@ def run_checks(stack: Stack) -> list[Check]:
         ("Table writes", _table_writes, "table_name"),
         ("Quarantine", _quarantine, "quarantine_bucket"),
         ("Dropped", _dropped, "function_name"),
-        ("Alarms", _alarms, "alarm_topic_arn"),
-        ("Access key", _access_key, "access_key"),
+        ("Alarms", check_alarms, "alarm_topic_arn"),
+        ("Access key", check_access_key, "access_key"),
     )
     with DaemonPool(CONNECTIONS) as pool:
         results = pool.map(lambda part: list(_safely(stack, *part)), parts)
@@ -101,7 +94,7 @@ def _safely(stack: Stack, name: str, part: Part, output: str) -> Iterator[Check]
             text = f"unknown: you are not allowed to call {error.operation_name}"
             yield Check(name, State.UNKNOWN, text, "`aws sts get-caller-identity` names your credentials")
         elif is_missing(error):
-            yield Check(name, State.BAD, f"{stack.output(output)} is missing", _REFRESH)
+            yield Check(name, State.BAD, f"{stack.output(output)} is missing", REFRESH)
         else:
             yield Check(name, State.UNKNOWN, str(error))
     except OptionsError as error:
@@ -116,7 +109,7 @@ def _stream(stack: Stack) -> Iterator[Check]:
     is_active = status in ("ACTIVE", "UPDATING")
     shards, hours = count(stream["OpenShardCount"], "shard"), stream["RetentionPeriodHours"]
     text = f"{name} {status}, {mode}, {shards}, keeps {hours} h"
-    yield Check("Stream", State.OK if is_active else State.BAD, text, "" if is_active else _REFRESH)
+    yield Check("Stream", State.OK if is_active else State.BAD, text, "" if is_active else REFRESH)
     if stream.get("RecordDistributionStrategy") == "AUTO":
         text = f"none: {name} distributes records itself, whatever their partition keys"
         yield Check("Order", State.WARNING, text, "docs/other-producers.md says what that means")
@@ -130,7 +123,7 @@ def _put(stack: Stack) -> Iterator[Check]:
     text = f"{count(round(put.total), 'record')}, at most {put.maximum:,.0f} a minute{_as_of(put)}"
     if throttled.total:
         text += f"; {throttled.total:,.0f} throttled, at most {throttled.maximum:,.0f} a minute"
-        yield Check("Put", State.BAD, text, _REMEDIES["StreamThrottles"])
+        yield Check("Put", State.BAD, text, REMEDIES["StreamThrottles"])
     else:
         yield Check("Put", State.OK, f"{text}; none throttled")
 
@@ -145,14 +138,14 @@ def _backlog(stack: Stack) -> Iterator[Check]:
     late = ages.newest >= MAX_ITERATOR_AGE_MS
     if ages:
         text = f"{_milliseconds(ages.newest)}, at most {_milliseconds(ages.maximum)}{_as_of(ages)}"
-        state, remedy = (State.BAD, _REMEDIES["IteratorAge"]) if late else (_fresh(ages), "")
+        state, remedy = (State.BAD, REMEDIES["IteratorAge"]) if late else (_fresh(ages), "")
         yield Check("Iterator age", state, text, remedy)
     else:
         yield _no_data("Iterator age")
     if not put and not late:
         yield _no_data("Backlog")
         return
-    mappings = _mappings(stack)
+    mappings = list_mappings(stack)
     totals = [
         [
             series.total
@@ -174,43 +167,28 @@ def _backlog(stack: Stack) -> Iterator[Check]:
         text += f": {waiting:,} not yet received"
     else:
         text += ", earlier ones too"
-    if (late or waiting > 0) and not any(map(_works, mappings)):
-        yield Check("Backlog", State.BAD, f"{text}, and nothing reads the stream", _REFRESH)
+    if (late or waiting > 0) and not any(map(works, mappings)):
+        yield Check("Backlog", State.BAD, f"{text}, and nothing reads the stream", REFRESH)
     elif late or waiting > put.newest:
         yield Check("Backlog", State.WARNING, text, "compare Iterator age, Invocations and Duration")
     else:
         yield Check("Backlog", State.OK, text)
 
 
-def _mappings(stack: Stack) -> "list[EventSourceMappingConfigurationTypeDef]":
-    """Return the mappings of the stack's stream that invoke the function, by whichever version or alias."""
-    function = stack.output("function_name")
-    listed = stack.lambda_.list_event_source_mappings(EventSourceArn=stack.output("stream_arn"))
-    return [each for each in listed["EventSourceMappings"] if each["FunctionArn"].split(":")[6] == function]
-
-
 def _mapping(stack: Stack) -> Iterator[Check]:
-    mappings = _mappings(stack)
+    mappings = list_mappings(stack)
     if not mappings:
-        yield Check("Mapping", State.BAD, "missing: nothing reads the stream", _REFRESH)
+        yield Check("Mapping", State.BAD, "missing: nothing reads the stream", REFRESH)
     for mapping in mappings:
         text = f"{mapping['State']}, last result: {mapping.get('LastProcessingResult', 'none yet')}"
         if filters := patterns(mapping):
             text += f", {count(len(filters), 'filter')}"
-        if _works(mapping):
+        if works(mapping):
             yield Check("Mapping", State.OK, text)
-        elif mapping["State"] in _READING:
-            yield Check("Mapping", State.BAD, text, _REMEDIES["FunctionErrors"])
+        elif mapping["State"] in READING_STATES:
+            yield Check("Mapping", State.BAD, text, REMEDIES["FunctionErrors"])
         else:
-            yield Check("Mapping", State.BAD, text, _REFRESH)
-
-
-_READING = ("Enabled", "Creating", "Enabling", "Updating")
-
-
-def _works(mapping: "EventSourceMappingConfigurationTypeDef") -> bool:
-    problem = mapping.get("LastProcessingResult", "").startswith("PROBLEM")
-    return mapping["State"] in _READING and not problem
+            yield Check("Mapping", State.BAD, text, REFRESH)
 
 
 def _function(stack: Stack) -> Iterator[Check]:
@@ -221,7 +199,7 @@ def _function(stack: Stack) -> Iterator[Check]:
     state, timeout = configuration.get("State", "Active"), configuration["Timeout"]
     text = f"{configuration['FunctionName']} {state}, {configuration['MemorySize']} MB, {timeout} s"
     works = state in ("Active", "Inactive")
-    yield Check("Function", State.OK if works else State.BAD, text, "" if works else _REFRESH)
+    yield Check("Function", State.OK if works else State.BAD, text, "" if works else REFRESH)
     yield _version(live)
     (durations,) = last_minutes(stack, metrics.DURATION)
     if not durations:
@@ -229,7 +207,7 @@ def _function(stack: Stack) -> Iterator[Check]:
         return
     text = f"at most {_milliseconds(durations.maximum)} of {timeout} s{_as_of(durations)}"
     if durations.maximum >= MAX_DURATION_SHARE * timeout * 1000:
-        yield Check("Duration", State.BAD, text, _REMEDIES["FunctionDuration"])
+        yield Check("Duration", State.BAD, text, REMEDIES["FunctionDuration"])
     else:
         yield Check("Duration", _fresh(durations), text)
 
@@ -259,7 +237,7 @@ def _invocations(stack: Stack) -> Iterator[Check]:
         f"{_as_of(invocations)}"
     )
     remedy = "FunctionErrors" if errors.total else "FunctionThrottles" if throttles.total else None
-    yield Check("Invocations", State.BAD if remedy else State.OK, text, _REMEDIES[remedy] if remedy else "")
+    yield Check("Invocations", State.BAD if remedy else State.OK, text, REMEDIES[remedy] if remedy else "")
 
 
 def _events(stack: Stack) -> Iterator[Check]:
@@ -287,7 +265,7 @@ def _events(stack: Stack) -> Iterator[Check]:
         text += f", {failed:,.0f} to be retried"
     text += _as_of(values[0])
     remedy = "Quarantined" if quarantined else "FunctionErrors" if failed else None
-    yield Check(name, State.WARNING if remedy else State.OK, text, _REMEDIES[remedy] if remedy else "")
+    yield Check(name, State.WARNING if remedy else State.OK, text, REMEDIES[remedy] if remedy else "")
 
 
 def _table(stack: Stack) -> Iterator[Check]:
@@ -298,7 +276,7 @@ def _table(stack: Stack) -> Iterator[Check]:
         f"{name} {status}, {_capacity(table.get('ProvisionedThroughput', {}).get('WriteCapacityUnits', 0))}"
     )
     works = status in ("ACTIVE", "UPDATING")
-    yield Check("Table", State.OK if works else State.BAD, text, "" if works else _REFRESH)
+    yield Check("Table", State.OK if works else State.BAD, text, "" if works else REFRESH)
 
 
 def _table_writes(stack: Stack) -> Iterator[Check]:
@@ -314,7 +292,7 @@ def _table_writes(stack: Stack) -> Iterator[Check]:
         text += "; the stream buffers them while the table scales, iterator age is what counts"
         yield Check("Table writes", State.WARNING, text)
     else:
-        yield Check("Table writes", State.BAD, text, _REMEDIES["TableThrottles"])
+        yield Check("Table writes", State.BAD, text, REMEDIES["TableThrottles"])
 
 
 def _capacity(write_units: int) -> str:
@@ -335,73 +313,22 @@ def _quarantine(stack: Stack) -> Iterator[Check]:
             f"{count(len(entries), 'object')}, {size(sum(entry.size for entry in entries))}, the oldest "
             f"{span(datetime.now(UTC) - oldest)} old"
         )
-    yield Check("Quarantine", State.WARNING, text, _REMEDIES["Quarantined"])
+    yield Check("Quarantine", State.WARNING, text, REMEDIES["Quarantined"])
 
 
 def _dropped(stack: Stack) -> Iterator[Check]:
     """Check for batches that Lambda discarded and could not quarantine, which two metrics report."""
     (failed,) = last_minutes(stack, metrics.QUARANTINE_FAILURES)
     dropped = 0.0
-    for mapping in _mappings(stack):
+    for mapping in list_mappings(stack):
         (values,) = last_minutes(stack, metrics.DROPPED, mapping=mapping["UUID"])
         dropped += values.total
     if dropped or failed.total:
         writes = count(round(failed.total), "write")
         text = f"records are lost: {dropped:,.0f} dropped, {writes} to quarantine failed"
-        yield Check("Dropped", State.BAD, text, _REMEDIES["Dropped"])
+        yield Check("Dropped", State.BAD, text, REMEDIES["Dropped"])
     else:
         yield Check("Dropped", State.OK, "no drop reported")  # like throttles, emitted only when it happens
-
-
-def _alarms(stack: Stack) -> Iterator[Check]:
-    topic = stack.optional_output("alarm_topic_arn")
-    if topic is None:
-        yield Check("Alarms", State.WARNING, "off", "`pulumi config set alarms true`, `pulumi up`")
-        return
-    pages = stack.cloudwatch.get_paginator("describe_alarms").paginate(ActionPrefix=topic)
-    # The prefix may match another stack's topic too.
-    active = [alarm for page in pages for alarm in page["MetricAlarms"] if topic in alarm["AlarmActions"]]
-    firing = [alarm for alarm in active if alarm["StateValue"] == "ALARM"]
-    if not active:
-        yield Check("Alarms", State.BAD, "missing", _REFRESH)
-    elif not firing:
-        yield Check("Alarms", State.OK, f"0 of {len(active)} firing")
-    subscriptions = stack.sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
-    if not any(each["SubscriptionArn"].startswith("arn:") for each in subscriptions):
-        waiting = ", ".join(each.get("Endpoint", "") for each in subscriptions)
-        if waiting:
-            text = "nobody has confirmed a subscription"
-            yield Check("Alarms", State.WARNING, text, f"{waiting}: follow the link in the mail")
-        else:
-            remedy = "`pulumi config set alarmEmail ADDRESS`, `pulumi up`"
-            yield Check("Alarms", State.WARNING, "nobody is subscribed", remedy)
-    for alarm in firing:
-        name = alarm["AlarmName"]
-        text = f"{name} in ALARM: {alarm.get('AlarmDescription', '')}"
-        kind = name.rpartition("-")[2]
-        yield Check("Alarms", State.BAD, text, _REMEDIES.get(kind, ""))
-
-
-def _access_key(stack: Stack) -> Iterator[Check]:
-    key = stack.optional_output("access_key")
-    if key is None:
-        policy = stack.optional_output("producer_policy_arn")
-        identity = f"a role with {policy}" if policy else "an identity of its own (producerIdentity none)"
-        yield Check("Access key", State.OK, f"none: the producer uses {identity}")
-        return
-    user = stack.iam.get_access_key_last_used(AccessKeyId=key)["UserName"]
-    keys = stack.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
-    created = next((each["CreateDate"] for each in keys if each["AccessKeyId"] == key), None)
-    if created is None:
-        yield Check("Access key", State.BAD, f"{key} of {user} is missing", _REFRESH)
-        return
-    age = datetime.now(UTC) - created
-    old = age >= timedelta(days=MAX_KEY_AGE_DAYS)
-    text = f"{span(age)} old"
-    if len(keys) > 1:
-        text += "; the previous one is still valid"
-    remedy = "rotate it: docs/producer.md" if old else ""
-    yield Check("Access key", State.WARNING if old else State.OK, text, remedy)
 
 
 def _no_data(name: str) -> Check:

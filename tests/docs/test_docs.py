@@ -18,7 +18,7 @@ from tools.docs.pages import PAGES
 from tools.docs.record import load_traffic
 
 README = PROJECT / "README.md"
-CHECKS = PROJECT / "ops" / "health" / "checks.py"
+CHECKS = [PROJECT / "ops" / "health" / name for name in ("checks.py", "guards.py")]
 LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]*)?\)")
 PAGES_TO_READ = sorted({*PROJECT.glob("*.md"), *PROJECT.glob("[!.]*/*.md")})
 
@@ -107,7 +107,8 @@ def test_the_runbook_has_a_section_for_every_alarm_and_a_line_for_every_check() 
     runbook = (PROJECT / "docs" / "runbook.md").read_text()
     names = {alarm.name for alarm in alarms(function_timeout=60, provisioned_table=False)}
     assert names == set(re.findall(r"^### `(\w+)`$", runbook, re.MULTILINE))
-    checks = set(re.findall(r'Check\("([A-Z][a-z ]+)"|_no_data\("([A-Z][a-z ]+)"', CHECKS.read_text()))
+    text = "".join(path.read_text() for path in CHECKS)
+    checks = set(re.findall(r'Check\("([A-Z][a-z ]+)"|_no_data\("([A-Z][a-z ]+)"', text))
     lines = "\n".join(re.findall(r"^\| (.+?) \|", runbook, re.MULTILINE))
     assert checks
     assert {name for pair in checks for name in pair if name and f"`{name}`" not in lines} == set()
