@@ -230,6 +230,7 @@ class Stack:
             retries=RETRIES,
             max_pool_connections=CONNECTIONS,
             s3={"addressing_style": "path" if self._endpoint else "auto"},
+            user_agent=self._session._session.user_agent(),  # botocore would put it together for each call
             user_agent_extra="stream-processing-ops",
         )
 
@@ -275,11 +276,10 @@ class Stack:
     @_client
     def s3(self) -> "S3Client":
         """The quarantine, with more connections: its objects are read one by one."""
-        own = Config(
-            max_pool_connections=S3_CONNECTIONS,
-            user_agent=self._session._session.user_agent(),  # botocore would put it together for each call
-        )
-        client = self._session.client("s3", endpoint_url=self._endpoint, config=self._config.merge(own))
+        from botocore.config import Config
+
+        config = self._config.merge(Config(max_pool_connections=S3_CONNECTIONS))
+        client = self._session.client("s3", endpoint_url=self._endpoint, config=config)
         read_fast(client)
         return client
 
