@@ -195,6 +195,32 @@ def test_up_deploys_a_stack_that_its_commands_use_as_printed() -> None:
     shutil.rmtree(outputs.parent)
 
 
+def test_the_tutorial_ends_with_all_rows_and_an_empty_quarantine() -> None:
+    blocks = re.findall(r"```bash\n(.*?)```", (PROJECT / "docs" / "tutorial.md").read_text(), re.DOTALL)
+    with running("--deploy") as process:
+        outputs = Path(said(process, r"export STREAM_OPS_OUTPUTS=(.+)"))
+        port = outputs.parent.name.removeprefix("local-")
+        script = "".join(blocks).replace("4566", port).replace("ops status", "ops status || true")
+        ended = run_as_printed(f"set -euo pipefail\n{script}")
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        steps = ended.stdout.split("Replayed")
+        assert len(steps) == 2
+        sent = count_rows(steps[0])
+        assert count_rows(steps[1]) == sent + 1  # and the repaired one
+        assert "an id" in steps[0]
+        assert ended.stdout.endswith(" is empty.\n")
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+    shutil.rmtree(outputs.parent)
+
+
+def count_rows(output: str) -> int:
+    """Return the number of rows that `ops explore` counts first."""
+    found = re.search(r"^([\d,]+) tweets: all of the table", output, re.MULTILINE)
+    assert found
+    return int(found[1].replace(",", ""))
+
+
 def test_the_commands_for_a_stack_of_another_event_type_use_it_as_printed(aws: LocalAws) -> None:
     config = {**read_config(), full_key("eventType"): "order"}
     deployment = deploy(unique("orders"), PROJECT, config, aws.endpoint)
