@@ -174,6 +174,8 @@ def _is_in(project: Path, file: str) -> bool:
 async def _run(
     program: Path, project: str, stack: str, config: Mapping[str, str], monitor: "_Monitor"
 ) -> None:
+    # The first failure is raised; how the other resources end after it, or after Ctrl-C, is its consequence.
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
     # The monitor belongs to the event loop that the program runs on.
     mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
     runtime_config.set_all_config(dict(config))

@@ -27,6 +27,7 @@ OUTPUTS = {
 _CONFIGURATION = {
     "FunctionName": OUTPUTS["function_name"],
     "FunctionArn": FUNCTION,
+    "Version": "1",
     "Role": "role",
     "State": "Active",
     "LastUpdateStatus": "Successful",
@@ -67,10 +68,11 @@ class Stream:
         """Answer one request; a service that it does not have denies access."""
         if request.path == "/_read":
             return _answer({"read": self.read})
-        if request.path.endswith("/invocations"):
+        path = request.path.partition("?")[0]
+        if path.endswith("/invocations"):
             await asyncio.sleep(_INVOCATION_SECONDS)
             return _answer({"batchItemFailures": []})
-        if request.path.endswith("/configuration"):
+        if path.endswith("/configuration"):
             return _answer(_CONFIGURATION)
         name = request.headers.get("x-amz-target", "").rpartition(".")[2]
         handle = getattr(self, f"_{name}", None)

@@ -278,7 +278,7 @@ class Stack:
         """The quarantine, with more connections: its objects are read one by one."""
         from botocore.config import Config
 
-        config = self._config.merge(Config(max_pool_connections=S3_CONNECTIONS))
+        config = self._config.merge(Config(max_pool_connections=S3_CONNECTIONS, retries=RETRIES))
         client = self._session.client("s3", endpoint_url=self._endpoint, config=config)
         read_fast(client)
         return client

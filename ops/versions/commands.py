@@ -10,6 +10,9 @@ from ops.terminal.display import as_json_option, console, count, write_json
 from ops.versions.published import Live, Version, list_versions, require_live
 from stack.aws.live_alias import KEPT_VERSIONS
 
+_SHOWN = 12
+"""Characters of a hash in the table, as many as tell versions apart; --json has all."""
+
 
 @click.command(
     epilog="""\b
@@ -45,7 +48,7 @@ def versions(stack: Stack, as_json: bool) -> None:
     for heading in ("Published", "SHA-256 of the code", ""):
         table.add_column(heading)
     for each in published:
-        table.add_row(str(each.number), iso(each.published), each.sha256, _remark(each, live))
+        table.add_row(str(each.number), iso(each.published), each.sha256[:_SHOWN], _remark(each, live))
     console().print(table)
 
 

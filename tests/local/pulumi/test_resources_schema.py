@@ -184,6 +184,7 @@ REPLACING = {
     "aws:appautoscaling/target:Target": {"serviceNamespace", "scalableDimension", "resourceId"},
     "aws:appautoscaling/policy:Policy": {"serviceNamespace", "scalableDimension", "resourceId", "name"},
     FUNCTION: {"name"},
+    "aws:lambda/alias:Alias": {"functionName", "name"},
     MAPPING: {"eventSourceArn", "startingPosition"},
     "aws:sns/topic:Topic": {"name"},
     "aws:sns/topicPolicy:TopicPolicy": {"arn"},

@@ -485,15 +485,16 @@ def test_a_run_that_is_killed_before_any_of_its_calls_loses_nothing_and_repeats_
 
 
 def test_an_object_that_was_sent_in_part_is_sent_whole_by_the_next_redrive(
-    stack: DeployedStack, monkeypatch: pytest.MonkeyPatch
+    stack: DeployedStack, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack.put(aggregate(*[b"never"] * 150, keys=["ada"]), key="ada")
+    payload = f"never, {user}".encode()
+    stack.put(aggregate(*[payload] * 150, keys=["ada"]), key="ada")
     (key,) = stack.quarantined(1)
     monkeypatch.setattr(redrive, "_ATTEMPTS", 1)
     with stack.mapping(Enabled=False):
         stack.aws.faults.set("kinesis:PutRecords", entries=0.5, times=1)
         assert stack.json("quarantine", "redrive")["kept"] == 1
-        assert 0 < stack.on_stream().count(b"never") < 150
+        assert 0 < stack.on_stream().count(payload) < 150
 
         done = stack.json("quarantine", "redrive", key)
 

@@ -35,7 +35,6 @@ def silenced(stack: DeployedStack, silent_at: bytes, *arguments: str) -> Iterato
     [
         ("watch", b"DescribeStreamSummary", 0),
         ("watch --json", b"DescribeStreamSummary", 0),
-        ("watch --json", b"BatchGetItem", 0),
         ("status", b"DescribeStreamSummary", 1),
         ("explore --follow", b"GetRecords", 0),
         ("explore --top", b"GetRecords", 1),
@@ -51,6 +50,21 @@ def test_ctrl_c_ends_a_command_that_only_reads(
         _, errors = process.communicate(timeout=SECONDS)
         assert process.returncode == exit_code, errors
         assert "Traceback" not in errors
+
+
+def test_ctrl_c_ends_the_lookup_of_a_row_that_is_watched(stack: DeployedStack, user: str) -> None:
+    with relaying(stack.aws.endpoint, b"BatchGetItem") as relay:
+        process = stack.ops_process("watch", "--json", endpoint=relay.url)
+        try:
+            while not relay.silent.wait(0.5):  # of what arrived before its first look, it shows a sample
+                stack.put(tweet(user))
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=SECONDS)
+            assert process.returncode == 0, errors
+            assert "Traceback" not in errors
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def test_ctrl_c_ends_the_reading_of_quarantined_objects(stack: DeployedStack) -> None:

@@ -22,7 +22,7 @@ def test_the_versions_are_listed_newest_first_with_date_hash_and_what_is_live(
     validate(document, VERSIONS)
     listed = json.loads(document)
     assert (listed["live"], listed["deployed"]) == (2, 3)
-    assert [f"{each['published']} {each['sha256']}" for each in listed["versions"]] == [
+    assert [f"{each['published']} {each['sha256'][:12]}" for each in listed["versions"]] == [
         " ".join(line[1:3]) for line in lines
     ]
 
