@@ -14,7 +14,7 @@ import runpy
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
 from local.errors import DeploymentError, LocalError, ProviderConfigError
+from local.interrupts import uninterrupted
 from local.pulumi.provider.aws import SERVICES, Aws
 from local.pulumi.provider.invokes import INVOKES
 from local.pulumi.provider.resource import Properties, Resource
@@ -139,11 +140,13 @@ def deploy(
     }
     monitor = _Monitor(Aws.configured(provider), on_event)
     try:
-        with _importable(project):
+        # The SDK would print what an interruption of its event loop ends, half a page for each resource.
+        with _importable(project), uninterrupted() as monitor.interrupts:
             asyncio.run(_run(project / "__main__.py", settings["name"], stack, values, monitor))
     except BaseException as error:
         # The SDK raises the first failure it meets, which may be a mere consequence.
-        failure = monitor.failure or _explain(error, project)
+        interrupted = isinstance(error, KeyboardInterrupt)
+        failure = error if interrupted else monitor.failure or _explain(error, project)
         try:
             _remove(monitor.created, monitor.report)
         except DeploymentError as left:
@@ -174,8 +177,6 @@ def _is_in(project: Path, file: str) -> bool:
 async def _run(
     program: Path, project: str, stack: str, config: Mapping[str, str], monitor: "_Monitor"
 ) -> None:
-    # The first failure is raised; how the other resources end after it, or after Ctrl-C, is its consequence.
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
     # The monitor belongs to the event loop that the program runs on.
     mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
     runtime_config.set_all_config(dict(config))
@@ -220,6 +221,7 @@ class _Monitor(TransformingMonitor):
         self.outputs: dict[str, Any] = {}
         self.secret_outputs: list[str] = []
         self.failure: DeploymentError | None = None
+        self.interrupts: Sequence[int] = ()
         self._on_event = on_event
         self._lock = threading.Lock()
 
@@ -240,8 +242,9 @@ class _Monitor(TransformingMonitor):
             if request.type != STACK_TYPE:
                 report("created")
             return resource_pb2.RegisterResourceResponse(urn=urn)
-        if self.failure:
-            raise DeploymentError(f"{request.type} {request.name!r} was not created: another resource failed")
+        if self.failure or self.interrupts:
+            cause = "another resource failed" if self.failure else "the deployment was interrupted"
+            raise DeploymentError(f"{request.type} {request.name!r} was not created: {cause}")
         _ensure_event_loop()  # type: ignore[no-untyped-call]  # deserialising needs one on this thread
         report("creating")
         try:
