@@ -78,7 +78,7 @@ def test_the_mapping_keeps_its_identity_whatever_the_starting_position_says(proj
     stack.up()
     first = described(project, "starting")
     assert walk(stack, mappingStartingPosition="LATEST", functionMemory=512) == {
-        "update": {"processor-function"}
+        "update": {"processor-function", "processor-live"}
     }
     assert described(project, "starting") == first
 

@@ -49,7 +49,7 @@ def test_a_new_project_reads_the_settings_of_its_stack_files_under_its_own_name(
     # On AWS a person would run `pulumi up` now; here the endpoints of local AWS come first.
     file = project.folder / "Pulumi.dev.yaml"
     settings = yaml.safe_load(file.read_text())
-    assert settings["config"]["tags"] == {"Environment": "dev"}
+    assert settings["config"]["my-stream:tags"] == {"Environment": "dev"}  # the CLI adds the project's name
     local = yaml.safe_load((PROJECT / "Pulumi.local.yaml").read_text())["config"]
     provider = {key: value for key, value in local.items() if key.startswith("aws:")}
     provider["aws:endpoints"] = [dict.fromkeys(provider["aws:endpoints"][0], project.aws.endpoint)]
