@@ -72,6 +72,8 @@ class Stream:
         if path.endswith("/invocations"):
             await asyncio.sleep(_INVOCATION_SECONDS)
             return _answer({"batchItemFailures": []})
+        if path.endswith("/event-source-mappings"):
+            return _answer({"EventSourceMappings": []})
         if path.endswith("/configuration"):
             return _answer(_CONFIGURATION)
         name = request.headers.get("x-amz-target", "").rpartition(".")[2]
