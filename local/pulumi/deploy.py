@@ -177,6 +177,8 @@ def _is_in(project: Path, file: str) -> bool:
 async def _run(
     program: Path, project: str, stack: str, config: Mapping[str, str], monitor: "_Monitor"
 ) -> None:
+    # The first failure is raised. How the other resources end after it, or after Ctrl-C, is its consequence.
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
     # The monitor belongs to the event loop that the program runs on.
     mocks.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
     runtime_config.set_all_config(dict(config))
@@ -232,6 +234,10 @@ class _Monitor(TransformingMonitor):
     def RegisterResource(  # noqa: N802 # the SDK's name
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
+        if self.failure or self.interrupts:
+            self.wait_for_transforms()
+            cause = "another resource failed" if self.failure else "the deployment was interrupted"
+            raise DeploymentError(f"{request.type} {request.name!r} was not created: {cause}")
         urn = self.make_urn(request.parent, request.type, request.name)
         request = self.transform(request)
 
@@ -242,9 +248,6 @@ class _Monitor(TransformingMonitor):
             if request.type != STACK_TYPE:
                 report("created")
             return resource_pb2.RegisterResourceResponse(urn=urn)
-        if self.failure or self.interrupts:
-            cause = "another resource failed" if self.failure else "the deployment was interrupted"
-            raise DeploymentError(f"{request.type} {request.name!r} was not created: {cause}")
         _ensure_event_loop()  # type: ignore[no-untyped-call]  # deserialising needs one on this thread
         report("creating")
         try:
@@ -254,6 +257,7 @@ class _Monitor(TransformingMonitor):
             failure = DeploymentError(f"{request.type} {request.name!r} could not be created: {error}")
             with self._lock:
                 self.failure = self.failure or failure
+            self.wait_for_transforms()
             raise failure from error
         report("created")
         wrapped = {

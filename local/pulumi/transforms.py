@@ -5,6 +5,7 @@ A transform runs in the program's process, behind the SDK's callback server; thi
 resource hooks and transforms of invokes, is an error here.
 """
 
+import threading
 from typing import Any, NoReturn
 
 import grpc  # type: ignore[import-untyped]
@@ -35,6 +36,8 @@ _FIELDS = {
     "version": "version",
 }
 """The field of a registration for each option of a transform."""
+_MAX_WAIT = 5
+"""Seconds."""
 
 
 class TransformingMonitor(mocks.MockMonitor):
@@ -45,6 +48,8 @@ class TransformingMonitor(mocks.MockMonitor):
         self._of_stack: list[callback_pb2.Callback] = []
         self._of_resource: dict[str, list[callback_pb2.Callback]] = {}
         self._parents: dict[str, str] = {}
+        self._running = 0
+        self._idle = threading.Condition()
 
     def transform(
         self, request: resource_pb2.RegisterResourceRequest
@@ -61,9 +66,24 @@ class TransformingMonitor(mocks.MockMonitor):
         while ancestor:
             transforms += self._of_resource.get(ancestor, [])
             ancestor = self._parents.get(ancestor, "")
-        for callback in [*transforms, *self._of_stack]:
-            request = _run(callback, request)
+        with self._idle:
+            self._running += 1
+        try:
+            for callback in [*transforms, *self._of_stack]:
+                request = _run(callback, request)
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
         return request
+
+    def wait_for_transforms(self) -> None:
+        """Wait until no transform runs, or for a few seconds: one may wait for a resource that is not created any more.
+
+        A registration that fails ends the program, and grpc prints half a page for each transform that it ends.
+        """
+        with self._idle:
+            self._idle.wait_for(lambda: not self._running, timeout=_MAX_WAIT)
 
     def RegisterStackTransform(self, request: callback_pb2.Callback) -> empty_pb2.Empty:  # noqa: N802 # the SDK's names
         self._of_stack.append(request)
