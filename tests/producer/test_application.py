@@ -284,7 +284,8 @@ def test_an_exception_ends_the_run_soon_and_the_next_run_sends_the_rest(
     assert producer.summary.spooled == 1
     application.stream.stub.faults = lambda _call, _keys: None
     application.open().close()
-    assert [each["order_id"] for each in application.stored()] == ["o-1"]
+    # At least once: a call of the first run that was still being retried may succeed now.
+    assert {each["order_id"] for each in application.stored()} == {"o-1"}
 
 
 def test_a_closed_producer_takes_no_event_and_a_spool_has_one_producer(application: Application) -> None:
