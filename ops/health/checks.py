@@ -221,7 +221,7 @@ def _version(live: Live | None) -> Check:
     text = f"{live.number} is live, but the last `pulumi up` set {live.deployed or 'another one'}: it was rolled back"
     remedy = f"`pulumi config set functionVersion {live.number}` keeps it"
     if live.deployed:
-        remedy += f"; `python -m ops rollback --to {live.deployed}` takes it back"
+        remedy += f"; `python -m ops rollback --stack STACK --to {live.deployed}` takes it back"
     return Check("Version", State.WARNING, text, remedy)
 
 

