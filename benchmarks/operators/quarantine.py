@@ -20,6 +20,7 @@ OUTPUTS = {
 }
 _SHARD = "shardId-000000000000"
 _FIRST_NUMBER = 49590338271490256608559692538361571095921575989136588898
+_ARN = f"arn:aws:kinesis:us-east-1:000000000000:stream/{OUTPUTS['stream_name']}"
 _PAYLOAD = base64.b64encode(b"x" * 300).decode()
 
 
@@ -60,6 +61,10 @@ def services(objects: int, markers: int = 0, invalid: int = 0) -> Answer:
             put = len(json.loads(request.body)["Records"])
             results = [{"SequenceNumber": str(next(numbers)), "ShardId": _SHARD} for _ in range(put)]
             return Response(body=json.dumps({"FailedRecordCount": 0, "Records": results}).encode())
+        if request.headers.get("x-amz-target", "").endswith(".DescribeStreamSummary"):
+            return Response(body=json.dumps({"StreamDescriptionSummary": {"StreamARN": _ARN}}).encode())
+        if "/event-source-mappings" in request.path:
+            return Response(body=b'{"EventSourceMappings": []}')
         if request.path.startswith(f"/{OUTPUTS['quarantine_bucket']}"):
             return bucket.answer(request)
         return Response(
