@@ -1,5 +1,6 @@
 """The stack's event source mapping, and the filters that it has in AWS."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ops.aws.stack import Stack
@@ -22,8 +23,8 @@ def list_mappings(stack: Stack) -> "list[EventSourceMappingConfigurationTypeDef]
         botocore.exceptions.ClientError: reading mappings is not allowed.
     """
     function = stack.output("function_name")
-    listed = stack.lambda_.list_event_source_mappings(EventSourceArn=stack.output("stream_arn"))
-    return [each for each in listed["EventSourceMappings"] if each["FunctionArn"].split(":")[6] == function]
+    listed = _list_readers(stack, stack.output("stream_arn"))
+    return [each for each in listed if each["FunctionArn"].split(":")[6] == function]
 
 
 def works(mapping: "EventSourceMappingConfigurationTypeDef") -> bool:
@@ -40,15 +41,18 @@ def find_mapping(stack: Stack) -> "EventSourceMappingConfigurationTypeDef | None
     """
     bucket = stack.output("quarantine_bucket")
     stream = stack.kinesis.describe_stream_summary(**stack.stream)["StreamDescriptionSummary"]
-    pages = stack.lambda_.get_paginator("list_event_source_mappings").paginate(
-        EventSourceArn=stream["StreamARN"]
-    )
-    for page in pages:
-        for mapping in page["EventSourceMappings"]:
-            destination = mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
-            if destination.endswith(f":::{bucket}"):
-                return mapping
+    for mapping in _list_readers(stack, stream["StreamARN"]):
+        destination = mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+        if destination.endswith(f":::{bucket}"):
+            return mapping
     return None
+
+
+def _list_readers(stack: Stack, stream_arn: str) -> "Iterator[EventSourceMappingConfigurationTypeDef]":
+    """Yield all mappings of a stream."""
+    pages = stack.lambda_.get_paginator("list_event_source_mappings").paginate(EventSourceArn=stream_arn)
+    for page in pages:
+        yield from page["EventSourceMappings"]
 
 
 def patterns(mapping: "EventSourceMappingConfigurationTypeDef") -> list[str]:

@@ -19,8 +19,7 @@ from event import types as event_types
 from event.limits import MAX_RECORD_BYTES
 from event.schema import Schema
 from ops.aws.default import Default, check_endpoint_variable, load_default
-from ops.aws.items import keep_json_form
-from ops.aws.records import keep_records_raw
+from ops.aws.json_form import keep_json_form
 from ops.aws.s3 import read_fast
 from ops.errors import OptionsError
 from ops.terminal.display import error_console
@@ -243,7 +242,7 @@ class Stack:
     def dynamodb(self) -> "DynamoDBClient":
         """The table, whose items are in DynamoDB's JSON form."""
         client = self._session.client("dynamodb", endpoint_url=self._endpoint, config=self._config)
-        keep_json_form(client)
+        keep_json_form(client, "BatchGetItem", "Query", "Scan")
         return client
 
     @_client
@@ -255,7 +254,7 @@ class Stack:
     def kinesis(self) -> "KinesisClient":
         """The stream, whose records `read_page` reads."""
         client = self._session.client("kinesis", endpoint_url=self._endpoint, config=self._config)
-        keep_records_raw(client)
+        keep_json_form(client, "GetRecords")
         return client
 
     @_client

@@ -1,4 +1,4 @@
-"""Fast JSON for DynamoDB's items: botocore's parser takes ten times as long for one as orjson."""
+"""Answers in the JSON in which AWS sends them: botocore's parser takes ten times as long for one as orjson."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from botocore.client import BaseClient
 
 
-def keep_json_form(client: "DynamoDBClient") -> None:
-    """Let a client return items as DynamoDB sends them, in its JSON form: a binary value is in base64.
+def keep_json_form(client: "BaseClient", *operations: str) -> None:
+    """Let a client return the answers of some operations as AWS sends them: binary values in base64, times as numbers.
 
     Errors, and what is not JSON, are left to botocore, and so are all other operations.
     """
-    for operation in ("BatchGetItem", "Query", "Scan"):
-        client.meta.events.register(f"before-parse.dynamodb.{operation}", _parse)
+    service = client.meta.service_model.service_name
+    for operation in operations:
+        client.meta.events.register(f"before-parse.{service}.{operation}", _parse)
 
 
 def _parse(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
