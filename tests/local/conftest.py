@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from local.aws.local_aws import LocalAws
+from local.aws.server import REGION, ROOT_KEY
 from tests.waiting import eventually
 
 TRUST_LAMBDA = {
@@ -56,6 +58,17 @@ def respond(payloads, numbers):
     if any(payload.startswith("bad") for payload in payloads):
         raise ValueError("a bad payload")
 """
+
+
+def root_kinesis(endpoint: str) -> Any:
+    """Return a Kinesis client with the root's key for a local AWS of another process."""
+    return boto3.client(
+        "kinesis",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=ROOT_KEY,
+        aws_secret_access_key=ROOT_KEY,
+    )
 
 
 def unique(name: str) -> str:

@@ -14,7 +14,6 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import requests
 from click.testing import CliRunner
@@ -27,7 +26,7 @@ from local.display import Snapshot, render
 from local.pulumi.deploy import deploy
 from local.session import Session, read_config
 from stack.project import PROJECT, full_key
-from tests.local.conftest import unique
+from tests.local.conftest import root_kinesis, unique
 from tests.waiting import SECONDS
 
 # Without credentials: a command that strays to AWS fails.
@@ -62,13 +61,7 @@ def said(process: "subprocess.Popen[str]", pattern: str) -> str:
 def test_up_serves_aws_and_x_until_it_is_interrupted(ending: signal.Signals) -> None:
     with running("--fault", "kinesis:PutRecords entries=1") as process:
         aws, x = said(process, r"AWS (http://127\.0\.0\.1:\d+)"), said(process, r'"x_endpoint": "(.+)"')
-        kinesis = boto3.client(
-            "kinesis",
-            endpoint_url=aws,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        kinesis = root_kinesis(aws)
         kinesis.create_stream(StreamName="stream", ShardCount=1)
         record: Any = {"Data": b"", "PartitionKey": "key"}
         assert kinesis.put_records(StreamName="stream", Records=[record])["FailedRecordCount"] == 1

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from event.types import event_types
 from stack.project import PROJECT
 from tests.local.aws.test_server import alive, child_processes
+from tests.local.conftest import root_kinesis
 from tests.producer.conftest import tweet, tweets
 from tests.waiting import eventually
 from tests.widths import check_width
@@ -168,13 +168,7 @@ def test_a_demo_that_is_interrupted_while_it_deploys_takes_everything_back(demo:
     endpoint = next(
         found[1] for line in command.process.stdout if (found := re.search(r"AWS answers at (\S+),", line))
     )
-    kinesis = boto3.client(
-        "kinesis",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    kinesis = root_kinesis(endpoint)
     eventually(lambda: kinesis.list_streams()["StreamNames"])
     os.killpg(command.process.pid, signal.SIGINT)
     code, output = command.ends()
