@@ -2,7 +2,7 @@
 # localstack-core 2026.3.0: `*` of the event pattern operator `wildcard` stands for one character or more, never for none.
 #
 # AWS's own matcher, event-ruler 2.1.0, lets `a*` match "a" and `sale*now` match "salenow". LocalStack turns `*` into the
-# regular expression `.+?`. A rule, or an event source mapping's filter, that is tried there drops events that AWS
+# regular expression `.+`. A rule, or an event source mapping's filter, that is tried there drops events that AWS
 # delivers: among them whatever equals the text before a last `*`.
 #
 # Output seen (the first two are true on AWS):
