@@ -1,5 +1,6 @@
 """The boto3 client of the stream: without retries, and with fast JSON for PutRecords."""
 
+import os
 import threading
 from base64 import b64encode
 from collections.abc import Callable
@@ -23,12 +24,23 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import PutRecordsOutputTypeDef
 
 
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL")
+"""Where other programs find AWS. Events must not go elsewhere than these say, nor than what is printed at the start."""
+
+
 def connect(aws: AwsCredentials, notify: Callable[[str], None]) -> "StreamClient":
     """Create a client, and say whose credentials it has.
 
     Raises:
-        ConfigError: the region or the endpoint is invalid, or there are no valid credentials.
+        ConfigError: the region or the endpoint is invalid, the environment has an endpoint that is not the
+            configuration's, or there are no valid credentials.
     """
+    for variable in _ENDPOINT_VARIABLES:
+        if os.environ.get(variable) and not aws.endpoint:
+            raise ConfigError(
+                f"{variable} is set, but the producer takes `aws_endpoint` from its configuration, which has none: "
+                f'export PRODUCER_AWS_ENDPOINT="${variable}", or unset {variable} to send to AWS itself.'
+            )
     try:
         client = StreamClient(aws)
     except CredentialsError as error:
@@ -124,7 +136,7 @@ def _create_client(
         read_timeout=30,
         parameter_validation=False,
         max_pool_connections=MAX_CALLS,
-        # AWS_ENDPOINT_URL is for other programs; the target that is printed at the start must be the one used.
+        # A profile's `endpoint_url` is for other programs: the target printed at the start must be the one used.
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # missing in the stubs
     )
     try:

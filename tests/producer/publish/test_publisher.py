@@ -271,9 +271,22 @@ def test_an_answer_that_does_not_match_the_call_is_an_error(spool: Spool, body: 
     assert spool.waiting == 3
 
 
-def test_the_endpoint_of_other_programs_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"):
-        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS"])
+def test_an_endpoint_in_the_environment_is_rejected_unless_the_configuration_has_one(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+
+    with pytest.raises(
+        ConfigError, match=f'export PRODUCER_AWS_ENDPOINT="\\${variable}", or unset {variable} '
+    ):
+        connect(credentials(None), ignore)
+    assert connect(credentials("http://127.0.0.1:8"), ignore).client.meta.endpoint_url == "http://127.0.0.1:8"
+
+
+def test_the_endpoint_of_a_profile_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[default]\nendpoint_url = http://127.0.0.1:9\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
 
     assert (
         connect(credentials(None), ignore).client.meta.endpoint_url
