@@ -149,11 +149,14 @@ class Resource(ABC):
             raise
 
     def preview(self, inputs: Properties, state: Properties | None = None) -> Properties:
-        """Return what is already known of the state after `create`, or after `update` from a state."""
+        """Return what is already known of the state after `create`, or after `update` from a state.
+
+        What AWS chose for an input, such as a name after a prefix, stays as the other outputs do.
+        """
         stays = {
             key: value
             for key, value in (state or {}).items()
-            if key not in self.inputs and key not in self.volatile
+            if (key not in self.inputs or self.inputs[key].computed) and key not in self.volatile
         }
         return stays | self._without_write_only(inputs)
 

@@ -54,7 +54,7 @@ class Function(Resource):
         "tags": Strings(),
     }
     configured_after = ("publish",)
-    volatile = ("codeSha256", "sourceCodeSize", "lastModified")
+    volatile = ("codeSha256", "sourceCodeHash", "sourceCodeSize", "lastModified")
     configuration = (
         "role",
         "handler",

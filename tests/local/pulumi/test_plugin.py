@@ -21,6 +21,7 @@ from tests.local.conftest import unique
 
 SECRET = {rpc._special_sig_key: rpc._special_secret_sig}
 TOPIC, USER, KEY = "aws:sns/topic:Topic", "aws:iam/user:User", "aws:iam/accessKey:AccessKey"
+BUCKET = "aws:s3/bucket:Bucket"
 TABLE = "aws:dynamodb/table:Table"
 STREAM = "aws:kinesis/stream:Stream"
 
@@ -184,6 +185,12 @@ class TestPreview:
         assert (foreseen["tags"], foreseen["arn"]) == ({"a": "b"}, state["arn"])
         assert aws.client("sns").list_tags_for_resource(ResourceArn=id_)["Tags"] == []
         engine.delete(TOPIC, id_, state)
+
+    def test_of_an_update_keeps_the_name_that_aws_made_from_a_prefix(self, engine: Engine) -> None:
+        id_, state = engine.create(BUCKET, bucketPrefix="preview-")
+        foreseen = engine.update(BUCKET, id_, state, preview=True, bucketPrefix="preview-", tags={"a": "b"})
+        assert foreseen["bucket"] == id_
+        engine.delete(BUCKET, id_, state)
 
 
 class TestLife:
