@@ -73,12 +73,15 @@ class DeployedAlias:
     def _explain_missing(self, wanted: str) -> str:
         stack = pulumi.get_stack()
         newest = self._newest_versions()
-        allowed = f"{', '.join(newest)}, or older ones that `python -m ops versions --stack {stack}` lists"
+        allowed = "nothing, until the first pulumi up has published a version"
+        if newest:
+            older = f"older ones that `python -m ops versions --stack {stack}` lists"
+            allowed = f"{', '.join(newest)}, or {older if int(newest[0]) > KEPT_VERSIONS else 'nothing'}"
         return str(
             SettingsError(
                 "functionVersion",
                 wanted,
-                allowed if newest else "nothing, until the first pulumi up has published a version",
+                allowed,
                 "pulumi config rm functionVersion",
                 stack,
                 problem=f"is not a version of {self._function_name}",

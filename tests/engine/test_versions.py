@@ -45,7 +45,7 @@ def test_up_fails_instead_of_undoing_a_rollback_until_the_setting_agrees_with_a_
         for command in (["preview"], ["up", "--yes", "--skip-preview"]):
             refused = stack.run(*command, fails=True)
             assert f'functionVersion: "{missing}" is not a version of {FUNCTION}' in refused.text
-            assert "Allowed: 3, 1, or older ones" in refused.text
+            assert "Allowed: 3, 1, or nothing" in refused.text
             assert refused.done == {}
             assert live() == "1"
 
