@@ -191,7 +191,11 @@ class EventProcessor(pulumi.ComponentResource):
 
 
 def _filter_criteria(patterns: Sequence[str]) -> aws.lambda_.EventSourceMappingFilterCriteriaArgs | None:
-    """Return the mapping's filters; None for none, also to take them back."""
+    """Return the mapping's filters; None for none.
+
+    To take filters back the provider then sends an empty list, after which AWS reports none (its acceptance test
+    `TestAccLambdaEventSourceMapping_SQS_filterCriteria`).
+    """
     if not patterns:
         return None
     return aws.lambda_.EventSourceMappingFilterCriteriaArgs(

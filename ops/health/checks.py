@@ -3,10 +3,11 @@
 import shlex
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from botocore.exceptions import ClientError
 
@@ -25,6 +26,9 @@ from ops.versions.published import Live, find_live
 from stack import metrics
 from stack.alarm_definitions import MAX_DURATION_SHARE, MAX_ITERATOR_AGE_MS
 from stack.aws.live_alias import LIVE
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
 CHECKED_OUTPUTS = (
     "region",
@@ -48,6 +52,7 @@ MAX_FIGURE_AGE = 180
 
 
 Part: TypeAlias = Callable[[Stack], Iterator[Check]]
+Mappings: TypeAlias = "Future[list[EventSourceMappingConfigurationTypeDef]]"
 
 
 def run_checks(stack: Stack) -> list[Check]:
@@ -58,22 +63,23 @@ def run_checks(stack: Stack) -> list[Check]:
         botocore.exceptions.BotoCoreError: AWS cannot be reached, or there are no credentials.
     """
     stack.connect()
-    parts: tuple[tuple[str, Part, str], ...] = (
-        ("Stream", _stream, "stream_name"),
-        ("Put", _put, "stream_name"),
-        ("Backlog", _backlog, "stream_name"),
-        ("Mapping", _mapping, "function_name"),
-        ("Function", _function, "function_name"),
-        ("Invocations", _invocations, "function_name"),
-        (capitalized(stack.event.plural), _events, "function_name"),
-        ("Table", _table, "table_name"),
-        ("Table writes", _table_writes, "table_name"),
-        ("Quarantine", _quarantine, "quarantine_bucket"),
-        ("Dropped", _dropped, "function_name"),
-        ("Alarms", check_alarms, "alarm_topic_arn"),
-        ("Access key", check_access_key, "access_key"),
-    )
     with DaemonPool(CONNECTIONS) as pool:
+        mappings = pool.submit(list_mappings, stack)  # once, for three checks
+        parts: tuple[tuple[str, Part, str], ...] = (
+            ("Stream", _stream, "stream_name"),
+            ("Put", _put, "stream_name"),
+            ("Backlog", lambda stack: _backlog(stack, mappings), "stream_name"),
+            ("Mapping", lambda _: _mapping(mappings), "function_name"),
+            ("Function", _function, "function_name"),
+            ("Invocations", _invocations, "function_name"),
+            (capitalized(stack.event.plural), _events, "function_name"),
+            ("Table", _table, "table_name"),
+            ("Table writes", _table_writes, "table_name"),
+            ("Quarantine", _quarantine, "quarantine_bucket"),
+            ("Dropped", lambda stack: _dropped(stack, mappings), "function_name"),
+            ("Alarms", check_alarms, "alarm_topic_arn"),
+            ("Access key", check_access_key, "access_key"),
+        )
         results = pool.map(lambda part: list(_safely(stack, *part)), parts)
         return [replace(check, next=_for(stack, check.next)) for checks in results for check in checks]
 
@@ -128,7 +134,7 @@ def _put(stack: Stack) -> Iterator[Check]:
         yield Check("Put", State.OK, f"{text}; none throttled")
 
 
-def _backlog(stack: Stack) -> Iterator[Check]:
+def _backlog(stack: Stack, listed: Mappings) -> Iterator[Check]:
     """Check how far the mapping is behind: the age of the records that it received last, and the backlog.
 
     AWS publishes a minute of each metric up to two minutes late: what was put in the newest minute may have
@@ -145,7 +151,7 @@ def _backlog(stack: Stack) -> Iterator[Check]:
     if not put and not late:
         yield _no_data("Backlog")
         return
-    mappings = list_mappings(stack)
+    mappings = listed.result()
     totals = [
         [
             series.total
@@ -175,8 +181,8 @@ def _backlog(stack: Stack) -> Iterator[Check]:
         yield Check("Backlog", State.OK, text)
 
 
-def _mapping(stack: Stack) -> Iterator[Check]:
-    mappings = list_mappings(stack)
+def _mapping(listed: Mappings) -> Iterator[Check]:
+    mappings = listed.result()
     if not mappings:
         yield Check("Mapping", State.BAD, "missing: nothing reads the stream", REFRESH)
     for mapping in mappings:
@@ -316,11 +322,11 @@ def _quarantine(stack: Stack) -> Iterator[Check]:
     yield Check("Quarantine", State.WARNING, text, REMEDIES["Quarantined"])
 
 
-def _dropped(stack: Stack) -> Iterator[Check]:
+def _dropped(stack: Stack, listed: Mappings) -> Iterator[Check]:
     """Check for batches that Lambda discarded and could not quarantine, which two metrics report."""
     (failed,) = last_minutes(stack, metrics.QUARANTINE_FAILURES)
     dropped = 0.0
-    for mapping in list_mappings(stack):
+    for mapping in listed.result():
         (values,) = last_minutes(stack, metrics.DROPPED, mapping=mapping["UUID"])
         dropped += values.total
     if dropped or failed.total:

@@ -7,10 +7,12 @@ import shlex
 import pytest
 import yaml
 
+from producer.formats.tweets import TweetFormat
 from stack.errors import SettingsError
 from stack.filters.criteria import parse_criteria
 from stack.filters.setting import advise_on_filters
 from stack.project import PROJECT
+from tests.event.types.test_tweet import SAMPLES
 from tests.stack.test_settings import parse
 
 TEXT = (PROJECT / "docs" / "filters.md").read_text()
@@ -48,6 +50,18 @@ def test_the_commands_and_the_stack_file_set_the_same_filters_which_need_no_warn
     assert yaml.safe_load(block)["config"] == {"mappingFilters": by_command}
     assert parse(mappingFilters=by_command).mapping.filters == by_command
     assert [*advise_on_filters(by_command, "tweet")] == []
+
+
+def test_the_filters_let_as_many_of_the_sample_tweets_pass_as_the_page_says() -> None:
+    (counts,) = re.findall(r"`(\d+) put, (\d+) received, (\d+) filtered`, and `replay` sends the same", TEXT)
+    (block,) = re.findall(r"^    config:\n(?:    .+\n)+", TEXT, re.MULTILINE)
+    criteria = parse_criteria(yaml.safe_load(block)["config"]["mappingFilters"])
+    tweets = [TweetFormat().decode(line).encode() for line in SAMPLES.read_bytes().splitlines()]
+    records = [
+        {"partitionKey": each.partition_key, "data": base64.b64encode(each.data).decode()} for each in tweets
+    ]
+    passed = sum(map(criteria.delivers, records))
+    assert tuple(map(int, counts)) == (len(records), passed, len(records) - passed)
 
 
 def test_the_message_on_the_page_is_the_one_of_the_preview() -> None:

@@ -5,7 +5,9 @@ from tests.engine.stack import Project
 FUNCTION = "returning-DDBEventProcessor"
 
 
-def test_up_fails_instead_of_undoing_a_rollback_until_the_setting_agrees(project: Project) -> None:
+def test_up_fails_instead_of_undoing_a_rollback_until_the_setting_agrees_with_a_version_that_is_there(
+    project: Project,
+) -> None:
     functions = project.aws.client("lambda")
 
     def live() -> str:
@@ -36,6 +38,17 @@ def test_up_fails_instead_of_undoing_a_rollback_until_the_setting_agrees(project
     stack.configure(functionVersion="1")
     assert stack.up().done == {"update": {"processor-function", "processor-live"}}
     assert live() == "1"
+
+    functions.delete_function(FunctionName=FUNCTION, Qualifier="2")  # as `ops prune` does
+    for missing in ("2", "4"):
+        stack.configure(functionVersion=missing)
+        for command in (["preview"], ["up", "--yes", "--skip-preview"]):
+            refused = stack.run(*command, fails=True)
+            assert f'functionVersion: "{missing}" is not a version of {FUNCTION}' in refused.text
+            assert "Allowed: 3, 1, or nothing" in refused.text
+            assert refused.done == {}
+            assert live() == "1"
+
     stack.configure(functionVersion="")
     assert stack.up().done == {"update": {"processor-live"}}
     assert live() == "3"

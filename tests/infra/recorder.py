@@ -3,7 +3,7 @@
 import asyncio
 import json
 import runpy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ class Deployed:
 class _Answers(mocks.Mocks):
     """The values that AWS adds to the inputs: identifiers, ARNs, the secret of an access key.
 
-    `answers` has what an invoke returns, or as text why it fails.
+    `answers` has what an invoke returns, as text why it fails, or a function of its arguments that returns either.
 
     `present` has outputs, by resource, of which the engine ignores changes: those that the stack already has.
     """
@@ -123,11 +123,14 @@ class _Answers(mocks.Mocks):
             "aws:index/getPartition:getPartition": {"partition": self.partition},
             "aws:kms/getAlias:getAlias": {"targetKeyArn": AWS_MANAGED_KEY},
             "aws:lambda/getAlias:getAlias": "reading Lambda Alias: couldn't find resource",
+            "aws:lambda/getFunction:getFunction": "reading Lambda Function: couldn't find resource",
             **self.answers,
         }
         if args.token not in answers:
             raise ValueError(f"the program invokes {args.token}, which no answer is known for")
         answer = answers[args.token]
+        if callable(answer):
+            answer = answer(args.args)
         return ({}, [("", answer)]) if isinstance(answer, str) else (answer, [])
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
@@ -219,20 +222,30 @@ def deploy(
     present: Mapping[str, Mapping[str, Any]] | None = None,
     state: Mapping[str, Any] | None = None,
     live: Mapping[str, Any] | str | None = None,
+    versions: Sequence[str] = (),
     **config: Any,
 ) -> Deployed:
     """Run the program as the stack `stack` of its committed file, with some keys of the project changed.
 
     `file` names the stack whose file is taken where it is not that of `stack`; `present` holds what the stack already
     has of a resource, by its logical name, where the engine ignores what the program says; `state` holds the resources
-    of the state, by URN; `live` is the function's alias in AWS, or why it cannot be read.
+    of the state, by URN; `live` is the function's alias in AWS, or why it cannot be read; `versions` are those of the
+    function, oldest first.
     """
+
+    def find_version(arguments: Mapping[str, Any]) -> dict[str, Any] | str:
+        """Answer as AWS's provider, which takes the newest version where none is named."""
+        version = arguments.get("qualifier") or versions[-1]
+        return {"version": version} if version in versions else "reading: couldn't find resource"
+
     answered: dict[str, Any] = {
         "aws:index/getRegion:getRegion": {"region": region},
         "pulumi:pulumi:readStackResourceOutputs": {"outputs": state or {}},
     }
     if live:
         answered["aws:lambda/getAlias:getAlias"] = live
+    if versions:
+        answered["aws:lambda/getFunction:getFunction"] = find_version
     answers = _Answers(partition, answered, present or {})
     settings = stack_config(file or stack, **config) | {"aws:region": region}
     return _record(PROJECT, stack, settings, answers)

@@ -162,6 +162,12 @@ CASES: Final = [
         "false",
     ),
     Case(
+        "anything but some in any case",
+        '{"a": [{"anything-but": {"equals-ignore-case": ["B", "C"]}}]}',
+        '{"a": "bc"}',
+        "true",
+    ),
+    Case(
         "anything but a wildcard", '{"a": [{"anything-but": {"wildcard": "b*d"}}]}', '{"a": "bcd"}', "false"
     ),
     Case(

@@ -6,6 +6,7 @@ iterator (Amazon Kinesis Data Streams Developer Guide, "Resharding").
 """
 
 import json
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from ministack.services import cloudwatch, kinesis
 
 from local.aws.faults import Answer
 from local.aws.ministack import records
+from local.aws.ministack.retention import remove_expired
 
 Stream = dict[str, Any]
 Operation = Callable[[dict[str, Any]], Answer]
@@ -25,6 +27,7 @@ _handle = kinesis.handle_request
 def install() -> None:
     """Make this process's ministack keep the parents of a reshard, and count what is put."""
     kinesis.handle_request = _handle_request
+    kinesis._expire_records = _expire_records
     kinesis._create_stream = records.create_stream
     kinesis._put_records = _counting(_rejecting(records.put_records, _records_error))
     kinesis._put_record = _counting(_rejecting(records.put_record, lambda _: None))
@@ -52,6 +55,10 @@ async def _handle_request(
     added = _ADDED.get(headers.get("x-amz-target", "").rpartition(".")[2])
     answer: Answer = added(json.loads(body)) if added else await _handle(method, path, headers, body, query)
     return answer
+
+
+def _expire_records(stream: Stream) -> None:
+    remove_expired(stream, kinesis._shard_iterators.values(), time.time())
 
 
 def record_counts() -> dict[str, int]:

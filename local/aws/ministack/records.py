@@ -75,6 +75,7 @@ def put_record(data: dict[str, Any]) -> Answer:
     _, stream = kinesis._resolve_stream(data)
     if error := _excess([data], stream):
         return error
+    kinesis._expire_records(stream)
     answer: Answer = kinesis.json_response(_store(data, stream))
     return answer
 
@@ -84,6 +85,7 @@ def put_records(data: dict[str, Any]) -> Answer:
     _, stream = kinesis._resolve_stream(data)
     if error := _excess(data["Records"], stream):
         return error
+    kinesis._expire_records(stream)
     results = [_store(record, stream) for record in data["Records"]]
     answer: Answer = kinesis.json_response({"FailedRecordCount": 0, "Records": results})
     return answer
@@ -107,7 +109,6 @@ def _excess(records: list[Record], stream: Stream) -> Answer | None:
 
 
 def _store(record: Record, stream: Stream) -> dict[str, str]:
-    kinesis._expire_records(stream)
     explicit, key = record.get("ExplicitHashKey"), record["PartitionKey"]
     shard = kinesis._route_to_shard(
         int(explicit) if explicit else kinesis._partition_key_to_hash(key), stream

@@ -1,4 +1,4 @@
-"""The aws provider's functions that the program calls: account, region, partition, aliases."""
+"""The aws provider's functions that the program calls: account, region, partition, aliases, versions."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +15,20 @@ def _key_alias(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "targetKeyArn": key["Arn"],
         "targetKeyId": key["KeyId"],
     }
+
+
+def newest_version(aws: Aws, function_name: str) -> str:
+    """Return the newest published version of a function, `$LATEST` without one, as AWS's provider reads it."""
+    pages = aws.lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=function_name)
+    versions: list[str] = [each["Version"] for page in pages for each in page["Versions"]]
+    return max(versions, key=lambda version: int(version) if version.isdecimal() else 0)
+
+
+def _function(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    name = arguments["functionName"]
+    qualifier = arguments.get("qualifier") or newest_version(aws, name)
+    function = aws.lambda_.get_function(FunctionName=name, Qualifier=qualifier)["Configuration"]
+    return {"id": name, "functionName": name, "version": function["Version"]}
 
 
 def _function_alias(aws: Aws, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,6 +71,7 @@ def _open_id_connect_provider(aws: Aws, arguments: Mapping[str, Any]) -> dict[st
 INVOKES: Mapping[str, Callable[[Aws, Mapping[str, Any]], dict[str, Any]]] = {
     "aws:kms/getAlias:getAlias": _key_alias,
     "aws:lambda/getAlias:getAlias": _function_alias,
+    "aws:lambda/getFunction:getFunction": _function,
     "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": _open_id_connect_provider,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getRegion:getRegion": _region,

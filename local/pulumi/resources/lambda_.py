@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from local.pulumi.provider.archive import Archive, checksum, zipped
+from local.pulumi.provider.invokes import newest_version
 from local.pulumi.provider.resource import Properties, Resource, retag, wait_until
 from local.pulumi.provider.schema import (
     UNKNOWN,
@@ -107,7 +108,7 @@ class Function(Resource):
         answer: Any = self.aws.lambda_.get_function(FunctionName=id_)
         function, tags = answer["Configuration"], answer.get("Tags", {})
         arn = function["FunctionArn"]
-        version = self._newest_version(id_)
+        version = newest_version(self.aws, id_)
         logging = function.get("LoggingConfig", {})
         return {
             "arn": arn,
@@ -163,12 +164,6 @@ class Function(Resource):
     def _publishes(self, inputs: Properties, changed: Collection[str]) -> bool:
         versioned = {"sourceCodeHash", "architectures", "publish", *self.configuration}
         return bool(inputs.get("publish")) and not versioned.isdisjoint(changed)
-
-    def _newest_version(self, name: str) -> str:
-        """Return the newest published version, `$LATEST` without one, as AWS's provider reads it."""
-        pages = self.aws.lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=name)
-        versions: list[str] = [each["Version"] for page in pages for each in page["Versions"]]
-        return max(versions, key=lambda version: int(version) if version.isdecimal() else 0)
 
 
 class Alias(Resource):

@@ -199,6 +199,14 @@ def test_an_old_figure_says_how_old_it_is(stack: DeployedStack, user: str) -> No
     assert re.fullmatch(r"70 ms, at most 70 ms, [45] min ago", age["text"])
 
 
+def test_the_mappings_are_listed_once_for_all_checks(stack: DeployedStack) -> None:
+    watched, calls = Stack({}, lambda: stack.outputs, stack.aws.endpoint), []
+    event = "before-call.lambda.ListEventSourceMappings"
+    watched.lambda_.meta.events.register(event, lambda **call: calls.append(call["params"]))
+    assert {"Backlog", "Mapping", "Dropped"} <= {check.name for check in run_checks(watched)}
+    assert len(calls) == 1
+
+
 def test_a_missing_table_is_named_with_the_next_step(stack: DeployedStack) -> None:
     table = checks(stack, "--table-name", "dev-Missing")["Table"]
     assert (table["state"], table["text"]) == ("bad", "dev-Missing is missing")
