@@ -45,8 +45,8 @@ test-newest: install ## Run the tests that need no local AWS with the newest bot
 policy: install ## Check the stacks and the bootstrap program against the policies of docs/policies.md, without an account
 	@$(BIN)/python -m tests.policy
 
-simulate: install ## Simulate 1,000 worlds of faults and crashes on a virtual clock (SEEDS=n: n of them)
-	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000)
+simulate: install ## Simulate 1,000 worlds of faults and crashes on a virtual clock (SEEDS=n: n of them; LIMIT=seconds)
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) $(if $(LIMIT),--seconds $(LIMIT))
 
 check: install ## Check format, lint and types, and the security of the workflows
 	$(BIN)/ruff format --check .

@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[LocalAws]:
-    """An account that the tests of this process share, each with stacks of its own names."""
+    """An account that the tests of this process share, and that `project` empties after each."""
     with LocalAws.start() as running:
         yield running
 
@@ -39,6 +39,7 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, aws: LocalAws, forks: Forks) -> Project:
-    """The program in a folder of its own."""
-    return Project(tmp_path, aws, forks)
+def project(tmp_path: Path, aws: LocalAws, forks: Forks) -> Iterator[Project]:
+    """The program in a folder of its own; what it deployed is gone afterwards, because local AWS polls it for ever."""
+    yield Project(tmp_path, aws, forks)
+    aws.reset()

@@ -9,6 +9,7 @@ from local.aws.local_aws import LocalAws
 from local.pulumi.deploy import deploy
 from ops.aws import default
 from stack.project import PROJECT, full_key
+from tests.forks import Forks
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
@@ -31,11 +32,11 @@ def nothing_remembered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 @pytest.fixture(scope="package")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack]:
+def deployed(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterator[DeployedStack]:
     """The stack, shared by the tests of this process: they tell their tweets apart by `user`."""
     with LocalAws.start() as aws:
         deployment = deploy("dev", PROJECT, CONFIG, aws.endpoint)
-        stack = DeployedStack(aws, deployment.outputs, tmp_path_factory.mktemp("stack"))
+        stack = DeployedStack(aws, deployment.outputs, tmp_path_factory.mktemp("stack"), forks)
         with stack.mapping(BisectBatchOnFunctionError=False):  # a batch is discarded whole, as by its age
             stack.put(tweet("first"))
             eventually(lambda: stack.rows("first"))

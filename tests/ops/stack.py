@@ -17,6 +17,7 @@ from event.types.tweet import EVENT
 from local.aws.local_aws import LocalAws
 from ops.cli import cli
 from stack.project import PROJECT
+from tests.forks import Forks
 from tests.waiting import eventually
 
 
@@ -41,8 +42,11 @@ def tombstone(user: str, number: int = 1) -> bytes:
 class DeployedStack:
     """A stack in local AWS: its clients are the root's, its commands those of an operator."""
 
-    def __init__(self, aws: LocalAws, outputs: dict[str, Any], folder: Path) -> None:
+    def __init__(
+        self, aws: LocalAws, outputs: dict[str, Any], folder: Path, forks: Forks | None = None
+    ) -> None:
         self.aws = aws
+        self._forks = forks
         self.outputs = outputs
         self.outputs_file = folder / "outputs.json"
         self.outputs_file.write_text(json.dumps(outputs))
@@ -64,14 +68,12 @@ class DeployedStack:
     def ops_process(self, *arguments: str, endpoint: str | None = None) -> "subprocess.Popen[str]":
         """Run a command in another process, against local AWS or an endpoint before it."""
         options = ["--outputs", str(self.outputs_file), "--endpoint", endpoint or self.aws.endpoint]
-        return subprocess.Popen(
-            [sys.executable, "-m", "ops", *arguments, *options],
-            cwd=PROJECT,
-            env={**os.environ, "COLUMNS": "120"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        command = ["-m", "ops", *arguments, *options]
+        environment = {**os.environ, "COLUMNS": "120"}
+        pipes: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+        if self._forks:
+            return self._forks.start(*command, env=environment, cwd=PROJECT, **pipes)
+        return subprocess.Popen([sys.executable, *command], env=environment, cwd=PROJECT, text=True, **pipes)
 
     @property
     def options(self) -> list[str]:

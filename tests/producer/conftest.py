@@ -18,9 +18,6 @@ from producer.sources.source import Rejected
 from stack.project import PROJECT
 from tests.forks import Forks
 
-LIBRARIES = ("boto3", "click", "rich.console", "TwitterAPI", "websockets.sync.client")
-"""What a producer imports, which is most of what its start costs."""
-
 
 def credentials(endpoint: str | None, region: str = "eu-west-1", stream: str = "tweets") -> AwsCredentials:
     """The producer's credentials for a stream double."""
@@ -128,12 +125,6 @@ class Producer:
             if process.poll() is None:
                 process.kill()
             process.communicate()
-
-
-@pytest.fixture(scope="session")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    with Forks(tmp_path_factory.mktemp("forks"), LIBRARIES) as server:
-        yield server
 
 
 @pytest.fixture
