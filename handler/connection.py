@@ -5,7 +5,15 @@ import io
 import socket
 import ssl
 import time
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Answer(NamedTuple):
+    """Status, body and headers of the answer to a request."""
+
+    status: int
+    body: bytes
+    headers: http.client.HTTPMessage
 
 
 class Connection:
@@ -21,8 +29,8 @@ class Connection:
 
     def exchange(
         self, method: str, path: str, body: bytes, headers: dict[str, str], deadline: float
-    ) -> tuple[int, bytes]:
-        """Send a request; return the status and the body of its answer.
+    ) -> Answer:
+        """Send a request; return its answer.
 
         Args:
             deadline: when the exchange fails, on the monotonic clock, however much of the answer has arrived.
@@ -45,7 +53,7 @@ class Connection:
         except _NOTHING_ARRIVED as error:
             raise TimeoutError("the deadline has passed") from error
         self._keep = not (interim or response.will_close)
-        return response.status, content
+        return Answer(response.status, content, response.headers)
 
     def is_reusable(self) -> bool:
         """Tell whether the next bytes will be the next answer: nothing has arrived early, not even the end.

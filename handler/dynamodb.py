@@ -32,7 +32,7 @@ class BatchWriteClient:
             botocore.exceptions.ClientError: DynamoDB rejects the call.
             botocore.exceptions.BotoCoreError: there is no answer, or there are no credentials.
         """
-        status, answer = self.endpoint.call("POST", "", body, _HEADERS, deadline)
+        status, answer, _ = self.endpoint.call("POST", "", body, _HEADERS, deadline)
         try:
             content: dict[str, Any] = dict(json.loads(answer))
         except (TypeError, ValueError) as error:

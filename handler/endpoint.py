@@ -21,7 +21,7 @@ from botocore.httpsession import get_cert_path
 from botocore.session import Session
 from botocore.utils import get_environ_proxies
 
-from handler.connection import Connection
+from handler.connection import Answer, Connection
 from handler.errors import VariableError
 from handler.retries import CONNECT_TIMEOUT
 
@@ -47,8 +47,8 @@ class Endpoint:
 
     def call(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> tuple[int, bytes]:
-        """Make one call; return the status and the body of its answer.
+    ) -> Answer:
+        """Make one call; return its answer.
 
         Args:
             path: behind that of the URL, and escaped as in a URL.
@@ -92,7 +92,7 @@ class Endpoint:
         body: bytes,
         headers: dict[str, str],
         deadline: float,
-    ) -> tuple[int, bytes]:
+    ) -> Answer:
         try:
             answer = connection.exchange(method, path, body, headers, deadline)
         except (OSError, http.client.HTTPException) as error:

@@ -51,7 +51,7 @@ class QuarantineBucket:
         with self._finding:
             if self._endpoint is None:
                 self._endpoint = _find_endpoint(self._bucket)
-        status, answer = self._endpoint.call("PUT", f"/{quote(key)}", body, _HEADERS, deadline)
+        status, answer, _ = self._endpoint.call("PUT", f"/{quote(key)}", body, _HEADERS, deadline)
         if status != 200:
             code = _ERROR_CODE.search(answer)
             response: Any = {

@@ -23,6 +23,7 @@ IMPORTS: dict[str, set[str]] = {
     "__main__": {"event", "infra", "stack"},
     "producer": {"event", "stack"},
     "ops": {"event", "stack"},
+    "ops.aws": {"event", "handler.connection", "handler.endpoint", "ops", "stack"},
     "delivery": {"infra", "stack"},
     "delivery.workflows": set(),
     # The policies check the product, so they import nothing of it.

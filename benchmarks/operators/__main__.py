@@ -7,7 +7,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-from benchmarks.operators.runner import HEADER, Case, compare
+from benchmarks.operators.runner import HEADER, Case, compare, compile_bytecode
 from stack.project import PROJECT
 
 MODULES = ("explore", "quarantine", "replay", "top")
@@ -24,10 +24,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="runs of each build, in turn")
     parser.add_argument("--only", default="", metavar="TEXT", help="the cases whose name contains this")
     arguments = parser.parse_args()
+    baseline = arguments.baseline.resolve()
+    for tree in (baseline, PROJECT):
+        compile_bytecode(tree)
     print(HEADER, flush=True)
     for case in cases:
         if arguments.only in case.name:
-            print(compare(case, arguments.baseline.resolve(), PROJECT, arguments.rounds), flush=True)
+            print(compare(case, baseline, PROJECT, arguments.rounds), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from local.stubs.http import Answer
 from local.stubs.stream import OUTPUTS, Stream
 
 _SHARDS = 1000
-_TIMEOUT = 300.0
 
 
 def services(rate: float) -> Answer:
@@ -21,8 +20,7 @@ busy = functools.partial(services, 10)
 
 
 def _check_busy(printed: str) -> None:
-    if printed.rstrip().endswith("}"):  # otherwise it was interrupted
-        assert json.loads(printed[printed.index("{") :])["records"] >= _SHARDS * 10 * 59
+    assert json.loads(printed[printed.index("{") :])["records"] >= _SHARDS * 10 * 59
 
 
 CASES = [
@@ -32,8 +30,7 @@ CASES = [
         ["explore", "--top", "--json"],
         f"{__name__}:busy",
         OUTPUTS,
-        seconds=_TIMEOUT,
-        exit_codes=(0, 1),
         check=_check_busy,
+        compared=False,  # 72039cf is not done in 300 s
     ),
 ]

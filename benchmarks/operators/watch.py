@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.operators.runner import ENVIRONMENT, compile_bytecode
 from benchmarks.operators.stub import get_counts, in_process
 from local.stubs.http import Answer
 from local.stubs.stream import OUTPUTS, Stream
@@ -53,7 +54,9 @@ def watch(tree: Path, service: str, seconds: float) -> Usage:
         command = ["timeout", "--foreground", "--signal", "INT", str(seconds), sys.executable, "-m", "ops"]
         command += ["watch", "--interval", "3600", "--outputs", str(outputs), "--endpoint", url]
         script = f"cd '{tree}' && exec '{sys.executable}' -c '{_IN_TERMINAL}' \"$@\" < /dev/null > /dev/null"
-        pid = os.posix_spawn("/bin/sh", ["sh", "-c", script, "sh", *command], {**os.environ, "TERM": "xterm"})
+        pid = os.posix_spawn(
+            "/bin/sh", ["sh", "-c", script, "sh", *command], {**ENVIRONMENT, "TERM": "xterm"}
+        )
         _, _, usage = os.wait4(pid, 0)  # with that of the processes under it
         with urllib.request.urlopen(f"{url}/_read") as answer:  # noqa: S310  -- loopback
             read = json.load(answer)["read"]
@@ -69,11 +72,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="runs of each build, in turn")
     parser.add_argument("--seconds", type=float, default=60, help="length of a run")
     arguments = parser.parse_args()
+    baseline = arguments.baseline.resolve()
+    for tree in (baseline, PROJECT):
+        compile_bytecode(tree)
     print(
         "| 16 shards, records/s each | look, s | of a core | MB read a minute | MiB |\n|---|---:|---:|---:|---:|"
     )
     for name in ("full", "quiet"):
-        runs: dict[Path, list[Usage]] = {arguments.baseline.resolve(): [], PROJECT: []}
+        runs: dict[Path, list[Usage]] = {baseline: [], PROJECT: []}
         for _ in range(arguments.rounds):
             for tree, usages in runs.items():
                 usages.append(watch(tree, f"benchmarks.operators.watch:{name}", arguments.seconds))

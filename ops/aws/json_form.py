@@ -8,6 +8,8 @@ import orjson
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
+    from handler.connection import Answer
+
 
 def keep_json_form(client: "BaseClient", *operations: str) -> None:
     """Let a client return the answers of some operations as AWS sends them: binary values in base64, times as numbers.
@@ -17,6 +19,12 @@ def keep_json_form(client: "BaseClient", *operations: str) -> None:
     service = client.meta.service_model.service_name
     for operation in operations:
         client.meta.events.register(f"before-parse.{service}.{operation}", _parse)
+
+
+def parse_json(answer: "Answer") -> dict[str, Any]:
+    """Parse an answer; for `call_directly`."""
+    parsed: dict[str, Any] = orjson.loads(answer.body)
+    return parsed
 
 
 def _parse(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:

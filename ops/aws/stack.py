@@ -19,8 +19,8 @@ from event import types as event_types
 from event.limits import MAX_RECORD_BYTES
 from event.schema import Schema
 from ops.aws.default import Default, check_endpoint_variable, load_default
-from ops.aws.json_form import keep_json_form
-from ops.aws.s3 import read_fast
+from ops.aws.json_form import keep_json_form, parse_json
+from ops.aws.s3 import parse_object, read_fast
 from ops.errors import OptionsError
 from ops.terminal.display import error_console
 from stack.aws.retries import RETRIES
@@ -241,8 +241,11 @@ class Stack:
     @_client
     def dynamodb(self) -> "DynamoDBClient":
         """The table, whose items are in DynamoDB's JSON form."""
+        from ops.aws.direct import call_directly
+
         client = self._session.client("dynamodb", endpoint_url=self._endpoint, config=self._config)
         keep_json_form(client, "BatchGetItem", "Query", "Scan")
+        call_directly(client, self._session._session, parse_json, "BatchGetItem", "Query", "Scan")
         return client
 
     @_client
@@ -253,8 +256,11 @@ class Stack:
     @_client
     def kinesis(self) -> "KinesisClient":
         """The stream, whose records `read_page` reads."""
+        from ops.aws.direct import call_directly
+
         client = self._session.client("kinesis", endpoint_url=self._endpoint, config=self._config)
         keep_json_form(client, "GetRecords")
+        call_directly(client, self._session._session, parse_json, "GetRecords", "GetShardIterator")
         return client
 
     @_client
@@ -277,9 +283,12 @@ class Stack:
         """The quarantine, with more connections: its objects are read one by one."""
         from botocore.config import Config
 
+        from ops.aws.direct import call_directly
+
         config = self._config.merge(Config(max_pool_connections=S3_CONNECTIONS, retries=RETRIES))
         client = self._session.client("s3", endpoint_url=self._endpoint, config=config)
         read_fast(client)
+        call_directly(client, self._session._session, parse_object, "GetObject")
         return client
 
     @_client

@@ -86,10 +86,16 @@ def parse_row(event: Schema, item: Mapping[str, Mapping[str, Any]]) -> Row:
     columns = _columns(event)
     for name, stored_as in columns.keys:
         item[name][stored_as]
-    return Row(
-        event,
-        tuple([_value(item[name]) if name in item else missing for name, missing in columns.attributes]),
-    )
+    values: list[Any] = []
+    for name, missing in columns.attributes:
+        attribute = item.get(name)
+        if attribute is None:
+            values.append(missing)
+        elif "S" in attribute:  # nearly always
+            values.append(attribute["S"])
+        else:
+            values.append(_value(attribute))
+    return Row(event, tuple(values))
 
 
 def time_attribute(event: Schema) -> Attribute | None:
@@ -187,8 +193,6 @@ def _columns(event: Schema) -> _Columns:
 
 def _value(attribute: Mapping[str, Any]) -> Any:
     """Return an attribute's value as JSON has it; other programs may have stored any type."""
-    if "S" in attribute:  # nearly always
-        return attribute["S"]
     ((kind, value),) = attribute.items()
     match kind:
         case "N":

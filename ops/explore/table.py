@@ -21,6 +21,8 @@ from ops.terminal.exact_json import encode, quote
 from ops.terminal.interrupt import DaemonPool
 
 FORMATS = (".csv", ".jsonl")
+_LINES = 500
+"""Lines that are written at once."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -140,13 +142,17 @@ class Export:
                     writer.writerow(map(self._field, row.values))
                     self.rows += 1
             else:
-                for row in rows:
-                    values = [
-                        quote(each) if type(each) is str else encode(each, ensure_ascii=False)
-                        for each in row.values
-                    ]
-                    file.write(self._line % tuple(values))
-                    self.rows += 1
+                remaining = iter(rows)
+                while lines := [self._format(row) for row in itertools.islice(remaining, _LINES)]:
+                    file.write("".join(lines))
+                    self.rows += len(lines)
+
+    def _format(self, row: Row) -> str:
+        """Return a row as a line of JSON."""
+        values = [
+            quote(each) if type(each) is str else encode(each, ensure_ascii=False) for each in row.values
+        ]
+        return self._line % tuple(values)
 
     def _field(self, value: Any) -> str:
         if type(value) is str and not value.startswith(_FORMULA_STARTS) and "\x1b" not in value:
