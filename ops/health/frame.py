@@ -101,7 +101,7 @@ class Frame:
     shards: Sequence[str]
     open_shards: int
     note: str
-    status: str
+    status: str = "python -m ops status"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the frame as large as the terminal."""

@@ -19,7 +19,6 @@ from ops.health.check import Check, State, wrap_remedy
 from ops.health.frame import FIGURES, EventStatus, Frame
 from ops.health.metrics import Series
 from ops.health.watch import Watch
-from stack.project import PROJECT
 from tests.ops import schemas
 from tests.ops.stack import DeployedStack, tombstone, tweet
 from tests.terminal import Terminal
@@ -139,11 +138,11 @@ def test_the_screen_holds_while_events_are_in_scripts_whose_marks_have_a_column_
 ) -> None:
     text = "தமிழ் மொழி மிகவும் பழமையான மொழி, हिन्दी में एक लंबा वाक्य, বাংলা ভাষায় একটি দীর্ঘ বাক্য " * 3
     stack.put(*(tweet("நிலா மொழி", number, text=text) for number in range(9)))
-    terminal = Terminal(columns, lines)
-    with terminal.running([sys.executable, "-m", "ops", "watch", *stack.options], cwd=PROJECT):
-        terminal.wait_for("  ந◌ல")
-        terminal.wait_for("Ctrl-C ends.")
-    shown = [line for line in terminal.lines if line]
+    command = [sys.executable, "-m", "ops", "watch", *stack.options]
+    with Terminal(command, columns=columns, lines=lines) as terminal:
+        terminal.shows("  ந◌ல")
+        terminal.shows("Ctrl-C ends.")
+        shown = [line for line in terminal.text.splitlines() if line]
     assert shown[0].startswith("dev-EventStream → dev-DDBEventProcessor")
     assert shown[-1] == "Local AWS: metrics by the second. Ctrl-C ends."
     events = [line for line in shown if "ந◌ல" in line]
