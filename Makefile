@@ -89,9 +89,17 @@ up-local: install engine ## Start local AWS in the background, and run `pulumi u
 	@$(BIN)/python -m local start
 	$(PULUMI) stack select --create local
 	$(PULUMI) up --refresh --yes --stack local
+	@umask 077 && $(PULUMI) stack output --stack local --json --show-secrets > .pulumi/local-config.json
+	@printf '%s\n' '' 'Next, for instance:' \
+	  '  $(BIN)/python -m producer --config .pulumi/local-config.json --source file local/tweets.jsonl' \
+	  '  $(BIN)/python -m ops explore --stack local' \
+	  '  $(BIN)/python -m ops watch --stack local' \
+	  '  $(BIN)/python -m ops status --stack local' \
+	  '  make down-local'
 
 down-local: install engine ## Run `pulumi destroy` against local AWS, and stop it
 	$(PULUMI) destroy --yes --stack local
+	@rm -f .pulumi/local-config.json
 	@$(BIN)/python -m local stop
 
 benchmark: install ## Measure the function, the producer and the whole path (takes minutes)

@@ -78,7 +78,7 @@ def keep_own_stream(stack: str) -> None:
 
     The state alone knows: a program that no longer declares a resource does not see it, `protect` would have to be
     in the state before, and AWS would also show a stream that was detached. The engine reads the resources of the
-    state for this one call and keeps nothing of them.
+    state for this one call and does not store them.
 
     Raises:
         pulumi.RunError: the stack has its own stream. The engine shows the message only, before it changes anything.

@@ -4,7 +4,7 @@ import contextlib
 import time
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -12,8 +12,8 @@ from rich.text import Text
 
 from local.aws.local_aws import LocalAws
 from local.aws.mapping.poller import Progress
-from local.aws.server import DEFAULT_PORT, REGION, ROOT_KEY
-from local.session import Session
+from local.aws.server import DEFAULT_PORT, REGION
+from local.session import Session, aws_variables, exports
 from local.x.server import CONSUMER_KEY, CONSUMER_SECRET
 
 _INTERVAL = 1.0
@@ -35,14 +35,10 @@ def instructions(aws: LocalAws, x_url: str, session: Session | None = None) -> R
         f"AWS {aws.endpoint}   X {x_url}   region {REGION}",
         f"log {aws.log}",
     )
-    step(
-        "AWS CLI and SDKs",
-        f"export AWS_ENDPOINT_URL={aws.endpoint} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION}",
-        f"export AWS_ACCESS_KEY_ID={ROOT_KEY} AWS_SECRET_ACCESS_KEY={ROOT_KEY}",
-    )
     if session:
         step("The dev stack is deployed. In another terminal, in the project's folder", *session.commands())
         return text
+    step("AWS CLI and SDKs", *exports(aws_variables(aws.endpoint)))
     pulumi = [f"pulumi up --stack local   ({_STACK_FILE} has the endpoints)"]
     if aws.port != DEFAULT_PORT:
         pulumi.insert(0, f"in {_STACK_FILE}, replace port {DEFAULT_PORT} by {aws.port}")
@@ -87,7 +83,8 @@ class Display:
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
             while True:
                 self._aws.check()
-                with contextlib.suppress(ClientError):  # a listed resource was deleted meanwhile: read again
+                # A listed resource was deleted meanwhile, or the machine is too busy for an answer: read again.
+                with contextlib.suppress(ClientError, BotoCoreError):
                     now = self._look()
                     live.update(render(now, before or now), refresh=True)
                     before = now

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +9,7 @@ import click
 from delivery.bootstrap import ISSUER, PREFIX
 from local.aws.server import ACCOUNT, DEFAULT_PORT, REGION, ROOT_KEY
 from local.errors import NoEngineError
+from local.session import aws_variables, exports
 from stack.aws.retries import RETRIES
 from stack.outputs import BUILT_CLI, built_cli_environment
 from stack.project import PROJECT
@@ -49,13 +49,7 @@ def env(endpoint: str) -> None:
     except NoEngineError as error:
         raise click.ClickException(str(error)) from error
     variables = {name: value for name, value in built_cli_environment().items() if name not in OWN}
-    variables |= {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,  # what boto3 reads
-        "AWS_ACCESS_KEY_ID": ROOT_KEY,
-        "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
-    }
+    variables |= aws_variables(endpoint)
     click.echo(f'export PATH="{PROJECT / ".venv" / "bin"}:{BUILT_CLI}:$PATH"')
     print_exports(variables)
     click.echo(f"unset AWS_SESSION_TOKEN AWS_PROFILE {' '.join(OWN)}")
@@ -88,8 +82,8 @@ def job(role: str, stack: str, repository: str, subject: str | None, endpoint: s
 
 def print_exports(variables: dict[str, str]) -> None:
     """Print variables for a POSIX shell."""
-    for name, value in variables.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+    for export in exports(variables):
+        click.echo(export)
 
 
 def job_environment(sts: "STSClient", role: str, stack: str, subject: str) -> dict[str, str]:

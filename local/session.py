@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from event.types import DEFAULT_EVENT_TYPE
-from local.aws.server import ROOT_KEY, Server
+from local.aws.server import REGION, ROOT_KEY, Server
 from local.errors import ProviderConfigError
 from local.x.server import CONSUMER_KEY, CONSUMER_SECRET
 from stack.errors import StackError
@@ -26,6 +26,7 @@ class Session:
     Attributes:
         outputs: the stack outputs, secrets as `[secret]`, with the address of this AWS.
         outputs_file: the same as JSON, for `python -m ops --outputs`.
+        variables_file: a shell's variables that lead the AWS CLI, SDKs and `python -m ops` there, to be sourced.
         config: the producer's configuration, with the secrets, for `python -m producer --config`.
         spool: where such a producer keeps what the stream has not acknowledged.
     """
@@ -38,9 +39,12 @@ class Session:
         self.config = self._folder / "config.json"
         self.spool = self._folder / "spool"
         self.outputs_file = self._folder / "outputs.json"
+        self.variables_file = self._folder / "variables.sh"
         outputs = {**deployment.outputs, ENDPOINT_OUTPUT: server.endpoint}
         self.outputs: dict[str, Any] = outputs | dict.fromkeys(deployment.secret_outputs, "[secret]")
         self.outputs_file.write_text(json.dumps(self.outputs))
+        variables = {**aws_variables(server.endpoint), "STREAM_OPS_OUTPUTS": str(self.outputs_file)}
+        self.variables_file.write_text("".join(f"{export}\n" for export in exports(variables)))
         self.config.touch(mode=0o600)
         x_half = {
             "consumer_key": CONSUMER_KEY,
@@ -67,7 +71,7 @@ class Session:
         else:
             producers = [f"{python} -m local events {event_type} | {producer} --source file -"]
         return [
-            f"export STREAM_OPS_OUTPUTS={outputs}",
+            f"source {shlex.quote(str(self.variables_file))}",
             *producers,
             f"{python} -m ops explore",
             f"{python} -m ops watch",
@@ -81,8 +85,25 @@ class Session:
         """Delete the files; a spool stays, because it may hold events, or belong to a producer that still runs."""
         self.config.unlink()
         self.outputs_file.unlink()
+        self.variables_file.unlink()
         if not self.spool.exists():
             self._folder.rmdir()
+
+
+def aws_variables(endpoint: str) -> dict[str, str]:
+    """Return a shell's variables that lead the AWS CLI and SDKs to local AWS, as its administrator."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,  # what boto3 reads
+        "AWS_ACCESS_KEY_ID": ROOT_KEY,
+        "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
+    }
+
+
+def exports(variables: dict[str, str]) -> list[str]:
+    """Return the lines that set variables in a POSIX shell."""
+    return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
 
 
 def kept_folder(server: Server) -> Path:

@@ -1,6 +1,7 @@
 """Reads a source to its end: forwards every event, or rejects it with a reason, and counts both."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 from producer.errors import FormError, OutputError, SourceError
@@ -11,7 +12,7 @@ from producer.spooling.rejected import Input
 from stack.printing import shorten
 
 _MAX_WHERE_CHARACTERS = 80
-_MAX_SHOWN = 20
+_MAX_SHOWN, _MAX_SHOWN_OF_A_REASON = 20, 3
 
 
 class Reader:
@@ -57,6 +58,8 @@ class Reader:
         self._max_rejected = max_rejected
         self._with_deletions = with_deletions
         self._stopped = threading.Event()
+        self._shown = 0
+        self._seen, self._more = Counter[str](), Counter[str]()
         self.rejected = self.deletions = self.left_out = 0
         self.failure: str | None = None
         self.is_cut_short = False
@@ -93,8 +96,10 @@ class Reader:
             self.failure = str(error)
             self.is_cut_short = True
             self.exit_code = 2 if isinstance(error, FormError) else 1
-        if self.rejected > _MAX_SHOWN:
-            self._notify(f"Rejected {self.rejected:,} in all; the first {_MAX_SHOWN} are shown.")
+        for reason, number in self._more.items():
+            self._notify(f"Rejected {number:,} more: {reason}")
+        if others := self.rejected - self._shown - self._more.total():
+            self._notify(f"Rejected {others:,} more for other reasons.")
 
     def stop(self) -> None:
         """End `run` soon and close the source, which may take as long as a network request."""
@@ -119,5 +124,14 @@ class Reader:
         if (rejected := self._source.input) is not None:
             self._keep(item.reason, rejected)
         self._advance_source(self._source.position)
-        if self.rejected <= _MAX_SHOWN:
+        self._show(item)
+
+    def _show(self, item: Rejected) -> None:
+        """Show the first few rejections of a reason, and count the others; of the reasons, too, only some."""
+        seen = self._seen[item.reason]
+        if seen == _MAX_SHOWN_OF_A_REASON:
+            self._more[item.reason] += 1
+        elif self._shown < _MAX_SHOWN:
+            self._seen[item.reason] += 1
+            self._shown += 1
             self._notify(f"Rejected {shorten(item.where, _MAX_WHERE_CHARACTERS)}: {item.reason}")

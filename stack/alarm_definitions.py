@@ -49,15 +49,15 @@ def alarms(
         name="TableThrottles",
         description="The table throttles writes: the limit of a partition or of the account is reached",
         remedy="one very active partition key: wait, the function retries; all of them: ask for a higher quota, "
-        "`python -m ops size` has the command",
+        "`python -m ops size --stack STACK` has the command",
         metric=metrics.TABLE_THROTTLED,
     )
     every = (
         Alarm(
             name="IteratorAge",
             description="The function is more than a minute behind the stream",
-            remedy="`python -m ops status`: errors, throttles or duration show why; none of them: "
-            "`pulumi config set mappingParallelizationFactor 2`",
+            remedy="`python -m ops status --stack STACK`: errors, throttles or duration show why; none of them: "
+            "`pulumi config set mappingParallelizationFactor 2 --stack STACK`",
             metric=metrics.ITERATOR_AGE,
             threshold=MAX_ITERATOR_AGE_MS,
         ),
@@ -65,26 +65,29 @@ def alarms(
             name="FunctionErrors",
             description="Invocations of the function keep failing",
             remedy="right after a deployment `python -m ops rollback --stack STACK`; else "
-            "`aws logs tail /aws/lambda/STACK-DDBEventProcessor --since 15m`, then `pulumi up --refresh`",
+            "`aws logs tail /aws/lambda/STACK-DDBEventProcessor --since 15m`, then `pulumi up --refresh --stack STACK`",
             metric=metrics.ERRORS,
         ),
         Alarm(
             name="FunctionThrottles",
             description="Lambda throttles the function: the account's concurrency is used up",
-            remedy="`aws lambda get-account-settings`; ask for a higher quota: `python -m ops size` has the command",
+            remedy="`aws lambda get-account-settings`; ask for a higher quota: "
+            "`python -m ops size --stack STACK` has the command",
             metric=metrics.THROTTLES,
         ),
         Alarm(
             name="FunctionDuration",
             description="Invocations take more than 80 % of the function's timeout",
-            remedy="`pulumi config set functionMemory 512`, or a smaller `mappingBatchSize`; `pulumi up`",
+            remedy="`pulumi config set functionMemory 512 --stack STACK`, or a smaller `mappingBatchSize`; "
+            "`pulumi up --stack STACK`",
             metric=metrics.DURATION,
             threshold=round(function_timeout * 1000 * MAX_DURATION_SHARE),
         ),
         Alarm(
             name="StreamThrottles",
             description="The stream throttles records: a shard is full",
-            remedy="the producer waits and loses nothing; more shards: `pulumi config set streamShards N`, `pulumi up` "
+            remedy="the producer waits and loses nothing; more shards: "
+            "`pulumi config set streamShards N --stack STACK`, `pulumi up --stack STACK` "
             "(with `streamArn`, its owner: `aws kinesis update-shard-count`)",
             metric=metrics.PUT_THROTTLED,
         ),
@@ -98,7 +101,7 @@ def alarms(
         Alarm(
             name="Quarantined",
             description="The function put a record that can never be stored into quarantine",
-            remedy="`python -m ops quarantine list`, then `show KEY`",
+            remedy="`python -m ops quarantine list --stack STACK` names each, and the command that shows it",
             metric=metrics.QUARANTINED,
             datapoints=1,
         ),
@@ -112,14 +115,16 @@ def alarms(
         Alarm(
             name="Dropped",
             description="Lambda dropped records that it could not put into quarantine either: they are lost",
-            remedy="`pulumi up --refresh` (role and bucket), then send that period's events again from their source",
+            remedy="`pulumi up --refresh --stack STACK` (role and bucket), then send that period's events again "
+            "from their source",
             metric=metrics.DROPPED,
             datapoints=1,
         ),
         Alarm(
             name="QuarantineRefused",
             description="Lambda could not write a batch to the quarantine bucket: its records are lost",
-            remedy="`pulumi up --refresh` (role and bucket), then send that period's events again from their source",
+            remedy="`pulumi up --refresh --stack STACK` (role and bucket), then send that period's events again "
+            "from their source",
             metric=metrics.QUARANTINE_FAILURES,
             datapoints=1,
         ),
@@ -128,7 +133,7 @@ def alarms(
         Alarm(
             name="StreamNotRead",
             description="Nothing reads the stream: records expire unless the mapping is repaired in time",
-            remedy="`python -m ops status`, then `pulumi up --refresh`",
+            remedy="`python -m ops status --stack STACK`, then `pulumi up --refresh --stack STACK`",
             metric=metrics.POLLS if existing_stream else metrics.READS,
             datapoints=5,
             silence=True,

@@ -155,7 +155,7 @@ def check_existing_stream(own: Mapping[str, str], stack: str) -> None:
     """Check that nothing is to be changed of a stream that exists, and that only such a stream has a key of its own.
 
     Raises:
-        SettingsError: the first value that is of no use.
+        SettingsError: the first value that has no effect, or an unwanted one.
     """
     for key, is_wrong, allowed in (
         (

@@ -10,6 +10,9 @@ FILE = Path(__file__).parent / "prices.json"
 FACTORS: dict[float, str] = {1: "", 1000: "/k", 1_000_000: "/M"}
 """The numbers of units that a price may be for, and how they are printed."""
 
+_MIN_DOLLARS = 0.0001
+"""A price below it is printed for a million units: $13.3334/M instead of $0.0000133334."""
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
@@ -26,8 +29,11 @@ class Price:
         return quantity * self.dollars / self.per
 
     def __str__(self) -> str:
-        number = f"{self.dollars:.10f}".rstrip("0").rstrip(".")
-        return f"${number}{FACTORS[self.per]}"
+        dollars, per = self.dollars, self.per
+        if dollars < _MIN_DOLLARS:
+            dollars, per = dollars * 1_000_000 / per, 1_000_000
+        number = f"{dollars:.6f}".rstrip("0").rstrip(".")
+        return f"${number}{FACTORS[per]}"
 
 
 @dataclass(frozen=True, slots=True)

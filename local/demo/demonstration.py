@@ -57,6 +57,8 @@ class Demonstration:
         self.session: Session
         self.stack: Stack
         self._streaming_since = 0.0
+        self.waited = 0.0
+        """Seconds of `wait`."""
 
     def run(self, *, keep: bool) -> None:
         deployment = self.deploy()
@@ -203,6 +205,10 @@ class Demonstration:
             f"  sent {summary['sent']:,}{f' + planted {planted:,}' if planted else ''} = {len(rows):,} rows"
             f" + {duplicates:,} duplicates + {len(objects):,} in quarantine"
         )
+        if duplicates:
+            self.console.print(
+                "  (status counts duplicates in one batch; one in a later batch replaces its row)"
+            )
         if len(payloads) - planted != summary["sent"]:
             raise DemoError(
                 f"{summary['sent']:,} {plural} were acknowledged, but {len(payloads) - planted:,} are on the stream"
@@ -279,12 +285,14 @@ class Demonstration:
         session = Session(self.aws, self.x.url if self.x else None, deployment, kept_folder(self.aws))
         for command in session.commands():
             self.console.print(f"  {command}", markup=False, soft_wrap=True)
+        began = time.monotonic()
         try:
             with suppress(KeyboardInterrupt):
                 while True:
                     self.aws.check()
                     time.sleep(_TICK_SECONDS)
         finally:
+            self.waited = time.monotonic() - began
             session.remove()
 
     def destroy(self, deployment: "Deployment") -> None:

@@ -5,6 +5,7 @@ boto3 is imported with the first client: its import is three quarters of the CPU
 
 import functools
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -22,7 +23,7 @@ from ops.aws.default import Default, check_endpoint_variable, load_default
 from ops.aws.json_form import keep_json_form, parse_json
 from ops.aws.s3 import parse_object, read_fast
 from ops.errors import OptionsError
-from ops.terminal.display import error_console
+from ops.terminal.display import capitalized, error_console
 from stack.aws.retries import RETRIES
 from stack.errors import OutputsError
 from stack.outputs import ENDPOINT_OUTPUT, is_loopback, read_outputs
@@ -338,10 +339,10 @@ def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable
             given = {name: value for name in outputs if (value := values.pop(name))}
             if given.keys() >= {*outputs} - _DEFAULTS.keys():  # nothing else needs the outputs
                 given = {name: value for name, value in _DEFAULTS.items() if name in outputs} | given
-            chosen = Default(stack_name, str(outputs_file) if outputs_file else None, endpoint)
+            chosen, source = Default(stack_name, str(outputs_file) if outputs_file else None, endpoint), ""
             if not (stack_name or outputs_file) and reads_only and (default := load_default()):
                 chosen = replace(default[0], endpoint=endpoint or default[0].endpoint)
-                error_console().print(f"Using {chosen} (from {default[1]}).", style="dim", soft_wrap=True)
+                source = f" (from {default[1]})"
 
             def load() -> Mapping[str, object]:
                 if not (stack_name or outputs_file or reads_only):
@@ -354,12 +355,13 @@ def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable
                     raise OptionsError(
                         f"{chosen.describe(found)}: name it with --stack, or leave out --region."
                     )
-                if not reads_only:
-                    error_console().print(f"Changing {chosen.describe(found)}.", style="dim", soft_wrap=True)
+                if source or not reads_only:
+                    described = f"{capitalized(chosen.describe(found))}{source}."
+                    error_console().print(described, style="dim", soft_wrap=True)
                 return found
 
             arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()] + [
-                f"--{name}={value}" for name, value in asdict(chosen).items() if value
+                f"--{name}={_short(value)}" for name, value in asdict(chosen).items() if value
             ]
             if "region" in given and chosen == Default():  # the options say where, not a stack
                 check_endpoint_variable(chosen, {})
@@ -371,6 +373,11 @@ def stack_options(*outputs: str, reads_only: bool = False) -> Callable[[Callable
         return run
 
     return decorate
+
+
+def _short(value: str) -> str:
+    """Return the path from the working directory instead of a longer absolute one."""
+    return min(value, os.path.relpath(value), key=len) if Path(value).is_absolute() else value
 
 
 def _from_file(path: Path) -> Mapping[str, object]:

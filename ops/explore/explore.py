@@ -22,7 +22,7 @@ from ops.explore.chart import MAX_WIDTH, draw_history
 from ops.explore.follow import follow
 from ops.explore.newest import Newest, find_newest
 from ops.explore.row import Row, snake_case, unique, word
-from ops.explore.screen import draw_line, draw_table
+from ops.explore.screen import draw_line, print_table
 from ops.explore.table import FORMATS, Export, ScanStats, read
 from ops.explore.top import show_top
 from ops.planning import prices
@@ -248,7 +248,7 @@ def _print(stack: Stack, key: str | None, result: _Result, output: Export | None
         console().print(_coverage(event, result.beyond, result.stats))
         console().print()
     if result.newest:
-        console().print(draw_table(event, result.newest))
+        print_table(event, result.newest)
         console().print()
     if result.per_second:
         width = MAX_WIDTH if is_pipe() else console().width
@@ -285,15 +285,19 @@ def _coverage(event: Schema, newest: Newest, stats: ScanStats) -> str:
 
 
 def _follow(stack: Stack, key: str | None, limit: int | None, as_json: bool) -> None:
-    shown = 0
+    event, shown = stack.event, 0
     if not as_json:
         error_console().print(f"New rows of {stack.output('table_name')}; Ctrl-C ends.", style="dim")
+        if not is_pipe():
+            print_table(event, [])
     try:
         for row in follow(stack, key):
             if as_json:
                 write_json_line(row.as_data())
-            else:
+            elif is_pipe():
                 console().print(draw_line(row), no_wrap=True, overflow="ellipsis", crop=True)
+            else:
+                print_table(event, [row], show_header=False)
             shown += 1
             if shown == limit:
                 break

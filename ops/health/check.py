@@ -1,14 +1,21 @@
 """The result of a check: one line on the screen."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ops.terminal.display import wrap_command
 from stack.alarm_definitions import alarms
+from stack.printing import printable
 
-REFRESH = "`pulumi up --refresh`"
+REFRESH = "`pulumi up --refresh --stack STACK`"
 """The remedy for what was changed outside of Pulumi."""
 REMEDIES = {alarm.name: alarm.remedy for alarm in alarms(function_timeout=1, provisioned_table=False)}
 """Those of the alarms, by name."""
+
+_INDENT = "    "
+_PART = re.compile(r"`([^`]+)`(\S*)|\S+")
 
 
 class State(StrEnum):
@@ -45,3 +52,18 @@ class Check:
     def unhealthy(self) -> bool:
         """Whether the stack is not healthy, or not known to be."""
         return self.state in (State.BAD, State.UNKNOWN)
+
+
+def wrap_remedy(remedy: str, width: int) -> Iterator[str]:
+    """Break a remedy into lines, between words but not within a command; one longer than a line can be pasted, too."""
+    room = width - len(_INDENT) - 2
+    lines = [""]
+    for part in _PART.finditer(printable(remedy)):
+        if part[1] and len(part[0]) > room:
+            lines += [*wrap_command(part[1], room).split("\n"), ""]
+        elif len(lines[-1]) + 1 + len(part[0]) > room:
+            lines.append(part[0])
+        else:
+            lines[-1] = f"{lines[-1]} {part[0]}".lstrip()
+    for number, line in enumerate(filter(None, lines)):
+        yield f"{_INDENT}{'→' if number == 0 else ' '} {line}"

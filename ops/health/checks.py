@@ -1,5 +1,6 @@
 """Checks of a stack's health, each with the next step if it fails."""
 
+import re
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -50,6 +51,7 @@ MAX_COUNTED = 10_000
 MAX_FIGURE_AGE = 180
 """Age in seconds beyond which a figure is old: AWS publishes a minute's metrics within the next two."""
 
+_ASKING = re.compile(r"`python -m ops (?!size)[^`]+`")
 
 Part: TypeAlias = Callable[[Stack], Iterator[Check]]
 Mappings: TypeAlias = "Future[list[EventSourceMappingConfigurationTypeDef]]"
@@ -85,10 +87,11 @@ def run_checks(stack: Stack) -> list[Check]:
 
 
 def _for(stack: Stack, remedy: str) -> str:
-    """Return a remedy whose commands name the stack."""
+    """Return a remedy whose commands name the stack: those that ask a deployed one as this command was told to."""
     name = stack_name(stack.optional_output("function_name") or "")
     options = shlex.join(stack.arguments) or f"--stack {name}"
-    return remedy.replace("--stack STACK", options).replace("STACK", name)
+    remedy = _ASKING.sub(lambda command: command[0].replace("--stack STACK", options), remedy)
+    return remedy.replace("STACK", name)
 
 
 def _safely(stack: Stack, name: str, part: Part, output: str) -> Iterator[Check]:
@@ -221,11 +224,13 @@ def _function(stack: Stack) -> Iterator[Check]:
 def _version(live: Live | None) -> Check:
     """Check that the live version is the one that the setting functionVersion chose in the last `pulumi up`."""
     if live is None:
-        return Check("Version", State.WARNING, "none is published: there is no way back", "`pulumi up`")
+        return Check(
+            "Version", State.WARNING, "none is published: there is no way back", "`pulumi up --stack STACK`"
+        )
     if not live.is_moved:
         return Check("Version", State.OK, f"{live.number} is live, as `pulumi up` set it")
     text = f"{live.number} is live, but the last `pulumi up` set {live.deployed or 'another one'}: it was rolled back"
-    remedy = f"`pulumi config set functionVersion {live.number}` keeps it"
+    remedy = f"`pulumi config set functionVersion {live.number} --stack STACK` keeps it"
     if live.deployed:
         remedy += f"; `python -m ops rollback --stack STACK --to {live.deployed}` takes it back"
     return Check("Version", State.WARNING, text, remedy)

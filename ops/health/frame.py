@@ -1,19 +1,20 @@
 """One frame of `python -m ops watch`, drawn on a screen, as a line, and as JSON."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.constrain import Constrain
+from rich.segment import Segment, SegmentLines
 from rich.table import Table
 from rich.text import Text
 
 from event.schema import Schema
 from ops.explore.chart import draw_bars
 from ops.explore.row import Row, members, snake_case, time_attribute, unique
-from ops.health.check import STYLES, Check, State
+from ops.health.check import STYLES, Check, State, wrap_remedy
 from ops.health.metrics import Series
 from ops.terminal.display import capitalized, ranges, span
 from stack import metrics
@@ -30,22 +31,36 @@ FIGURES: Mapping[str, Metric] = {
 """Figures by name: counts per second, except for the lag. `stored` counts writes, which may replace a row."""
 
 FILTERED = "filtered"
-"""One more figure, of a mapping with filters: put = filtered + received. It is shown below what is put."""
+"""One more figure, of a mapping with filters: put = filtered + received."""
+_ORDER = ("put", FILTERED, "received", "stored", "quarantined", "lag")
 
+MEAN_SECONDS = 10
+"""A rate is the mean of so many seconds: what is put in one second is received in another, in batches of any size."""
 MAX_PERIODS = 120
 _MIN_PERIODS = 15
-_CHART_HEIGHT = 2
+_CHART_HEIGHT, _CHART_HEIGHT_LOW = 2, 1
+_MIN_CHART_WIDTH = 20
+"""Columns of a chart for which the column of the maxima is left out."""
 _MAX_WIDTH = 200
 """Columns of a frame, however long the lines of a pipe may be."""
 _LOW_SCREEN = 28
 """Lines of a terminal up to which it is low."""
 _MAX_PROBLEMS, _MAX_PROBLEMS_LOW = 4, 2
-_MIN_EVENTS = 3
+_MIN_EVENT_LINES = 4
 _FRESH_SECONDS = 5
 """Age from which the checks say how old they are."""
-_NUMBERS_WIDTH = 36
-"""Columns of a figure beside its chart."""
-_COLORS = {"put": "cyan", "received": "blue", "stored": "green", "quarantined": "yellow", "lag": "magenta"}
+_GAP = 2
+"""Columns between two columns of the figures."""
+_MIN_TEXT_WIDTHS = (11, 8, 12, 9)
+"""Columns of a figure's name, newest value, maximum and age, which a larger value widens."""
+_COLORS = {
+    "put": "cyan",
+    FILTERED: "cyan",
+    "received": "blue",
+    "stored": "green",
+    "quarantined": "yellow",
+    "lag": "magenta",
+}
 _MARKS = {State.OK: "✔", State.NO_DATA: "·", State.OLD: "·", State.WARNING: "!", State.BAD: "✘"} | {
     State.UNKNOWN: "?"
 }
@@ -72,6 +87,7 @@ class Frame:
         shards: those that are read for events.
         open_shards: number of shards that the stream has open.
         note: the age of the figures, and their cost.
+        status: the command that shows all checks.
     """
 
     taken: float
@@ -85,6 +101,7 @@ class Frame:
     shards: Sequence[str]
     open_shards: int
     note: str
+    status: str = "python -m ops status"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the frame as large as the terminal."""
@@ -95,52 +112,64 @@ class Frame:
         title.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         title.add_column(no_wrap=True)
         title.add_row(Text(self.where, style="bold"), Text(clock, style="dim"))
-        above: list[RenderableType] = [
-            title,
-            Text(),
-            self._charts(width),
-            Text(),
-            *self._verdict(width, console.height),
-        ]
-        note = Text(self.note, style="dim")
-        used = sum(len(console.render_lines(part, options)) for part in (*above, note)) + 2
-        free = options.height - used if options.height else 0  # no height: on a screen with other output
-        yield Constrain(Group(*above, *self._draw_newest(max(_MIN_EVENTS, free)), note), width)
+        low = console.height <= _LOW_SCREEN
+        blank = [] if low else [Text()]
 
-    def _charts(self, width: int) -> Table:
-        chart_width = max(10, width - _NUMBERS_WIDTH)
+        def draw(part: RenderableType) -> list[list[Segment]]:
+            return console.render_lines(part, options.update(height=None), pad=False)
+
+        lines = draw(Group(title, *blank, self._charts(width, low=low), *blank))
+        note = draw(Text(self.note, style="dim"))
+        # Without a height the frame is on a screen with other output.
+        height = options.height or sys.maxsize
+        lines += draw(Group(*self._verdict(width, height - len(lines) - len(note), low=low)))
+        free = height - len(lines) - len(note) if options.height else 0
+        lines += draw(Group(*self._draw_newest(max(_MIN_EVENT_LINES, free), low=low)))
+        # The note says how old all this is.
+        yield SegmentLines(lines[: height - len(note)] + note, new_lines=True)
+
+    def _charts(self, width: int, *, low: bool) -> Table:
+        """Draw each figure, its maximum if there is room, its bars and its age on one line, or on two high ones."""
+        texts = {name: self._texts(name) for name in sorted(self.series, key=_ORDER.index)}
+        widths = [
+            max(least, *(len(each[column]) for each in texts.values()))
+            for column, least in enumerate(_MIN_TEXT_WIDTHS)
+        ]
+        chart_width = width - sum(widths) - _GAP * len(widths)
+        with_maxima = chart_width >= _MIN_CHART_WIDTH
+        if not with_maxima:
+            chart_width += widths[2] + _GAP
+        chart_width = max(10, chart_width)
         began = min((series.points[0][0] for series in self.series.values() if series), default=self.taken)
         periods = int((self.taken - began) // self.period) + 1
         cell = max(1, chart_width // max(periods, _MIN_PERIODS))
         columns = min(chart_width // cell, MAX_PERIODS)
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True, width=11)
-        table.add_column(no_wrap=True, width=12, justify="right")
+        height = _CHART_HEIGHT_LOW if low else _CHART_HEIGHT
+        table = Table.grid(padding=(0, _GAP, 0, 0))
+        table.add_column(no_wrap=True, width=widths[0])
+        table.add_column(no_wrap=True, width=widths[1], justify="right")
+        if with_maxima:
+            table.add_column(no_wrap=True, width=widths[2], justify="right", style="dim")
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, style="dim")
-        for name, series in self.series.items():
-            if name == FILTERED:
-                continue
-            bars = draw_bars(self._columns(series, columns), _CHART_HEIGHT, cell * columns)
-            label, numbers = Text(name, style=_COLORS[name]), Text("no data", style="dim")
-            figure = self.figure(name)
-            if figure is not None:
-                below, second = self._below(name)
-                label.append(f"\n{below}", "dim")
-                numbers = Text.assemble((_number(name, figure), "bold"), (f"\n{second}", "dim"))
+        for name, (_, figure, maximum, age) in texts.items():
+            bars = "\n".join(draw_bars(self._columns(self.series[name], columns), height, cell * columns))
             table.add_row(
-                label,
-                numbers,
-                Text("\n".join(bars), style=_COLORS[name]),
-                f"{_age(self.age(series))}\nago" if series else "",
+                Text(name, style=_COLORS[name]),
+                Text(figure, style="bold" if age else "dim"),
+                *([maximum] if with_maxima else []),
+                Text(bars, style=_COLORS[name]),
+                age,
             )
         return table
 
-    def _below(self, name: str) -> tuple[str, str]:
-        """Return name and figure of the line below a figure: its maximum, or of what was put what the filters drop."""
-        if name == "put" and self.series.get(FILTERED):
-            return FILTERED, _number(FILTERED, self.figure(FILTERED) or 0.0)
-        return "", f"max {_number(name, self.series[name].maximum * self._scale(name))}"
+    def _texts(self, name: str) -> tuple[str, str, str, str]:
+        """Return a figure's name, newest value, maximum and age."""
+        values = self._values(name)
+        if not values:
+            return name, "no data", "", ""
+        age = f"{_age(self.age(self.series[name]))} ago"
+        return name, _number(name, values[-1]), f"max {_number(name, max(values))}", age
 
     def _columns(self, series: Series, columns: int) -> list[float]:
         """Return a value for each of the last periods, 0 where there is none."""
@@ -152,42 +181,48 @@ class Frame:
                 values[column] = value
         return values
 
-    def _scale(self, name: str) -> float:
-        """Return the factor from a metric's value to the figure shown: a rate per second, or seconds of lag."""
-        return 1 / 1000 if name == "lag" else 1 / self.period
-
-    def _verdict(self, width: int, height: int) -> Iterator[Text]:
-        """Draw the checks: a mark for each, and a line for each that is not ok."""
+    def _verdict(self, width: int, height: int, *, low: bool) -> Iterator[Text]:
+        """Draw a mark for each check, and each that is not ok with its whole remedy, as far as the lines go."""
         worst: dict[str, State] = {}
         for check in self.checks:
             known = worst.get(check.name)
             if known is None or _rank(check.state) < _rank(known):
                 worst[check.name] = check.state
         age = self.taken - self.checked
-        line = Text.assemble(("checks" if age < _FRESH_SECONDS else f"checks, {_age(age)} ago", "dim"))
+        lines = [Text.assemble(("checks" if age < _FRESH_SECONDS else f"checks, {_age(age)} ago", "dim"))]
         for name, state in worst.items():
             mark = Text(f"  {_MARKS[state]} {name}", style=STYLES[state])
-            if line.cell_len + mark.cell_len > width:
-                yield line
-                line = Text("      ")
-            line.append_text(mark)
-        yield line
+            if lines[-1].cell_len + mark.cell_len > width:
+                lines.append(Text("      "))
+            lines[-1].append_text(mark)
         problems = [check for check in self.checks if check.state in _SEVERITY]
         problems.sort(key=lambda check: _rank(check.state))
-        shown = _MAX_PROBLEMS if height > _LOW_SCREEN else _MAX_PROBLEMS_LOW
-        for check in problems[:shown]:
-            line = Text(f"  {_MARKS[check.state]} {check.name}: ", style=STYLES[check.state])
-            line.append(printable(check.text), style="default")
-            if check.next:
-                line.append(f" → {printable(check.next)}", style="default")
-            line.truncate(width, overflow="ellipsis")
-            yield line
+        shown, remedies = 0, set[str]()
+        for check in problems[: _MAX_PROBLEMS_LOW if low else _MAX_PROBLEMS]:
+            drawn = self._problem(check, width, with_remedy=check.next not in remedies)
+            if len(lines) + len(drawn) + 1 > height:
+                break
+            lines += drawn
+            remedies.add(check.next)
+            shown += 1
+        yield from lines
         if len(problems) > shown:
-            yield Text(f"  and {len(problems) - shown} more: python -m ops status", style="dim")
+            yield Text(f"  and {len(problems) - shown} more: {self.status}", style="dim")
 
-    def _draw_newest(self, number: int) -> Iterator[RenderableType]:
+    def _problem(self, check: Check, width: int, *, with_remedy: bool) -> list[Text]:
+        line = Text(f"  {_MARKS[check.state]} {check.name}: ", style=STYLES[check.state])
+        line.append(printable(check.text), style="default")
+        line.truncate(width, overflow="ellipsis")
+        return [line, *(map(Text, wrap_remedy(check.next, width)) if with_remedy else ())]
+
+    def _draw_newest(self, lines: int, *, low: bool) -> Iterator[RenderableType]:
+        """Draw the newest events on so many lines."""
         partial = self.open_shards > len(self.shards)
-        yield Text(self._shards_shown() if partial else "", style="dim", no_wrap=True, overflow="ellipsis")
+        if partial or not low:
+            lines -= 1
+            yield Text(
+                self._shards_shown() if partial else "", style="dim", no_wrap=True, overflow="ellipsis"
+            )
         if not self.newest:
             where = "these shards" if partial else "the stream"
             yield Text(f"No {self.event.noun} on {where} in the last minute.", style="dim")
@@ -197,7 +232,7 @@ class Frame:
         for width in (1, 8, 15) if time else (1, 15):
             table.add_column(no_wrap=True, overflow="ellipsis", width=width)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        for status in self.newest[:number]:
+        for status in self.newest[:lines]:
             clock = [Text(status.row.cell(time)[11:], style="dim")] if time else []
             table.add_row(
                 Text("✔", style="green") if status.stored else Text("…", style="yellow"),
@@ -218,9 +253,24 @@ class Frame:
         return self.series[name].total
 
     def figure(self, name: str) -> float | None:
-        """Return the newest value of a period that is over, scaled; None without data."""
-        values = self._finished(self.series[name])
-        return values[-1][1] * self._scale(name) if values else None
+        """Return the newest value of a figure: its mean rate per second, or seconds of lag; None without data."""
+        values = self._values(name)
+        return values[-1] if values else None
+
+    def _values(self, name: str) -> list[float]:
+        """Return the values of a figure at the end of each period that is over."""
+        points = self._finished(self.series[name])
+        if name == "lag":
+            return [value / 1000 for _, value in points]
+        window = max(MEAN_SECONDS, self.period)
+        values, total, oldest = list[float](), 0.0, 0
+        for start, value in points:
+            total += value
+            while points[oldest][0] <= start - window:
+                total -= points[oldest][1]
+                oldest += 1
+            values.append(total / min(window, start + self.period - points[0][0]))
+        return values
 
     def age(self, series: Series) -> float:
         """Return the seconds since the end of the period of that value."""
@@ -244,14 +294,14 @@ class Frame:
         return f"{_utc(self.taken):%Y-%m-%dT%H:%M:%SZ}  {', '.join(figures)}; {checks}"
 
     def as_data(self) -> dict[str, Any]:
-        """Return the frame as JSON: each figure's newest value per second, or in seconds of lag, and its age."""
+        """Return the frame as JSON: each figure's newest value as `figure` returns it, its maximum and its age."""
         data = {
             "time": _utc(self.taken),
             "period_seconds": self.period,
             "figures": {
                 name: {
                     "newest": self.figure(name),
-                    "max": series.maximum * self._scale(name) if series else None,
+                    "max": max(self._values(name), default=None),
                     "age_seconds": round(self.age(series), 1) if series else None,
                 }
                 for name, series in self.series.items()

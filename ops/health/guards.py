@@ -15,7 +15,12 @@ def check_alarms(stack: Stack) -> Iterator[Check]:
     """Check that the alarms are there, that somebody hears of them, and that none is firing."""
     topic = stack.optional_output("alarm_topic_arn")
     if topic is None:
-        yield Check("Alarms", State.WARNING, "off", "`pulumi config set alarms true`, `pulumi up`")
+        yield Check(
+            "Alarms",
+            State.WARNING,
+            "off",
+            "`pulumi config set alarms true --stack STACK`, `pulumi up --stack STACK`",
+        )
         return
     pages = stack.cloudwatch.get_paginator("describe_alarms").paginate(ActionPrefix=topic)
     # The prefix may match another stack's topic too.
@@ -32,7 +37,7 @@ def check_alarms(stack: Stack) -> Iterator[Check]:
             text = "nobody has confirmed a subscription"
             yield Check("Alarms", State.WARNING, text, f"{waiting}: follow the link in the mail")
         else:
-            remedy = "`pulumi config set alarmEmail ADDRESS`, `pulumi up`"
+            remedy = "`pulumi config set alarmEmail ADDRESS --stack STACK`, `pulumi up --stack STACK`"
             yield Check("Alarms", State.WARNING, "nobody is subscribed", remedy)
     for alarm in firing:
         name = alarm["AlarmName"]

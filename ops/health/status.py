@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.aws.stack import Stack, stack_options
-from ops.health.check import STYLES, Check, State
+from ops.health.check import STYLES, Check, State, wrap_remedy
 from ops.health.checks import CHECKED_OUTPUTS, run_checks
 from ops.health.metrics import MINUTES
 from ops.terminal.display import as_json_option, console, write_json
@@ -42,22 +42,17 @@ def command(stack: Stack, as_json: bool) -> None:
         sys.exit(1)
 
 
-def describe(check: Check) -> Text:
-    """Return a check's text, and on a line of its own the next step."""
-    text = Text(printable(check.text))
-    if check.next:
-        text.append(f"\n→ {printable(check.next)}", style="bold" if check.unhealthy else "")
-    return text
-
-
 def _show(stack: Stack, checks: list[Check], wrong: list[Check]) -> None:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    names, states = max(len(each.name) for each in checks), max(len(each.state) for each in checks)
     for check in checks:
-        table.add_row(check.name, Text(check.state, STYLES[check.state]), describe(check))
-    console().print(table)
+        line = Table(box=None, pad_edge=False, show_header=False)
+        line.add_column(width=names, no_wrap=True)
+        line.add_column(width=states, no_wrap=True)
+        line.add_column(overflow="fold")
+        line.add_row(check.name, Text(check.state, STYLES[check.state]), Text(printable(check.text)))
+        console().print(line)
+        for remedy in wrap_remedy(check.next, console().width):
+            console().print(remedy, style="bold" if check.unhealthy else None, soft_wrap=True)
     console().print()
     console().print(f"Metrics cover the last {MINUTES} minutes.", style="dim")
     where = f"{stack.output('function_name')} in {stack.output('region')}"

@@ -1,5 +1,6 @@
 """`python -m ops watch`: show the stack at work, as `top` shows a machine."""
 
+import shlex
 import sys
 import time
 from collections import OrderedDict
@@ -19,10 +20,10 @@ from ops.explore.row import Row
 from ops.explore.stream import StreamReader, StreamRecord, stored_rows
 from ops.health.check import Check
 from ops.health.checks import CHECKED_OUTPUTS, run_checks
-from ops.health.frame import FIGURES, FILTERED, MAX_PERIODS, EventStatus, Frame
+from ops.health.frame import FIGURES, FILTERED, MAX_PERIODS, MEAN_SECONDS, EventStatus, Frame
 from ops.health.metrics import Series, read_series
 from ops.planning import prices
-from ops.terminal.display import as_json_option, console, write_json, write_json_line
+from ops.terminal.display import as_json_option, autowrap_off, console, write_json, write_json_line
 from stack import metrics
 
 _TICK_SECONDS = 1.0
@@ -42,11 +43,11 @@ Examples:
   python -m ops watch > watch.log
 
 AWS keeps these metrics by the minute and publishes them up to two minutes late; each figure says how old it
-is. GetMetricData is charged by the metric: the last line says what an hour of watching costs. The events are
-a sample: a few that each shard got last, read with one of the five reads a second that it allows all its readers;
-✔ marks one whose row is in the table. Stored counts writes, each of which may replace a row. Of more than
-{MAX_SHARDS} open shards, {MAX_SHARDS} are read, and the frame says which. On local AWS (--endpoint) the metrics are
-seconds apart, and free.
+is. GetMetricData is charged by the metric: the last line says what an hour of watching costs. On local AWS the
+metrics are seconds apart, and free; a rate is the mean of the last {MEAN_SECONDS} seconds. The events are a sample:
+a few that each shard got last, read with one of the five reads a second that it allows all its readers; ✔ marks one
+whose row is in the table. Stored counts writes, each of which may replace a row. Of more than {MAX_SHARDS} open
+shards, {MAX_SHARDS} are read, and the frame says which.
 
 On a pipe each frame is one line; --json writes JSON lines, and one document with --once.
 """,
@@ -69,7 +70,8 @@ def command(stack: Stack, once: bool, interval: int | None, as_json: bool) -> No
         if as_json:
             write_json(frame.as_data())
         else:
-            console().print(frame)
+            with autowrap_off():
+                console().print(frame)
         return
     with suppress(KeyboardInterrupt):
         if console().is_terminal and not as_json:
@@ -87,14 +89,16 @@ def _show(watch: "Watch") -> None:
     frames = _frames(watch, _TICK_SECONDS)
     frame = next(frames)
     try:
-        with Live(
-            frame, console=console(), screen=True, auto_refresh=False, vertical_overflow="crop"
-        ) as live:
+        with (
+            autowrap_off(),
+            Live(frame, console=console(), screen=True, auto_refresh=False, vertical_overflow="crop") as live,
+        ):
             while True:
                 live.update(frame, refresh=True)
                 frame = next(frames)
     finally:
-        console().print(frame)
+        with autowrap_off():
+            console().print(frame)
 
 
 def _frames(watch: "Watch", seconds: float) -> Iterator[Frame]:
@@ -154,6 +158,7 @@ class Watch:
             shards=self._shards,
             open_shards=self._open_shards,
             note=self._error or self._note(),
+            status=shlex.join(["python", "-m", "ops", "status", *self._stack.arguments]),
         )
 
     def _read(self) -> None:

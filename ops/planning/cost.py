@@ -1,7 +1,7 @@
 """`python -m ops cost`: estimate what a stack costs per month under a load."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -113,7 +113,7 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
             if changed.stream.shards is None or changed.stream.shards >= load.shards
         ),
     )
-    remarks = _remarks(settings, load, prices)
+    remarks = _remarks(stack, settings, load, prices)
     if as_json:
         write_json(
             {
@@ -152,8 +152,8 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
         out.print(f"\n{remark}")
     out.print()
     dates = sorted({price.noted for price in prices.by_name.values()})
-    for number, source in enumerate(prices.sources.values(), 1):
-        out.print(f"[{number}] {source}", style="dim")
+    for number, source in enumerate(_sources([*ours, *original], prices), 1):
+        out.print(f"[{number}] {prices.sources[source]}", style="dim")
     noted = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     out.print(f"Prices of {prices.region}, noted {noted}. {printable(prices.note)}", style="yellow")
     out.print(
@@ -207,14 +207,14 @@ def _read_stack_file(stack: str) -> dict[str, Any]:
         raise OptionsError(str(error)) from error
 
 
-def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
+def _remarks(stack: str, settings: Settings, load: Load, prices: Prices) -> list[str]:
     remarks = []
     existing = settings.existing_stream
     if settings.stream.shards and settings.stream.shards < load.shards:
         remedy = (
             f"{resharding(existing, load.shards)}, and streamShards {load.shards}"
             if existing
-            else f"pulumi config set streamShards {load.shards}"
+            else f"pulumi config set streamShards {load.shards} --stack {stack}"
         )
         remarks.append(
             f"This load needs {load.shards} shards, the stream has {settings.stream.shards}: {remedy}"
@@ -233,13 +233,14 @@ def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
         if units < load.rate * load.write_units:
             remarks.append(
                 f"tableMaxWriteCapacity {capacity.max_write:,} is too small for this load: "
-                f"pulumi config set tableMaxWriteCapacity {math.ceil(load.rate * load.write_units * 1.5)}"
+                f"pulumi config set tableMaxWriteCapacity {math.ceil(load.rate * load.write_units * 1.5)} "
+                f"--stack {stack}"
             )
     ceiling, units = settings.table.max_writes or -1, math.ceil(load.rate * load.write_units)
     if 0 < ceiling < units:
         remarks.append(
             f"tableMaxWrites {ceiling:,} is too small for this load: the stream buffers the rest until it expires: "
-            f"pulumi config set tableMaxWrites {math.ceil(units * 1.5)}"
+            f"pulumi config set tableMaxWrites {math.ceil(units * 1.5)} --stack {stack}"
         )
     if settings.mapping.filters:
         remarks.append(
@@ -259,7 +260,7 @@ def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
         x_posts = prices["x-post"]
         source = (
             f"X itself, which charges {x_posts} a post (${x_posts.of(load.events):,.0f} for this load) and perhaps "
-            f"{prices['x-user']} for its author, "
+            f"{prices['x-user']} for its author ({prices.sources['x']}), "
         )
     remarks.append(
         f"Not in the sum: {source}requests to KMS, data that leaves AWS, and the growth of the table after the "
@@ -270,21 +271,23 @@ def _remarks(settings: Settings, load: Load, prices: Prices) -> list[str]:
 
 def _table(ours: list[Line], original: list[Line], prices: Prices) -> Table:
     by_name = {line.name: line for line in original}
-    numbers = {source: number for number, source in enumerate(prices.sources, 1)}
+    numbers = {source: number for number, source in enumerate(_sources([*ours, *original], prices), 1)}
     names = [*(line.name for line in ours), *(name for name in by_name if name not in {o.name for o in ours})]
     mine = {line.name: line for line in ours}
     table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True, footer_style="bold")
     sums = [f"${_total(lines):,.2f}" for lines in (ours, original)]
+    headings = ("This stack", "Original")
     wide = console().width >= _WIDE
     # Only the quantities may be cut: never a name, never money.
-    free = console().width - max(len(f"{name} [1]") for name in names) - sum(map(len, sums)) - 6
+    money = sum(max(len(heading), len(amount)) for heading, amount in zip(headings, sums, strict=True))
+    free = console().width - max(len(f"{name} [1]") for name in names) - money - 6
     quantity = max(8, free // 2 - 1 if wide else free)
     table.add_column("", footer="Sum", no_wrap=True)
     table.add_column("Quantity and unit price", no_wrap=True, overflow="ellipsis", max_width=quantity)
-    table.add_column("This stack", footer=sums[0], justify="right", no_wrap=True)
+    table.add_column(headings[0], footer=sums[0], justify="right", no_wrap=True)
     if wide:
         table.add_column("Quantity", no_wrap=True, overflow="ellipsis", max_width=quantity)
-    table.add_column("Original", footer=sums[1], justify="right", no_wrap=True)
+    table.add_column(headings[1], footer=sums[1], justify="right", no_wrap=True)
     for name in names:
         line = mine.get(name) or by_name[name]
         cells = [
@@ -299,6 +302,12 @@ def _table(ours: list[Line], original: list[Line], prices: Prices) -> Table:
             )
         table.add_row(*cells)
     return table
+
+
+def _sources(lines: Iterable[Line], prices: Prices) -> list[str]:
+    """Return the sources of the prices of these lines, in the order of all."""
+    used = {line.price.source for line in lines}
+    return [source for source in prices.sources if source in used]
 
 
 def _as_data(line: Line) -> dict[str, Any]:

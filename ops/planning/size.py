@@ -1,7 +1,7 @@
 """`python -m ops size`: plan a stack for a load."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -12,7 +12,7 @@ from event import types as event_types
 from ops.planning import prices as price_list
 from ops.planning.cost import load_options, load_region, load_settings
 from ops.planning.estimate import Load, estimate
-from ops.planning.plan import Plan, make_plan
+from ops.planning.plan import Note, Plan, make_plan
 from ops.planning.quotas import Quota
 from ops.terminal.display import as_json_option, console, wrap_command, write_json
 
@@ -43,6 +43,7 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
     dollars = sum(line.dollars for line in estimate(plan.settings, load, prices))
     commands = [f"pulumi config set --stack {stack} {key} {value}" for key, value in plan.changes]
     raises = [quota.command for quota in plan.quotas if quota.passed]
+    notes = [_naming(stack, note) for note in plan.notes]
     if as_json:
         write_json(
             {
@@ -52,7 +53,7 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
                 "items": [asdict(item) for item in plan.items],
                 "quotas": [asdict(quota) | {"passed": quota.passed} for quota in plan.quotas],
                 "commands": commands,
-                "notes": [asdict(note) for note in plan.notes],
+                "notes": [asdict(note) for note in notes],
                 "dollars": round(dollars, 2),
             }
         )
@@ -69,14 +70,22 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
         out.print("\nAsk for more, days before the load comes:", style="bold")
         for line in raises:
             out.print(f"  {wrap_command(line, out.width - _MARGIN)}", soft_wrap=True)
-    out.print("\nSet, then `pulumi up`:" if commands else "\nThe stack's settings are enough.", style="bold")
-    for line in commands:
+    out.print("\nSet and deploy:" if commands else "\nThe stack's settings are enough.", style="bold")
+    for line in [*commands, f"pulumi up --stack {stack}"] if commands else []:
         out.print(f"  {line}", soft_wrap=True)
-    for note in plan.notes:
+    for note in notes:
         out.print(f"\n{note.text}")
         if note.command:
             out.print(f"  {wrap_command(note.command, out.width - _MARGIN)}", soft_wrap=True)
-    out.print(f"\nAbout ${dollars:,.2f} a month; then `python -m ops cost` shows of what.", style="bold")
+    out.print(f"\nAbout ${dollars:,.2f} a month with these settings.", style="bold")
+    cost = f"python -m ops cost --stack {stack} --rate {rate:.9g} --size {size}"
+    out.print(f"  {cost}   # each item, {'once they are set' if commands else 'now'}", soft_wrap=True)
+
+
+def _naming(stack: str, note: Note) -> Note:
+    """Return a note whose command of Pulumi names the stack."""
+    is_pulumi = note.command.startswith("pulumi ")
+    return replace(note, command=f"{note.command} --stack {stack}") if is_pulumi else note
 
 
 def _items(plan: Plan) -> Table:

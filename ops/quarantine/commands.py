@@ -24,8 +24,10 @@ from ops.quarantine.presentation import (
     describe_object,
     filter_description,
     headline,
+    key_lines,
     payload_lines,
     redrive_times,
+    show_command,
     summarize,
 )
 from ops.quarantine.redrive import Redriver
@@ -108,14 +110,17 @@ def list_(stack: Stack, reason: str | None, since: datetime | None, limit: int, 
             f"{span(now - own.newest)} ago",
         )
     console().print(table)
+    out = console()
     for described in objects:
-        console().print()
-        console().print(headline(described))
-        console().print(f"  {printable(described['key'])}", soft_wrap=True)
+        out.print()
+        out.print(headline(described))
+        for line in key_lines(described["key"], out.width):
+            out.print(line, soft_wrap=True)
     if len(newest) < totals.objects:
         console().print(f"\nThe newest {len(newest):,} of {totals.objects:,}; --limit shows more.")
     if objects:
-        console().print("\nNext: python -m ops quarantine show KEY", style="dim")
+        out.print("\nNext, for instance:", style="dim")
+        out.print(show_command(objects[0]["key"], stack.arguments, out.width), style="dim", soft_wrap=True)
 
 
 @command.command(
@@ -124,8 +129,8 @@ Examples:
   python -m ops quarantine show records/not-json/2026-11-23/shardId-000000000000/4960.json
   python -m ops quarantine show 4960 --raw > payload
 
-KEY is an object's key or any part of it that no other key has. The error of an `invalid` event names the
-attribute, and the member of the payload that it is read from.
+KEY is an object's key, or any part of it that no other key has, such as its last one. The error of an `invalid`
+event names the attribute, and the member of the payload that it is read from.
 """
 )
 @click.argument("key")

@@ -1,5 +1,6 @@
 """Descriptions of quarantined objects and of a redrive, for people and as JSON."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ from ops.errors import MissingObjectError, UnreadableError
 from ops.quarantine.bucket import Bucket, Entry, Quarantined
 from ops.quarantine.markers import RedriveMarkers
 from ops.quarantine.redrive import Summary
-from ops.terminal.display import count
+from ops.terminal.display import count, wrap_command
 from ops.terminal.interrupt import DaemonPool
 from stack.printing import printable
 
@@ -63,6 +64,24 @@ def headline(described: dict[str, Any]) -> str:
         if described["redriven"]:
             parts.append(redrive_times(described["redriven"]))
     return f"{', '.join(parts)}: {printable(described['error'])}"
+
+
+def key_lines(key: str, width: int) -> list[str]:
+    """Return an object's key, before its last part on a new line if it is wider than the terminal."""
+    key = printable(key)
+    folder, slash, _ = key.rpartition("/")
+    last = key.removeprefix(folder + slash)
+    return [f"  {key}"] if len(key) + 2 <= width else [f"  {folder}{slash}", f"    {last}"]
+
+
+def show_command(key: str, arguments: Sequence[str], width: int) -> str:
+    """Return the command that shows an object, indented; with the last part of a key for which there is no room."""
+    for part in (key, key.rpartition("/")[2]):
+        command = shlex.join(["python", "-m", "ops", "quarantine", "show", part, *arguments])
+        lines = [f"  {line}" for line in wrap_command(command, width - 4).split("\n")]
+        if max(map(len, lines)) <= width:
+            break
+    return "\n".join(lines)
 
 
 def redrive_times(redriven: int) -> str:

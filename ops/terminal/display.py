@@ -3,7 +3,8 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TextIO, TypeVar, cast
 
@@ -51,6 +52,24 @@ def console() -> Console:
     return Console(
         highlight=False, markup=False, emoji=False, width=_PIPE_WIDTH, height=_PIPE_HEIGHT, file=unpadded
     )
+
+
+@contextmanager
+def autowrap_off() -> Iterator[None]:
+    """Let a terminal cut lines that are too wide instead of wrapping them (DECAWM).
+
+    Rich takes the spacing marks of Tamil, Bengali or Hindi for no columns at all, and many terminals for one each: a
+    line of such text may be wider than it was measured.
+    """
+    if not sys.stdout.isatty():
+        yield
+        return
+    sys.stdout.write("\x1b[?7l")
+    try:
+        yield
+    finally:
+        sys.stdout.write("\x1b[?7h")
+        sys.stdout.flush()
 
 
 def is_pipe() -> bool:

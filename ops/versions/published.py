@@ -62,7 +62,7 @@ def find_live(stack: Stack) -> Live | None:
     number, deployed = alias["FunctionVersion"], deployed_version(alias.get("Description", ""))
     if not number.isdecimal():
         raise OptionsError(
-            f"The alias {LIVE} names {number}, which is no version: aws lambda update-alias --function-name "
+            f"The alias {LIVE} names {number}, which is not a version: aws lambda update-alias --function-name "
             f"{stack.output('function_name')} --name {LIVE} --function-version N"
         )
     return Live(int(number), int(deployed) if deployed else None)

@@ -83,7 +83,7 @@ def unframe(frame: Json) -> Json:
     the server resumes, if it tells it.
 
     Raises:
-        PoisonError: it is no frame.
+        PoisonError: it is not a frame.
     """
     match frame:
         case {"$type": "message", "payload": {"$type": str(name)}}:

@@ -20,7 +20,12 @@ PROGRAMS: dict[str, click.Command] = {
     "local": local,
     "delivery": delivery,
 }
-DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    PROJECT / "README.md",
+    PROJECT / "CONTRIBUTING.md",
+    PROJECT / "Makefile",
+    *sorted((PROJECT / "docs").glob("*.md")),
+]
 _COMMAND = re.compile(r"python -m (producer configure|ops|producer|local|delivery)\b(?! *[.,:)])([^`\n]*)")
 _END = {"|", ">", ";", "&&", "||"}
 

@@ -1,5 +1,6 @@
 """``python -m local up`` as a user runs it."""
 
+import json
 import os
 import re
 import shutil
@@ -14,20 +15,24 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import requests
+from botocore.config import Config
 from click.testing import CliRunner
 from rich.console import Console
 
 from local.aws.local_aws import LocalAws
 from local.aws.mapping.poller import Progress
+from local.aws.server import ROOT_KEY
 from local.cli import main
 from local.display import Snapshot, render
 from local.pulumi.deploy import deploy
 from local.session import Session, read_config
+from stack.aws.retries import RETRIES
 from stack.project import PROJECT, full_key
 from tests.local.conftest import root_kinesis, unique
-from tests.waiting import SECONDS
+from tests.waiting import SECONDS, eventually
 
 # Without credentials: a command that strays to AWS fails.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
@@ -167,19 +172,56 @@ def run_as_printed(command: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
+def check_printed(line: str, command: str) -> str:
+    """Run a command that was printed; return what it prints."""
+    ended = run_as_printed(f"PATH={PROJECT}/.venv/bin:$PATH; {line}")
+    allowed = (0, 1) if " status" in command else (0,)  # a new stack need not be healthy
+    assert ended.returncode in allowed, f"{command}\n{ended.stdout}{ended.stderr}"
+    assert "Traceback" not in ended.stderr
+    return ended.stdout + ended.stderr
+
+
+def printed_commands(text: str) -> list[str]:
+    """Find the commands of ops in what a command has printed: between backticks, and on lines of their own."""
+    joined = re.sub(r" \\\n *", " ", text)
+    found = re.findall(r"`(python -m ops [^`]+)`", joined) + re.findall(
+        r"(?m)^[ →]*(python -m ops .+)$", joined
+    )
+    return sorted(set(found))
+
+
+def put_poison(outputs: dict[str, str]) -> None:
+    """Put a record that nobody can store, and wait until it is in quarantine."""
+    root_kinesis(outputs["aws_endpoint"]).put_record(
+        StreamName=outputs["stream_name"], Data=b"not json", PartitionKey="somebody"
+    )
+    bucket = boto3.client(
+        "s3",
+        endpoint_url=outputs["aws_endpoint"],
+        region_name=outputs["region"],
+        aws_access_key_id=ROOT_KEY,
+        aws_secret_access_key=ROOT_KEY,
+        config=Config(s3={"addressing_style": "path"}, retries=RETRIES),
+    )
+    eventually(lambda: bucket.list_objects_v2(Bucket=outputs["quarantine_bucket"])["KeyCount"])
+
+
 def test_up_deploys_a_stack_that_its_commands_use_as_printed() -> None:
     with running("--deploy") as process:
-        outputs = Path(said(process, r"export STREAM_OPS_OUTPUTS=(.+)"))
+        outputs = Path(said(process, r"source (.+)")).with_name("outputs.json")
         assert process.stdout
         commands = list(takewhile(str.strip, map(str.strip, process.stdout)))
         assert [command.split()[3] for command in commands if " -m ops " in command] == [
             *("explore", "watch", "status", "quarantine", "quarantine", "replay")
         ]
+        put_poison(json.loads(outputs.read_text()))
+        variables, shown = outputs.with_name("variables.sh"), ""
         for command in commands:
-            ended = run_as_printed(f"export STREAM_OPS_OUTPUTS={outputs}; {command}")
-            allowed = (0, 1) if " status" in command else (0,)  # a new stack need not be healthy
-            assert ended.returncode in allowed, f"{command}\n{ended.stdout}{ended.stderr}"
-            assert "Traceback" not in ended.stderr
+            shown += check_printed(f"source {variables}; {command}", command)
+        printed = printed_commands(shown)
+        assert {each.split()[4] for each in printed} >= {"list", "show"}
+        for command in printed:  # in a shell without the variables: they name the stack
+            check_printed(command, command)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate()
     spool = outputs.with_name("spool")
@@ -191,7 +233,7 @@ def test_up_deploys_a_stack_that_its_commands_use_as_printed() -> None:
 def test_the_tutorial_ends_with_all_rows_and_an_empty_quarantine() -> None:
     blocks = re.findall(r"```bash\n(.*?)```", (PROJECT / "docs" / "tutorial.md").read_text(), re.DOTALL)
     with running("--deploy") as process:
-        outputs = Path(said(process, r"export STREAM_OPS_OUTPUTS=(.+)"))
+        outputs = Path(said(process, r"source (.+)")).with_name("outputs.json")
         port = outputs.parent.name.removeprefix("local-")
         script = "".join(blocks).replace("4566", port).replace("ops status", "ops status || true")
         ended = run_as_printed(f"set -euo pipefail\n{script}")
@@ -219,9 +261,9 @@ def count_rows(output: str) -> int:
 def test_the_commands_for_a_stack_of_another_event_type_use_it_as_printed(aws: LocalAws) -> None:
     config = {**read_config(), full_key("eventType"): "order"}
     deployment = deploy(unique("orders"), PROJECT, config, aws.endpoint)
-    export, produce, explore, *_ = Session(aws, None, deployment).commands()
+    source, produce, explore, *_ = Session(aws, None, deployment).commands()
     assert " local events order | " in produce
-    for command in (f"set -o pipefail; {produce}", f"{export}; {explore}"):
+    for command in (f"set -o pipefail; {produce}", f"{source}; {explore}"):
         ended = run_as_printed(command)
         assert ended.returncode == 0, ended.stderr
     deployment.destroy()

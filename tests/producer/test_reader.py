@@ -43,11 +43,20 @@ def run(
     return reader, messages
 
 
-def test_twenty_rejections_are_shown_and_then_their_number() -> None:
-    _, messages = run([BAD] * 1_234)
+def test_equal_rejections_are_shown_three_times_and_then_counted() -> None:
+    _, messages = run([BAD] * 401)
 
-    assert messages == ["Rejected line 1: not JSON"] * 20 + ["Rejected 1,234 in all; the first 20 are shown."]
-    assert run([BAD] * 20)[1] == ["Rejected line 1: not JSON"] * 20
+    assert messages == ["Rejected line 1: not JSON"] * 3 + ["Rejected 398 more: not JSON"]
+    assert run([BAD] * 3)[1] == ["Rejected line 1: not JSON"] * 3
+
+
+def test_the_first_twenty_rejections_of_different_reasons_are_shown() -> None:
+    _, messages = run([Rejected("line 1", f"reason {number}") for number in range(30)] + [BAD])
+
+    assert messages == [
+        *(f"Rejected line 1: reason {number}" for number in range(20)),
+        "Rejected 11 more for other reasons.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def _list(api: TwitterAPI) -> list[Rule]:
 
 
 def _raise_rejected(answer: Json) -> None:
-    """Raise the reasons for which X rejects rules; a rule that exists already is no reason."""
+    """Raise the reasons for which X rejects rules; a rule that exists already is not one."""
     rejected = [error for error in x_api.objects(answer, "errors") if error.get("title") != "DuplicateRule"]
     if rejected:
         reasons = (

@@ -161,9 +161,7 @@ def test_a_remembered_stack_is_used_and_named_by_commands_that_read(
     output = ops("use", "--outputs", str(outputs), "--endpoint", closed_port).stdout
     assert f"use {outputs}, local AWS at {closed_port} (from `python -m ops use`)" in output
     result = ops("quarantine", "list")
-    assert result.stderr.startswith(
-        f"Using {outputs}, local AWS at {closed_port} (from `python -m ops use`).\n"
-    )
+    assert result.stderr.startswith(f"{outputs}, local AWS at {closed_port} (from `python -m ops use`).\n")
     assert f'connect to the endpoint URL: "{closed_port}/some-bucket' in result.stderr
     ops("use", "--forget")
     assert not remembered.exists()
@@ -180,7 +178,7 @@ def test_the_environment_comes_before_what_is_remembered_and_an_option_before_bo
     }
     assert json.loads(ops("use", "--json", env=variables).stdout)["outputs"] == str(outputs)
     result = ops("quarantine", "list", env=variables)
-    assert f"Using {outputs}, local AWS at {closed_port} (from the environment)." in result.stderr
+    assert f"{outputs}, local AWS at {closed_port} (from the environment)." in result.stderr
     named = ops("quarantine", "list", "--outputs", str(outputs), env=NO_CREDENTIALS | variables)
     assert named.exit_code == 2
     assert named.stderr == (
@@ -202,7 +200,7 @@ def test_outputs_of_local_aws_lead_there_with_its_test_credentials(tmp_path: Pat
     environments: list[dict[str, str | None]] = [{}, {"STREAM_OPS_ENDPOINT": closed_port}]
     for environment in environments:
         result = ops("quarantine", "redrive", "--outputs", str(file), env=NO_CREDENTIALS | environment)
-        assert result.stderr.startswith(f"Changing stack dev, local AWS at {closed_port}.\n")
+        assert result.stderr.startswith(f"Stack dev, local AWS at {closed_port}.\n")
         assert f'connect to the endpoint URL: "{closed_port}/some-bucket' in result.stderr
 
 
@@ -237,7 +235,7 @@ def test_a_command_that_changes_something_requires_the_stacks_name(
     assert unnamed.exit_code == 2
     assert "name it, with --stack NAME or --outputs FILE" in unnamed.stderr
     named = ops(*command, "--outputs", str(outputs), "--endpoint", closed_port)
-    assert f"Changing {outputs}, local AWS at {closed_port}." in named.stderr
+    assert f"{outputs}, local AWS at {closed_port}." in named.stderr
     assert "Could not connect" in named.stderr
 
 

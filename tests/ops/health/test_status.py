@@ -98,7 +98,7 @@ def test_a_disabled_mapping_is_bad_and_what_waits_on_the_stream_is_counted(
         "name": "Backlog",
         "state": "bad",
         "text": "7 put, 3 received in the last 5 minutes: 4 not yet received, and nothing reads the stream",
-        "next": "`pulumi up --refresh`",
+        "next": f"`pulumi up --refresh --stack {fresh.outputs['function_name'].removesuffix('-DDBEventProcessor')}`",
     }
     assert checks(fresh)["Mapping"]["state"] == "ok"
 
@@ -210,7 +210,7 @@ def test_the_mappings_are_listed_once_for_all_checks(stack: DeployedStack) -> No
 def test_a_missing_table_is_named_with_the_next_step(stack: DeployedStack) -> None:
     table = checks(stack, "--table-name", "dev-Missing")["Table"]
     assert (table["state"], table["text"]) == ("bad", "dev-Missing is missing")
-    assert table["next"] == "`pulumi up --refresh`"
+    assert table["next"] == "`pulumi up --refresh --stack dev`"
 
 
 def test_each_bad_line_names_the_next_step(stack: DeployedStack) -> None:

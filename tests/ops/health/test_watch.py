@@ -2,7 +2,9 @@
 
 import json
 import re
+import shlex
 import signal
+import sys
 from dataclasses import replace
 
 import jsonschema
@@ -13,12 +15,13 @@ from rich.console import Console
 from event.types.tweet import EVENT
 from ops.aws.stack import Stack
 from ops.explore.row import Row
-from ops.health.check import Check, State
+from ops.health.check import Check, State, wrap_remedy
 from ops.health.frame import FIGURES, EventStatus, Frame
 from ops.health.metrics import Series
 from ops.health.watch import Watch
 from tests.ops import schemas
 from tests.ops.stack import DeployedStack, tombstone, tweet
+from tests.terminal import Terminal
 from tests.waiting import eventually
 
 NOW = 1_795_521_600.5
@@ -50,6 +53,7 @@ def frame(
         shards=[f"shardId-{number:012}" for number in range(shards)],
         open_shards=open_shards,
         note="Local AWS: metrics by the second. Ctrl-C ends.",
+        status="python -m ops status --stack=dev",
     )
 
 
@@ -73,10 +77,10 @@ def test_a_frame_fits_a_terminal_of_24_lines(width: int, problems: int, open_sha
 
 def test_a_frame_shows_rates_per_second_and_how_old_each_figure_is() -> None:
     by_second, by_minute = drawn(frame(), 100), drawn(frame(period=60, age=95), 100)
-    assert by_second[2].split()[:2] == ["put", "59/s"]
-    assert by_second[2].split()[-2:] == ["1", "s"]
-    assert by_minute[2].split()[:2] == ["put", "1.0/s"]
-    assert by_minute[2].split()[-2:] == ["95", "s"]
+    assert by_second[1].split()[:2] == ["put", "54/s"]  # the mean of 50 to 59
+    assert by_second[1].split()[-3:] == ["1", "s", "ago"]
+    assert by_minute[1].split()[:2] == ["put", "1.0/s"]
+    assert by_minute[1].split()[-3:] == ["95", "s", "ago"]
     assert "checks, 95 s ago" in "\n".join(by_minute)
     lag = next(line for line in by_second if line.startswith("lag"))
     assert lag.split()[1:3] == ["0.1", "s"]  # from milliseconds
@@ -84,12 +88,66 @@ def test_a_frame_shows_rates_per_second_and_how_old_each_figure_is() -> None:
 
 def test_a_frame_shows_what_the_filters_drop_below_what_was_put() -> None:
     plain = frame()
-    filtering = replace(plain, series={**plain.series, "filtered": Series(((NOW - 2, 12.0), (NOW - 1, 7.0)))})
+    filtering = replace(plain, series={**plain.series, "filtered": Series(((NOW - 2, 13.0), (NOW - 1, 7.0)))})
     lines = drawn(filtering, 100)
-    assert [lines[2].split()[:2], lines[3].split()[:2]] == [["put", "59/s"], ["filtered", "7/s"]]
-    assert len(lines) == len(drawn(plain, 100))
-    assert ", filtered 7/s (0 s ago)" in filtering.line()
-    assert filtering.as_data()["figures"]["filtered"]["newest"] == 7
+    assert [lines[1].split()[:2], lines[2].split()[:2]] == [["put", "54/s"], ["filtered", "10/s"]]
+    assert ", filtered 10/s (0 s ago)" in filtering.line()
+    assert filtering.as_data()["figures"]["filtered"]["newest"] == 10
+
+
+def test_a_rate_is_the_same_for_the_same_events_in_batches_of_any_size() -> None:
+    start = int(NOW) - 60
+    steady = Series(tuple((float(start + second), 50.0) for second in range(60)))
+    batches = Series(tuple((float(start + second), 250.0) for second in range(4, 60, 5)))
+    now = replace(frame(), series={"put": steady, "received": batches})
+    assert now.figure("put") == now.figure("received") == 50
+    put, received = (line.split() for line in drawn(now, 100)[1:3])
+    assert (put[1], received[1]) == ("50/s", "50/s")
+    burst = replace(now, series={"put": Series(((NOW - 1, 500.0),))})
+    assert burst.figure("put") == 500, "there is only one second to take the mean of"
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 20), (80, 24), (120, 24)])
+def test_the_last_line_of_a_screen_says_that_aws_cannot_be_read_and_commands_are_whole(
+    width: int, height: int
+) -> None:
+    remedy = "`python -m ops rollback --stack=dev`; else `aws logs tail /aws/lambda/dev --since 15m`"
+    bad = [Check(f"Bad {number}", State.BAD, "dev-Errors in ALARM " * 9, remedy) for number in range(5)]
+    note = "AWS cannot be read, this is older: the security token included in the request is expired"
+    checks = [*bad, *frame().checks]
+    lines = drawn(replace(frame(), checks=checks, note=note), width, height, whole_screen=True)
+    assert len(lines) <= height
+    assert " ".join("\n".join(lines).split()).endswith(note)
+    shown = [line.strip(" →`;") for line in lines]
+    assert any(line.startswith("python -m ops rollback --stack=dev") for line in shown)
+    assert "aws logs tail /aws/lambda/dev --since 15m" in "\n".join(lines)
+    assert any(line.endswith(" more: python -m ops status --stack=dev") for line in lines)
+
+
+def test_a_remedy_that_does_not_fit_a_line_is_broken_so_that_it_can_be_pasted() -> None:
+    command = "python -m ops quarantine redrive --outputs=.pulumi/local-4566/outputs.json --reason=discarded"
+    lines = list(wrap_remedy(f"fix the cause, then `{command}`", 60))
+    assert all(len(line) <= 60 for line in lines)
+    assert lines[0] == "    → fix the cause, then"
+    assert shlex.split("\n".join(lines[1:]).replace("\\\n", "")) == shlex.split(command)
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(60, 20), (80, 24), (120, 40)])
+def test_the_screen_holds_while_events_are_in_scripts_whose_marks_have_a_column_each(
+    stack: DeployedStack, columns: int, lines: int
+) -> None:
+    text = "தமிழ் மொழி மிகவும் பழமையான மொழி, हिन्दी में एक लंबा वाक्य, বাংলা ভাষায় একটি দীর্ঘ বাক্য " * 3
+    stack.put(*(tweet("நிலா மொழி", number, text=text) for number in range(9)))
+    command = [sys.executable, "-m", "ops", "watch", *stack.options]
+    with Terminal(command, columns=columns, lines=lines) as terminal:
+        terminal.shows("  ந◌ல")
+        terminal.shows("Ctrl-C ends.")
+        shown = [line for line in terminal.text.splitlines() if line]
+    assert shown[0].startswith("dev-EventStream → dev-DDBEventProcessor")
+    assert shown[-1] == "Local AWS: metrics by the second. Ctrl-C ends."
+    events = [line for line in shown if "ந◌ல" in line]
+    assert events
+    assert all(line.startswith(("✔  ", "…  ")) for line in events)
 
 
 def test_watching_shows_what_the_mappings_filters_drop(stack: DeployedStack, user: str) -> None:
@@ -108,13 +166,13 @@ def test_watching_shows_what_the_mappings_filters_drop(stack: DeployedStack, use
 
 
 def test_the_chart_moves_with_time() -> None:
-    (early, late) = (drawn(frame(age=age), 100)[3].rstrip(" ago") for age in (1, 5))
+    (early, late) = (drawn(frame(age=age), 100)[1] for age in (1, 5))
     assert early.rindex("█") - late.rindex("█") == 4  # a column a second
 
 
 def test_the_value_of_a_period_that_is_not_over_is_not_shown_as_a_rate() -> None:
     half = Series(((NOW - 1.5, 100.0), (NOW - 0.5, 3.0)))
-    now = Frame(NOW, "dev", 1, {"put": half}, [], NOW, EVENT, [], [], 1, "")
+    now = Frame(NOW, "dev", 1, {"put": half}, [], NOW, EVENT, [], [], 1, "", "")
     assert now.figure("put") == 100
 
 
@@ -179,7 +237,7 @@ def test_watching_forgets_what_was_deleted_and_status_counts_it(stack: DeployedS
 
 def test_a_frame_on_a_pipe_is_a_line_that_names_every_figure_and_failed_check() -> None:
     line = frame().line()
-    assert line.startswith("2026-11-24T12:00:00Z  put 59/s (1 s ago), received 59/s (1 s ago), stored")
+    assert line.startswith("2026-11-24T12:00:00Z  put 54/s (1 s ago), received 54/s (1 s ago), stored")
     assert line.endswith("; Alarms bad")
     assert "\n" not in line
 
