@@ -1,0 +1,32 @@
+"""What a demo shows whatever its figures are: the steps, their commands, and the names of what each lists."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+_CODES = re.compile(r"\x1b\[[0-9;]*m")
+_NUMBER = re.compile(r"[\d,.]*\d")
+_NAME = re.compile(r"  (?!checks)(?:└ )?([A-Za-z][\w' -]*?)(?:  |$)")
+
+
+@dataclass
+class Step:
+    """A step's title and command without figures, and the names in its first column."""
+
+    title: str
+    command: str = ""
+    names: set[str] = field(default_factory=set)
+
+
+def outline(printed: Iterable[str]) -> list[Step]:
+    """Return the steps of a demo that printed these lines."""
+    steps: list[Step] = []
+    for line in printed:
+        plain = _CODES.sub("", line).rstrip()
+        if plain[:1].strip():
+            steps.append(Step(_NUMBER.sub("N", plain)))
+        elif plain.startswith("  on AWS: "):
+            steps[-1].command = plain
+        elif name := _NAME.match(plain):
+            steps[-1].names.add(name[1])
+    return [step for step in steps if not step.title.startswith("Everything keeps running")]
