@@ -11,22 +11,23 @@ _NAME = re.compile(r"  (?!checks)(?:└ )?([A-Za-z][\w' -]*?)(?:  |$)")
 
 @dataclass
 class Step:
-    """A step's title and command without figures, and the names in its first column."""
+    """A step's title without figures, its command, and the names in its first column."""
 
     title: str
-    command: str = ""
+    command: str
     names: set[str] = field(default_factory=set)
 
 
 def outline(printed: Iterable[str]) -> list[Step]:
-    """Return the steps of a demo that printed these lines."""
+    """Return the steps of a demo that printed these lines: those with a command for AWS."""
     steps: list[Step] = []
+    title = ""
     for line in printed:
         plain = _CODES.sub("", line).rstrip()
         if plain[:1].strip():
-            steps.append(Step(_NUMBER.sub("N", plain)))
+            title = _NUMBER.sub("N", plain)
         elif plain.startswith("  on AWS: "):
-            steps[-1].command = plain
-        elif name := _NAME.match(plain):
+            steps.append(Step(title, plain))
+        elif steps and (name := _NAME.match(plain)):
             steps[-1].names.add(name[1])
-    return [step for step in steps if not step.title.startswith("Everything keeps running")]
+    return steps
