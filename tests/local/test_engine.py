@@ -9,7 +9,11 @@ from stack.project import PROJECT
 def test_the_old_name_of_the_engines_command_runs_it_and_says_the_new_one() -> None:
     old, new = (
         subprocess.run(
-            [sys.executable, "-m", module, "version"], cwd=PROJECT, capture_output=True, text=True, check=False
+            [sys.executable, "-m", module, "version"],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         for module in ("local.engine", "local.pulumi.engine")
     )

@@ -9,7 +9,7 @@ from typing import Final
 from delivery.bootstrap.grants import stack_grants
 from delivery.bootstrap.permissions import Account
 from infra.processor import READ_STREAM
-from infra.producer import PUT as PRODUCER_ACTIONS
+from infra.producer import PUT
 from tools.docs.pictures.drawing import WIDTH, box, draw, paragraph, text
 
 FUNCTION_ACTIONS: Final = (
@@ -106,7 +106,7 @@ async def _roles() -> Sequence[_Role]:
             "Producer's user",
             "#1d4ed8",
             ("the key in producer/config.json,", "or a policy for your own role"),
-            _short(PRODUCER_ACTIONS),
+            _short(PUT),
             ("read the stream or the table", "put on another stream"),
         ),
         _Role(

@@ -53,7 +53,8 @@ class _Station:
 
 def render() -> str:
     """Draw the stations below each other."""
-    content, y = [], _TOP
+    content: list[str] = []
+    y = _TOP
     stations = _stations()
     for number, station in enumerate(stations):
         content += _draw(station, y)
