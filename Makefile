@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PULUMI := $(BIN)/python -m local.pulumi.engine
 .PHONY: help install demo test test-newest policy simulate check emulator producers x-clients filters
 .PHONY: lint-workflows format engine test-engine record-state up-local down-local
-.PHONY: benchmark campaign recipes requirements docs record-docs clean
+.PHONY: benchmark campaign recipes requirements docs record-docs release clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ test-engine: install engine ## Run the stack's tests under the real Pulumi engin
 
 record-state: install engine ## Record the state that this release leaves, for the tests of upgrades
 	$(BIN)/python -m tests.engine.record_state
+
+release: install engine ## Check, test, record and tag a release of what is committed on main (VERSION=1.1.0)
+	@$(BIN)/python -m tools.release $(VERSION)
 
 up-local: install engine ## Start local AWS in the background, and run `pulumi up` against it
 	@$(BIN)/python -m local start

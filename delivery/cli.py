@@ -40,7 +40,7 @@ CHECK = "tests"
 PASSPHRASE = "bootstrap"  # noqa: S105 # protects nothing: the state of this program holds no secret
 
 
-@click.group(no_args_is_help=True)
+@click.group(no_args_is_help=True, epilog="Exit codes: 0 done; 1 failed; 2 wrong usage or configuration.")
 @click.version_option(version(), message="%(version)s")
 def main() -> None:
     """Prepare an account, its stacks and the GitHub repository for deployment by pull request.

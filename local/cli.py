@@ -37,7 +37,9 @@ class _FaultRule(click.ParamType[Fault]):
             self.fail(str(error), param, ctx)
 
 
-@click.group()
+@click.group(
+    epilog="Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 130 interrupted by Ctrl-C."
+)
 def main() -> None:
     """AWS and X on this machine: no account, no Docker, loopback only."""
 

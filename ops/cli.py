@@ -13,6 +13,7 @@ _COMMANDS = {
     "explore": ("ops.explore.explore", "Show what is in the table."),
     "status": ("ops.health.status", "Show whether the stack is healthy."),
     "watch": ("ops.health.watch", "Watch the stack at work."),
+    "report": ("ops.report.report", "Write the stack's state as one HTML file."),
     "quarantine": ("ops.quarantine.commands", "List, show, redrive and purge what could not be stored."),
     "replay": ("ops.replay.commands", "Send a time range of the stream through the function again."),
     "versions": ("ops.versions.commands:versions", "List the versions of the function."),

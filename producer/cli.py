@@ -295,7 +295,7 @@ def run_command(
         _fail(error)
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 done; 1 failed; 2 wrong usage or configuration.")
 @click.option("--stack", metavar="NAME", show_default="the selected one", help="Stack whose outputs to use.")
 @_CONFIG
 def configure_command(stack: str | None, config_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 FILE = Path(__file__).parent / "prices.json"
 
@@ -19,10 +19,10 @@ class Price:
     """Dollars for a number of units, with its source and date."""
 
     dollars: float
-    per: float
+    per: Annotated[float, "for how many units"]
     unit: str
     source: str
-    noted: str
+    noted: Annotated[str, "date of the price"]
 
     def of(self, quantity: float) -> float:
         """Return the dollars for a quantity of the unit."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import click
 
 from ops.errors import OptionsError
-from ops.terminal.display import as_json_option, console, write_json
+from ops.terminal.display import console, json_option, write_json
 from stack.outputs import ENDPOINT_OUTPUT
 from stack.project import PROJECT
 
@@ -18,7 +18,7 @@ VARIABLES = {name: f"STREAM_OPS_{name.upper()}" for name in ("stack", "outputs",
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """A stack by name, or a file of its outputs, and the endpoint of a local AWS.
+    """A stack by name, or a file of its outputs, and the endpoint of a local AWS; null is not remembered.
 
     Raises:
         OptionsError: the endpoint holds a user name or a password, which is not sent and would be printed.
@@ -109,7 +109,7 @@ the stack's name, as --stack or --outputs.
 )
 @click.option("--endpoint", metavar="URL", help="Local AWS.")
 @click.option("--forget", is_flag=True, help="Remember nothing.")
-@as_json_option
+@json_option(Default)
 def command(
     stack: str | None, outputs: str | None, endpoint: str | None, forget: bool, as_json: bool
 ) -> None:
@@ -124,7 +124,7 @@ def command(
         FILE.write_text(json.dumps(asdict(given)))
     default = load_default()
     if as_json:
-        write_json(asdict(default[0]) if default else asdict(Default()))
+        write_json(default[0] if default else Default())
     elif default:
         console().print(f"Commands that only read use {default[0]} (from {default[1]}).", soft_wrap=True)
     else:

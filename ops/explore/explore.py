@@ -19,6 +19,7 @@ from event.poison import PoisonError, Reason
 from event.schema import Schema
 from ops.aws.stack import CONNECTIONS, Stack, stack_options
 from ops.explore.chart import MAX_WIDTH, draw_history
+from ops.explore.documents import Busiest, Explored, Exported, Followed
 from ops.explore.follow import follow
 from ops.explore.newest import Newest, find_newest
 from ops.explore.row import Row, snake_case, unique, word
@@ -27,12 +28,12 @@ from ops.explore.table import FORMATS, Export, ScanStats, read
 from ops.explore.top import show_top
 from ops.planning import prices
 from ops.terminal.display import (
-    as_json_option,
     capitalized,
     console,
     count,
     error_console,
     is_pipe,
+    json_option,
     progress_bar,
     write_json,
     write_json_line,
@@ -119,7 +120,7 @@ In a CSV file, a field that a spreadsheet would take for a formula starts with a
 )
 @click.option("--raw", is_flag=True, help="Write CSV fields as they are, also those that are formulas.")
 @click.option("--top", is_flag=True, help="Show the busiest partition keys and shards of the last minute.")
-@as_json_option
+@json_option(Explored, Exported, Followed, Busiest)
 @stack_options("region", "table_name", "stream_name", "event_type", reads_only=True)
 def command(
     stack: Stack,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict
 
 from event.attribute import MAX_SECONDS, TIMES, Attribute, Type
 from event.item import Key
@@ -20,6 +20,15 @@ _WORDS: Final = {"Username": "user", "Timestamp": "created"}
 _MIN_SECOND: Final = int(datetime.min.replace(tzinfo=UTC).timestamp())
 
 _WORD_STARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s-]+")
+
+
+class Tweet(TypedDict):
+    """A row as JSON, of the shipped event type; rows of another have a member for each attribute of its definition."""
+
+    username: str
+    id: str
+    timestamp: str
+    message: str
 
 
 class Row(NamedTuple):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 from ops.terminal.display import wrap_command
 from stack.alarm_definitions import alarms
@@ -43,10 +44,10 @@ STYLES = {
 class Check:
     """One line on the screen; `next` is the next step."""
 
-    name: str
+    name: Annotated[str, "what is checked, as `docs/runbook.md` lists it"]
     state: State
-    text: str
-    next: str = ""
+    text: Annotated[str, "what was found"]
+    next: Annotated[str, "the next step, empty if none is needed"] = ""
 
     @property
     def unhealthy(self) -> bool:

@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.segment import Segment, SegmentLines
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from event.schema import Schema
 from ops.explore.chart import draw_bars
-from ops.explore.row import Row, members, snake_case, time_attribute, unique
+from ops.explore.row import Row, Tweet, members, snake_case, time_attribute, unique
 from ops.health.check import STYLES, Check, State, wrap_remedy
 from ops.health.metrics import Series
 from ops.terminal.display import capitalized, ranges, span
@@ -65,6 +65,49 @@ _MARKS = {State.OK: "✔", State.NO_DATA: "·", State.OLD: "·", State.WARNING: 
     State.UNKNOWN: "?"
 }
 _SEVERITY = (State.BAD, State.UNKNOWN, State.WARNING, State.OLD)
+
+
+class Figure(TypedDict):
+    """A figure of the frame: per second, or seconds of lag."""
+
+    newest: Annotated[float | None, "null without data"]
+    max: Annotated[float | None, "of up to two hours"]
+    age_seconds: Annotated[float | None, "since the end of the newest value's period"]
+
+
+class Figures(TypedDict):
+    """The figures of the frame."""
+
+    put: Figure
+    received: Figure
+    stored: Figure
+    quarantined: Figure
+    lag: Figure
+    filtered: NotRequired[Annotated[Figure, "if the mapping has filters"]]
+
+
+class Shards(TypedDict):
+    """The shards that are read for events."""
+
+    read: Annotated[list[str], "their ids"]
+    open: Annotated[int, "how many the stream has"]
+
+
+class NewestTweet(Tweet):
+    """An event on the stream."""
+
+    stored: Annotated[bool, "whether its row is in the table"]
+
+
+class FrameDocument(TypedDict):
+    """One document with `--once`, otherwise a line for each frame."""
+
+    time: datetime
+    period_seconds: Annotated[int, "of one value of a metric"]
+    figures: Figures
+    checks: list[Check]
+    shards: Shards
+    tweets: Annotated[list[NewestTweet], "the newest on the stream, newest first"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +349,7 @@ class Frame:
                 }
                 for name, series in self.series.items()
             },
-            "checks": [asdict(check) for check in self.checks],
+            "checks": self.checks,
             "shards": {"read": list(self.shards), "open": self.open_shards},
         }
         stored = unique("stored", members(self.event))

@@ -1,7 +1,7 @@
 """`python -m ops status`: show on one screen whether the stack is healthy."""
 
 import sys
-from dataclasses import asdict
+from typing import Annotated, TypedDict
 
 import click
 from rich.table import Table
@@ -11,8 +11,15 @@ from ops.aws.stack import Stack, stack_options
 from ops.health.check import STYLES, Check, State, wrap_remedy
 from ops.health.checks import CHECKED_OUTPUTS, run_checks
 from ops.health.metrics import MINUTES
-from ops.terminal.display import as_json_option, console, write_json
+from ops.terminal.display import console, json_option, write_json
 from stack.printing import printable
+
+
+class Health(TypedDict):
+    """One document."""
+
+    healthy: Annotated[bool, "whether no check is `bad` or `unknown`, as the exit code says"]
+    checks: list[Check]
 
 
 @click.command(
@@ -28,14 +35,14 @@ minutes says so, and is `old` where it says nothing about now. Stored counts wri
 may replace a row: DynamoDB does not tell.
 """,
 )
-@as_json_option
+@json_option(Health)
 @stack_options(*CHECKED_OUTPUTS, reads_only=True)
 def command(stack: Stack, as_json: bool) -> None:
     """Show on one screen whether the stack is healthy."""
     checks = run_checks(stack)
     wrong = [check for check in checks if check.unhealthy]
     if as_json:
-        write_json({"healthy": not wrong, "checks": [asdict(check) for check in checks]})
+        write_json(Health(healthy=not wrong, checks=checks))
     else:
         _show(stack, checks, wrong)
     if wrong:

@@ -20,10 +20,10 @@ from ops.explore.row import Row
 from ops.explore.stream import StreamReader, StreamRecord, stored_rows
 from ops.health.check import Check
 from ops.health.checks import CHECKED_OUTPUTS, run_checks
-from ops.health.frame import FIGURES, FILTERED, MAX_PERIODS, MEAN_SECONDS, EventStatus, Frame
+from ops.health.frame import FIGURES, FILTERED, MAX_PERIODS, MEAN_SECONDS, EventStatus, Frame, FrameDocument
 from ops.health.metrics import Series, read_series
 from ops.planning import prices
-from ops.terminal.display import as_json_option, autowrap_off, console, write_json, write_json_line
+from ops.terminal.display import autowrap_off, console, json_option, write_json, write_json_line
 from stack import metrics
 
 _TICK_SECONDS = 1.0
@@ -60,7 +60,7 @@ On a pipe each frame is one line; --json writes JSON lines, and one document wit
     show_default="60; on local AWS 1",
     help="How often to read the metrics and run the checks.",
 )
-@as_json_option
+@json_option(FrameDocument)
 @stack_options(*CHECKED_OUTPUTS, reads_only=True)
 def command(stack: Stack, once: bool, interval: int | None, as_json: bool) -> None:
     """Show rates, lag, checks and the newest events, until Ctrl-C."""

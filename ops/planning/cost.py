@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypedDict, TypeVar
 
 import click
 from rich.table import Table
@@ -22,10 +21,10 @@ from ops.planning.estimate import (
     variants,
     write_capacity,
 )
-from ops.terminal.display import as_json_option, console, write_json
+from ops.terminal.display import console, json_option, write_json
 from stack.errors import SettingsError, StackError
 from stack.files.stack_file import encrypted_keys, read_stack_file
-from stack.prices import Prices
+from stack.prices import Price, Prices
 from stack.printing import printable
 from stack.project import PROJECT, read_project, with_defaults
 from stack.settings import RULES, Settings, parse_settings
@@ -34,6 +33,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FREE_SETTINGS = frozenset({"alarmEmail", "kmsKeyArn", "kmsKeyArnPrevious", "permissionsBoundaryArn", "tags"})
 """Settings that do not change the estimate, whatever their value."""
+DEFAULT_SIZE = 500
+"""Bytes of an event on the stream, if nothing else is said."""
 _MIN_CHANGE = 0.01
 """Minimum change in dollars for a setting to be listed."""
 _WIDE = 110
@@ -65,7 +66,7 @@ _LOAD_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--size",
         type=click.IntRange(1, 1024**2),
-        default=500,
+        default=DEFAULT_SIZE,
         show_default=True,
         metavar="BYTES",
         help="Average size of an event on the stream.",
@@ -87,6 +88,42 @@ def load_options(command: F) -> F:
     return command
 
 
+class PricedLine(TypedDict):
+    """An item of the bill."""
+
+    name: str
+    quantity: Annotated[float, "units a month"]
+    price: Price
+    dollars: Annotated[float, "a month"]
+    settings: Annotated[str, "what it depends on"]
+
+
+class Bill(TypedDict):
+    """A design's items and their sum."""
+
+    total: Annotated[float, "dollars a month"]
+    lines: list[PricedLine]
+
+
+class Change(TypedDict):
+    """A setting that would change the bill."""
+
+    setting: str
+    dollars: Annotated[float, "a month, negative if it saves"]
+
+
+class Cost(Bill):
+    """One document."""
+
+    stack: str
+    load: Load
+    region: Annotated[str, "of the prices"]
+    note: Annotated[str, "on the prices"]
+    original: Annotated[Bill, "of the original sample's design"]
+    changes: list[Change]
+    remarks: list[str]
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -100,38 +137,16 @@ are those of stack/prices.json; --prices takes a file of the same form with what
 """,
 )
 @load_options
-@as_json_option
+@json_option(Cost)
 def command(stack: str, rate: float, size: int, override: Path | None, as_json: bool) -> None:
     """Estimate a month's cost next to the original design's, and what would change it."""
-    settings, prices, load = load_settings(stack), price_list.load(override), Load(rate, size)
+    prices, load = price_list.load(override), Load(rate, size)
+    if as_json:
+        write_json(describe_cost(stack, load, prices))
+        return
+    settings = load_settings(stack)
     ours, original = estimate(settings, load, prices), estimate_original(load, prices)
     total = _total(ours)
-    changes = sorted(
-        (
-            (_total(estimate(changed, load, prices)) - total, name)
-            for name, changed in variants(settings)
-            if changed.stream.shards is None or changed.stream.shards >= load.shards
-        ),
-    )
-    remarks = _remarks(stack, settings, load, prices)
-    if as_json:
-        write_json(
-            {
-                "stack": stack,
-                "load": asdict(load),
-                "region": prices.region,
-                "note": prices.note,
-                "total": round(total, 2),
-                "lines": [_as_data(line) for line in ours],
-                "original": {
-                    "total": round(_total(original), 2),
-                    "lines": [_as_data(line) for line in original],
-                },
-                "changes": [{"setting": name, "dollars": round(change, 2)} for change, name in changes],
-                "remarks": remarks,
-            }
-        )
-        return
     out = console()
     plural = event_types.load(settings.event_type).plural
     out.print(
@@ -145,10 +160,10 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
             f"\nThe largest item is {largest.name}, {share:.0%} of the sum. It depends on {largest.settings}."
         )
     out.print("Effect of other settings, in dollars a month:")
-    for change, name in changes:
+    for change, name in _changes(settings, load, prices):
         if abs(change) >= _MIN_CHANGE:
             out.print(f"  {_signed(change):>10}  {name}")
-    for remark in remarks:
+    for remark in _remarks(stack, settings, load, prices):
         out.print(f"\n{remark}")
     out.print()
     dates = sorted({price.noted for price in prices.by_name.values()})
@@ -159,6 +174,38 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
     out.print(
         f"\n{stack} costs about ${total:,.2f} a month; the original design ${_total(original):,.2f}.",
         style="bold",
+    )
+
+
+def describe_cost(stack: str, load: Load, prices: Prices) -> Cost:
+    """Estimate a month's cost of a stack under a load.
+
+    Raises:
+        OptionsError: the stack has no file, a value is not allowed, or one that the estimate needs is encrypted.
+    """
+    settings = load_settings(stack)
+    return Cost(
+        stack=stack,
+        load=load,
+        region=prices.region,
+        note=prices.note,
+        **_bill(estimate(settings, load, prices)),
+        original=_bill(estimate_original(load, prices)),
+        changes=[
+            Change(setting=name, dollars=round(change, 2))
+            for change, name in _changes(settings, load, prices)
+        ],
+        remarks=_remarks(stack, settings, load, prices),
+    )
+
+
+def _changes(settings: Settings, load: Load, prices: Prices) -> list[tuple[float, str]]:
+    """Return the settings that would change the cost, each after the dollars a month, cheapest first."""
+    total = _total(estimate(settings, load, prices))
+    return sorted(
+        (_total(estimate(changed, load, prices)) - total, name)
+        for name, changed in variants(settings)
+        if changed.stream.shards is None or changed.stream.shards >= load.shards
     )
 
 
@@ -310,14 +357,18 @@ def _sources(lines: Iterable[Line], prices: Prices) -> list[str]:
     return [source for source in prices.sources if source in used]
 
 
-def _as_data(line: Line) -> dict[str, Any]:
-    return {
-        "name": line.name,
-        "quantity": line.quantity,
-        "price": asdict(line.price),
-        "dollars": round(line.dollars, 4),
-        "settings": line.settings,
-    }
+def _bill(lines: list[Line]) -> Bill:
+    priced = [
+        PricedLine(
+            name=line.name,
+            quantity=line.quantity,
+            price=line.price,
+            dollars=round(line.dollars, 4),
+            settings=line.settings,
+        )
+        for line in lines
+    ]
+    return Bill(total=round(_total(lines), 2), lines=priced)
 
 
 def _total(lines: list[Line]) -> float:

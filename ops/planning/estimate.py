@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 from event import metrics
 from event import types as event_types
@@ -45,8 +46,8 @@ _ITEM_OVERHEAD = 100
 class Load:
     """Events per second, and bytes of one on the stream; its item is assumed to be as large."""
 
-    rate: float
-    size: int
+    rate: Annotated[float, "events per second"]
+    size: Annotated[int, "bytes of an event"]
 
     @property
     def events(self) -> float:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 from event import types as event_types
 from event.limits import SHARD_BYTES, SHARD_READ_BYTES, SHARD_RECORDS
@@ -56,8 +57,8 @@ class Item:
 
     name: str
     value: str
-    formula: str
-    setting: str = ""
+    formula: Annotated[str, "why so much"]
+    setting: Annotated[str, "empty if none sets it"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Note:
     """A remark on the plan, and a command for it if there is one."""
 
     text: str
-    command: str = ""
+    command: Annotated[str, "empty if there is none"] = ""
 
 
 @dataclass(frozen=True, slots=True)

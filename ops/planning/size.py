@@ -1,8 +1,9 @@
 """`python -m ops size`: plan a stack for a load."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated, TypedDict
 
 import click
 from rich.table import Table
@@ -12,12 +13,37 @@ from event import types as event_types
 from ops.planning import prices as price_list
 from ops.planning.cost import load_options, load_region, load_settings
 from ops.planning.estimate import Load, estimate
-from ops.planning.plan import Note, Plan, make_plan
+from ops.planning.plan import Item, Note, Plan, make_plan
 from ops.planning.quotas import Quota
-from ops.terminal.display import as_json_option, console, wrap_command, write_json
+from ops.terminal.display import console, json_option, wrap_command, write_json
 
 _MARGIN = 4
 """Columns around a command: its indent, and the backslash at its end."""
+
+
+class PlannedQuota(TypedDict):
+    """A quota of the account in the region."""
+
+    name: str
+    needed: float
+    default: Annotated[float, "AWS's own"]
+    unit: str
+    source: Annotated[str, "the document that names it"]
+    command: Annotated[str, "asks for more"]
+    passed: Annotated[bool, "whether more than the default is needed"]
+
+
+class Sized(TypedDict):
+    """One document."""
+
+    stack: str
+    region: str
+    load: Load
+    items: Sequence[Item]
+    quotas: list[PlannedQuota]
+    commands: Annotated[list[str], "to change the stack's settings"]
+    notes: Sequence[Note]
+    dollars: Annotated[float, "a month, once they are changed"]
 
 
 @click.command(
@@ -33,7 +59,7 @@ stack/prices.json. Quotas are AWS's defaults: your account's own may be higher o
 """,
 )
 @load_options
-@as_json_option
+@json_option(Sized)
 def command(stack: str, rate: float, size: int, override: Path | None, as_json: bool) -> None:
     """Plan shards, memory, batches and capacity for a load, with cost, lag, and the quotas to raise."""
     load, prices = Load(rate, size), price_list.load(override)
@@ -46,16 +72,27 @@ def command(stack: str, rate: float, size: int, override: Path | None, as_json: 
     notes = [_naming(stack, note) for note in plan.notes]
     if as_json:
         write_json(
-            {
-                "stack": stack,
-                "region": region,
-                "load": asdict(load),
-                "items": [asdict(item) for item in plan.items],
-                "quotas": [asdict(quota) | {"passed": quota.passed} for quota in plan.quotas],
-                "commands": commands,
-                "notes": [asdict(note) for note in notes],
-                "dollars": round(dollars, 2),
-            }
+            Sized(
+                stack=stack,
+                region=region,
+                load=load,
+                items=plan.items,
+                quotas=[
+                    PlannedQuota(
+                        name=quota.name,
+                        needed=quota.needed,
+                        default=quota.default,
+                        unit=quota.unit,
+                        source=quota.source,
+                        command=quota.command,
+                        passed=quota.passed,
+                    )
+                    for quota in plan.quotas
+                ],
+                commands=commands,
+                notes=notes,
+                dollars=round(dollars, 2),
+            )
         )
         return
     out = console()

@@ -19,6 +19,10 @@ from ops.aws.stack import CONNECTIONS, Stack, stack_options
 from ops.quarantine.lease import Leases
 from ops.quarantine.markers import RedriveMarkers
 from ops.quarantine.presentation import (
+    Listed,
+    Purged,
+    Redriven,
+    Shown,
     clock,
     describe,
     describe_object,
@@ -34,9 +38,9 @@ from ops.quarantine.redrive import Redriver
 from ops.quarantine.repair import parse_repair
 from ops.quarantine.selection import Totals, age, entries, find_entry, open_bucket, selected, selection
 from ops.terminal.display import (
-    as_json_option,
     console,
     count,
+    json_option,
     progress_bar,
     size,
     span,
@@ -81,7 +85,7 @@ Examples:
 @click.option(
     "--limit", type=click.IntRange(0), default=20, show_default=True, metavar="N", help="Show the newest N."
 )
-@as_json_option
+@json_option(Listed)
 @stack_options("region", "quarantine_bucket", reads_only=True)
 def list_(stack: Stack, reason: str | None, since: datetime | None, limit: int, as_json: bool) -> None:
     """List quarantined objects: totals by reason, and the newest objects."""
@@ -90,7 +94,7 @@ def list_(stack: Stack, reason: str | None, since: datetime | None, limit: int, 
     newest = nlargest(max(1, limit), totals.counting(entries(bucket, reason, since)), age)[:limit]
     objects = list(describe(bucket, newest))
     if as_json:
-        write_json({"total": totals.objects, "reasons": _counts(totals), "objects": objects})
+        write_json(Listed(total=totals.objects, reasons=_counts(totals), objects=objects))
         return
     if not totals.objects:
         console().print(
@@ -137,7 +141,7 @@ event names the attribute, and the member of the payload that it is read from.
 @click.option(
     "--raw", is_flag=True, help="Write only the bytes of the payload; for an object with one record."
 )
-@as_json_option
+@json_option(Shown)
 @stack_options("region", "quarantine_bucket", reads_only=True)
 def show(stack: Stack, key: str, raw: bool, as_json: bool) -> None:
     """Show a quarantined object: the reason, and the decoded payload of each record."""
@@ -229,7 +233,7 @@ lambda:ListEventSourceMappings, for its filters.
     help="Send the event in FILE, under its own partition key, instead of the record; for one KEY with one record.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be sent, and why; send and delete nothing.")
-@as_json_option
+@json_option(Redriven)
 @stack_options("region", "quarantine_bucket", "stream_name", "event_type", "max_record_kib")
 def redrive(
     stack: Stack,
@@ -286,9 +290,13 @@ def redrive(
         finally:
             interrupted = failed or stop.is_set()
             if as_json:
-                decisions = {"objects": [asdict(each) for each in run.decisions]} if dry_run else {}
                 write_json(
-                    {**asdict(run.summary), "interrupted": interrupted, "dry_run": dry_run, **decisions}
+                    Redriven(
+                        **asdict(run.summary),
+                        interrupted=interrupted,
+                        dry_run=dry_run,
+                        objects=run.decisions,
+                    )
                 )
             else:
                 for decision in run.decisions:
@@ -313,7 +321,7 @@ be repaired and redriven.
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
 @selection
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@as_json_option
+@json_option(Purged)
 @stack_options("region", "quarantine_bucket")
 def purge(
     stack: Stack,
@@ -338,7 +346,7 @@ def purge(
             for _ in bucket.delete(bucket.notes()):
                 pass
     if as_json:
-        write_json({"deleted": len(doomed)})
+        write_json(Purged(deleted=len(doomed)))
     else:
         console().print(f"{count(len(doomed), 'object')} deleted from {bucket.name}.", soft_wrap=True)
 

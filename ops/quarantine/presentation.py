@@ -2,15 +2,16 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, NotRequired, TypedDict
 
 from event.quarantine_object import QuarantinedRecord
 from ops.aws.stack import S3_CONNECTIONS
 from ops.errors import MissingObjectError, UnreadableError
 from ops.quarantine.bucket import Bucket, Entry, Quarantined
 from ops.quarantine.markers import RedriveMarkers
-from ops.quarantine.redrive import Summary
+from ops.quarantine.redrive import Decision, Summary
 from ops.terminal.display import count, wrap_command
 from ops.terminal.interrupt import DaemonPool
 from stack.printing import printable
@@ -19,7 +20,62 @@ _SHOWN_BYTES = 512
 """Bytes shown of a payload, which may have a megabyte."""
 
 
-def describe(bucket: Bucket, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+class _Object(TypedDict):
+    key: str
+    reason: Annotated[str, "as `event/README.md` explains it"]
+    since: Annotated[datetime, "when it was quarantined"]
+    error: Annotated[str, "details of the reason, or why the object cannot be read"]
+
+
+class ListedObject(_Object):
+    """A quarantined object of a list."""
+
+    records: NotRequired[Annotated[int, "records that it holds, unless it cannot be read"]]
+    redriven: NotRequired[Annotated[int, "its redrive count, unless it cannot be read"]]
+
+
+class Listed(TypedDict):
+    """One document."""
+
+    total: Annotated[int, "objects that match"]
+    reasons: Annotated[dict[str, int], "objects by reason"]
+    objects: Annotated[list[ListedObject], "the newest"]
+
+
+class ShownRecord(TypedDict):
+    """A quarantined record; what the stream does not know is null."""
+
+    payload: Annotated[str, "as text; `--raw` writes its bytes"]
+    partition_key: str | None
+    sequence_number: str
+    shard: str
+    arrival: str
+    explicit_hash_key: str | None
+
+
+class Shown(_Object):
+    """One document."""
+
+    records: list[ShownRecord]
+    redriven: Annotated[int, "its redrive count"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Redriven(Summary):
+    """One document; counts are of objects."""
+
+    interrupted: bool
+    dry_run: bool
+    objects: Annotated[Sequence[Decision], "with `--dry-run`, what would happen to each"]
+
+
+class Purged(TypedDict):
+    """One document."""
+
+    deleted: Annotated[int, "objects deleted"]
+
+
+def describe(bucket: Bucket, entries: Sequence[Entry]) -> Iterator[ListedObject]:
     """Read and describe objects; one that cannot be read is described by the error."""
 
     def read(entry: Entry) -> Quarantined | UnreadableError | None:
@@ -43,7 +99,7 @@ def describe(bucket: Bucket, entries: Sequence[Entry]) -> Iterator[dict[str, Any
             yield {"key": entry.key, "reason": entry.reason, "since": entry.since, "error": str(quarantined)}
 
 
-def describe_object(quarantined: Quarantined, redriven: int) -> dict[str, Any]:
+def describe_object(quarantined: Quarantined, redriven: int) -> ListedObject:
     """Describe an object as JSON; `redriven` is its redrive count."""
     entry = quarantined.entry
     return {
@@ -56,7 +112,7 @@ def describe_object(quarantined: Quarantined, redriven: int) -> dict[str, Any]:
     }
 
 
-def headline(described: dict[str, Any]) -> str:
+def headline(described: ListedObject) -> str:
     """Summarize a described object in one line."""
     parts = [clock(described["since"]), described["reason"]]
     if "records" in described:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from event.limits import MAX_PUT_RECORDS, MAX_RECORD_BYTES, SHARD_BYTES
 from event.quarantine_object import QuarantinedRecord
@@ -54,18 +54,16 @@ class Summary:
 
     selected: int = 0
     redriven: int = 0
-    records: int = 0
-    returned: int = 0
-    """Skipped, because one of their records reached the limit of redrives."""
-    leased: int = 0
-    """Skipped, because another run is redriving them."""
+    records: Annotated[int, "records of the objects redriven"] = 0
+    returned: Annotated[int, "skipped, because one of their records reached the limit of redrives"] = 0
+    leased: Annotated[int, "skipped, because another run is redriving them"] = 0
     unreadable: int = 0
-    unsendable: int = 0
-    """Skipped, because no stream accepts one of their records."""
-    filtered: int = 0
-    """Skipped, because the mapping's filters would drop one of their records."""
-    kept: int = 0
-    """Not redriven: the stream did not accept some of their records, or the run was interrupted before."""
+    unsendable: Annotated[int, "skipped, because no stream accepts one of their records"] = 0
+    filtered: Annotated[int, "skipped, because the mapping's filters would drop one of their records"] = 0
+    kept: Annotated[
+        int,
+        "not redriven: the stream did not accept some of their records, or the run was interrupted before",
+    ] = 0
 
 
 class Action(StrEnum):

@@ -4,6 +4,7 @@ import shlex
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated, TypedDict
 
 import click
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
@@ -18,10 +19,10 @@ from ops.replay.duration import estimate_duration
 from ops.replay.replayer import MAX_SHARDS, Clients, Replayer, Target
 from ops.replay.shards import Range, list_shards
 from ops.terminal.display import (
-    as_json_option,
     console,
     count,
     error_console,
+    json_option,
     progress_bar,
     size,
     span,
@@ -30,6 +31,27 @@ from ops.terminal.display import (
 from ops.terminal.interrupt import interruptible
 from ops.terminal.times import TIME, whole_milliseconds
 from stack.aws.live_alias import LIVE
+
+Replayed = TypedDict(
+    "Replayed",
+    {
+        "from": Annotated[datetime, "begin of the range of arrival times"],
+        "to": Annotated[datetime, "its end"],
+        "shards": Annotated[list[str], "the shards that were to be read"],
+        "expired": Annotated[list[str], "those that expired before they were read to the end"],
+        "missed_seconds": Annotated[
+            dict[str, int], "by shard, the arrival times whose records expired before they were read"
+        ],
+        "records": Annotated[int, "records sent, or to be sent"],
+        "bytes": Annotated[int, "their size"],
+        "handled": Annotated[int | None, "those that the function handled; null with `--dry-run`"],
+        "refused": Annotated[int | None, "those put into quarantine; null with `--dry-run`"],
+        "filtered": Annotated[int, "records that the mapping's filters drop, which were not sent"],
+        "finished": Annotated[bool, "whether all of the range is done"],
+        "dry_run": bool,
+    },
+)
+Replayed.__doc__ = "One document."
 
 
 @click.command(
@@ -89,7 +111,7 @@ key of your own: kms:Decrypt for the stream, kms:GenerateDataKey for the bucket.
 )
 @click.option("--dry-run", is_flag=True, help="Count the records; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@as_json_option
+@json_option(Replayed)
 @stack_options("region", "stream_name", "function_name", "quarantine_bucket", "event_type")
 def command(
     stack: Stack,
@@ -299,20 +321,22 @@ def _report(stack: Stack, checkpoint: Checkpoint, description: str, dry_run: boo
         checkpoint.path.unlink()
     if as_json:
         write_json(
-            {
-                "from": checkpoint.start,
-                "to": checkpoint.end,
-                "shards": list(checkpoint.shards),
-                "expired": checkpoint.expired,
-                "missed_seconds": {shard: round(seconds) for shard, seconds in checkpoint.missed.items()},
-                "records": checkpoint.records,
-                "bytes": checkpoint.bytes,
-                "handled": None if dry_run else handled,
-                "refused": None if dry_run else checkpoint.refused,
-                "filtered": checkpoint.filtered,
-                "finished": finished,
-                "dry_run": dry_run,
-            }
+            Replayed(
+                {
+                    "from": checkpoint.start,
+                    "to": checkpoint.end,
+                    "shards": list(checkpoint.shards),
+                    "expired": checkpoint.expired,
+                    "missed_seconds": {shard: round(seconds) for shard, seconds in checkpoint.missed.items()},
+                    "records": checkpoint.records,
+                    "bytes": checkpoint.bytes,
+                    "handled": None if dry_run else handled,
+                    "refused": None if dry_run else checkpoint.refused,
+                    "filtered": checkpoint.filtered,
+                    "finished": finished,
+                    "dry_run": dry_run,
+                }
+            )
         )
         return
     if checkpoint.expired:

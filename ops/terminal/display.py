@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TextIO, TypeVar, cast
@@ -22,9 +22,28 @@ _PADDING = re.compile(r" +$", re.MULTILINE)
 _BLANKS = re.compile(r"[\t\n\v\f\r\u0085\u2028\u2029]+")
 _EMOJI_MODIFIERS = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
 
-as_json_option: Callable[[F], F] = click.option(
-    "--json", "as_json", is_flag=True, help="Write JSON to standard output, for scripts."
-)
+
+class JsonOption(click.Option):
+    """`--json`, with the types of the documents that the command writes then."""
+
+    def __init__(self, *arguments: Any, documents: Sequence[type], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.documents = documents
+
+
+def json_option(*documents: type) -> Callable[[F], F]:
+    """Add `--json`, which writes one of these documents.
+
+    Each is a TypedDict or a dataclass whose docstring says when it is written: `docs/commands.md` lists their members.
+    """
+    return click.option(
+        "--json",
+        "as_json",
+        cls=JsonOption,
+        documents=documents,
+        is_flag=True,
+        help="Write JSON to standard output, for scripts.",
+    )
 
 
 class _Unpadded:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from json.encoder import encode_basestring as quote
@@ -20,7 +21,7 @@ def encode(value: object, *, indent: bool = False, ensure_ascii: bool = True) ->
         ensure_ascii: escape all other characters, so that no content can control a terminal.
 
     Raises:
-        TypeError: it holds something that has no JSON form; besides numbers, a datetime has one.
+        TypeError: it holds something that has no JSON form; besides numbers, a datetime and a dataclass have one.
     """
     return _encode(value, _ascii_leaf if ensure_ascii else _leaf, "\n" if indent else "")
 
@@ -38,6 +39,8 @@ def _encode(value: Any, leaf: Callable[[Any], str], line: str) -> str:
         case list() | tuple() if value:
             elements = [_encode(each, leaf, inner) for each in value]
             return f"[{inner}{separator.join(elements)}{line}]"
+    if is_dataclass(value):
+        return _encode({each.name: getattr(value, each.name) for each in fields(value)}, leaf, line)
     return leaf(value)
 
 

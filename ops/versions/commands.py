@@ -1,17 +1,44 @@
 """`python -m ops versions` and `prune`: list the versions of the function, and delete old ones."""
 
+from datetime import datetime
+from typing import Annotated, TypedDict
+
 import click
 from botocore.exceptions import ClientError
 from rich.table import Table
 
 from event.record import iso
 from ops.aws.stack import Stack, stack_options
-from ops.terminal.display import as_json_option, console, count, write_json
+from ops.terminal.display import console, count, json_option, write_json
 from ops.versions.published import Live, Version, list_versions, require_live
 from stack.aws.live_alias import KEPT_VERSIONS
 
 _SHOWN = 12
 """Characters of a hash in the table, as many as tell versions apart; --json has all."""
+
+
+class ListedVersion(TypedDict):
+    """A published version."""
+
+    version: int
+    published: datetime
+    sha256: Annotated[str, "of its archive, in Base64 as AWS shows it"]
+
+
+class Versions(TypedDict):
+    """One document."""
+
+    function: str
+    live: Annotated[int, "the version that is live"]
+    deployed: Annotated[int | None, "the version that `pulumi up` made live, null if that is unknown"]
+    versions: Annotated[list[ListedVersion], "newest first"]
+
+
+class Pruned(TypedDict):
+    """One document."""
+
+    deleted: Annotated[list[int], "the versions deleted"]
+    kept: Annotated[int, "how many are left"]
 
 
 @click.command(
@@ -25,22 +52,22 @@ Each `pulumi up` that changes the function's code or settings publishes a versio
 Needs, on the function: lambda:GetAlias and lambda:ListVersionsByFunction.
 """,
 )
-@as_json_option
+@json_option(Versions)
 @stack_options("region", "function_name", reads_only=True)
 def versions(stack: Stack, as_json: bool) -> None:
     """List the versions of the function, newest first, and which is live."""
     live, published = require_live(stack), list_versions(stack)
     if as_json:
         write_json(
-            {
-                "function": stack.output("function_name"),
-                "live": live.number,
-                "deployed": live.deployed,
-                "versions": [
-                    {"version": each.number, "published": each.published, "sha256": each.sha256}
+            Versions(
+                function=stack.output("function_name"),
+                live=live.number,
+                deployed=live.deployed,
+                versions=[
+                    ListedVersion(version=each.number, published=each.published, sha256=each.sha256)
                     for each in published
                 ],
-            }
+            )
         )
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -69,7 +96,7 @@ Needs, on the function: lambda:GetAlias and lambda:ListVersionsByFunction, on it
 """,
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@as_json_option
+@json_option(Pruned)
 @stack_options("region", "function_name")
 def prune(stack: Stack, yes: bool, as_json: bool) -> None:
     """Delete the versions of the function, except the newest ten, the live one and those that an alias names."""
@@ -86,7 +113,7 @@ def prune(stack: Stack, yes: bool, as_json: bool) -> None:
         )
     deleted = [number for number in old if _delete(stack, number)]
     if as_json:
-        write_json({"deleted": deleted, "kept": len(published) - len(deleted)})
+        write_json(Pruned(deleted=deleted, kept=len(published) - len(deleted)))
         return
     console().print(
         f"Deleted {count(len(deleted), 'version')}, kept {len(published) - len(deleted):,}.", soft_wrap=True

@@ -1,16 +1,32 @@
 """`python -m ops rollback`: make an earlier version of the function live, at once."""
 
+from typing import Annotated, TypedDict
+
 import click
 
 from event.record import iso
 from ops.aws.stack import Stack, stack_options
 from ops.errors import OptionsError, VersionError
-from ops.terminal.display import as_json_option, console, error_console, write_json
+from ops.terminal.display import console, error_console, json_option, write_json
 from ops.versions.published import Version, list_versions, require_live
 from stack.aws.live_alias import LIVE
 
 _DESTINATIONS = {"TABLE_NAME": "table_name", "QUARANTINE_BUCKET": "quarantine_bucket"}
 """The function's variables that name what the stack may have replaced since, with the outputs of today."""
+
+
+RolledBack = TypedDict(
+    "RolledBack",
+    {
+        "function": str,
+        "from": Annotated[int, "the version that was live"],
+        "to": Annotated[int, "the version that is live"],
+        "keep": Annotated[
+            str | None, "the command that keeps it at the next deployment, null if none is needed"
+        ],
+    },
+)
+RolledBack.__doc__ = "One document."
 
 
 @click.command(
@@ -39,7 +55,7 @@ Needs, on the function: lambda:GetAlias, lambda:ListVersionsByFunction and lambd
     show_default="the one before the live one",
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@as_json_option
+@json_option(RolledBack)
 @stack_options("region", "function_name", "table_name", "quarantine_bucket")
 def command(stack: Stack, number: int | None, yes: bool, as_json: bool) -> None:
     """Make an earlier version of the function live, at once."""
@@ -56,12 +72,14 @@ def command(stack: Stack, number: int | None, yes: bool, as_json: bool) -> None:
     remedy = f"pulumi config set functionVersion {target.number}{_stack_option(stack)}"
     if as_json:
         write_json(
-            {
-                "function": name,
-                "from": live.number,
-                "to": target.number,
-                "keep": None if agrees else remedy,
-            }
+            RolledBack(
+                {
+                    "function": name,
+                    "from": live.number,
+                    "to": target.number,
+                    "keep": None if agrees else remedy,
+                }
+            )
         )
         return
     if target.number == live.number:

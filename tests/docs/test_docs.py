@@ -148,3 +148,20 @@ def test_the_first_screen_of_the_readme_has_picture_reasons_and_first_command() 
     assert "docs/images/architecture.svg" in text
     assert all(name in text for name in ("Firehose", "EventBridge Pipes", "Powertools", "original sample"))
     assert "    make demo" in first
+
+
+def test_the_supported_versions_are_those_that_are_required_and_tested() -> None:
+    page = (PROJECT / "SUPPORT.md").read_text()
+    project = (PROJECT / "pyproject.toml").read_text()
+    workflow = (PROJECT / ".github" / "workflows" / "test.yml").read_text()
+    python = re.search(r'requires-python = ">=([\d.]+)"', project)
+    plugin = re.search(r'"pulumi-aws>=([\d.]+),<(\d+)"', project)
+    pythons = re.search(r'python: \["([\d.]+)", "([\d.]+)"\]', workflow)
+    engines = re.search(r'pulumi: \["([\d.]+)", "([\d.]+)"\]', workflow)
+    assert python
+    assert plugin
+    assert pythons
+    assert engines
+    assert f"| {python[1]} or later; the workflows test {pythons[1]} and {pythons[2]} |" in page
+    assert f"| {engines[1]} or later; the workflows test that and {engines[2]} |" in page
+    assert f"| {plugin[1]} or later, below {plugin[2]} |" in page

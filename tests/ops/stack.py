@@ -18,6 +18,7 @@ from local.aws.local_aws import LocalAws
 from ops.cli import cli
 from stack.project import PROJECT
 from tests.forks import Forks
+from tests.ops.schemas import check_document, documents_of
 from tests.waiting import eventually
 
 
@@ -80,8 +81,8 @@ class DeployedStack:
         return ["--outputs", str(self.outputs_file), "--endpoint", self.aws.endpoint]
 
     def json(self, *arguments: str) -> Any:
-        """The JSON that a command writes."""
-        return json.loads(self.ops(*arguments, "--json").stdout)
+        """The JSON that a command writes, which is one of its documents."""
+        return check_document(self.ops(*arguments, "--json").stdout, *documents_of(*arguments))
 
     @contextmanager
     def operator(self, *actions: str) -> Iterator[dict[str, str]]:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stack.project import PROJECT
-from tools.docs import architecture, commands, dashboard, tables, terminal
+from tools.docs import commands, tables
+from tools.docs.pictures import architecture, comment, dashboard, roles, terminal, tweet
 
 FOLDER = PROJECT / "docs"
 
@@ -16,4 +17,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     FOLDER / "images" / "demo.svg": terminal.render_demo,
     FOLDER / "images" / "watch.svg": terminal.render_watch,
     FOLDER / "images" / "dashboard.svg": dashboard.render,
+    FOLDER / "images" / "tweet.svg": tweet.render,
+    FOLDER / "images" / "roles.svg": roles.render,
+    FOLDER / "images" / "comment.svg": comment.render,
 }

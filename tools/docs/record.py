@@ -1,17 +1,21 @@
 """Records the data of the pictures: the demo's output, and a minute of traffic on local AWS."""
 
 import json
+import math
 import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.live import Live
 
 from event.types.tweet import EVENT
 from local.aws.local_aws import LocalAws
@@ -29,14 +33,22 @@ from stack.project import PROJECT
 
 FOLDER = Path(__file__).parent / "recorded"
 DEMO = FOLDER / "demo.ansi"
+DISPLAYS = FOLDER / "displays.json"
 TRAFFIC = FOLDER / "traffic.json"
-WIDTH = 100
+PREVIEW = FOLDER / "preview.txt"
+"""The report of `python -m delivery.workflows.preview` on a deployed stack, with two settings changed: the only one of
+these files that `record` does not write, because it needs the engine."""
+WIDTH = 88
+"""Columns of the pictures."""
 PERIOD = 5
 """Seconds of one value of the dashboard's metrics; CloudWatch has 60."""
 
 _RATE = 250
 """Posts per second: the maximum that one connection to X delivers."""
 _SECONDS = 60
+_SAMPLE_SECONDS = 0.25
+_FRAMES = 8
+"""Frames kept of a display."""
 _ACCESS_KEY = re.compile(r"AKIA\w+")
 
 
@@ -52,11 +64,59 @@ class Traffic:
 def record() -> None:
     """Record the demo and the traffic."""
     FOLDER.mkdir(exist_ok=True)
+    record_demo()
+    TRAFFIC.write_text(json.dumps(_record_traffic(), indent=1, ensure_ascii=False) + "\n")
+
+
+def record_demo() -> None:
+    """Record the demo: what it prints, and the frames of its displays."""
     with Path(os.devnull).open("w") as sink:
-        console = Console(record=True, width=WIDTH, file=sink, force_terminal=False, highlight=False)
+        console = _Recorder(record=True, width=WIDTH, file=sink, force_terminal=False, highlight=False)
         run_demo(console)
     DEMO.write_text(_ACCESS_KEY.sub("AKIA...", console.export_text(styles=True)))
-    TRAFFIC.write_text(json.dumps(_record_traffic(), indent=1, ensure_ascii=False) + "\n")
+    DISPLAYS.write_text(json.dumps(console.displays, indent=1, ensure_ascii=False) + "\n")
+
+
+class _Recorder(Console):
+    """A console that keeps the frames of live displays, of which it prints the last one only.
+
+    Attributes:
+        displays: for each display up to `_FRAMES` frames, as text with ANSI codes; the last one stays on the screen.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.displays: list[list[str]] = []
+        self._over = threading.Event()
+        self._sampling: threading.Thread | None = None
+
+    def set_live(self, live: Live) -> bool:
+        """Begin to look at a display."""
+        self._over.clear()
+        self._sampling = threading.Thread(target=self._sample, args=[live])
+        self._sampling.start()
+        return super().set_live(live)
+
+    def clear_live(self) -> None:
+        """Look at the display for the last time."""
+        self._over.set()
+        if self._sampling:
+            self._sampling.join()
+        super().clear_live()
+
+    def _sample(self, live: Live) -> None:
+        frames: list[str] = []
+        while True:
+            over = self._over.wait(_SAMPLE_SECONDS)
+            out = Console(width=self.width, file=StringIO(), force_terminal=True, highlight=False)
+            with out.capture() as capture:
+                out.print(live.get_renderable())
+            if capture.get() not in frames[-1:]:
+                frames.append(capture.get())
+            if over:
+                break
+        step = max(1, math.ceil(len(frames) / _FRAMES))
+        self.displays.append(frames[::-1][::step][::-1])
 
 
 def load_traffic() -> Traffic:

@@ -16,9 +16,11 @@ from event.types import event_types
 from stack.project import PROJECT
 from tests.local.aws.test_server import alive, child_processes
 from tests.local.conftest import root_kinesis
+from tests.local.demo.outline import outline
 from tests.producer.conftest import tweet, tweets
 from tests.waiting import eventually
 from tests.widths import check_width
+from tools.docs.record import DEMO, WIDTH
 
 # What a user's shell may export for other programs, and must not change the demo.
 FOREIGN = {
@@ -108,11 +110,17 @@ def test_the_figures_of_a_demo_with_an_own_file_add_up(demo: Start, tmp_path: Pa
     assert list(command.temporary.iterdir()) == []
 
 
-def test_a_demo_that_is_kept_serves_the_producer_that_it_prints(demo: Start) -> None:
-    command = demo("--keep", width=80)
+def test_a_demo_that_is_kept_serves_the_producer_that_it_prints_and_is_that_of_the_picture(
+    demo: Start,
+) -> None:
+    command = demo("--keep", width=WIDTH)
     assert command.process.stdout
-    shown = iter(command.process.stdout)
-    produce = next(line.strip() for line in shown if "bin/python -m producer" in line)
+    shown: list[str] = []
+    for line in command.process.stdout:
+        shown.append(line)
+        if "bin/python -m producer" in line:
+            break
+    produce = shown.pop().strip()
     ended = subprocess.run(
         ["bash", "-c", produce],
         cwd=PROJECT,
@@ -129,6 +137,8 @@ def test_a_demo_that_is_kept_serves_the_producer_that_it_prints(demo: Start) -> 
     folder = Path(shlex.split(produce)[4]).parent
     assert [path.name for path in folder.iterdir()] == ["spool"]
     shutil.rmtree(folder)
+    drawn = outline(DEMO.read_text().splitlines())
+    assert outline(shown + output.splitlines()) == drawn, "run `make record-docs`"
 
 
 def test_an_empty_file_fails_the_checks_with_exit_code_1(demo: Start, tmp_path: Path) -> None:

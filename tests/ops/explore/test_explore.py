@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from ops.explore.chart import draw_history
+from ops.explore.documents import Followed
 from ops.terminal.display import cell_text
 from tests.handler.events import aggregate
-from tests.ops import schemas
+from tests.ops.schemas import check_document
 from tests.ops.stack import DeployedStack, tweet
 from tests.waiting import eventually
 
@@ -159,9 +159,7 @@ def test_follow_shows_rows_once_they_are_stored(stack: DeployedStack, user: str)
     eventually(ended)
     out, errors = process.communicate()
     assert process.returncode == 0, errors
-    rows = [json.loads(line) for line in out.splitlines()]
-    for each in rows:
-        jsonschema.validate(each, schemas.FOLLOW)
+    rows = [check_document(line, Followed) for line in out.splitlines()]
     assert [each["username"] for each in rows] == [user, user]
     assert {each["id"] for each in rows} <= stack.rows(user)
     numbers = [int(each["id"]) for each in rows]

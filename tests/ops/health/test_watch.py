@@ -7,7 +7,6 @@ import signal
 import sys
 from dataclasses import replace
 
-import jsonschema
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
@@ -16,10 +15,10 @@ from event.types.tweet import EVENT
 from ops.aws.stack import Stack
 from ops.explore.row import Row
 from ops.health.check import Check, State, wrap_remedy
-from ops.health.frame import FIGURES, EventStatus, Frame
+from ops.health.frame import FIGURES, EventStatus, Frame, FrameDocument
 from ops.health.metrics import Series
 from ops.health.watch import Watch
-from tests.ops import schemas
+from tests.ops.schemas import check_document
 from tests.ops.stack import DeployedStack, tombstone, tweet
 from tests.terminal import Terminal
 from tests.waiting import eventually
@@ -250,7 +249,7 @@ def test_each_frame_is_a_json_line_until_ctrl_c(stack: DeployedStack) -> None:
     _, errors = process.communicate()
     assert (process.returncode, errors) == (0, "")
     for line in lines:
-        jsonschema.validate(json.loads(line), schemas.WATCH)
+        check_document(line, FrameDocument)
 
 
 def test_a_watch_continues_while_aws_fails_and_says_that_its_figures_are_old(stack: DeployedStack) -> None:

@@ -1,10 +1,6 @@
 """`versions` lists what is published and what is live; `prune` deletes what is old and not in use."""
 
-import json
-
-from tests.ops.schemas import PRUNE, VERSIONS
 from tests.ops.stack import DeployedStack
-from tests.ops.test_json import validate
 from tests.ops.versions.conftest import live, publish
 
 
@@ -18,9 +14,7 @@ def test_the_versions_are_listed_newest_first_with_date_hash_and_what_is_live(
     assert heading == ["Version", "Published", "SHA-256", "of", "the", "code"]
     assert [line[0] for line in lines] == ["3", "2", "1"]
     assert [line[3:] for line in lines] == [["set", "by", "pulumi", "up"], ["live"], []]
-    document = versioned.ops("versions", "--json").stdout
-    validate(document, VERSIONS)
-    listed = json.loads(document)
+    listed = versioned.json("versions")
     assert (listed["live"], listed["deployed"]) == (2, 3)
     assert [f"{each['published']} {each['sha256'][:12]}" for each in listed["versions"]] == [
         " ".join(line[1:3]) for line in lines
@@ -51,9 +45,7 @@ def test_old_versions_are_pruned_but_never_one_that_an_alias_names(versioned: De
     declined = versioned.ops("prune")
     assert declined.exit_code == 1
     assert f"Delete 3 versions of {function} (5, 4, 2)?" in declined.stderr
-    document = versioned.ops("prune", "--yes", "--json").stdout
-    validate(document, PRUNE)
-    assert json.loads(document) == {"deleted": [5, 4], "kept": 13}
+    assert versioned.json("prune", "--yes") == {"deleted": [5, 4], "kept": 13}
     kept = [each["version"] for each in versioned.json("versions")["versions"]]
     assert kept == [*range(15, 5, -1), 3, 2, 1]
     assert live(versioned) == "1"

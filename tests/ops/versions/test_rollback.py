@@ -1,12 +1,8 @@
 """`rollback` moves the alias, says how to keep it, and `status` reminds of it."""
 
-import json
-
 import pytest
 
-from tests.ops.schemas import ROLLBACK
 from tests.ops.stack import DeployedStack, tweet
-from tests.ops.test_json import validate
 from tests.ops.versions.conftest import live, publish
 from tests.waiting import eventually
 
@@ -64,9 +60,7 @@ def test_the_next_events_are_stored_by_the_version_that_is_live(versioned: Deplo
 def test_a_version_is_chosen_by_its_number_and_the_way_back_ends_the_difference(
     versioned: DeployedStack,
 ) -> None:
-    document = versioned.ops("rollback", "--to", "1", "--yes", "--json").stdout
-    validate(document, ROLLBACK)
-    assert json.loads(document) == {
+    assert versioned.json("rollback", "--to", "1", "--yes") == {
         "function": versioned.outputs["function_name"],
         "from": 3,
         "to": 1,

@@ -11,7 +11,7 @@ _UNIT = 50
 _ROW = 34
 """Pixels of one of a widget's rows."""
 _COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b")
-_TOP, _LEFT, _LEGEND = 46, 46, 20
+_TOP, _LEFT, _LEGEND = 46, 52, 21
 _FONT = "font-family=\"-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\""
 
 
@@ -32,7 +32,7 @@ def render() -> str:
         f"Drawn from the dashboard's JSON; values recorded on local AWS every {PERIOD} seconds "
         "(CloudWatch: by the minute)."
     )
-    lines += [_text(10, height - 9, note, size=12, color="#687078"), "</svg>", ""]
+    lines += [_text(10, height - 9, note, size=15, color="#687078"), "</svg>", ""]
     return "\n".join(lines)
 
 
@@ -47,7 +47,7 @@ def _draw_widget(widget: dict[str, Any], values: dict[str, list[list[float]]], h
     width = widget["width"] * _UNIT - 8
     metrics = widget["properties"]["metrics"]
     yield f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="#ffffff" stroke="#d5dbdb"/>'
-    yield _text(left + 12, top + 25, widget["properties"]["title"], size=15, color="#16191f", weight="bold")
+    yield _text(left + 12, top + 25, widget["properties"]["title"], size=18, color="#16191f", weight="bold")
     lines = [values[f"{namespace} {name}"] for namespace, name, *_ in metrics]
     highest = _round_up(max((value for line in lines for _, value in line), default=0))
     seconds = max((at for line in lines for at, _ in line), default=PERIOD) or PERIOD
@@ -58,7 +58,7 @@ def _draw_widget(widget: dict[str, Any], values: dict[str, list[list[float]]], h
         y = plot_top + plot_height * (1 - share)
         yield f'<path d="M{plot_left} {y:.1f} h{plot_width}" stroke="#eaeded"/>'
         yield _text(
-            plot_left - 6, round(y) + 4, f"{highest * share:,.9g}", size=10, color="#687078", anchor="end"
+            plot_left - 6, round(y) + 4, f"{highest * share:,.9g}", size=14, color="#687078", anchor="end"
         )
     for color, line in zip(_COLORS, lines, strict=False):
         points = [
@@ -76,7 +76,7 @@ def _legend(metrics: Sequence[Any], x: int, y: int) -> Iterator[str]:
     for number, (color, metric) in enumerate(zip(_COLORS, metrics, strict=False)):
         line = y + _LEGEND * number
         yield f'<rect x="{x}" y="{line}" width="12" height="4" fill="{color}"/>'
-        yield _text(x + 18, line + 6, metric[-1]["label"], size=11, color="#545b64")
+        yield _text(x + 18, line + 6, metric[-1]["label"], size=13, color="#545b64")
 
 
 def _round_up(value: float) -> float:

@@ -1,0 +1,1 @@
+"""The report of a stack: one HTML file to send and attach."""
