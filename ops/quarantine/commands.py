@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from heapq import nlargest
@@ -265,7 +265,8 @@ def redrive(
                 f"The function would quarantine {payload} again, as {poison.reason}: {printable(str(poison))}. "
                 "Nothing was sent."
             ) from poison
-    with interruptible() as stop, _progress("Redriving", len(objects)) as (advance, notify):
+    with interruptible() as stop, ExitStack() as bar:
+        advance, notify = bar.enter_context(_progress("Redriving", len(objects)))
         run = Redriver(
             bucket,
             Leases(stack.s3, bucket.name),
@@ -288,6 +289,7 @@ def redrive(
             )
             failed = False
         finally:
+            bar.close()  # before its result
             interrupted = failed or stop.is_set()
             if as_json:
                 write_json(
