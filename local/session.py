@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,10 +79,10 @@ class Session:
         ]
 
     def remove(self) -> None:
-        """Delete the files; a spool stays, because it may hold events, or belong to a producer that still runs."""
-        self.config.unlink()
-        self.outputs_file.unlink()
-        if not self.spool.exists():
+        """Delete these files; others stay, such as a spool, which may belong to a producer that still runs."""
+        self.config.unlink(missing_ok=True)
+        self.outputs_file.unlink(missing_ok=True)
+        with suppress(OSError):  # it is not empty
             self._folder.rmdir()
 
 
