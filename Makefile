@@ -114,7 +114,7 @@ benchmark: install ## Measure the function, the producer and the whole path (tak
 campaign: install ## Put 100,000 tweets through local AWS while everything breaks; none may be lost (takes minutes)
 	$(BIN)/python -m tests.campaign
 
-recipes: install ## Change clones as the documents say, and run the demo and the tests in each (takes minutes)
+recipes: install ## Change clones as the documents say, and run the demo and the tests in each (RECIPE=rename: one of them)
 	$(BIN)/python -m tests.recipes $(RECIPE)
 
 requirements: install ## Regenerate the pinned requirement files from pyproject.toml

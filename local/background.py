@@ -15,6 +15,7 @@ import urllib.request
 import click
 
 from local.aws.server import DEFAULT_PORT
+from local.interrupts import uninterrupted
 from stack.project import PROJECT
 
 LOG = PROJECT / ".pulumi" / "local.log"
@@ -34,24 +35,16 @@ def start() -> None:
             f"port {DEFAULT_PORT} is in use, perhaps by `python -m local up` in another terminal: stop that first"
         )
     LOG.parent.mkdir(exist_ok=True)
-    with LOG.open("wb") as log, PID.open("w") as locked:
-        fcntl.flock(locked, fcntl.LOCK_EX)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "local", "up", "--port", str(DEFAULT_PORT)],
-            cwd=PROJECT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=[locked.fileno()],
-        )
-        locked.write(str(process.pid))
     deadline = time.monotonic() + _TIMEOUT_SECONDS
-    while not _answers():
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.terminate()
-            raise click.ClickException(f"local AWS did not start:\n{LOG.read_text()}")
-        time.sleep(_TICK_SECONDS)
+    with uninterrupted() as interrupts:
+        process = _run_up()
+        while not (ready := _answers()):
+            if interrupts or process.poll() is not None or time.monotonic() > deadline:
+                process.terminate()
+                break
+            time.sleep(_TICK_SECONDS)
+    if not ready:
+        raise click.ClickException(f"local AWS did not start:\n{LOG.read_text()}")
     click.echo(
         f"Local AWS answers at http://127.0.0.1:{DEFAULT_PORT}, its log is {LOG.relative_to(PROJECT)}."
     )
@@ -72,6 +65,22 @@ def stop() -> None:
         time.sleep(_TICK_SECONDS)
     PID.unlink()
     click.echo("Local AWS has stopped.")
+
+
+def _run_up() -> "subprocess.Popen[bytes]":
+    with LOG.open("wb") as log, PID.open("w") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local", "up", "--port", str(DEFAULT_PORT)],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=[locked.fileno()],
+        )
+        locked.write(str(process.pid))
+    return process
 
 
 def _running() -> int | None:

@@ -42,6 +42,8 @@ class _FaultRule(click.ParamType[Fault]):
 )
 def main() -> None:
     """AWS and X on this machine: no account, no Docker, loopback only."""
+    # Warnings of the mapping would run through the displays: what it cannot do shows there.
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
 
 
 @main.command()
@@ -70,7 +72,6 @@ def main() -> None:
 def up(port: int | None, x_port: int | None, rate: int, faults: tuple[Fault, ...], deploy: bool) -> None:
     """Run AWS and X until Ctrl-C, and show their activity. State is in memory and ends with the command."""
     console = Console(highlight=False)
-    logging.basicConfig(level=logging.ERROR, format="%(message)s")
     session: Session | None = None
     try:
         with LocalAws.start(port, faults=faults) as aws, _x(x_port, rate) as x_url:
@@ -85,14 +86,14 @@ def up(port: int | None, x_port: int | None, rate: int, faults: tuple[Fault, ...
             Display(aws, console).run()
     except KeyboardInterrupt:
         console.print("Stopped; its state is lost.")
-        if session and session.spool.exists():
-            console.print(f"The producer's spool stays in {session.spool}", markup=False, soft_wrap=True)
     except LocalError as error:
         console.print(f"Error: {error}", markup=False, style="red")
         sys.exit(1)
     finally:
         if session:
             session.remove()
+            if session.spool.exists():
+                console.print(f"The producer's spool stays in {session.spool}", markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,11 +83,10 @@ class Session:
         ]
 
     def remove(self) -> None:
-        """Delete the files; a spool stays, because it may hold events, or belong to a producer that still runs."""
-        self.config.unlink()
-        self.outputs_file.unlink()
-        self.variables_file.unlink()
-        if not self.spool.exists():
+        """Delete these files; others stay, such as a spool, which may belong to a producer that still runs."""
+        for file in (self.config, self.outputs_file, self.variables_file):
+            file.unlink(missing_ok=True)
+        with suppress(OSError):  # it is not empty
             self._folder.rmdir()
 
 

@@ -1,10 +1,22 @@
-"""`python -m ops`."""
+"""`python -m ops`, and the installed command `stream-ops`."""
 
 import sys
 
-try:
-    from ops.cli import main
 
+def main(name: str = "python -m ops") -> None:
+    """Run the command line; ends the process, quietly at Ctrl-C, also while this imports it."""
+    try:
+        from ops.cli import cli
+
+        cli(prog_name=name)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def stream_ops() -> None:
+    """Run the installed command, which has shell completion; ends the process."""
+    main("stream-ops")
+
+
+if __name__ == "__main__":
     main()
-except KeyboardInterrupt:  # during start-up
-    sys.exit(130)

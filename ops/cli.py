@@ -85,16 +85,6 @@ def cli() -> None:
     """Operate a deployed stack: its health, table, quarantine and versions, a replay, a plan of its size and cost."""
 
 
-def main() -> None:
-    """Run `python -m ops`; ends the process."""
-    cli(prog_name="python -m ops")
-
-
-def stream_ops() -> None:
-    """Run the installed command `stream-ops`, which has shell completion; ends the process."""
-    cli(prog_name="stream-ops")
-
-
 def _explain(error: BotoCoreError | ClientError) -> click.ClickException:
     """Explain an AWS error, and what to do about it."""
     # A command that raised it has boto3 already; one that shows its help does without.

@@ -1,6 +1,8 @@
 """The producer: `python -m producer` on the command line, `open_producer` in an application."""
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = (
+    False  # what `typing` calls so, without an import that Ctrl-C could interrupt before `__main__`
+)
 
 if TYPE_CHECKING:
     from producer.application import Producer, open_producer

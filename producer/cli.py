@@ -68,11 +68,6 @@ def main(prog_name: str = "python -m producer") -> None:
         sys.exit(130)
 
 
-def twitter2kinesis() -> None:
-    """Run the installed command `twitter2kinesis`, which has shell completion; ends the process."""
-    main("twitter2kinesis")
-
-
 def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
     # FloatRange accepts nan and inf.
     if value is not None and not math.isfinite(value):

@@ -18,7 +18,6 @@ from typing import Self
 import pyte
 
 from stack.project import PROJECT
-from tests.waiting import eventually
 
 COLUMNS, LINES = 80, 24
 _SCROLLED = 10_000
@@ -55,7 +54,8 @@ class Terminal:
         self._screen = pyte.HistoryScreen(columns, lines, history=_SCROLLED, ratio=1 / lines)
         self._stream = pyte.Stream(self._screen)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._is_open = True
         sizeless = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, *command],
@@ -84,8 +84,12 @@ class Terminal:
 
     def _read(self) -> None:
         while data := self._receive():
-            with self._lock:
+            with self._changed:
                 self._stream.feed("".join(map(_drawn, self._decoder.decode(data))))
+                self._changed.notify_all()
+        with self._changed:
+            self._is_open = False
+            self._changed.notify_all()
 
     def _receive(self) -> bytes:
         try:
@@ -96,7 +100,7 @@ class Terminal:
     @property
     def text(self) -> str:
         """What is on the screen, below what has scrolled out of it, without blanks at the ends of lines."""
-        with self._lock:
+        with self._changed:
             scrolled = [
                 "".join(line[x].data for x in range(self._screen.columns))
                 for line in self._screen.history.top
@@ -105,8 +109,9 @@ class Terminal:
         return "\n".join(lines).rstrip() + "\n"
 
     def shows(self, text: str) -> None:
-        """Wait until a text is shown; it may not be so wide that it is broken."""
-        assert eventually(lambda: text in self.text or self.process.poll() is not None)
+        """Wait until a text is shown, however long the command takes to come to it; a line's end must not break it."""
+        with self._changed:
+            self._changed.wait_for(lambda: text in self.text or not self._is_open)
         assert text in self.text, self.text
 
     def press(self, keys: str) -> None:

@@ -176,7 +176,9 @@ class Server:
             LocalAwsError: the server ended by itself.
         """
         if self._process.poll() is not None and not self._stopping:
-            raise LocalAwsError(f"the local AWS server ended by itself; {self._last_log_lines()}")
+            raise LocalAwsError(
+                f"the local AWS server ended by itself: run the command again; {self._last_log_lines()}"
+            )
 
     def stop(self) -> None:
         """Stop the server and everything it started. Idempotent."""

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 from local.errors import NoEngineError
 from local.pulumi import plugin
@@ -93,15 +93,18 @@ class Engine:
         return [str(self.cli), "--cwd", str(self.project), *arguments]  # what follows a -- is no option
 
 
-def main(arguments: list[str]) -> int:
-    """Run `pulumi ARGUMENTS` and return its exit code."""
+def main(arguments: list[str]) -> NoReturn:
+    """Become `pulumi ARGUMENTS`: at Ctrl-C it ends what it has begun, and nobody may kill it meanwhile."""
     try:
         engine = Engine.prepare()
     except NoEngineError as error:
         print(error, file=sys.stderr)
-        return 2
-    return subprocess.run(engine.command(*arguments), env=engine.environment(), check=False).returncode
+        sys.exit(2)
+    os.execve(engine.cli, engine.command(*arguments), engine.environment())  # noqa: S606 # no shell is wanted
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)

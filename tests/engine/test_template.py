@@ -1,7 +1,9 @@
 """`pulumi new` makes a project of one's own from the repository."""
 
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,11 @@ def test_a_new_project_reads_the_settings_of_its_stack_files_under_its_own_name(
 
     created = pulumi("new", str(template), "--name", "my-stream", "--yes", "--generate-only")
     assert created.returncode == 0, created.stderr
-    assert "make demo" in created.stdout
+    quick_start = created.stdout.partition("Your new project is ready to go!")[2]
+    commands = re.findall(r"(?m)^(make|source|pulumi) (\S+)", quick_start)
+    assert commands[0] == ("make", "demo")
+    (heading,) = re.findall(r'README\.md, "(.+)"', quick_start)
+    assert f"\n## {heading}\n" in (PROJECT / "README.md").read_text()
     made = yaml.safe_load((project.folder / "Pulumi.yaml").read_text())
     assert made["name"] == "my-stream"
     assert "template" not in made
@@ -58,3 +64,11 @@ def test_a_new_project_reads_the_settings_of_its_stack_files_under_its_own_name(
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "to create" in shown.stdout
     assert pulumi("config", "get", "my-stream:tags").stdout.strip() == '{"Environment":"dev"}'
+
+
+def test_git_ignores_the_environment_that_an_older_python_host_makes_in_the_project(tmp_path: Path) -> None:
+    shutil.copy(PROJECT / ".gitignore", tmp_path)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    status = ["git", "status", "--porcelain"]
+    assert subprocess.check_output(status, cwd=tmp_path, text=True) == "?? .gitignore\n"

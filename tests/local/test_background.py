@@ -1,6 +1,7 @@
 """`python -m local start` and `stop`, at a port that the system picks."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,20 @@ def test_local_aws_in_the_background_answers_until_it_is_stopped(port: int) -> N
         pytest.fail("something still listens")
     with pytest.raises(ProcessLookupError):
         os.kill(os.waitpid(pid, 0)[0], 0)
+    assert "is not running" in CliRunner().invoke(background.stop).output
+
+
+def test_ctrl_c_during_the_start_leaves_nothing_in_the_background(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt_once_it_runs() -> bool:
+        if background.PID.exists():
+            signal.raise_signal(signal.SIGINT)
+        return False
+
+    monkeypatch.setattr(background, "_answers", interrupt_once_it_runs)
+    assert CliRunner().invoke(background.start).output == "\nAborted!\n"
+    assert os.waitpid(int(background.PID.read_text()), 0)
     assert "is not running" in CliRunner().invoke(background.stop).output
 
 

@@ -1,7 +1,6 @@
 """``python -m local demo``, run and interrupted as by a user."""
 
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -14,9 +13,9 @@ import pytest
 
 from event.types import event_types
 from stack.project import PROJECT
-from tests.local.aws.test_server import alive, child_processes
-from tests.local.conftest import root_kinesis
+from tests.local.aws.test_server import alive
 from tests.local.demo.outline import outline
+from tests.local.processes import find_module, started_by
 from tests.producer.conftest import tweet, tweets
 from tests.waiting import eventually
 from tests.widths import check_width
@@ -52,26 +51,6 @@ class Demo:
         """Return its exit code and output."""
         output, _ = self.process.communicate()
         return self.process.returncode, output
-
-    def started(self) -> set[int]:
-        """Return its child processes, and theirs."""
-        found: set[int] = set()
-        new = {self.process.pid}
-        while new:
-            found |= new
-            new = {child for process in new for child in child_processes(process)} - found
-        return found - {self.process.pid}
-
-    def runs(self, module: str) -> bool:
-        """Tell whether a process that it started runs a module."""
-        return any(f"-m {module} " in _command(process) for process in self.started())
-
-
-def _command(process: int) -> str:
-    try:
-        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:  # ended while we looked
-        return ""
 
 
 Start = Callable[..., Demo]
@@ -162,30 +141,14 @@ def test_a_demo_that_is_interrupted_leaves_nothing(
     demo: Start, ending: signal.Signals, once: str, code: int
 ) -> None:
     command = demo()
-    eventually(lambda: command.runs(once))
-    started = command.started()
+    eventually(lambda: find_module(command.process.pid, once))
+    started = started_by(command.process.pid)
     os.killpg(command.process.pid, ending)
     ended, output = command.ends()
     assert ended == code, output
     check_width(output, 100)
     eventually(lambda: not alive(started))
     eventually(lambda: not list(command.temporary.iterdir()))
-
-
-def test_a_demo_that_is_interrupted_while_it_deploys_takes_everything_back(demo: Start) -> None:
-    command = demo()
-    assert command.process.stdout
-    endpoint = next(
-        found[1] for line in command.process.stdout if (found := re.search(r"AWS answers at (\S+),", line))
-    )
-    kinesis = root_kinesis(endpoint)
-    eventually(lambda: kinesis.list_streams()["StreamNames"])
-    os.killpg(command.process.pid, signal.SIGINT)
-    code, output = command.ends()
-    assert code == 130, output
-    assert "Traceback" not in output
-    assert " - Stream" in output
-    assert output.endswith("\nInterrupted; everything that was started has stopped.\n")
 
 
 def test_the_demo_of_another_event_type_streams_what_its_samples_say(demo: Start) -> None:

@@ -1,0 +1,61 @@
+"""The recipes apply what the documents say, so that a page that no longer works is noticed."""
+
+import datetime
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stack.outputs import BUILT_CLI
+from stack.project import PROJECT
+from tests.recipes import RECIPES, RecipeError, recipe_of_the_day
+
+HAS_CLI = shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT_CLI))
+WITH_A_PAGE = [
+    "rename",
+    "event",
+    pytest.param("template", marks=pytest.mark.skipif(not HAS_CLI, reason="it needs the Pulumi CLI")),
+    "upgrade",
+    "upgrade-own",
+]
+BREAK = {
+    "rename": ("troubleshooting.md", "is a setting of another project", "is a setting of somebody"),
+    "event": ("your-own-events.md", "eventType: charge", "eventType: change"),
+    "template": ("deploy.md", "    pulumi new", "    pulumi make"),
+    "upgrade": ("upgrade.md", "--theirs", "--them"),
+    "upgrade-own": ("upgrade.md", "git diff --binary", "git diff"),
+}
+"""What somebody might write on the page of each recipe, by mistake."""
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone of the last commit with the documents of now."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", PROJECT, clone], check=True)
+    shutil.copytree(PROJECT / "docs", clone / "docs", dirs_exist_ok=True)
+    return clone
+
+
+@pytest.mark.parametrize("name", WITH_A_PAGE)
+def test_a_recipe_applies_what_its_page_says(name: str, clone: Path) -> None:
+    project = RECIPES[name].apply(clone)
+    assert (project / "Makefile").exists()
+    assert not list(project.rglob("*.rej"))
+    assert "<<<<<<<" not in "".join(file.read_text() for file in project.glob("Pulumi.*yaml"))
+
+
+@pytest.mark.parametrize("name", WITH_A_PAGE)
+def test_a_recipe_fails_when_its_page_is_broken(name: str, clone: Path) -> None:
+    page, right, wrong = BREAK[name]
+    file = clone / "docs" / page
+    assert right in file.read_text()
+    file.write_text(file.read_text().replace(right, wrong))
+    with pytest.raises(RecipeError):
+        RECIPES[name].apply(clone)
+
+
+def test_each_recipe_has_its_day() -> None:
+    days = [datetime.date(2026, 11, 23) + datetime.timedelta(number) for number in range(len(RECIPES))]
+    assert {recipe_of_the_day(day) for day in days} == set(RECIPES)
