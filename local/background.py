@@ -26,13 +26,14 @@ _TICK_SECONDS = 0.1
 
 @click.command()
 def start() -> None:
-    """Run `up` in the background on the port of Pulumi.local.yaml; `stop` ends it."""
+    """Run `up` in the background on port 4566, as Pulumi.local.yaml has it; `stop` ends it."""
     if _running():
         click.echo("Local AWS is already running.")
         return
     if _answers():
         raise click.ClickException(
-            f"port {DEFAULT_PORT} is in use, perhaps by `python -m local up` in another terminal: stop that first"
+            f"port {DEFAULT_PORT} is in use, perhaps by `python -m local up` in another terminal: stop that, or use "
+            "another port, as `python -m local up --port 0` says when it has started"
         )
     LOG.parent.mkdir(exist_ok=True)
     deadline = time.monotonic() + _TIMEOUT_SECONDS

@@ -41,7 +41,11 @@ at_endpoint = click.option(
 @click.command()
 @at_endpoint
 def env(endpoint: str) -> None:
-    """Print the variables for the Pulumi CLI and local AWS: eval "$(python -m local env)"."""
+    """Print the variables for the Pulumi CLI and local AWS: eval "$(python -m local env)".
+
+    The stacks are those that `python -m delivery stack` gave a backend. `python -m local.pulumi.engine` is the Pulumi
+    CLI for the others, such as `local`.
+    """
     from local.pulumi.engine import Engine  # slow to import, and the other commands do not need it
 
     try:

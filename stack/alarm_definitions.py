@@ -11,6 +11,11 @@ MAX_DURATION_SHARE = 0.8
 WARM_UP_MINUTES = 30
 """Longest time for which a new alarm on silence waits for its first data: a mapping starts within minutes."""
 
+_BRING_BACK = (
+    "`pulumi up --refresh --stack STACK` (role and bucket), then `python -m ops replay --stack STACK --from 1h`; "
+    "what the stream no longer has, send again from its source"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
@@ -64,7 +69,7 @@ def alarms(
         Alarm(
             name="FunctionErrors",
             description="Invocations of the function keep failing",
-            remedy="right after a deployment `python -m ops rollback --stack STACK`; else "
+            remedy="right after a deployment, once, `python -m ops rollback --stack STACK`; else "
             "`aws logs tail /aws/lambda/STACK-DDBEventProcessor --since 15m`, then `pulumi up --refresh --stack STACK`",
             metric=metrics.ERRORS,
         ),
@@ -114,17 +119,15 @@ def alarms(
         ),
         Alarm(
             name="Dropped",
-            description="Lambda dropped records that it could not put into quarantine either: they are lost",
-            remedy="`pulumi up --refresh --stack STACK` (role and bucket), then send that period's events again "
-            "from their source",
+            description="Lambda dropped records that it could not put into quarantine either: only the stream has them",
+            remedy=_BRING_BACK,
             metric=metrics.DROPPED,
             datapoints=1,
         ),
         Alarm(
             name="QuarantineRefused",
-            description="Lambda could not write a batch to the quarantine bucket: its records are lost",
-            remedy="`pulumi up --refresh --stack STACK` (role and bucket), then send that period's events again "
-            "from their source",
+            description="Lambda could not write a batch to the quarantine bucket: only the stream has its records",
+            remedy=_BRING_BACK,
             metric=metrics.QUARANTINE_FAILURES,
             datapoints=1,
         ),

@@ -64,13 +64,13 @@ def main() -> int:
         else:
             command += ["--save-plan", str(plan), "--policy-pack", POLICY_PACK]
         report, code = _run(command)
+        print(report, end="")
         lost = [] if code or options.expect_no_changes else lost_resources(json.loads(plan.read_text()))
     meaning = MEANINGS.get(code, FAILED).format(stack=options.stack, code=code)
     if lost and not _may_lose_data():
         code, meaning = 1, LOSES_DATA.format(stack=options.stack, resources=", ".join(lost))
         report += f"\n{meaning}\n"
     options.report.write_text(report)
-    print(report, end="")
     print(meaning, file=sys.stderr)
     _append("GITHUB_STEP_SUMMARY", f"{meaning}\n\n{as_markdown(options.stack, report)}")
     _append("GITHUB_OUTPUT", f"exit-code={code}\n")

@@ -39,6 +39,7 @@ _TICK_SECONDS = 0.1
 _LOOK_SECONDS = 0.5
 _METRICS_SECONDS = 3
 _REPLAY_MARGIN_SECONDS = 120
+_SHOWN_REJECTIONS = 5
 """For the start of the command, which counts back from the time that it has by then."""
 
 
@@ -133,7 +134,15 @@ class Demonstration:
                 producer.wait()
         text = summary["text"].partition("; spent")[0]  # the local X charges nothing
         self.console.print(indent(f"producer: {text}"))
+        self._show_rejections(log)
         return summary
+
+    def _show_rejections(self, log: Path) -> None:
+        reasons = [line for line in log.read_text().splitlines() if line.startswith("Rejected ")]
+        for reason in reasons[:_SHOWN_REJECTIONS]:
+            self.console.print(indent(reason))
+        if len(reasons) > _SHOWN_REJECTIONS:
+            self.console.print(indent(f"... and {len(reasons) - _SHOWN_REJECTIONS:,} more"))
 
     def _watch(self, producer: "subprocess.Popen[bytes]", log: Path) -> dict[str, Any]:
         """Watch the stack until producer and function are done; return the producer's summary."""
@@ -262,14 +271,15 @@ class Demonstration:
 
     def show_replay(self, deployment: "Deployment") -> None:
         """Empty the table, replay the stream, and check that the same rows are back."""
+        since = f"{int(time.monotonic() - self._streaming_since) + _REPLAY_MARGIN_SECONDS}s"
         self._step(
-            "Lose the table's rows, and replay the stream", f"python -m ops replay --stack {STACK} --from 1m"
+            "Lose the table's rows, and replay the stream",
+            f"python -m ops replay --stack {STACK} --from {since}",
         )
         table = deployment.outputs["table_name"]
         before = read_rows(self.aws, table)
         empty_table(self.aws, table, self.event)
         self.console.print(f"  {len(before):,} rows deleted, {len(read_rows(self.aws, table)):,} left")
-        since = f"{int(time.monotonic() - self._streaming_since) + _REPLAY_MARGIN_SECONDS}s"
         checkpoint = str(self.aws.directory / "replay.json")
         self._show(
             self._run("replay", "--from", since, "--rate", "5000", "--yes", "--checkpoint", checkpoint)

@@ -33,6 +33,11 @@ def works(mapping: "EventSourceMappingConfigurationTypeDef") -> bool:
     return mapping["State"] in READING_STATES and not problem
 
 
+def fails_to_invoke(mapping: "EventSourceMappingConfigurationTypeDef") -> bool:
+    """Tell whether a mapping's problem is the function; any other is of the stream, or of the right to read it."""
+    return "Function call failed" in mapping.get("LastProcessingResult", "")
+
+
 def find_mapping(stack: Stack) -> "EventSourceMappingConfigurationTypeDef | None":
     """Return the mapping that reads the stack's stream and puts what it discards into its quarantine; None without.
 

@@ -19,7 +19,7 @@ import click
 from event import types as event_types
 from event.limits import MAX_RECORD_BYTES
 from event.schema import Schema
-from ops.aws.default import Default, check_endpoint_variable, load_default
+from ops.aws.default import VARIABLES, Default, check_endpoint_variable, load_default
 from ops.aws.json_form import keep_json_form, parse_json
 from ops.aws.s3 import parse_object, read_fast
 from ops.errors import OptionsError
@@ -381,12 +381,12 @@ def _short(value: str) -> str:
 
 
 def _from_file(path: Path) -> Mapping[str, object]:
+    variable = VARIABLES["outputs"]
+    remedy = f"unset {variable}" if variable in os.environ else "python -m ops use --forget"
     try:
         outputs = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
-        raise OptionsError(
-            f"{path} does not exist any more: `python -m ops use --forget`, or --outputs."
-        ) from error
+        raise OptionsError(f"{path} does not exist any more: `{remedy}`, or --outputs.") from error
     except (OSError, ValueError) as error:
         raise OptionsError(f"{path} cannot be read as JSON: {error}.") from error
     if not isinstance(outputs, dict):

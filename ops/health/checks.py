@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from ops.aws.default import stack_name
 from ops.aws.error_codes import is_denied, is_missing
-from ops.aws.mapping import READING_STATES, list_mappings, patterns, works
+from ops.aws.mapping import READING_STATES, fails_to_invoke, list_mappings, patterns, works
 from ops.aws.stack import CONNECTIONS, Stack
 from ops.errors import OptionsError
 from ops.health.check import REFRESH, REMEDIES, Check, State
@@ -194,7 +194,7 @@ def _mapping(listed: Mappings) -> Iterator[Check]:
             text += f", {count(len(filters), 'filter')}"
         if works(mapping):
             yield Check("Mapping", State.OK, text)
-        elif mapping["State"] in READING_STATES:
+        elif mapping["State"] in READING_STATES and fails_to_invoke(mapping):
             yield Check("Mapping", State.BAD, text, REMEDIES["FunctionErrors"])
         else:
             yield Check("Mapping", State.BAD, text, REFRESH)
@@ -267,7 +267,8 @@ def _events(stack: Stack) -> Iterator[Check]:
     if not any(values):
         yield _no_data(name)
         return
-    text = f"{received:,.0f} received, {stored:,.0f} stored, {duplicates:,.0f} duplicates in one batch"
+    repeated = count(round(duplicates), "duplicate")
+    text = f"{received:,.0f} received, {stored:,.0f} stored, {repeated} in one batch"
     if deleted:
         text += f", {deleted:,.0f} deleted"
     if quarantined:
@@ -336,7 +337,7 @@ def _dropped(stack: Stack, listed: Mappings) -> Iterator[Check]:
         dropped += values.total
     if dropped or failed.total:
         writes = count(round(failed.total), "write")
-        text = f"records are lost: {dropped:,.0f} dropped, {writes} to quarantine failed"
+        text = f"neither stored nor in quarantine: {dropped:,.0f} dropped, {writes} to quarantine failed"
         yield Check("Dropped", State.BAD, text, REMEDIES["Dropped"])
     else:
         yield Check("Dropped", State.OK, "no drop reported")  # like throttles, emitted only when it happens

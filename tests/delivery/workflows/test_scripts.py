@@ -207,11 +207,16 @@ def preview_of(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 )
 @pytest.mark.parametrize("steps", [("delete",), ("create-replacement", "replace", "delete-replaced")])
 def test_a_preview_that_replaces_or_deletes_what_holds_data_fails_and_names_it(
-    preview_of: Callable[..., int], resource: str, named: str, steps: tuple[str, ...]
+    preview_of: Callable[..., int],
+    capfd: pytest.CaptureFixture[str],
+    resource: str,
+    named: str,
+    steps: tuple[str, ...],
 ) -> None:
     assert preview_of(resource, *steps, event=UNLABELLED) == 1
     message = f"The stack dev would lose data: {named} would be replaced or deleted."
     assert message in Path("preview.txt").read_text()  # and so in the comment
+    assert "".join(capfd.readouterr()).count(message) == 1
 
 
 @pytest.mark.parametrize(

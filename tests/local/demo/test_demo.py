@@ -1,6 +1,7 @@
 """``python -m local demo``, run and interrupted as by a user."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -79,6 +80,7 @@ def test_the_figures_of_a_demo_with_an_own_file_add_up(demo: Start, tmp_path: Pa
     assert code == 0, output
     check_width(output, 80)
     assert "received 222 = sent 221 + spooled 0 + rejected 1" in output
+    assert re.search(r"^ *Rejected line 201: ", output, re.MULTILINE)
     assert "sent 221 = 200 rows + 20 duplicates + 1 in quarantine" in output
     assert output.count(" denied ") == 3
     assert "200 rows deleted, 0 left" in output

@@ -247,6 +247,9 @@ def test_a_remembered_file_that_is_missing_is_named_with_the_way_to_forget_it(
     result = ops("status")
     assert result.exit_code == 2
     assert "does not exist any more: `python -m ops use --forget`" in result.stderr
+    result = ops("status", env={"STREAM_OPS_OUTPUTS": str(outputs)})
+    assert result.exit_code == 2
+    assert "does not exist any more: `unset STREAM_OPS_OUTPUTS`" in result.stderr
 
 
 COMMANDS = (

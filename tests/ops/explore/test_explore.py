@@ -102,7 +102,7 @@ def test_an_empty_table_says_what_to_do(deployed: DeployedStack, tables: Tables)
     table = tables.create()
     empty = deployed.ops("explore", *table)
     assert empty.exit_code == 0
-    assert "No tweet of the table" in empty.stdout
+    assert "No tweets in " in empty.stdout
     assert "python -m ops status" in empty.stdout
     assert "names are exact" in deployed.ops("explore", *table, "--user", "a").stdout
 

@@ -83,6 +83,31 @@ def checks(stack: DeployedStack, *options: str) -> dict[str, dict[str, str]]:
     return {check["name"]: check for check in stack.json("status", *options)["checks"]}
 
 
+def test_a_mapping_that_may_not_read_the_stream_needs_its_role_back_and_no_rollback(
+    fresh: DeployedStack, user: str
+) -> None:
+    iam, role = fresh.aws.client("iam"), fresh.outputs["function_name"]
+    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    iam.delete_role_policy(RoleName=role, PolicyName=policy)
+    try:
+        mapping = eventually(
+            lambda: next(
+                (
+                    each
+                    for name, each in checks(fresh).items()
+                    if name == "Mapping" and each["state"] == "bad"
+                ),
+                None,
+            )
+        )
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
+    assert mapping["next"].startswith("`pulumi up --refresh ")
+    fresh.put(tweet(user, 1))
+    eventually(lambda: checks(fresh)["Mapping"]["state"] == "ok")
+
+
 def test_a_disabled_mapping_is_bad_and_what_waits_on_the_stream_is_counted(
     fresh: DeployedStack, user: str
 ) -> None:
