@@ -57,11 +57,10 @@ def test_the_filters_let_as_many_of_the_sample_tweets_pass_as_the_page_says() ->
     (counts,) = re.findall(r"`(\d+) put, (\d+) received, (\d+) filtered`, and `replay` sends the same", TEXT)
     (block,) = re.findall(r"^    config:\n(?:    .+\n)+", TEXT, re.MULTILINE)
     criteria = parse_criteria(yaml.safe_load(block)["config"]["mappingFilters"])
-    tweets = [TweetFormat().decode(line).encode() for line in SAMPLES.read_bytes().splitlines()]
     records = [
         {"partitionKey": each.partition_key, "data": base64.b64encode(each.data).decode()}
-        for each in tweets
-        if isinstance(each, StreamRecord)
+        for line in SAMPLES.read_bytes().splitlines()
+        if isinstance(each := TweetFormat().decode(line).encode(), StreamRecord)
     ]
     passed = sum(map(criteria.delivers, records))
     assert tuple(map(int, counts)) == (len(records), passed, len(records) - passed)
