@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import orjson
 
@@ -22,7 +23,14 @@ def keep_json_form(client: "BaseClient", *operations: str) -> None:
 
 
 def parse_json(answer: "Answer") -> dict[str, Any]:
-    """Parse an answer; for `call_directly`."""
+    """Parse an answer; for `call_directly`.
+
+    Raises:
+        ValueError: it is no JSON, or was damaged on its way: DynamoDB sends a checksum.
+    """
+    checksum = answer.headers.get("x-amz-crc32")
+    if checksum and int(checksum) != crc32(answer.body):
+        raise ValueError("the checksum is another")
     parsed: dict[str, Any] = orjson.loads(answer.body)
     return parsed
 

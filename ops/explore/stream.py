@@ -99,13 +99,15 @@ class StreamReader:
             yield from self._parse(shard, page)
         self._replace_ended()
 
-    def read_all(self) -> Iterator[Sequence[StreamRecord]]:
-        """Yield the records up to now, page by page; a page may be empty."""
+    def read_all(self, end: datetime | None = None) -> Iterator[Sequence[StreamRecord]]:
+        """Yield the records up to now, or those that arrived before a time, page by page; a page may be empty."""
         finished: set[str] = set()
         while unfinished := [shard for shard in self._positions if shard not in finished]:
             for shard, page in self._read_pages(unfinished):
-                yield self._parse(shard, page)
-                if not page.behind:
+                records = self._parse(shard, page)
+                wanted = [record for record in records if end is None or record.arrived < end]
+                yield wanted
+                if not page.behind or len(wanted) < len(records):
                     finished.add(shard)
             self._replace_ended()
 

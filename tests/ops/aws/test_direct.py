@@ -127,8 +127,14 @@ def test_a_request_with_a_query_is_left_to_botocore(service: Service, s3: "S3Cli
 
 @pytest.mark.parametrize(
     "failed",
-    [UNAVAILABLE, Response(status=0), Response(body=b"<html>"), Response(body=b"")],
-    ids=["unavailable", "closed", "no JSON", "empty"],
+    [
+        UNAVAILABLE,
+        Response(status=0),
+        Response(body=b"<html>"),
+        Response(body=b""),
+        Response(body=b"{}", headers={"x-amz-crc32": "1"}),
+    ],
+    ids=["unavailable", "closed", "no JSON", "empty", "damaged"],
 )
 def test_a_call_that_fails_is_made_again_by_botocore(
     service: Service, kinesis: "KinesisClient", failed: Response

@@ -167,6 +167,17 @@ def test_a_read_up_to_now_includes_the_children_of_a_shard_that_ends_meanwhile(s
     assert read_all(reader) == in_order(put)
 
 
+def test_a_read_up_to_a_time_ends_there_however_many_arrive_behind_it() -> None:
+    now = datetime.now(UTC)
+    with serving(stub.Stream(1, 400, 60).answer) as url:
+        reader = StreamReader(Stack(stub.OUTPUTS, dict, url), now - timedelta(seconds=50))
+        (page,) = reader.read_all(end := now - timedelta(seconds=40))
+
+    arrivals = [record.arrived for record in page]
+    assert arrivals == sorted(arrivals)
+    assert end - timedelta(seconds=0.1) < arrivals[-1] < end
+
+
 def test_a_reader_continues_after_its_last_record_when_an_iterator_has_expired(stream: Stream) -> None:
     reader = StreamReader(stream.stack)
     first = stream.put(3)

@@ -135,7 +135,7 @@ def test_a_page_that_was_throttled_or_damaged_on_its_way_is_read_again(tmp_path:
     throttled = b'{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}'
     damaged = b'{"Items":[],"ConsumedCapacity":{"CapacityUnits":0}}'
     table.failures = [
-        Response(status=400, body=throttled),
+        Response(status=400, body=throttled),  # to a direct call; the next is botocore's
         Response(body=damaged, headers={"x-amz-crc32": str(crc32(damaged) ^ 1)}),
     ]
 
@@ -146,7 +146,7 @@ def test_a_page_that_was_throttled_or_damaged_on_its_way_is_read_again(tmp_path:
 def test_an_error_of_one_segment_ends_the_export(tmp_path: Path) -> None:
     table = Table([[tweet(1)]], [[tweet(2)]])
     denied = b'{"__type":"com.amazon.coral.service#AccessDeniedException","message":"no dynamodb:Scan"}'
-    table.failures = [Response(status=400, body=denied)]
+    table.failures = [Response(status=400, body=denied)] * 4  # each segment's direct call, and botocore's
 
     result = export(table.answer, tmp_path / "rows.jsonl", "--segments=2")
 
