@@ -34,6 +34,11 @@ def read_project(folder: Path = PROJECT) -> Mapping[str, Any]:
     return content
 
 
+def declared_settings() -> dict[str, dict[str, Any]]:
+    """Return what `Pulumi.yaml` declares of each setting; it may have keys of Pulumi's own, which `pulumi new` adds."""
+    return {key: entry for key, entry in read_project()["config"].items() if ":" not in key}
+
+
 def full_key(name: str) -> str:
     """Return a setting's key in the configuration, which has the project's name, whatever it is."""
     return f"{read_project()['name']}:{name}"

@@ -6,13 +6,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-import yaml
 from click import Context
 from click.testing import CliRunner
 
 from ops.cli import cli as ops
 from stack.alarm_definitions import alarms
-from stack.project import PROJECT
+from stack.project import PROJECT, declared_settings
 from tests.infra.recorder import deploy
 from tools.docs.pages import PAGES
 from tools.docs.record import load_traffic
@@ -30,8 +29,7 @@ def test_a_generated_file_is_up_to_date(path: Path) -> None:
 
 def test_the_settings_page_has_every_setting_and_the_alarms_page_every_alarm() -> None:
     settings = (PROJECT / "docs" / "settings.md").read_text()
-    keys = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
-    assert re.findall(r"^\| `(\w+)` ", settings, re.MULTILINE) == list(keys)
+    assert re.findall(r"^\| `(\w+)` ", settings, re.MULTILINE) == list(declared_settings())
     names = [alarm.name for alarm in alarms(function_timeout=60, provisioned_table=False)]
     page = (PROJECT / "docs" / "alarms.md").read_text()
     assert re.findall(r"^\| `(\w+)` ", page, re.MULTILINE) == names

@@ -8,6 +8,7 @@ import pytest
 from infra.processor import READ_STREAM
 from infra.producer import PUT
 from infra.stream import SHARD_METRICS
+from stack.project import read_project
 from tests.infra.recorder import ACCOUNT, DEV_TAGS, KEY, PREVIOUS_KEY, Deployed, deploy
 
 EXISTING = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/orders-in"
@@ -106,7 +107,8 @@ def test_the_record_size_of_a_stream_that_exists_is_known_to_the_producer() -> N
 def test_a_stack_that_has_its_own_stream_keeps_it(dev: Deployed) -> None:
     urn = dev.one("Stream").urn
     own = "stream-processing:infra:EventStream$aws:kinesis/stream:Stream::stream-stream"
-    assert urn == f"urn:pulumi:dev::stream-processing::{own}"
+    project = read_project()["name"]
+    assert urn == f"urn:pulumi:dev::{project}::{own}"
     with pytest.raises(pulumi.RunError) as error:
         deploy(streamArn=EXISTING, state={urn: {"outputs": {"name": "dev-EventStream"}}})
     message = str(error.value)
@@ -115,7 +117,7 @@ def test_a_stack_that_has_its_own_stream_keeps_it(dev: Deployed) -> None:
     )
     assert f"pulumi state move '{urn}' --source dev --dest dev-kept" in message
     # A stream that something else in the program declares is none of the stack's own.
-    other = "urn:pulumi:dev::stream-processing::aws:kinesis/stream:Stream::added"
+    other = f"urn:pulumi:dev::{project}::aws:kinesis/stream:Stream::added"
     assert deploy(streamArn=EXISTING, state={other: {"outputs": {"name": "added"}}}).of("Stream") == []
     assert deploy(state={urn: {"outputs": {"name": "dev-EventStream"}}}).one("Stream")
 

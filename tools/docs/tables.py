@@ -1,10 +1,9 @@
 """Markdown tables of the settings and of the alarms."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from stack.alarm_definitions import alarms
-from stack.project import read_project
+from stack.project import declared_settings
 from stack.settings import RULES
 from stack.tags import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
@@ -38,7 +37,6 @@ _GENERATED = "<!-- Written by `make docs`: change {source} instead. -->\n"
 
 def render_settings() -> str:
     """Render every setting of `Pulumi.yaml`, in its order, with what `stack/settings.py` allows."""
-    schema: dict[str, dict[str, Any]] = read_project()["config"]
     rows = (
         (
             f"`{key}`",
@@ -46,7 +44,7 @@ def render_settings() -> str:
             _cell(RULES[key].allowed),
             _cell(entry["description"]),
         )
-        for key, entry in schema.items()
+        for key, entry in declared_settings().items()
     )
     return "\n".join(
         (

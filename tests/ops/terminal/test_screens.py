@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,14 +13,17 @@ OPS = [sys.executable, "-m", "ops"]
 
 
 @pytest.mark.parametrize("keys", ["\x03", "n\n"])
-def test_no_or_ctrl_c_at_the_question_of_a_replay_ends_it(stack: DeployedStack, keys: str) -> None:
-    with Terminal([*OPS, "replay", "--from", "5m", *stack.options]) as terminal:
+def test_no_or_ctrl_c_at_the_question_of_a_replay_ends_it_and_leaves_no_file(
+    stack: DeployedStack, keys: str, tmp_path: Path
+) -> None:
+    with Terminal([*OPS, "replay", "--from", "5m", *stack.options], folder=tmp_path) as terminal:
         terminal.shows("[y/N]:")
         terminal.press(keys)
         code, screen = terminal.ends()
     assert code == 1
     assert screen.endswith("Aborted!\n")
     assert "Traceback" not in screen
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ctrl_c_between_two_looks_ends_watch_below_its_frame(stack: DeployedStack) -> None:
