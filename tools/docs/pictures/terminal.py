@@ -118,11 +118,23 @@ def _scrolling(starts: Sequence[float], offsets: Sequence[int], total: float, st
 
 
 def _parse(recorded: str) -> list[Text]:
-    lines = [Text.from_ansi(line) for line in recorded.splitlines()]
-    for line in lines:
-        line.rstrip()
+    return [part for line in recorded.splitlines() for part in _fold(Text.from_ansi(line))]
+
+
+def _fold(line: Text) -> Iterator[Text]:
+    """Break a line between words, as the demo does on a terminal; cut it where there it stays whole."""
+    line.rstrip()
+    start = line.plain.lstrip()
+    indent = len(line.plain) - len(start)
+    if start.startswith(("{", "records/")):
         line.truncate(WIDTH, overflow="ellipsis")
-    return lines
+    if line.cell_len <= WIDTH:
+        yield line
+        return
+    for part in line[indent:].wrap(Console(), WIDTH - indent):
+        part.rstrip()
+        part.pad_left(indent)
+        yield part
 
 
 def _divide(lines: Sequence[Text]) -> Iterator[list[Text]]:
