@@ -91,19 +91,11 @@ def test_a_mapping_that_may_not_read_the_stream_needs_its_role_back_and_no_rollb
     document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
     iam.delete_role_policy(RoleName=role, PolicyName=policy)
     try:
-        mapping = eventually(
-            lambda: next(
-                (
-                    each
-                    for name, each in checks(fresh).items()
-                    if name == "Mapping" and each["state"] == "bad"
-                ),
-                None,
-            )
-        )
+        eventually(lambda: checks(fresh)["Mapping"]["state"] == "bad")
+        remedy = checks(fresh)["Mapping"]["next"]
     finally:
         iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
-    assert mapping["next"].startswith("`pulumi up --refresh ")
+    assert remedy.startswith("`pulumi up --refresh ")
     fresh.put(tweet(user, 1))
     eventually(lambda: checks(fresh)["Mapping"]["state"] == "ok")
 
