@@ -22,9 +22,7 @@ def show_top(stack: Stack, limit: int, as_json: bool) -> None:
     event = stack.event
     keys, shards, sizes, total = Counter[Any](), Counter[str](), Counter[str](), 0
     with error_console().status("Reading the last minute of the stream ..."):
-        end = datetime.now(
-            UTC
-        )  # what arrives from now on would add to the minute, and have no end on a large stream
+        end = datetime.now(UTC)  # what arrives from now on has no end on a large stream
         reader = StreamReader(stack, end - timedelta(seconds=_SECONDS))
         for record in chain.from_iterable(reader.read_all(end)):
             total += 1
