@@ -72,7 +72,7 @@ def test_a_report_has_the_frame_each_check_with_its_remedy_the_quarantine_and_th
     assert file.stat().st_mode & 0o777 == 0o600
     page = _Page(file.read_text())
     (frame,) = page.texts["pre"]
-    assert all(name in frame for name in ("put", "received", "stored", "quarantined", "lag", user))
+    assert all(name in frame for name in ("put", "received", "stored", "quarantined", "lag", "checks"))
     checks = stack.json("status")["checks"]
     assert {check["name"] for check in checks} <= {*page.texts["td"]}
     remedies = {code for check in checks for code in re.findall("`([^`]+)`", check["next"])}
