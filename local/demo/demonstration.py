@@ -38,7 +38,6 @@ _STALL_SECONDS = 120
 _TICK_SECONDS = 0.1
 _LOOK_SECONDS = 0.5
 _METRICS_SECONDS = 3
-_REPLAY_MARGIN_SECONDS = 120
 _SHOWN_REJECTIONS = 5
 """For the start of the command, which counts back from the time that it has by then."""
 
@@ -57,7 +56,6 @@ class Demonstration:
         self.load = load
         self.session: Session
         self.stack: Stack
-        self._streaming_since = 0.0
         self.waited = 0.0
         """Seconds of `wait`."""
 
@@ -110,7 +108,6 @@ class Demonstration:
         self._step(
             f"Stream {load.count:,} {self.event.plural}: producer, stream, function, table", load.command
         )
-        self._streaming_since = time.monotonic()
         if load.notice:
             self.console.print(textwrap.indent(load.notice, "  ") + "\n")
         for payload in load.planted:
@@ -138,7 +135,8 @@ class Demonstration:
         return summary
 
     def _show_rejections(self, log: Path) -> None:
-        reasons = [line for line in log.read_text().splitlines() if line.startswith("Rejected ")]
+        messages = [json.loads(line)["message"] for line in log.read_text().splitlines()]
+        reasons = [message for message in messages if message.startswith("Rejected line ")]
         for reason in reasons[:_SHOWN_REJECTIONS]:
             self.console.print(indent(reason))
         if len(reasons) > _SHOWN_REJECTIONS:
@@ -271,19 +269,16 @@ class Demonstration:
 
     def show_replay(self, deployment: "Deployment") -> None:
         """Empty the table, replay the stream, and check that the same rows are back."""
-        since = f"{int(time.monotonic() - self._streaming_since) + _REPLAY_MARGIN_SECONDS}s"
         self._step(
             "Lose the table's rows, and replay the stream",
-            f"python -m ops replay --stack {STACK} --from {since}",
+            f"python -m ops replay --stack {STACK} --from 1h",
         )
         table = deployment.outputs["table_name"]
         before = read_rows(self.aws, table)
         empty_table(self.aws, table, self.event)
         self.console.print(f"  {len(before):,} rows deleted, {len(read_rows(self.aws, table)):,} left")
         checkpoint = str(self.aws.directory / "replay.json")
-        self._show(
-            self._run("replay", "--from", since, "--rate", "5000", "--yes", "--checkpoint", checkpoint)
-        )
+        self._show(self._run("replay", "--from", "1h", "--rate", "5000", "--yes", "--checkpoint", checkpoint))
         check_same_rows(before, read_rows(self.aws, table))
         self.console.print(f"  the same {len(before):,} rows are back")
 

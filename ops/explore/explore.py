@@ -346,12 +346,13 @@ def _counted(rows: Iterable[Row], per_second: Counter[int]) -> Iterator[Row]:
 
 def _summary(stack: Stack, key: str | None, result: _Result) -> str:
     event, stats = stack.event, result.stats
+    whose = f"{word(event.keys[0])} {printable(key)}" if key is not None else "the table"
     if not stats.rows and stats.complete:
-        hint = f"`python -m ops status` shows whether {event.plural} flow"
+        nothing, hint = f"No {event.plural}", f"`python -m ops status` shows whether {event.plural} flow"
         if key is not None:
+            nothing += f" of {whose}"
             hint = f"{'names' if event.keys[0].name == _USER_KEY else 'values'} are exact, capitals included"
-        whose = f" of {word(event.keys[0])} {printable(key)}" if key is not None else ""
-        return f"No {event.plural}{whose} in {stack.output('table_name')}; {hint}."
+        return f"{nothing} in {stack.output('table_name')}; {hint}."
     read_all = count(stats.rows, event.noun, event.plural)
     cost = f"{count(stats.pages, 'page')} read, {_cost(stats)}"
     if stats.complete:

@@ -282,7 +282,7 @@ def test_a_batch_that_lambda_could_not_quarantine_is_lost(stack: DeployedStack, 
     cloudwatch.put_metric_data(Namespace="AWS/Lambda", MetricData=[failure])
     dropped = checks(stack, "--function-name", user)["Dropped"]
     assert dropped["state"] == "bad"
-    assert dropped["text"] == "records are lost: 0 dropped, 1 write to quarantine failed"
+    assert dropped["text"] == "neither stored nor in quarantine: 0 dropped, 1 write to quarantine failed"
 
 
 @pytest.mark.parametrize("missing", ["--stream-name", "--table-name", "--function-name", "--access-key"])
