@@ -22,6 +22,8 @@ from stack.project import PROJECT
 COLUMNS, LINES = 80, 24
 _SCROLLED = 10_000
 """Lines that are kept after they have left the screen."""
+_MOST_SECONDS = 600
+"""A demo takes a quarter of a minute; on a machine that is busy with much else, it has taken some minutes."""
 
 # A session of its own has no terminal until it takes one, as a login shell does; then Ctrl-C becomes a signal.
 _TAKE_TERMINAL = """
@@ -109,9 +111,9 @@ class Terminal:
         return "\n".join(lines).rstrip() + "\n"
 
     def shows(self, text: str) -> None:
-        """Wait until a text is shown, however long the command takes to come to it; a line's end must not break it."""
+        """Wait until a text is shown; a line's end must not break it."""
         with self._changed:
-            self._changed.wait_for(lambda: text in self.text or not self._is_open)
+            self._changed.wait_for(lambda: text in self.text or not self._is_open, _MOST_SECONDS)
         assert text in self.text, self.text
 
     def press(self, keys: str) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, TypedDict
 import click
 
 from event.record import iso
+from ops.aws.default import stack_name
 from ops.aws.stack import Stack, stack_options
 from ops.errors import OptionsError, VersionError
 from ops.terminal.display import console, error_console, json_option, write_json
@@ -69,7 +70,7 @@ def command(stack: Stack, number: int | None, yes: bool, as_json: bool) -> None:
             _confirm(name, current, target)
         stack.lambda_.update_alias(FunctionName=name, Name=LIVE, FunctionVersion=str(target.number))
     agrees = target.number == live.deployed
-    remedy = f"pulumi config set functionVersion {target.number}{_stack_option(stack)}"
+    remedy = f"pulumi config set functionVersion {target.number} --stack {stack_name(name)}"
     if as_json:
         write_json(
             RolledBack(
@@ -133,9 +134,3 @@ def _confirm(name: str, current: Version, target: Version) -> None:
     if changes := ", ".join(current.differences(target)):
         error_console().print(f"Settings that change with it: {changes}.", soft_wrap=True)
     click.confirm(f"Make version {target.number} of {name} live?", abort=True, err=True)
-
-
-def _stack_option(stack: Stack) -> str:
-    """Return the option that names the stack to the Pulumi CLI, if it was named here."""
-    named = [each.removeprefix("--stack=") for each in stack.arguments if each.startswith("--stack=")]
-    return f" --stack {named[0]}" if named else ""

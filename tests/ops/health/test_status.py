@@ -3,8 +3,6 @@
 import json
 import re
 import time
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +21,6 @@ from tests.waiting import eventually
 def states(stack: DeployedStack) -> dict[str, str]:
     """The state of each check; of several with one name the last."""
     return {check["name"]: check["state"] for check in stack.json("status")["checks"]}
-
-
-@pytest.fixture
-def fresh(deployed: DeployedStack, tmp_path: Path) -> Iterator[DeployedStack]:
-    """A stack of its own, in which nothing has gone wrong, and whose name no metric has yet."""
-    # Local AWS evaluates an alarm on the metrics of all stacks: this one goes without.
-    config = CONFIG | {full_key("alarms"): False}
-    deployment = deploy(f"fresh-{uuid.uuid4().hex[:6]}", PROJECT, config, deployed.aws.endpoint)
-    yield DeployedStack(deployed.aws, deployment.outputs, tmp_path)
-    deployment.destroy()
 
 
 def test_a_healthy_stack_ends_the_command_with_0(fresh: DeployedStack, user: str) -> None:

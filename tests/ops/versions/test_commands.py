@@ -1,5 +1,6 @@
 """`versions` lists what is published and what is live; `prune` deletes what is old and not in use."""
 
+from ops.aws.default import stack_name
 from tests.ops.stack import DeployedStack
 from tests.ops.versions.conftest import live, publish
 
@@ -32,7 +33,7 @@ def test_a_stack_of_release_1_0_0_has_no_version_and_learns_how_it_gets_one(vers
         assert "has no alias live" in result.stderr
         assert "`pulumi up` publishes the first one." in result.stderr
     (check,) = [each for each in versioned.json("status")["checks"] if each["name"] == "Version"]
-    assert (check["state"], check["next"]) == ("warning", "`pulumi up`")
+    assert (check["state"], check["next"]) == ("warning", f"`pulumi up --stack {stack_name(function)}`")
 
 
 def test_old_versions_are_pruned_but_never_one_that_an_alias_names(versioned: DeployedStack) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ops.aws.default import stack_name
 from tests.ops.stack import DeployedStack, tweet
 from tests.ops.versions.conftest import live, publish
 from tests.waiting import eventually
@@ -17,6 +18,7 @@ def test_the_version_before_is_live_at_once_by_an_operator_with_these_permission
     versioned: DeployedStack,
 ) -> None:
     function = versioned.outputs["function_name"]
+    keep = f"pulumi config set functionVersion 2 --stack {stack_name(function)}"
     assert version_check(versioned)["text"] == "3 is live, as `pulumi up` set it"
     needed = ("lambda:GetAlias", "lambda:ListVersionsByFunction", "lambda:UpdateAlias")
     with versioned.operator(*needed) as environment:
@@ -28,10 +30,7 @@ def test_the_version_before_is_live_at_once_by_an_operator_with_these_permission
         assert live(versioned) == "3"
 
         result = versioned.ops_as(environment, "rollback", "--yes")
-    assert result.stdout == (
-        f"Version 2 of {function} is live; before it was 3.\n"
-        "To keep it: pulumi config set functionVersion 2\n"
-    )
+    assert result.stdout == (f"Version 2 of {function} is live; before it was 3.\nTo keep it: {keep}\n")
     assert live(versioned) == "2"
     check = version_check(versioned)
     remedy = check.pop("next")
@@ -39,7 +38,7 @@ def test_the_version_before_is_live_at_once_by_an_operator_with_these_permission
         "state": "warning",
         "text": "2 is live, but the last `pulumi up` set 3: it was rolled back",
     }
-    assert remedy.startswith("`pulumi config set functionVersion 2` keeps it; `python -m ops rollback --")
+    assert remedy.startswith(f"`{keep}` keeps it; `python -m ops rollback --")
     assert remedy.endswith(" --to 3` takes it back")
 
 
@@ -64,11 +63,11 @@ def test_a_version_is_chosen_by_its_number_and_the_way_back_ends_the_difference(
         "function": versioned.outputs["function_name"],
         "from": 3,
         "to": 1,
-        "keep": "pulumi config set functionVersion 1",
+        "keep": f"pulumi config set functionVersion 1 --stack {stack_name(versioned.outputs['function_name'])}",
     }
     again = versioned.ops("rollback", "--to", "1", "--yes")
     assert again.exit_code == 0
-    assert "is live already.\nTo keep it: pulumi config set functionVersion 1\n" in again.stdout
+    assert "is live already.\nTo keep it: pulumi config set functionVersion 1 --stack " in again.stdout
     oldest = versioned.ops("rollback", "--yes")
     assert (oldest.exit_code, live(versioned)) == (1, "1")
     assert "No version is older than 1, which is live" in oldest.stderr
