@@ -333,6 +333,7 @@ def _summary(exit_code: int, log: Path) -> dict[str, Any]:
     """Return the summary, the last line of the producer's log."""
     lines = log.read_text().splitlines()
     if exit_code or not lines:
-        raise DemoError(f"the producer ended with {exit_code}: {chr(10).join(lines[-5:])}")
+        last = f": {chr(10).join(lines[-5:])}" if lines else ""
+        raise DemoError(f"the producer ended with {exit_code}{last}")
     summary: dict[str, Any] = json.loads(lines[-1])
     return summary

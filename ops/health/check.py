@@ -67,4 +67,13 @@ def wrap_remedy(remedy: str, width: int) -> Iterator[str]:
         else:
             lines[-1] = f"{lines[-1]} {part[0]}".lstrip()
     for number, line in enumerate(filter(None, lines)):
-        yield f"{_INDENT}{'→' if number == 0 else ' '} {line}"
+        yield from _fold(f"{_INDENT}{'→' if number == 0 else ' '} {line}", width)
+
+
+def _fold(line: str, width: int) -> Iterator[str]:
+    """Break a line whose words are longer than it within a word, as a shell reads it: no blank may follow."""
+    while len(line) > width and "'" not in line:  # between quotes a shell does not join lines
+        end = min(width - 1, len(line) - 3)  # what ends the line is not left alone
+        yield f"{line[:end]}\\"
+        line = line[end:]
+    yield line

@@ -140,6 +140,16 @@ def test_a_remedy_that_does_not_fit_a_line_is_broken_so_that_it_can_be_pasted() 
     assert shlex.split("\n".join(lines[1:]).replace("\\\n", "")) == shlex.split(command)
 
 
+def test_a_remedy_whose_path_is_longer_than_a_line_is_broken_within_it_and_can_be_pasted() -> None:
+    command = f"python -m ops replay --outputs=/{'folder/' * 12}outputs.json --from=1h"
+    for width in range(40, 110):
+        lines = list(wrap_remedy(f"fix it, then `{command}`", width))
+        assert all(len(line) <= width for line in lines)
+        assert not any(line.strip() == "\\" for line in lines)
+        pasted = "\n".join(lines).partition("then")[2].replace("`", "").replace("\\\n", "")
+        assert shlex.split(pasted) == shlex.split(command)
+
+
 @pytest.mark.parametrize(("columns", "lines"), [(60, 20), (80, 24), (120, 40)])
 def test_the_screen_holds_while_events_are_in_scripts_whose_marks_have_a_column_each(
     fresh: DeployedStack, columns: int, lines: int
