@@ -5,6 +5,7 @@ A transform runs in the program's process, behind the SDK's callback server; thi
 resource hooks and transforms of invokes, is an error here.
 """
 
+import logging
 import threading
 from typing import Any, NoReturn
 
@@ -36,6 +37,8 @@ _FIELDS = {
     "version": "version",
 }
 """The field of a registration for each option of a transform."""
+# grpc prints half a page for what `_run` raises as an error.
+logging.getLogger("grpc").setLevel(logging.CRITICAL)
 _MAX_WAIT = 5
 """Seconds."""
 

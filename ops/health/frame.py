@@ -241,16 +241,24 @@ class Frame:
         problems = [check for check in self.checks if check.state in _SEVERITY]
         problems.sort(key=lambda check: _rank(check.state))
         shown, remedies = 0, set[str]()
+        rest = len(self._more(len(problems), width))
         for check in problems[: _MAX_PROBLEMS_LOW if low else _MAX_PROBLEMS]:
             drawn = self._problem(check, width, with_remedy=check.next not in remedies)
-            if len(lines) + len(drawn) + 1 > height:
+            if len(lines) + len(drawn) + rest > height:
                 break
             lines += drawn
             remedies.add(check.next)
             shown += 1
         yield from lines
         if len(problems) > shown:
-            yield Text(f"  and {len(problems) - shown} more: {self.status}", style="dim")
+            yield from (Text(line, style="dim") for line in self._more(len(problems) - shown, width))
+
+    def _more(self, problems: int, width: int) -> list[str]:
+        """Return the lines that say where the other problems are."""
+        line = f"  and {problems} more: {self.status}"
+        if len(line) <= width:
+            return [line]
+        return [f"  and {problems} more:", *wrap_remedy(f"`{self.status}`", width)]
 
     def _problem(self, check: Check, width: int, *, with_remedy: bool) -> list[Text]:
         line = Text(f"  {_MARKS[check.state]} {check.name}: ", style=STYLES[check.state])

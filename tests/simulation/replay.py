@@ -105,7 +105,8 @@ class _MemoryCheckpoint(Checkpoint):
 class ReplayedStream:
     """The stream as a replay reads it, a few records at a time.
 
-    A shard expires for replays alone, and only once the mapping has handled its records: others would be lost.
+    A shard expires for replays alone, after those that closed before it, and only once the mapping has handled its
+    records: others would be lost.
 
     Attributes:
         expired: the shards that can no longer be read.
@@ -118,11 +119,9 @@ class ReplayedStream:
     def expire(self) -> None:
         """Let the oldest closed shard expire, if it can."""
         world = self._world
-        for shard in world.kinesis.shards:
-            handled = all(map(world.is_done, shard.records))
-            if not shard.open and handled and shard.id not in self.expired:
-                self.expired.add(shard.id)
-                return
+        oldest = next(shard for shard in world.kinesis.shards if shard.id not in self.expired)
+        if not oldest.open and all(map(world.is_done, oldest.records)):
+            self.expired.add(oldest.id)
 
     def list_shards(self, *, StreamARN: str) -> dict[str, Any]:  # boto3's name
         listed = self._world.kinesis.list_shards(StreamARN=StreamARN)["Shards"]

@@ -131,6 +131,12 @@ def test_the_last_line_of_a_screen_says_that_aws_cannot_be_read_and_commands_are
         assert len([line for line in lines if last_part in line]) == len(begun)
     assert any(line.endswith(" more: python -m ops status --stack=dev") for line in lines)
 
+    long = f"python -m ops status --outputs=/{'folder/' * 12}outputs.json --endpoint=http://127.0.0.1:4566"
+    lines = drawn(replace(frame(), checks=checks, note=note, status=long), width, height, whole_screen=True)
+    assert len(lines) <= height
+    assert " ".join("\n".join(lines).split()).endswith(note)
+    assert long.replace(" ", "") in "".join("".join(lines).replace("\\", "").split())
+
 
 def test_a_remedy_that_does_not_fit_a_line_is_broken_so_that_it_can_be_pasted() -> None:
     command = "python -m ops quarantine redrive --outputs=.pulumi/local-4566/outputs.json --reason=discarded"
