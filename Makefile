@@ -18,7 +18,7 @@ help: ## List the targets
 
 install: .venv/.installed ## Create .venv with the pinned packages and the commands stream-ops and twitter2kinesis
 
-.venv/.installed: requirements-dev.txt pyproject.toml
+.venv/.installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or later is required, but $(PYTHON) is older: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 2; }
 	@echo "Installing into .venv ..."
