@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 
 from event.item import Key
@@ -84,6 +85,17 @@ def command(stack: Stack, once: bool, interval: int | None, as_json: bool) -> No
             sys.stdout.flush()
 
 
+class WholeScreen:
+    """Draws a frame as high as the screen is: rich gives a part of a live display its width alone."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it."""
+        return self._frame.__rich_console__(console, options.update(height=options.max_height))
+
+
 def _show(watch: "Watch") -> None:
     """Redraw the whole screen each second; leave the last frame behind at the end."""
     frames = _frames(watch, _TICK_SECONDS)
@@ -91,10 +103,10 @@ def _show(watch: "Watch") -> None:
     try:
         with (
             autowrap_off(),
-            Live(frame, console=console(), screen=True, auto_refresh=False, vertical_overflow="crop") as live,
+            Live(console=console(), screen=True, auto_refresh=False, vertical_overflow="crop") as live,
         ):
             while True:
-                live.update(frame, refresh=True)
+                live.update(WholeScreen(frame), refresh=True)
                 frame = next(frames)
     finally:
         with autowrap_off():

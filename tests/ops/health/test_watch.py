@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from rich.screen import Screen
 
 from event.types.tweet import EVENT
 from ops.aws.stack import Stack
@@ -17,7 +18,7 @@ from ops.explore.row import Row
 from ops.health.check import Check, State, wrap_remedy
 from ops.health.frame import FIGURES, EventStatus, Frame, FrameDocument
 from ops.health.metrics import Series
-from ops.health.watch import Watch
+from ops.health.watch import Watch, WholeScreen
 from tests.ops.schemas import check_document
 from tests.ops.stack import DeployedStack, tombstone, tweet
 from tests.terminal import Terminal
@@ -59,8 +60,8 @@ def frame(
 def drawn(frame: Frame, width: int, height: int = 24, *, whole_screen: bool = False) -> list[str]:
     console = Console(width=width, height=height, color_system=None)
     with console.capture() as capture:
-        console.print(frame, height=height if whole_screen else None)
-    return capture.get().splitlines()
+        console.print(Screen(WholeScreen(frame)) if whole_screen else frame, end="")
+    return [line.rstrip() for line in capture.get().rstrip().splitlines()]
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])

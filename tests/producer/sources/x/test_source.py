@@ -389,13 +389,15 @@ def test_a_silent_connection_is_closed() -> None:
 
 
 def test_an_unreachable_x_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    source = WatchedX(f"http://127.0.0.1:{port}")
-    with Reading(source) as reading:
-        reading.until(lambda: len(source.notes) > 2)
-        with XServer(port=port, count=1):
-            reading.until_items(1)
+    with socket.socket() as reserved:  # bound, so that nobody else gets the port, and silent
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        source = WatchedX(f"http://127.0.0.1:{port}")
+        with Reading(source) as reading:
+            reading.until(lambda: len(source.notes) > 2)
+            with XServer(port=port, count=1):
+                reading.until_items(1)
     assert "cannot be reached (Connection refused)" in source.notes[0]
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
