@@ -32,7 +32,7 @@ _SIDE = _LEFT + _BOX_WIDTH + 24
 
 @dataclass(frozen=True, slots=True)
 class _Station:
-    """Where the tweet is, what it looks like there, how it goes on, and what else may become of it."""
+    """Where the tweet is, what it looks like there, how it continues, and what else may become of it."""
 
     title: str
     color: str
