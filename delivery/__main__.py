@@ -2,7 +2,10 @@
 
 import sys
 
+from stack.interrupts import heed_interrupts
+
 try:
+    heed_interrupts()
     import click
     from botocore.exceptions import BotoCoreError, ClientError
 

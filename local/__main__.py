@@ -5,6 +5,8 @@ import signal
 import sys
 from types import FrameType
 
+from stack.interrupts import heed_interrupts
+
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
@@ -12,6 +14,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 signal.signal(signal.SIGTERM, _interrupt)  # the same as Ctrl-C
 try:
+    heed_interrupts()
     from local.cli import main
     from producer.config import KEYS, PREFIX
 

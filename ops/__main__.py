@@ -2,10 +2,13 @@
 
 import sys
 
+from stack.interrupts import heed_interrupts
+
 
 def main(name: str = "python -m ops") -> None:
     """Run the command line; ends the process, quietly at Ctrl-C, also while this imports it."""
     try:
+        heed_interrupts()
         from ops.cli import cli
 
         cli(prog_name=name)

@@ -2,10 +2,13 @@
 
 import sys
 
+from stack.interrupts import heed_interrupts
+
 
 def main(name: str = "python -m producer") -> None:
     """Run the command line; ends the process, quietly at Ctrl-C, also while this imports it."""
     try:
+        heed_interrupts()
         from producer.cli import main as run
 
         run(name)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from event.limits import MAX_RAISED_RECORD_BYTES, MAX_RECORD_BYTES
 from event.types import DEFAULT_EVENT_TYPE, event_types
+from stack.aws.tags import MAX_TAGS, are_tags, check_tags
 from stack.contradictions import (
     check_contradictions,
     check_existing_stream,
@@ -29,7 +30,6 @@ from stack.rules import (
     optional,
     whole_number,
 )
-from stack.tags import MAX_TAGS, are_tags, check_tags
 
 MAX_SHARDS = 10_000
 """Shards of one stream, also the limit of UpdateShardCount (Amazon Kinesis API reference)."""

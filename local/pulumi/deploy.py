@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pulumi
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
@@ -206,7 +206,7 @@ class _Functions(mocks.Mocks):
             raise DeploymentError(f"{args.token} is not implemented by local AWS")
         try:
             return INVOKES[args.token](self.aws, args.args), []
-        except ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             return {}, [("", str(error))]  # as the engine hands a provider's error to the program
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
@@ -235,7 +235,6 @@ class _Monitor(TransformingMonitor):
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         if self.failure or self.interrupts:
-            self.wait_for_transforms()
             cause = "another resource failed" if self.failure else "the deployment was interrupted"
             raise DeploymentError(f"{request.type} {request.name!r} was not created: {cause}")
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -257,7 +256,6 @@ class _Monitor(TransformingMonitor):
             failure = DeploymentError(f"{request.type} {request.name!r} could not be created: {error}")
             with self._lock:
                 self.failure = self.failure or failure
-            self.wait_for_transforms()
             raise failure from error
         report("created")
         wrapped = {

@@ -1,18 +1,18 @@
 """Runs a program's resource transforms where Pulumi's mocks take the engine's place: the mocks skip them in silence.
 
-A transform runs in the program's process, behind the SDK's callback server; this is the engine's side of that protocol
-(`RegisterResource` in `pkg/resource/deploy/source_eval.go` of the Pulumi repository). What the engine alone can run,
-resource hooks and transforms of invokes, is an error here.
+A transform runs on the program's event loop. The engine asks for it through the SDK's callback server; this is the
+engine's side (`RegisterResource` in `pkg/resource/deploy/source_eval.go` of the Pulumi repository), without the server,
+which prints half a page for each transform that a failed deployment interrupts. What the engine alone can run, resource
+hooks and transforms of invokes, is an error here.
 """
 
-import logging
-import threading
+import asyncio
 from typing import Any, NoReturn
 
-import grpc  # type: ignore[import-untyped]
 from google.protobuf import empty_pb2
 from pulumi.runtime import mocks
-from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
+from pulumi.runtime._callbacks import _CallbackServicer
+from pulumi.runtime.proto import callback_pb2, resource_pb2
 
 from local.errors import DeploymentError
 
@@ -37,10 +37,6 @@ _FIELDS = {
     "version": "version",
 }
 """The field of a registration for each option of a transform."""
-# grpc prints half a page for what `_run` raises as an error.
-logging.getLogger("grpc").setLevel(logging.CRITICAL)
-_MAX_WAIT = 5
-"""Seconds."""
 
 
 class TransformingMonitor(mocks.MockMonitor):
@@ -51,8 +47,6 @@ class TransformingMonitor(mocks.MockMonitor):
         self._of_stack: list[callback_pb2.Callback] = []
         self._of_resource: dict[str, list[callback_pb2.Callback]] = {}
         self._parents: dict[str, str] = {}
-        self._running = 0
-        self._idle = threading.Condition()
 
     def transform(
         self, request: resource_pb2.RegisterResourceRequest
@@ -69,24 +63,9 @@ class TransformingMonitor(mocks.MockMonitor):
         while ancestor:
             transforms += self._of_resource.get(ancestor, [])
             ancestor = self._parents.get(ancestor, "")
-        with self._idle:
-            self._running += 1
-        try:
-            for callback in [*transforms, *self._of_stack]:
-                request = _run(callback, request)
-        finally:
-            with self._idle:
-                self._running -= 1
-                self._idle.notify_all()
+        for callback in [*transforms, *self._of_stack]:
+            request = _run(callback, request)
         return request
-
-    def wait_for_transforms(self) -> None:
-        """Wait until no transform runs, or for a few seconds: one may wait for a resource that is not created any more.
-
-        A registration that fails ends the program, and grpc prints half a page for each transform that it ends.
-        """
-        with self._idle:
-            self._idle.wait_for(lambda: not self._running, timeout=_MAX_WAIT)
 
     def RegisterStackTransform(self, request: callback_pb2.Callback) -> empty_pb2.Empty:  # noqa: N802 # the SDK's names
         self._of_stack.append(request)
@@ -123,16 +102,18 @@ def _run(
         properties=request.object,
         options=resource_pb2.TransformResourceOptions(**options),
     )
-    with grpc.insecure_channel(callback.target) as channel:
-        try:
-            invoked = callback_pb2_grpc.CallbacksStub(channel).Invoke(
-                callback_pb2.CallbackInvokeRequest(token=callback.token, request=asked.SerializeToString())
-            )
-        except grpc.RpcError as error:
-            raise DeploymentError(
-                f"{request.type} {request.name!r}: a transform of the program failed: {error.details()}"
-            ) from error
-    answer = resource_pb2.TransformResponse.FromString(invoked.response)
+    server = next(server for server in _CallbackServicer._servicers if server._target == callback.target)
+
+    async def answered() -> Any:
+        return await server._callbacks[callback.token](asked.SerializeToString())
+
+    running = asyncio.run_coroutine_threadsafe(answered(), server._loop)
+    try:
+        answer = running.result()
+    except Exception as error:
+        raise DeploymentError(
+            f"{request.type} {request.name!r}: a transform of the program failed: {error}"
+        ) from error
     changed = resource_pb2.RegisterResourceRequest()
     changed.CopyFrom(request)
     if answer.HasField("properties"):

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 from botocore.loaders import Loader
 
+from stack.aws.tags import MAX_KEY_LENGTH, MAX_TAGS, MAX_VALUE_LENGTH, PROGRAM_KEYS, check_tags
 from stack.errors import SettingsError
 from stack.settings import LOG_RETENTION_DAYS, RULES
-from stack.tags import MAX_KEY_LENGTH, MAX_TAGS, MAX_VALUE_LENGTH, PROGRAM_KEYS, check_tags
 from tests.stack.test_settings import SCHEMA, parse
 
 

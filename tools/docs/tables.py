@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from stack.alarm_definitions import alarms
+from stack.aws.tags import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 from stack.project import declared_settings
 from stack.settings import RULES
-from stack.tags import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
 _SETTINGS_NOTES = f"""\
 ## Values

@@ -45,6 +45,11 @@ def test_ctrl_c_at_a_stage_ends_the_demo_with_one_sentence(demo: Terminal, stage
 @pytest.mark.parametrize(
     ("stage", "module", "error"),
     [
+        (
+            "Deploy the dev stack",
+            "local.aws.ministack.server",
+            "Error: the local AWS server ended by itself: ",
+        ),
         ("Stream 9 tweets", "producer", "Check failed: the producer ended with -9"),
         ("Explore the table", "local.aws.ministack.server", "Error: the local AWS server ended by itself: "),
     ],
