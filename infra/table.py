@@ -108,6 +108,12 @@ class EventTable(pulumi.ComponentResource):
             ceiling = (throughput or {}).get("max_write_request_units") or 0
             if keeps_ceiling and ceiling > 0:
                 raise pulumi.RunError(_explain_ceiling(stack, name, ceiling))
+            named = table_name(stack, event_type)
+            if name != named:
+                pulumi.warn(
+                    f"The stack's table goes on as {name}: the name in the program, {named}, is that of a new stack's "
+                    "table. Under another name AWS would make an empty one."
+                )
             return str(name)
 
         if capacity:

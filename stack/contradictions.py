@@ -1,7 +1,7 @@
 """Values of settings that another setting, the event's definition or the stack's region forbids."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from event.schema import SchemaError
 from event.types import load
@@ -18,12 +18,8 @@ MAX_ACCOUNT_NAMESPACE_STACK = 21
 """Characters of a stack's name with which `<stack>-quarantine-<account>-<region>-an` has 63, in the longest region."""
 
 
-def check_regions(own: Mapping[str, str], region: str | None, stack: str) -> None:
-    """Check that KMS keys and a stream that exists are of the stack's region, None if that is not known.
-
-    Raises:
-        SettingsError: one of them is of another one.
-    """
+def check_regions(own: Mapping[str, str], region: str | None, stack: str) -> Iterator[SettingsError]:
+    """Yield an error for each KMS key or existing stream of another region than the stack's, if that is known."""
     of_key = f"a key of the stack's region, {region}, because no service uses one of another region"
     of_stream = f"a stream of the stack's region, {region}, because Lambda reads none of another region"
     for key, pattern, allowed in (
@@ -33,15 +29,11 @@ def check_regions(own: Mapping[str, str], region: str | None, stack: str) -> Non
         ("streamArn", STREAM_ARN, of_stream),
     ):
         if region and (arn := pattern.fullmatch(own[key])) and arn["region"] != region:
-            raise SettingsError(key, own[key], allowed, f"pulumi config set {key} ARN", stack)
+            yield SettingsError(key, own[key], allowed, f"pulumi config set {key} ARN", stack)
 
 
-def check_contradictions(own: Mapping[str, str], stack: str) -> None:
-    """Check the values that are allowed each by itself.
-
-    Raises:
-        SettingsError: for the first value that another one, or the event's definition, forbids.
-    """
+def check_contradictions(own: Mapping[str, str], stack: str) -> Iterator[SettingsError]:
+    """Yield an error for each value that another one, or the event's definition, forbids."""
 
     def contradiction(key: str, value: object, allowed: str, remedy: str) -> SettingsError:
         return SettingsError(key, value, allowed, remedy, stack)
@@ -49,16 +41,16 @@ def check_contradictions(own: Mapping[str, str], stack: str) -> None:
     try:
         load(own["eventType"]).validate()
     except SchemaError as error:
-        raise SettingsError(
+        yield SettingsError(
             "eventType",
             own["eventType"],
             "a definition that agrees with itself and with its samples",
             f"change event/types/{own['eventType']}.py, then pulumi preview",
             stack,
             problem=f"contradicts itself: {error}",
-        ) from error
+        )
     if own["streamMode"] == "on-demand" and (shards := int(own["streamShards"])):
-        raise contradiction(
+        yield contradiction(
             "streamShards",
             shards,
             "no shards while streamMode is on-demand: AWS scales such a stream itself",
@@ -66,7 +58,7 @@ def check_contradictions(own: Mapping[str, str], stack: str) -> None:
         )
     min_write, max_write = int(own["tableMinWriteCapacity"]), int(own["tableMaxWriteCapacity"])
     if min_write > max_write:
-        raise contradiction(
+        yield contradiction(
             "tableMinWriteCapacity",
             min_write,
             f"up to tableMaxWriteCapacity, {max_write}",
@@ -74,7 +66,7 @@ def check_contradictions(own: Mapping[str, str], stack: str) -> None:
         )
     record_age, retention = int(own["mappingMaximumRecordAge"]), int(own["streamRetentionHours"]) * 3600
     if record_age >= retention:
-        raise contradiction(
+        yield contradiction(
             "mappingMaximumRecordAge",
             record_age,
             f"less than the stream's retention of {retention} seconds (streamRetentionHours): "
@@ -83,7 +75,7 @@ def check_contradictions(own: Mapping[str, str], stack: str) -> None:
         )
     window = int(own["mappingBatchingWindow"])
     if window >= record_age:
-        raise contradiction(
+        yield contradiction(
             "mappingBatchingWindow",
             window,
             f"less than mappingMaximumRecordAge, {record_age} seconds: a record that waited as long for its batch "
@@ -91,28 +83,28 @@ def check_contradictions(own: Mapping[str, str], stack: str) -> None:
             f"pulumi config set mappingBatchingWindow {record_age // 2}",
         )
     if own["alarmEmail"] and own["alarms"] == "false":
-        raise contradiction(
+        yield contradiction(
             "alarmEmail",
             own["alarmEmail"],
             "no address while alarms is false, because nothing would be sent to it",
             "pulumi config set alarms true",
         )
     if EXAMPLE_DOMAIN.search(own["alarmEmail"]):
-        raise contradiction(
+        yield contradiction(
             "alarmEmail",
             own["alarmEmail"],
             "an address that somebody reads: example domains receive no mail",
             "pulumi config set alarmEmail ADDRESS",
         )
     if own["kmsKeyArnPrevious"] and own["kmsKeyArnPrevious"] == own["kmsKeyArn"]:
-        raise contradiction(
+        yield contradiction(
             "kmsKeyArnPrevious",
             own["kmsKeyArnPrevious"],
             "another key than kmsKeyArn",
             "pulumi config rm kmsKeyArnPrevious",
         )
     if own["accessKeyKeepPrevious"] == "true" and int(own["accessKeySerial"]) == 1:
-        raise contradiction(
+        yield contradiction(
             "accessKeyKeepPrevious",
             True,
             "false while accessKeySerial is 1, because the first key has no predecessor",
@@ -120,12 +112,8 @@ def check_contradictions(own: Mapping[str, str], stack: str) -> None:
         )
 
 
-def check_on_demand(own: Mapping[str, str], stack: str) -> None:
-    """Check the limits of an on-demand stream and table, and the room in the quarantine's name.
-
-    Raises:
-        SettingsError: a limit is none, or the name would be too long.
-    """
+def check_on_demand(own: Mapping[str, str], stack: str) -> Iterator[SettingsError]:
+    """Yield an error for each limit of an on-demand stream or table that is none, and for too long a bucket's name."""
     warm, ceiling = int(own["tableWarmWrites"]), int(own["tableMaxWrites"])
     streams_own = "0 while streamMode is provisioned: such a stream has what its shards take"
     tables_own = (
@@ -148,15 +136,11 @@ def check_on_demand(own: Mapping[str, str], stack: str) -> None:
         ("quarantineNamespace", is_long and own["quarantineNamespace"] == "account", room),
     ):
         if holds:
-            raise SettingsError(key, own[key], allowed, f"pulumi config rm {key}", stack)
+            yield SettingsError(key, own[key], allowed, f"pulumi config rm {key}", stack)
 
 
-def check_existing_stream(own: Mapping[str, str], stack: str) -> None:
-    """Check that nothing is to be changed of a stream that exists, and that only such a stream has a key of its own.
-
-    Raises:
-        SettingsError: the first value that has no effect, or an unwanted one.
-    """
+def check_existing_stream(own: Mapping[str, str], stack: str) -> Iterator[SettingsError]:
+    """Yield an error for each value that would change a stream that exists, or that only such a stream has."""
     for key, is_wrong, allowed in (
         (
             "streamKeyArn",
@@ -175,4 +159,4 @@ def check_existing_stream(own: Mapping[str, str], stack: str) -> None:
         ),
     ):
         if is_wrong:
-            raise SettingsError(key, own[key], allowed, f"pulumi config rm {key}", stack)
+            yield SettingsError(key, own[key], allowed, f"pulumi config rm {key}", stack)

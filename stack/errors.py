@@ -1,6 +1,7 @@
 """The exceptions of `stack/`."""
 
 import json
+from collections.abc import Iterable
 
 
 class StackError(Exception):
@@ -22,6 +23,24 @@ class SettingsError(StackError):
         super().__init__(
             f"{key}: {json.dumps(value)} {problem}.\n  Allowed: {allowed}.\n  Fix: {remedy} --stack {stack}"
         )
+
+
+class ManySettingsError(SettingsError):
+    """Several settings are wrong; the message has that of each."""
+
+    def __init__(self, errors: Iterable[SettingsError]) -> None:
+        StackError.__init__(self, "\n".join(map(str, errors)))
+
+
+def raise_errors(errors: Iterable[SettingsError]) -> None:
+    """Raise the errors, all of them at once, so that a user corrects them at once.
+
+    Raises:
+        SettingsError: there are some.
+    """
+    found = list(errors)
+    if found:
+        raise found[0] if len(found) == 1 else ManySettingsError(found)
 
 
 class StackFileError(StackError):

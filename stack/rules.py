@@ -1,10 +1,10 @@
 """Rules for the values of settings, and the check of a stack's configuration against them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from stack.errors import SettingsError
+from stack.errors import SettingsError, raise_errors
 
 KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):[0-9]{12}:key/[A-Za-z0-9-]{1,128}")
 STREAM_ARN = re.compile(
@@ -62,11 +62,27 @@ def check_values(
     Raises:
         SettingsError: a value is not allowed, or a key is unknown or belongs to another project.
     """
+    raise_errors(_check_keys(rules, values, project, stack))
+    own = {key: values.get(f"{project}:{key}", "") for key in rules}
+    raise_errors(
+        SettingsError(key, own[key], rule.allowed, rule.remedy.format(key=key), stack)
+        for key, rule in rules.items()
+        if not rule.allows(own[key])
+    )
+    return own
+
+
+def _check_keys(
+    rules: Mapping[str, Rule], values: Mapping[str, str], project: str, stack: str
+) -> Iterator[SettingsError]:
+    """Yield an error for each unknown key, and for each project under whose name there are keys of this one."""
+    others: set[str] = set()
     for full_key, value in values.items():
         namespace, _, key = full_key.partition(":")
-        if namespace not in (project, "aws", "pulumi") and key in rules:
+        if namespace not in (project, "aws", "pulumi", *others) and key in rules:
             # The project was renamed, but not the keys that `pulumi config set` wrote under its old name.
-            raise SettingsError(
+            others.add(namespace)
+            yield SettingsError(
                 full_key,
                 value,
                 f"keys of this project, {project}",
@@ -75,7 +91,7 @@ def check_values(
                 problem=f"is a setting of another project, {namespace}, which would be ignored",
             )
         if namespace == project and key not in rules:
-            raise SettingsError(
+            yield SettingsError(
                 key,
                 value,
                 f"the keys of Pulumi.yaml: {', '.join(rules)}",
@@ -83,8 +99,3 @@ def check_values(
                 stack,
                 problem="is the value of a key that this project does not have",
             )
-    own = {key: values.get(f"{project}:{key}", "") for key in rules}
-    for key, rule in rules.items():
-        if not rule.allows(own[key]):
-            raise SettingsError(key, own[key], rule.allowed, rule.remedy.format(key=key), stack)
-    return own

@@ -18,7 +18,7 @@ from stack.contradictions import (
     check_on_demand,
     check_regions,
 )
-from stack.errors import SettingsError
+from stack.errors import SettingsError, raise_errors
 from stack.filters.setting import MAX_FILTERS, are_filters, check_filters
 from stack.rules import (
     BOOLEAN,
@@ -266,12 +266,16 @@ def parse_settings(values: Mapping[str, str], project: str, stack: str) -> Setti
             stack,
         )
     own = check_values(RULES, values, project, stack)
-    check_tags(json.loads(own["tags"]), stack)
-    check_filters(json.loads(own["mappingFilters"]), stack)
-    check_regions(own, values.get("aws:region"), stack)
-    check_contradictions(own, stack)
-    check_on_demand(own, stack)
-    check_existing_stream(own, stack)
+    raise_errors(
+        (
+            *check_tags(json.loads(own["tags"]), stack),
+            *check_filters(json.loads(own["mappingFilters"]), stack),
+            *check_regions(own, values.get("aws:region"), stack),
+            *check_contradictions(own, stack),
+            *check_on_demand(own, stack),
+            *check_existing_stream(own, stack),
+        )
+    )
 
     def integer(key: str) -> int:
         return int(own[key])

@@ -210,6 +210,10 @@ def _function(stack: Stack) -> Iterator[Check]:
     works = state in ("Active", "Inactive")
     yield Check("Function", State.OK if works else State.BAD, text, "" if works else REFRESH)
     yield _version(live)
+    yield from _safely(stack, "Duration", lambda stack: _duration(stack, timeout), "function_name")
+
+
+def _duration(stack: Stack, timeout: int) -> Iterator[Check]:
     (durations,) = last_minutes(stack, metrics.DURATION)
     if not durations:
         yield _no_data("Duration")

@@ -50,6 +50,15 @@ def _number(_context: click.Context, _parameter: click.Parameter, value: float) 
     return value
 
 
+size_option = click.option(
+    "--size",
+    type=click.IntRange(1, 1024**2),
+    default=DEFAULT_SIZE,
+    show_default=True,
+    metavar="BYTES",
+    help="Average size of an event on the stream.",
+)
+"""The option of whatever estimates a cost."""
 _LOAD_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--stack", default="dev", show_default=True, metavar="NAME", help="Stack whose file to read."
@@ -63,14 +72,7 @@ _LOAD_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="N",
         help="Average number of events per second.",
     ),
-    click.option(
-        "--size",
-        type=click.IntRange(1, 1024**2),
-        default=DEFAULT_SIZE,
-        show_default=True,
-        metavar="BYTES",
-        help="Average size of an event on the stream.",
-    ),
+    size_option,
     click.option(
         "--prices",
         "override",

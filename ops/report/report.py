@@ -15,7 +15,7 @@ from ops.health.checks import CHECKED_OUTPUTS
 from ops.health.frame import Frame
 from ops.health.watch import Watch
 from ops.planning import prices
-from ops.planning.cost import DEFAULT_SIZE, Cost, describe_cost
+from ops.planning.cost import Cost, describe_cost, size_option
 from ops.planning.estimate import Load
 from ops.quarantine.presentation import describe
 from ops.quarantine.selection import Totals, age, entries, open_bucket
@@ -58,14 +58,7 @@ code is 0 once the file is written, whatever the stack's health: `status` has a 
     metavar="FILE",
     help="File to write, which must not exist yet.",
 )
-@click.option(
-    "--size",
-    type=click.IntRange(1, 1024**2),
-    default=DEFAULT_SIZE,
-    show_default=True,
-    metavar="BYTES",
-    help="Average size of an event on the stream, for the cost.",
-)
+@size_option
 @json_option(Written)
 @stack_options(*CHECKED_OUTPUTS, reads_only=True)
 def command(stack: Stack, file: Path, size: int, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import json
 import re
 import shlex
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stack.errors import SettingsError
@@ -35,25 +35,21 @@ def are_tags(text: str) -> bool:
     return isinstance(tags, dict) and len(tags) <= MAX_TAGS
 
 
-def check_tags(tags: Mapping[str, Any], stack: str) -> None:
-    """Check each tag.
-
-    Raises:
-        SettingsError: a key or a value is not one that IAM accepts, or a key is there already.
-    """
+def check_tags(tags: Mapping[str, Any], stack: str) -> Iterator[SettingsError]:
+    """Yield an error for each tag whose key or value is not one that IAM accepts, or whose key is there already."""
     keys = {key.lower(): key for key in PROGRAM_KEYS}
     for key, value in tags.items():
         path = f"tags.{key}" if _SIMPLE_KEY.fullmatch(key) else f"tags[{json.dumps(key, ensure_ascii=False)}]"
         remove = f"pulumi config rm --path {shlex.quote(path)}"
         if not _is_accepted(key, MAX_KEY_LENGTH) or not key:
             allowed = f"keys of 1 to {MAX_KEY_LENGTH} {_CHARACTERS}"
-            raise SettingsError("tags", key, allowed, remove, stack, problem="is not a valid key")
-        if (other := keys.setdefault(key.lower(), key)) != key or key in PROGRAM_KEYS:
+            yield SettingsError("tags", key, allowed, remove, stack, problem="is not a valid key")
+        elif (other := keys.setdefault(key.lower(), key)) != key or key in PROGRAM_KEYS:
             what = f"the program's own tag {other}" if other in PROGRAM_KEYS else f"the tag {other}"
             allowed = "keys that differ by more than case, because IAM ignores it"
-            raise SettingsError("tags", key, allowed, remove, stack, problem=f"is the key of {what}")
-        if problem := _problem(value):
-            raise SettingsError(
+            yield SettingsError("tags", key, allowed, remove, stack, problem=f"is the key of {what}")
+        elif problem := _problem(value):
+            yield SettingsError(
                 path,
                 value,
                 f"text of up to {MAX_VALUE_LENGTH} {_CHARACTERS}",

@@ -37,24 +37,20 @@ def are_filters(text: str) -> bool:
     )
 
 
-def check_filters(patterns: Sequence[str], stack: str) -> None:
-    """Check each pattern.
-
-    Raises:
-        SettingsError: AWS would reject one, or would not do as it says.
-    """
+def check_filters(patterns: Sequence[str], stack: str) -> Iterator[SettingsError]:
+    """Yield an error for each pattern that AWS would reject, or that would not do as it says."""
     for index, text in enumerate(patterns):
         try:
             parse_filter(text)
         except FilterError as error:
-            raise SettingsError(
+            yield SettingsError(
                 f"{_KEY}[{index}]",
                 text,
                 "AWS's filter patterns (docs/filters.md)",
                 f"pulumi config set --path '{_KEY}[{index}]' 'PATTERN'",
                 stack,
                 problem=f"{_problem(error)}: {error}",
-            ) from error
+            )
 
 
 def _problem(error: FilterError) -> str:

@@ -197,6 +197,22 @@ def test_a_table_of_other_keys_or_of_another_event_type_is_not_replaced(
     assert (f"rename event/types/{event_type}.py" in shown) == same_name
 
 
+def test_a_table_that_is_renamed_in_the_program_warns_that_it_keeps_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", warnings.append)
+    deploy(present=TWEETS, alarmEmail="alarms@sample.dev")
+    assert warnings == []
+    deploy(
+        present={"table-table": TWEETS["table-table"] | {"name": "dev-Tweets"}},
+        alarmEmail="alarms@sample.dev",
+    )
+    assert [
+        "goes on as dev-Tweets: the name in the program, dev-EventData, is" in each for each in warnings
+    ] == [True]
+
+
 @pytest.mark.parametrize(
     ("present", "event_type"),
     [

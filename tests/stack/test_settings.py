@@ -162,6 +162,23 @@ def test_a_key_of_the_provider_is_not_a_setting_of_the_project() -> None:
     assert parse_settings(values, NAME, "dev") == parse()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"functionMemory": "lots", "streamShards": -1},
+        {"streamShard": 2, "functionMemry": 512},
+        {"streamMode": "on-demand", "streamShards": 2, "alarmEmail": "a@example.com", "tags": '{"Team": 1}'},
+    ],
+    ids=["values", "keys", "contradictions"],
+)
+def test_all_that_is_wrong_is_said_at_once(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse(**wrong)
+    found = re.findall(r"^([a-zA-Z]+)\S*: ", str(error.value), re.MULTILINE)
+    assert set(found) == set(wrong) - {"streamMode"}
+    assert str(error.value).count("  Fix: ") == len(found)
+
+
 def test_the_message_shows_the_value_that_was_given() -> None:
     with pytest.raises(SettingsError, match='functionMemory: "lots" is not a valid value'):
         parse(functionMemory="lots")

@@ -187,6 +187,16 @@ def test_the_iterator_age_is_shown_to_whoever_may_not_list_the_mappings(
     assert "not allowed to call ListEventSourceMappings" in results["Backlog"]["text"]
 
 
+def test_each_check_is_listed_once_for_whoever_may_not_read_metrics(stack: DeployedStack) -> None:
+    with stack.operator("lambda:GetFunctionConfiguration", "lambda:GetAlias") as environment:
+        result = stack.ops_as(environment, "status", "--json")
+    results = json.loads(result.stdout)["checks"]
+    names = [check["name"] for check in results]
+    assert len(names) == len(set(names)), names
+    states = {check["name"]: check["state"] for check in results}
+    assert (states["Function"], states["Duration"]) == ("ok", "unknown")
+
+
 def test_an_old_figure_says_how_old_it_is(stack: DeployedStack, user: str) -> None:
     stack.aws.client("cloudwatch").put_metric_data(
         Namespace="AWS/Lambda",
