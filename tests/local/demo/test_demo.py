@@ -82,6 +82,8 @@ def test_the_figures_of_a_demo_with_an_own_file_add_up(demo: Start, tmp_path: Pa
     assert "received 222 = sent 221 + spooled 0 + rejected 1" in output
     assert re.search(r"^ *Rejected line 201: ", output, re.MULTILINE)
     assert "sent 221 = 200 rows + 20 duplicates + 1 in quarantine" in output
+    assert "(status counts duplicates in one batch; one in a later batch replaces its row)" in output
+    assert not re.search(r"\brepeats?\b", output)
     assert output.count(" denied ") == 3
     assert "200 rows deleted, 0 left" in output
     assert "221 records = 221 handled by the function + 0 quarantined." in output
