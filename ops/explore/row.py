@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -49,12 +49,6 @@ class Row(NamedTuple):
         return _moment(time.type, self.values[time.position]) if time else None
 
     @property
-    def second(self) -> int | None:
-        """The second of the epoch in which the event's own time lies; None where `moment` is."""
-        time = _columns(self.event).time
-        return _second(time.type, self.values[time.position]) if time else None
-
-    @property
     def age_order(self) -> tuple[Any, ...]:
         """Sort key: oldest first, then the lower sort key; numbers in a text may have any length."""
         time = self.values[self.event.names.index(self.event.time)] if self.event.time else None
@@ -95,16 +89,23 @@ def parse_row(event: Schema, item: Mapping[str, Mapping[str, Any]]) -> Row:
     columns = _columns(event)
     for name, stored_as in columns.keys:
         item[name][stored_as]
-    values: list[Any] = []
-    for name, missing in columns.attributes:
-        attribute = item.get(name)
-        if attribute is None:
-            values.append(missing)
-        elif "S" in attribute:  # nearly always
-            values.append(attribute["S"])
-        else:
-            values.append(_value(attribute))
+    values = [
+        missing
+        if (attribute := item.get(name)) is None
+        else attribute["S"]
+        if "S" in attribute  # nearly always
+        else _value(attribute)
+        for name, missing in columns.attributes
+    ]
     return Row(event, tuple(values))
+
+
+def seconds(event: Schema, rows: Iterable[Row]) -> Iterator[int]:
+    """Yield the second of the epoch in which each row's own time lies, without the rows that have none."""
+    if time := _columns(event).time:
+        for row in rows:
+            if (second := _second(time.type, row.values[time.position])) is not None:
+                yield second
 
 
 def time_attribute(event: Schema) -> Attribute | None:

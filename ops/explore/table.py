@@ -13,16 +13,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from event.schema import Schema
 from ops.aws.stack import Stack
 from ops.errors import OptionsError
 from ops.explore.row import Row, as_text, members, parse_row
-from ops.terminal.exact_json import encode, quote
 from ops.terminal.interrupt import DaemonPool
 
 FORMATS = (".csv", ".jsonl")
-_LINES = 500
-"""Lines that are written at once."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -43,8 +42,8 @@ def read(
     segments: int,
     stats: ScanStats,
     on_page: Callable[[], None],
-) -> Iterator[Row]:
-    """Read the rows of a partition key, or of all; `stats` is kept up to date.
+) -> Iterator[Sequence[Row]]:
+    """Read the rows of a partition key, or of all, by page; `stats` is kept up to date.
 
     A page has up to 1 MB, which takes 128 read units (eventually consistent reads, half a unit for 4 KB).
 
@@ -87,7 +86,7 @@ def read(
         stats.read_units += page["ConsumedCapacity"]["CapacityUnits"]
         unfinished -= "LastEvaluatedKey" not in page
         stats.complete = not unfinished
-        yield from _parse(event, table, page["Items"])
+        yield _parse(event, table, page["Items"])
         on_page()
 
 
@@ -104,16 +103,14 @@ def _read_pages(parts: Sequence[Iterable[Any]], max_pages: int | None) -> Iterat
                 yield page
 
 
-def _parse(event: Schema, table: str, items: Iterable[Any]) -> Iterator[Row]:
-    for item in items:
-        try:
-            row = parse_row(event, item)
-        except KeyError:
-            keys = " and ".join(f"{name} ({stored_as})" for name, stored_as in event.key_types)
-            raise OptionsError(
-                f"An item of {table} is no {event.noun}, whose key is {keys}: is this the table of another event type?"
-            ) from None
-        yield row
+def _parse(event: Schema, table: str, items: Iterable[Any]) -> Sequence[Row]:
+    try:
+        return [parse_row(event, item) for item in items]
+    except KeyError:
+        keys = " and ".join(f"{name} ({stored_as})" for name, stored_as in event.key_types)
+        raise OptionsError(
+            f"An item of {table} is no {event.noun}, whose key is {keys}: is this the table of another event type?"
+        ) from None
 
 
 class Export:
@@ -126,33 +123,31 @@ class Export:
     def __init__(self, path: Path, event: Schema, *, raw: bool) -> None:
         self.path = path
         self._event = event
-        self._line = f"{{{', '.join(f'{encode(name)}: %s' for name in members(event))}}}\n"
+        self._members = members(event)
         self._raw = raw
         self.rows = 0
         self.guarded = 0
         """Number of fields that were changed."""
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(self, pages: Iterable[Sequence[Row]]) -> None:
         """Write all rows, each with all of its attributes."""
-        with self.path.open("w", encoding="utf-8", newline="") as file:
-            if self.path.suffix == ".csv":
+        if self.path.suffix == ".csv":
+            with self.path.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(self._event.names)
-                for row in rows:
-                    writer.writerow(map(self._field, row.values))
-                    self.rows += 1
-            else:
-                remaining = iter(rows)
-                while lines := [self._format(row) for row in itertools.islice(remaining, _LINES)]:
-                    file.write("".join(lines))
-                    self.rows += len(lines)
+                for rows in pages:
+                    writer.writerows(map(self._field, row.values) for row in rows)
+                    self.rows += len(rows)
+        else:
+            with self.path.open("wb") as lines:
+                for rows in pages:
+                    lines.writelines(map(self._line, rows))
+                    self.rows += len(rows)
 
-    def _format(self, row: Row) -> str:
+    def _line(self, row: Row) -> bytes:
         """Return a row as a line of JSON."""
-        values = [
-            quote(each) if type(each) is str else encode(each, ensure_ascii=False) for each in row.values
-        ]
-        return self._line % tuple(values)
+        members = dict(zip(self._members, row.values, strict=True))
+        return orjson.dumps(members, default=_exact, option=orjson.OPT_APPEND_NEWLINE)
 
     def _field(self, value: Any) -> str:
         if type(value) is str and not value.startswith(_FORMULA_STARTS) and "\x1b" not in value:
@@ -167,3 +162,8 @@ class Export:
             safe = f"'{safe}"
         self.guarded += safe != field
         return safe
+
+
+def _exact(number: Decimal) -> orjson.Fragment:
+    """Return a number of JSON with all of its digits."""
+    return orjson.Fragment(str(number))

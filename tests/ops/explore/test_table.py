@@ -77,14 +77,14 @@ def test_rows_of_any_content_are_json_with_all_digits(tmp_path: Path) -> None:
 
     assert export(Table([STRANGE]).answer, file).exit_code == 0
     assert file.read_text(encoding="utf-8").split("\n") == [
-        '{"username": "u", "id": "1", "timestamp": "2026-11-23T14:41:28.000Z", '
-        '"message": "a,\\"b\\"\\\\\\n\\r\\t\\u0000\\u001b\x7f\u2028é😀%s{}"}',
-        '{"username": "u", "id": "2", "timestamp": -9.90E+125, "message": 12345678901234567890123456789012345678}',
-        '{"username": "u", "id": "3", "timestamp": ["AA==", "/w=="], "message": "AP+A"}',
-        '{"username": "u", "id": "4", "timestamp": "2026-11-23T14:41:28.000Z", '
-        '"message": [1E-130, null, {"=é": false}]}',
-        '{"username": "u", "id": "5", "timestamp": ["=1", "+"], "message": [1.0, -0]}',
-        '{"username": "=u", "id": "6", "timestamp": "", "message": ""}',
+        '{"username":"u","id":"1","timestamp":"2026-11-23T14:41:28.000Z",'
+        '"message":"a,\\"b\\"\\\\\\n\\r\\t\\u0000\\u001b\x7f\u2028é😀%s{}"}',
+        '{"username":"u","id":"2","timestamp":-9.90E+125,"message":12345678901234567890123456789012345678}',
+        '{"username":"u","id":"3","timestamp":["AA==","/w=="],"message":"AP+A"}',
+        '{"username":"u","id":"4","timestamp":"2026-11-23T14:41:28.000Z",'
+        '"message":[1E-130,null,{"=é":false}]}',
+        '{"username":"u","id":"5","timestamp":["=1","+"],"message":[1.0,-0]}',
+        '{"username":"=u","id":"6","timestamp":"","message":""}',
         "",
     ]
 
