@@ -28,6 +28,7 @@ from stack.aws.credentials import open_session
 from stack.aws.retries import RETRIES
 from stack.errors import StackError
 from stack.files.stack_file import read_stack_file
+from stack.interrupts import uninterrupted
 from stack.project import read_project, version
 
 _CLIENTS = Config(retries=RETRIES)
@@ -253,18 +254,22 @@ def set_config(backend: str, key: str, value: str, name: str = STACK, folder: Pa
 
 
 def pulumi(backend: str, *arguments: str, folder: Path = FOLDER, shown: bool = True) -> str:
-    """Run the Pulumi CLI in a folder; return what it wrote, unless that is shown."""
+    """Run the Pulumi CLI in a folder; return what it wrote, unless that is shown.
+
+    At Ctrl-C, which the terminal sends to both, the CLI first ends what it has begun.
+    """
     environment = os.environ | {"PULUMI_BACKEND_URL": backend}
     if folder == FOLDER:
         environment["PULUMI_CONFIG_PASSPHRASE"] = PASSPHRASE
     try:
-        ended = subprocess.run(
-            ["pulumi", *arguments, "--cwd", str(folder)],
-            env=environment,
-            stdout=None if shown else subprocess.PIPE,
-            text=True,
-            check=True,
-        )
+        with uninterrupted():
+            ended = subprocess.run(
+                ["pulumi", *arguments, "--cwd", str(folder)],
+                env=environment,
+                stdout=None if shown else subprocess.PIPE,
+                text=True,
+                check=True,
+            )
     except FileNotFoundError as error:
         raise click.ClickException("`pulumi` is not on PATH: https://www.pulumi.com/docs/install/") from error
     except subprocess.CalledProcessError as error:

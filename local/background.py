@@ -15,7 +15,7 @@ import urllib.request
 import click
 
 from local.aws.server import DEFAULT_PORT
-from local.interrupts import uninterrupted
+from stack.interrupts import uninterrupted
 from stack.project import PROJECT
 
 LOG = PROJECT / ".pulumi" / "local.log"

@@ -30,10 +30,9 @@ IMPORTS: dict[str, set[str]] = {
     "policy": set(),
     # The rig checks the product, so it must not learn from the product what AWS does.
     "local.errors": set(),
-    "local.interrupts": set(),
     "local.stubs": set(),
     "local.aws": {"local.errors", "stack"},
-    "local.pulumi": {"local.errors", "local.interrupts", "stack"},
+    "local.pulumi": {"local.errors", "stack"},
     "local.x": {"local.errors", "local.aws"},
     # The demo and the commands of `python -m local` run the product.
     "local": PRODUCT,

@@ -23,9 +23,9 @@ from local.demo.load import EVENTS, POISONOUS, RATE, choose_load
 from local.demo.output import announce
 from local.errors import DemoError, LocalError, ProviderConfigError
 from local.events import EventType
-from local.interrupts import uninterrupted
 from local.session import configured_event_type
 from local.x.server import XServer
+from stack.interrupts import uninterrupted
 from stack.project import PROJECT
 
 

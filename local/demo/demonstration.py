@@ -25,9 +25,9 @@ from local.demo.output import INDENT, announce, indent, live_display, print_line
 from local.demo.replay import check_same_rows, empty_table, read_rows
 from local.demo.tree import ResourceTree
 from local.errors import DemoError
-from local.interrupts import uninterrupted
 from local.session import STACK, Session, kept_folder, read_config
 from local.x.server import XServer
+from stack.interrupts import uninterrupted
 from stack.project import PROJECT, full_key
 
 if TYPE_CHECKING:

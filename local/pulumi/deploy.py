@@ -30,7 +30,6 @@ from pulumi.runtime.stack import run_in_stack
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
 from local.errors import DeploymentError, LocalError, ProviderConfigError
-from local.interrupts import uninterrupted
 from local.pulumi.provider.aws import SERVICES, Aws
 from local.pulumi.provider.invokes import INVOKES
 from local.pulumi.provider.resource import Properties, Resource
@@ -38,6 +37,7 @@ from local.pulumi.resources import RESOURCES
 from local.pulumi.transforms import TransformingMonitor
 from stack.errors import StackError
 from stack.files.stack_file import encrypted_keys, read_stack_file
+from stack.interrupts import uninterrupted
 from stack.project import read_project, with_defaults
 
 STACK_TYPE = "pulumi:pulumi:Stack"
