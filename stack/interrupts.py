@@ -1,6 +1,5 @@
 """Ctrl-C and SIGTERM: delayed where they could leave something half done, and heeded where Python ignores them."""
 
-import _thread
 import signal
 import sys
 import threading
@@ -26,7 +25,10 @@ def heed_interrupts() -> None:
 
     def hook(ignored: "UnraisableHookArgs") -> None:
         if issubclass(ignored.exc_type, KeyboardInterrupt):
-            again = threading.Timer(_SOON, _thread.interrupt_main)
+            main = threading.main_thread().ident
+            again = threading.Timer(
+                _SOON, signal.pthread_kill, (main, signal.SIGINT)
+            )  # it ends a system call too
             again.daemon = True
             again.start()
         else:
