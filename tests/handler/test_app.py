@@ -188,8 +188,10 @@ class TestTransientFailures:
         assert invoke(tweets(2), 200) == ["1", "2"]
 
     def test_without_time_nothing_is_begun_and_everything_is_reported(self, aws: Aws, invoke: Invoke) -> None:
-        assert invoke([*tweets(2), POISON], 0) == ["1", "2", "99"]
-        assert aws.calls == []
+        # Not the tweets of the other tests: a call that such a test gave up may arrive now.
+        batch = [record(tweet(id="301"), 301), record(tweet(id="302"), 302)]
+        assert invoke([*batch, POISON], 0) == ["301", "302", "99"]
+        assert not {("ada", "301"), ("ada", "302")} & {key for call in aws.calls for key in call}
         assert aws.objects == {}
 
 
