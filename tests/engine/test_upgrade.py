@@ -1,12 +1,24 @@
 """The plans of `pulumi preview` for stacks that earlier releases left."""
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.engine.record_state import RECORDED_ENDPOINT, RECORDED_FOLDER, STATES
 from tests.engine.stack import Project
+
+CHANGES: Mapping[str, tuple[set[str], set[str], set[str]]] = {
+    # An alarm got another name, and the function an alias. From the function to its alias: a mapping that is replaced
+    # would skip events that are being retried.
+    "1.0.0": (
+        {"monitoring-NobodyReads"},
+        {"monitoring-StreamNotRead", "processor-live"},
+        {"processor-function", "processor-mapping"},
+    ),
+}
+"""What is deleted and created since a release, and some of what is updated; everything else stays, the key included."""
 
 
 @pytest.mark.parametrize(
@@ -25,9 +37,8 @@ def test_a_stack_of_an_earlier_release_is_updated_without_replacing_anything_tha
     stack = project.stack("dev", like="dev")
     stack.run("stack", "import", "--file", str(state))
     planned = dict(stack.run("preview").done)
-    # An alarm got another name, and the function an alias; everything else stays, the access key included.
-    assert planned.pop("delete") == {"monitoring-NobodyReads"}
-    assert planned.pop("create") == {"monitoring-StreamNotRead", "processor-live"}
-    assert set(planned) == {"update"}
-    # From the function to its alias: a mapping that is replaced would skip events that are being retried.
-    assert {"processor-function", "processor-mapping"} <= planned["update"]
+    deleted, created, updated = CHANGES.get(version, (set(), set(), set()))
+    assert planned.pop("delete", set()) == deleted
+    assert planned.pop("create", set()) == created
+    assert set(planned) <= {"update"}
+    assert updated <= planned.get("update", set())
