@@ -111,7 +111,7 @@ class EventTable(pulumi.ComponentResource):
             named = table_name(stack, event_type)
             if name != named:
                 pulumi.warn(
-                    f"The stack's table goes on as {name}: the name in the program, {named}, is that of a new stack's "
+                    f"The stack's table keeps its name, {name}: the name in the program, {named}, is for a new stack's "
                     "table. Under another name AWS would make an empty one."
                 )
             return str(name)

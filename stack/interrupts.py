@@ -17,7 +17,7 @@ _SOON = 0.01
 def heed_interrupts() -> None:
     """Raise a KeyboardInterrupt again that struck in a finalizer or a callback of the garbage collector.
 
-    Python prints such an exception and goes on ([sys.unraisablehook]), so that a command would not stop: many
+    Python prints such an exception and continues ([sys.unraisablehook]), so that a command would not stop: many
     connections are closed by a finalizer.
 
     [sys.unraisablehook]: https://docs.python.org/3/library/sys.html#sys.unraisablehook
@@ -25,10 +25,10 @@ def heed_interrupts() -> None:
 
     def hook(ignored: "UnraisableHookArgs") -> None:
         if issubclass(ignored.exc_type, KeyboardInterrupt):
-            main = threading.main_thread().ident
+            # A signal to the thread itself ends a system call, too.
             again = threading.Timer(
-                _SOON, signal.pthread_kill, (main, signal.SIGINT)
-            )  # it ends a system call too
+                _SOON, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
+            )
             again.daemon = True
             again.start()
         else:

@@ -209,7 +209,7 @@ def test_a_table_that_is_renamed_in_the_program_warns_that_it_keeps_its_name(
         alarmEmail="alarms@sample.dev",
     )
     assert [
-        "goes on as dev-Tweets: the name in the program, dev-EventData, is" in each for each in warnings
+        "keeps its name, dev-Tweets: the name in the program, dev-EventData, is" in each for each in warnings
     ] == [True]
 
 
