@@ -29,6 +29,8 @@ _VALUES = {
     "streamKeyArn": "arn:aws:kms:us-east-1:123456789012:key/2f7c2d2e-0000-4000-8000-000000000000",
 }
 _FIRST_RELEASE = "1.0.0"
+_FIND_FIRST = f"git log --diff-filter=A --format=%H -- 'tests/engine/states/{_FIRST_RELEASE}.json*' | tail -1"
+"""Prints the commit of the first release."""
 _URL = "<URL of this repository>"
 _AUTHOR = {
     f"GIT_{role}_{key}": value
@@ -177,13 +179,21 @@ def _this_release(lines: str) -> str:
     return lines.replace("v1.1.0", f"v{version()}")
 
 
+def has_history(project: Path) -> bool:
+    """Tell whether a project's history goes back to the first release, which had no page about upgrades.
+
+    That of a clone or a fork does, and that of a project which `pulumi new` made does not.
+    """
+    first = _run(["bash", "-c", _FIND_FIRST], project).stdout.strip()
+    later = _run(["git", "cat-file", "-e", f"{first}:docs/upgrade.md"], project)
+    return bool(first) and later.returncode != 0
+
+
 def _tag_releases(clone: Path) -> None:
     """Tag the release in preparation, and the first one if it is not: it recorded the state that it leaves."""
     _run_lines(f"git tag --force v{version()}", clone)
-    states = f"tests/engine/states/{_FIRST_RELEASE}.json*"
-    recorded = f"git log --diff-filter=A --format=%H -- '{states}' | tail -1"
     _run_lines(
-        f"git rev-parse -q --verify v{_FIRST_RELEASE} || git tag v{_FIRST_RELEASE} $({recorded})", clone
+        f"git rev-parse -q --verify v{_FIRST_RELEASE} || git tag v{_FIRST_RELEASE} $({_FIND_FIRST})", clone
     )
 
 

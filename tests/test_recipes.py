@@ -9,8 +9,9 @@ import pytest
 
 from stack.outputs import BUILT_CLI
 from stack.project import PROJECT
-from tests.recipes import RECIPES, RecipeError, recipe_of_the_day
+from tests.recipes import RECIPES, RecipeError, has_history, recipe_of_the_day
 
+needs_history = pytest.mark.skipif(not has_history(PROJECT), reason="they need the history from 1.0.0 on")
 HAS_CLI = shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT_CLI))
 WITH_A_PAGE = [
     "rename",
@@ -38,6 +39,7 @@ def clone(tmp_path: Path) -> Path:
     return clone
 
 
+@needs_history
 @pytest.mark.parametrize("name", WITH_A_PAGE)
 def test_a_recipe_applies_what_its_page_says(name: str, clone: Path) -> None:
     project = RECIPES[name].apply(clone)
@@ -46,6 +48,7 @@ def test_a_recipe_applies_what_its_page_says(name: str, clone: Path) -> None:
     assert "<<<<<<<" not in "".join(file.read_text() for file in project.glob("Pulumi.*yaml"))
 
 
+@needs_history
 @pytest.mark.parametrize("name", WITH_A_PAGE)
 def test_a_recipe_fails_when_its_page_is_broken(name: str, clone: Path) -> None:
     page, right, wrong = BREAK[name]

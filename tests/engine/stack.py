@@ -14,7 +14,7 @@ import yaml
 from local.aws.local_aws import LocalAws
 from local.pulumi.engine import Engine
 from stack.files.stack_file import read_stack_file
-from stack.project import PROJECT, read_project, without_account
+from stack.project import PROJECT, full_key, read_project, without_account
 from tests.forks import Forks
 
 TWEET = json.dumps({"username": "mira", "id": "1", "created_at": None, "text": "hello"}).encode()
@@ -113,7 +113,7 @@ class Project:
             dict.fromkeys(services, self.aws.endpoint) for services in provider["aws:endpoints"]
         ]
         committed = without_account(read_stack_file(PROJECT / f"Pulumi.{like}.yaml", read_project()))
-        own = {f"stream-processing:{key}": value for key, value in config.items()}
+        own = {full_key(key): value for key, value in config.items()}
         (self.folder / f"Pulumi.{stack}.yaml").write_text(
             yaml.safe_dump({"config": {**committed, **provider, **own}})
         )
@@ -165,7 +165,7 @@ class Stack:
         """Change keys in the stack's file, as `pulumi config set` does, but faster."""
         file = self.project.folder / f"Pulumi.{self.name}.yaml"
         settings = yaml.safe_load(file.read_text())
-        settings["config"] |= {f"stream-processing:{key}": value for key, value in config.items()}
+        settings["config"] |= {full_key(key): value for key, value in config.items()}
         file.write_text(yaml.safe_dump(settings))
 
     def outputs(self) -> dict[str, Any]:

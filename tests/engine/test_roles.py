@@ -14,7 +14,7 @@ from local.aws.inventory import inventory
 from local.aws.local_aws import LocalAws
 from local.aws.server import ACCOUNT, REGION
 from local.stubs.http import serving
-from stack.project import PROJECT
+from stack.project import PROJECT, full_key
 from tests.delivery.bootstrap.test_permissions import listed
 from tests.doubles.github import TOKEN, Github
 from tests.engine.account import PreparedAccount
@@ -147,7 +147,7 @@ EVERY_CHANGE: dict[str, object] = {
 
 def configure(settings: Path, change: dict[str, object]) -> None:
     content = yaml.safe_load(settings.read_text())
-    content["config"] |= {f"stream-processing:{key}": value for key, value in change.items()}
+    content["config"] |= {full_key(key): value for key, value in change.items()}
     settings.write_text(yaml.safe_dump(content))
 
 

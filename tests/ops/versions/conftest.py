@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.pulumi.deploy import deploy
-from stack.project import PROJECT
+from stack.project import PROJECT, full_key
 from tests.ops.conftest import CONFIG
 from tests.ops.stack import DeployedStack
 from tests.waiting import eventually
@@ -44,7 +44,7 @@ def live(stack: DeployedStack) -> str:
 
 @pytest.fixture
 def versioned(deployed: DeployedStack, tmp_path: Path) -> Iterator[DeployedStack]:
-    config = CONFIG | {"stream-processing:alarms": False}
+    config = CONFIG | {full_key("alarms"): False}
     deployment = deploy(f"versions-{uuid.uuid4().hex[:6]}", PROJECT, config, deployed.aws.endpoint)
     stack = DeployedStack(deployed.aws, deployment.outputs, tmp_path)
     for memory in (384, 512):
