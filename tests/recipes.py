@@ -32,7 +32,7 @@ _FIRST_RELEASE = "1.0.0"
 _FIND_FIRST = f"git log --diff-filter=A --format=%H -- 'tests/engine/states/{_FIRST_RELEASE}.json*' | tail -1"
 """Prints the commit of the first release."""
 _URL = "<URL of this repository>"
-_AUTHOR = {
+AUTHOR = {
     f"GIT_{role}_{key}": value
     for role in ("AUTHOR", "COMMITTER")
     for key, value in (("NAME", "A user"), ("EMAIL", "user@octo.dev"))
@@ -207,7 +207,7 @@ def _run(
     command: Sequence[str], folder: Path, environment: Mapping[str, str] = os.environ
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        command, cwd=folder, env={**environment, **_AUTHOR}, capture_output=True, text=True, check=False
+        command, cwd=folder, env={**environment, **AUTHOR}, capture_output=True, text=True, check=False
     )
 
 

@@ -1,6 +1,7 @@
 """The recipes apply what the documents say, so that a page that no longer works is noticed."""
 
 import datetime
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from stack.outputs import BUILT_CLI
 from stack.project import PROJECT
-from tests.recipes import RECIPES, RecipeError, has_history, recipe_of_the_day
+from tests.recipes import AUTHOR, RECIPES, RecipeError, has_history, recipe_of_the_day
 
 needs_history = pytest.mark.skipif(not has_history(PROJECT), reason="they need the history from 1.0.0 on")
 HAS_CLI = shutil.which("pulumi") or shutil.which("pulumi", path=str(BUILT_CLI))
@@ -30,12 +31,26 @@ BREAK = {
 """What somebody might write on the page of each recipe, by mistake."""
 
 
+def git(folder: Path, *arguments: str) -> str:
+    """Run Git; return what it prints."""
+    environment = {**os.environ, **AUTHOR}
+    return subprocess.run(
+        ["git", *arguments], cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone of the last commit with the documents of now."""
+    """A clone with the files of now, committed."""
     clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "--quiet", PROJECT, clone], check=True)
-    shutil.copytree(PROJECT / "docs", clone / "docs", dirs_exist_ok=True)
+    git(tmp_path, "clone", "--quiet", str(PROJECT), str(clone))
+    git(clone, "rm", "--quiet", "-r", ".")
+    for name in git(PROJECT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
+        if (PROJECT / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, clone / name)
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "Now")
     return clone
 
 
