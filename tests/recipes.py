@@ -182,11 +182,13 @@ def _this_release(lines: str) -> str:
 def has_history(project: Path) -> bool:
     """Tell whether a project's history goes back to the first release, which had no page about upgrades.
 
-    That of a clone or a fork does, and that of a project which `pulumi new` made does not.
+    That of a clone or a fork does. That of a project which `pulumi new` made does not, whose remote may have its tag.
     """
-    first = _run(["bash", "-c", _FIND_FIRST], project).stdout.strip()
+    tagged = _run(["git", "rev-parse", "-q", "--verify", f"v{_FIRST_RELEASE}^{{commit}}"], project)
+    first = (tagged if tagged.stdout else _run(["bash", "-c", _FIND_FIRST], project)).stdout.strip()
+    contained = _run(["git", "merge-base", "--is-ancestor", first, "HEAD"], project)
     later = _run(["git", "cat-file", "-e", f"{first}:docs/upgrade.md"], project)
-    return bool(first) and later.returncode != 0
+    return contained.returncode == 0 and later.returncode != 0
 
 
 def _tag_releases(clone: Path) -> None:
